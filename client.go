@@ -1,0 +1,224 @@
+package signet
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"log/slog"
+	"net"
+	"sync"
+	"time"
+
+	"github.com/signet-tls/signet/fault"
+	"github.com/signet-tls/signet/identity"
+	"github.com/signet-tls/signet/verify"
+)
+
+// Client opens verified TLS connections. Its zero value trusts nobody and
+// returns an error that says what is missing. Set its fields before first use;
+// it is then safe for concurrent use and must not be copied.
+type Client struct {
+	// Roots are whom we believe. Required.
+	Roots verify.Roots
+	// Name is who the server must be; zero means the host that is dialed.
+	Name verify.Name
+	// Identity is our own certificate, for servers that want one, or nil.
+	Identity identity.Source
+	// Authorize may reject a verified peer, on resumed connections too. It
+	// cannot accept one that verification refused. Nil rejects nobody.
+	Authorize func(context.Context, *Peer) error
+	// ALPN lists application protocols, the preferred first.
+	ALPN []string
+	// HandshakeTimeout bounds the handshake; 0 means DefaultHandshakeTimeout,
+	// and a shorter deadline of the context wins.
+	HandshakeTimeout time.Duration
+	// Dialer makes the connection under TLS; nil means a net.Dialer.
+	Dialer interface {
+		DialContext(ctx context.Context, network, address string) (net.Conn, error)
+	}
+	// Now is the clock; nil means time.Now.
+	Now func() time.Time
+	// Logger hears of reasons given for accepting any name; nil discards.
+	Logger *slog.Logger
+
+	sessions sessions
+}
+
+// Dial connects to address ("host:port"), verifies the server and returns the
+// connection. No byte of data is sent before the verdict.
+func (c *Client) Dial(ctx context.Context, network, address string) (*Conn, error) {
+	host, _, err := net.SplitHostPort(address)
+	if err != nil || host == "" {
+		return nil, fault.New(AddressInvalid, "%q is not HOST:PORT", address).
+			WithHint("write, for example, api.example.com:443")
+	}
+	if err := c.name(host).Check(c.Roots); err != nil {
+		return nil, err
+	}
+	raw, err := c.dial(ctx, network, address)
+	if err != nil {
+		return nil, unreachable(err, address)
+	}
+	return c.Wrap(ctx, raw, host)
+}
+
+func (c *Client) dial(ctx context.Context, network, address string) (net.Conn, error) {
+	ctx, cancel := context.WithTimeout(ctx, timeout(c.HandshakeTimeout))
+	defer cancel()
+	if c.Dialer != nil {
+		return c.Dialer.DialContext(ctx, network, address)
+	}
+	var dialer net.Dialer
+	return dialer.DialContext(ctx, network, address)
+}
+
+func unreachable(err error, address string) error {
+	var lookup *net.DNSError
+	var op *net.OpError
+	switch {
+	case errors.As(err, &lookup):
+		return &fault.Error{Code: Unreachable, Err: err, Message: "no address is known for " + lookup.Name,
+			Hint: "check the spelling of the host name"}
+	case timedOut(err):
+		return &fault.Error{Code: Timeout, Err: err, Message: "no answer from " + address + " in time",
+			Hint: "check that the peer runs and that no firewall is in between"}
+	case errors.As(err, &op) && op.Err != nil:
+		err = op.Err
+	}
+	return fault.Wrap(err, Unreachable, "%s cannot be reached", address).
+		WithHint("check that the peer runs and that the address is right")
+}
+
+// Wrap verifies the server at the other end of a connection that exists already
+// (STARTTLS, proxies) and takes ownership of it. Host is the name that was
+// dialed; it counts unless Name is set.
+func (c *Client) Wrap(ctx context.Context, raw net.Conn, host string) (*Conn, error) {
+	name := c.name(host)
+	transport := &transport{Conn: raw}
+	config, err := c.config(ctx, name, transport)
+	if err != nil {
+		raw.Close()
+		return nil, err
+	}
+	showed := false
+	if show := config.GetClientCertificate; show != nil {
+		config.GetClientCertificate = func(info *tls.CertificateRequestInfo) (*tls.Certificate, error) {
+			showed = true
+			return show(info)
+		}
+	}
+	conn := &Conn{
+		tls:        tls.Client(transport, config),
+		transport:  transport,
+		isClient:   true,
+		minVersion: config.MinVersion,
+		showed:     func() bool { return showed },
+		timeout:    timeout(c.HandshakeTimeout),
+		logger:     newConnLogger(c.Logger, name),
+	}
+	if err := conn.Handshake(ctx); err != nil {
+		return nil, err
+	}
+	return conn, nil
+}
+
+// TLSConfig returns a configuration for libraries that want one, such as gRPC
+// and database drivers; zero means the Client's own Name. Rules 1, 2 and 4 hold
+// with it; TLS 1.3 only, since the check of TLS 1.2's extended master secret
+// needs a Conn. Give the library connections wrapped by Transport, or a
+// truncated stream looks complete to it.
+func (c *Client) TLSConfig(name verify.Name) (*tls.Config, error) {
+	if name.IsZero() {
+		name = c.Name
+	}
+	config, err := c.config(context.Background(), name, nil)
+	if err != nil {
+		return nil, err
+	}
+	config.MinVersion = tls.VersionTLS13
+	return config, nil
+}
+
+// Transport returns conn such that TLS over it cannot take a truncated stream
+// for a complete one. Use it under the *tls.Conn of a TLSConfig.
+func Transport(conn net.Conn) net.Conn { return &transport{Conn: conn} }
+
+func (c *Client) name(host string) verify.Name {
+	if c.Name.IsZero() {
+		return verify.Host(host)
+	}
+	return c.Name
+}
+
+// config builds what crypto/tls is told. Its own verification is switched off
+// because ours takes its place: VerifyConnection runs on every connection,
+// whereas VerifyPeerCertificate is skipped on resumed ones.
+func (c *Client) config(ctx context.Context, name verify.Name, under *transport) (*tls.Config, error) {
+	if err := name.Check(c.Roots); err != nil {
+		return nil, err
+	}
+	judge := judge{c.Roots, name, verify.ServerAuth, c.Authorize, c.Now}
+	config := &tls.Config{
+		InsecureSkipVerify: true,
+		ServerName:         name.ServerName(),
+		MinVersion:         minVersion(c.Roots.TrustDomain()),
+		CipherSuites:       suites12,
+		NextProtos:         c.ALPN,
+		Time:               c.Now,
+		VerifyConnection: func(state tls.ConnectionState) error {
+			peer, err := judge.peer(ctx, state)
+			if under != nil {
+				under.judged(peer, err)
+			}
+			return err
+		},
+	}
+	if c.Identity == nil {
+		config.ClientSessionCache = c.sessions.of(name, nil)
+		return config, nil
+	}
+	credential, err := c.Identity.Credential()
+	if err != nil {
+		return nil, err
+	}
+	config.ClientSessionCache = c.sessions.of(name, credential.Leaf())
+	config.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
+		return leaf(c.Identity)
+	}
+	return config, nil
+}
+
+// sessions are the client's caches of tickets. crypto/tls keys a cache by the
+// server's name only, so each pair of wanted name and own certificate has its
+// own; roots and ALPN are the Client's and do not change.
+type sessions struct {
+	mu     sync.Mutex
+	caches map[sessionKey]tls.ClientSessionCache // guarded by mu
+}
+
+type sessionKey struct {
+	name     verify.Name
+	identity [32]byte
+}
+
+// maxSessionCaches bounds the caches; beyond it all are forgotten, which costs
+// one full handshake each.
+const maxSessionCaches = 256
+
+func (s *sessions) of(name verify.Name, own interface{ Fingerprint() [32]byte }) tls.ClientSessionCache {
+	key := sessionKey{name: name}
+	if own != nil {
+		key.identity = own.Fingerprint()
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	cache, ok := s.caches[key]
+	if !ok {
+		if s.caches == nil || len(s.caches) >= maxSessionCaches {
+			s.caches = map[sessionKey]tls.ClientSessionCache{}
+		}
+		cache = tls.NewLRUClientSessionCache(64)
+		s.caches[key] = cache
+	}
+	return cache
+}

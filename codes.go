@@ -1,0 +1,82 @@
+package signet
+
+import "github.com/signet-tls/signet/fault"
+
+// Codes of this package. Refusals of a certificate have the codes of package
+// verify.
+const (
+	// Truncated says that a stream ended without the peer's close_notify: what
+	// arrived is unaltered, but not known to be all. Every end of a connection
+	// that its peer did not announce has this code.
+	Truncated fault.Code = "truncated"
+
+	ConfigInvalid      fault.Code = "config_invalid"
+	AddressInvalid     fault.Code = "address_invalid"
+	Unreachable        fault.Code = "unreachable"
+	Timeout            fault.Code = "timeout"
+	NotTLS             fault.Code = "not_tls"
+	HandshakeCut       fault.Code = "handshake_cut"
+	HandshakeFailed    fault.Code = "handshake_failed"
+	VersionMismatch    fault.Code = "tls_version_mismatch"
+	NoMasterSecret     fault.Code = "no_extended_master_secret"
+	RecordAltered      fault.Code = "record_altered"
+	RefusedByPeer      fault.Code = "refused_by_peer"
+	ClientCertRequired fault.Code = "client_cert_required"
+	NotAuthorized      fault.Code = "not_authorized"
+	PlaintextRefused   fault.Code = "plaintext_refused"
+	ConnectionFailed   fault.Code = "connection_failed"
+)
+
+// Codes returns the table of this package's codes.
+func Codes() []fault.Entry {
+	return []fault.Entry{
+		{Code: Truncated, Meaning: "The stream ended without the peer saying that this was all.",
+			Cause: "The peer crashed, was cut off, was ended for cause, or somebody in between cut the connection.",
+			Next:  "Treat what arrived as unfinished (it is unaltered) and fetch it again."},
+		{Code: ConfigInvalid, Meaning: "The Client or Server lacks something, or contradicts itself; the message says what.",
+			Cause: "A field was left at its zero value, which is never an open door.",
+			Next:  "Set the field that the message names."},
+		{Code: AddressInvalid, Meaning: "The address is not HOST:PORT.",
+			Cause: "The port is missing, or a scheme was written in front.",
+			Next:  "Write, for example, api.example.com:443 or [::1]:8443."},
+		{Code: Unreachable, Meaning: "No connection could be made; nothing was sent.",
+			Cause: "Nobody listens there, the name does not resolve, or a firewall refuses.",
+			Next:  "Check that the peer runs and that the address is right."},
+		{Code: Timeout, Meaning: "The peer did not answer in time.",
+			Cause: "It is overloaded, not a TLS server, or a firewall drops the packets.",
+			Next:  "Check that the peer runs and speaks TLS at this address."},
+		{Code: NotTLS, Meaning: "The peer does not speak TLS.",
+			Cause: "A plaintext port was named, or the protocol wants a command before TLS begins.",
+			Next:  "Name the peer's TLS port."},
+		{Code: HandshakeCut, Meaning: "The peer hung up during the handshake, without saying why.",
+			Cause: "It is no TLS server, it crashed, or somebody in between cut the connection.",
+			Next:  "Look into the peer's log."},
+		{Code: HandshakeFailed, Meaning: "The two ends could not agree, or one broke the protocol; the message says how.",
+			Cause: "No common version, cipher suite, group or application protocol; or bytes were altered on the way.",
+			Next:  "Compare both ends' settings; look into the peer's log."},
+		{Code: VersionMismatch, Meaning: "The two ends have no TLS version in common.",
+			Cause: "The peer speaks TLS 1.1 or older only; between Signet's own ends it is TLS 1.3 alone.",
+			Next:  "Upgrade the peer to TLS 1.3."},
+		{Code: NoMasterSecret, Meaning: "The peer speaks TLS 1.2 without the extended master secret (RFC 7627), so the connection is not bound to its handshake.",
+			Cause: "A TLS library from before 2015.",
+			Next:  "Upgrade the peer's TLS library, or have it speak TLS 1.3."},
+		{Code: RecordAltered, Meaning: "Bytes were altered on their way; none of them was delivered.",
+			Cause: "A broken device or an attacker between the two ends.",
+			Next:  "Do not retry blindly: find out who changes the traffic."},
+		{Code: RefusedByPeer, Meaning: "The peer refused us, by a TLS alert that the message names.",
+			Cause: "It does not trust our certificate, or its policy says no; an alert cannot say more.",
+			Next:  "The reason stands in the peer's log."},
+		{Code: ClientCertRequired, Meaning: "The peer wants a client certificate and we showed none.",
+			Cause: "Client.Identity is not set.",
+			Next:  "Set Client.Identity."},
+		{Code: NotAuthorized, Meaning: "The peer proved who it is, and may not do this.",
+			Cause: "The Authorize function said no.",
+			Next:  "Ask whoever decides the policy."},
+		{Code: PlaintextRefused, Meaning: "A plain http:// address was asked of a client that only speaks TLS.",
+			Cause: "A wrong URL, or a redirect that would leave TLS.",
+			Next:  "Use the https:// address."},
+		{Code: ConnectionFailed, Meaning: "The connection broke.",
+			Cause: "The network or this machine; the message has the system's reason.",
+			Next:  "Try again."},
+	}
+}

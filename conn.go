@@ -1,0 +1,168 @@
+package signet
+
+import (
+	"context"
+	"crypto/tls"
+	"encoding/hex"
+	"io"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/signet-tls/signet/fault"
+)
+
+// Conn is a TLS connection whose peer has been verified before the first byte
+// of data. It is a net.Conn; read it to its end to know that all has arrived:
+// Read returns io.EOF only if the peer said that this was all, else an error
+// that is Truncated.
+type Conn struct {
+	tls        *tls.Conn
+	transport  *transport
+	isClient   bool
+	minVersion uint16
+	showed     func() bool   // whether our end proved an identity
+	timeout    time.Duration // for the handshake
+	logger     connLogger
+
+	handshake sync.Mutex // guards the next two
+	done      bool
+	failed    error
+
+	peer   atomic.Pointer[Peer]
+	id     string
+	broken atomic.Bool // a fatal error was seen: no close_notify from now on
+}
+
+// Handshake verifies the peer; Read, Write and Peer do it where it has not been
+// done. It returns the first refusal again whenever it is called.
+func (c *Conn) Handshake(ctx context.Context) error {
+	c.handshake.Lock()
+	defer c.handshake.Unlock()
+	if c.done {
+		return c.failed
+	}
+	ctx, cancel := context.WithTimeout(ctx, c.timeout)
+	defer cancel()
+	c.done = true
+	if c.failed = c.shake(ctx); c.failed != nil {
+		c.broken.Store(true)
+		c.transport.Conn.Close()
+	}
+	return c.failed
+}
+
+func (c *Conn) shake(ctx context.Context) error {
+	if err := c.tls.HandshakeContext(ctx); err != nil {
+		return c.explain(err)
+	}
+	state := c.tls.ConnectionState()
+	// TLS 1.2 without the extended master secret (RFC 7627) has no exporter.
+	id, err := state.ExportKeyingMaterial("EXPORTER-signet-connection-id", nil, 16)
+	if err != nil {
+		return fault.New(NoMasterSecret, "the peer speaks TLS 1.2 without the extended master secret").
+			WithHint("upgrade the peer's TLS library, or have it speak TLS 1.3")
+	}
+	c.id = "c" + hex.EncodeToString(id)
+	peer := c.transport.peer.Load()
+	peer.complete(state)
+	c.peer.Store(peer)
+	c.logger.established(ctx, peer)
+	return nil
+}
+
+// Peer returns who stands at the other end, or nil before the handshake.
+func (c *Conn) Peer() *Peer { return c.peer.Load() }
+
+// ID names the connection: "c" and 32 hexadecimal digits, from a TLS exporter
+// (RFC 8446, section 7.5), so that it is the same at both ends and nobody else
+// can know it. It is "" before the handshake.
+func (c *Conn) ID() string {
+	if c.Peer() == nil {
+		return ""
+	}
+	return c.id
+}
+
+// Read reads what the peer sent. Its error is io.EOF if the peer said that this
+// was all, and Truncated if the stream just ended.
+func (c *Conn) Read(p []byte) (int, error) {
+	if err := c.Handshake(context.Background()); err != nil {
+		return 0, err
+	}
+	n, err := c.tls.Read(p)
+	if err == nil || err == io.EOF {
+		return n, err
+	}
+	return n, c.fail(err)
+}
+
+// Write sends p.
+func (c *Conn) Write(p []byte) (int, error) {
+	if err := c.Handshake(context.Background()); err != nil {
+		return 0, err
+	}
+	n, err := c.tls.Write(p)
+	if err != nil {
+		err = c.fail(err)
+	}
+	return n, err
+}
+
+// fail notes that the connection can no longer end well, unless the caller's
+// own deadline passed.
+func (c *Conn) fail(err error) error {
+	if !timedOut(err) {
+		c.broken.Store(true)
+	}
+	return c.explain(err)
+}
+
+// CloseWrite says to the peer that this was all (close_notify) and leaves the
+// other direction open.
+func (c *Conn) CloseWrite() error {
+	if err := c.Handshake(context.Background()); err != nil {
+		return err
+	}
+	if c.broken.Load() {
+		return net.ErrClosed
+	}
+	if err := c.tls.CloseWrite(); err != nil {
+		return c.fail(err)
+	}
+	return nil
+}
+
+// Close says to the peer that this was all, and closes. After a fatal error it
+// says nothing, so that the peer cannot take the stream for complete (crypto/tls
+// alone would).
+func (c *Conn) Close() error {
+	if c.broken.Load() {
+		return c.transport.reset()
+	}
+	return c.tls.Close()
+}
+
+// Abort ends the connection for cause: at once, by a reset, and without
+// close_notify, so that neither end takes the stream for complete.
+func (c *Conn) Abort() error {
+	c.broken.Store(true)
+	return c.transport.reset()
+}
+
+// LocalAddr returns the local network address.
+func (c *Conn) LocalAddr() net.Addr { return c.transport.LocalAddr() }
+
+// RemoteAddr returns the peer's network address.
+func (c *Conn) RemoteAddr() net.Addr { return c.transport.RemoteAddr() }
+
+// SetDeadline sets the deadlines of Read and Write.
+func (c *Conn) SetDeadline(t time.Time) error { return c.tls.SetDeadline(t) }
+
+// SetReadDeadline sets the deadline of Read.
+func (c *Conn) SetReadDeadline(t time.Time) error { return c.tls.SetReadDeadline(t) }
+
+// SetWriteDeadline sets the deadline of Write. A Write that misses it breaks the
+// connection.
+func (c *Conn) SetWriteDeadline(t time.Time) error { return c.tls.SetWriteDeadline(t) }

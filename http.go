@@ -1,0 +1,73 @@
+package signet
+
+import (
+	"context"
+	"crypto/tls"
+	"net"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/signet-tls/signet/fault"
+)
+
+// httpALPN are HTTP's application protocols (RFC 9113, section 3.1).
+var httpALPN = []string{"h2", "http/1.1"}
+
+// HTTP returns an HTTP client, for HTTP/2 and HTTP/1.1, whose every connection
+// is verified. It never speaks plaintext, so a redirect cannot lead out of TLS.
+func (c *Client) HTTP() *http.Client {
+	inner := &Client{Roots: c.Roots, Name: c.Name, Identity: c.Identity, Authorize: c.Authorize, ALPN: c.ALPN,
+		HandshakeTimeout: c.HandshakeTimeout, Dialer: c.Dialer, Now: c.Now, Logger: c.Logger}
+	if len(inner.ALPN) == 0 {
+		inner.ALPN = httpALPN
+	}
+	return &http.Client{Transport: &http.Transport{
+		DialContext: func(context.Context, string, string) (net.Conn, error) {
+			return nil, fault.New(PlaintextRefused, "a plain http:// address was asked for").WithHint("use the https:// address")
+		},
+		DialTLSContext: func(ctx context.Context, network, address string) (net.Conn, error) {
+			conn, err := inner.Dial(ctx, network, address)
+			if err != nil {
+				return nil, err
+			}
+			return conn.tls, nil
+		},
+		ForceAttemptHTTP2:     slices.Contains(inner.ALPN, "h2"),
+		IdleConnTimeout:       90 * time.Second,
+		ExpectContinueTimeout: time.Second,
+	}}
+}
+
+// HTTP returns an HTTP server for HTTP/2 and HTTP/1.1; serve it on the TLS
+// listener of a Server whose ALPN has "h2" and "http/1.1":
+//
+//	server.HTTP(handler).Serve(listener.TLS())
+//
+// PeerOf tells a handler who asks.
+func (s *Server) HTTP(handler http.Handler) *http.Server {
+	return &http.Server{
+		Handler:           handler,
+		ReadHeaderTimeout: timeout(s.HandshakeTimeout),
+		IdleTimeout:       2 * time.Minute,
+		ConnContext: func(ctx context.Context, conn net.Conn) context.Context {
+			return context.WithValue(ctx, peerKey{}, conn)
+		},
+	}
+}
+
+type peerKey struct{}
+
+// PeerOf returns who made a request that a Server's HTTP server handles, or nil
+// for requests of other servers.
+func PeerOf(ctx context.Context) *Peer {
+	conn, ok := ctx.Value(peerKey{}).(*tls.Conn)
+	if !ok {
+		return nil
+	}
+	under, ok := conn.NetConn().(*transport)
+	if !ok {
+		return nil
+	}
+	return under.peer.Load()
+}

@@ -1,0 +1,83 @@
+package signet
+
+import (
+	"crypto/tls"
+	"fmt"
+	"strings"
+
+	"github.com/signet-tls/signet/pki"
+	"github.com/signet-tls/signet/spiffeid"
+	"github.com/signet-tls/signet/verify"
+)
+
+// Peer is who stands at the other end, as proved by the handshake.
+type Peer struct {
+	// ID is the peer's SPIFFE ID, zero if its certificate has none.
+	ID spiffeid.ID
+	// Chain is what the peer sent, leaf first; empty for the client of a public
+	// server.
+	Chain []*pki.Certificate
+	// Report says what was verified; nil for the client of a public server.
+	Report *verify.Report
+	// Resumed says that the peer proved its identity on an earlier connection,
+	// and that everything else was verified anew on this one.
+	Resumed bool
+	// ALPN is the application protocol that both ends agreed on, or "".
+	ALPN string
+
+	version, suite uint16
+	group          tls.CurveID
+}
+
+func newPeer(state tls.ConnectionState) *Peer {
+	peer := &Peer{
+		Chain:   pki.AdoptAll(state.PeerCertificates),
+		Resumed: state.DidResume,
+		ALPN:    state.NegotiatedProtocol,
+		version: state.Version,
+		suite:   state.CipherSuite,
+		group:   state.CurveID,
+	}
+	if len(peer.Chain) > 0 {
+		peer.ID = peer.Chain[0].ID()
+	}
+	return peer
+}
+
+// complete adds what is known only after the handshake.
+func (p *Peer) complete(state tls.ConnectionState) {
+	p.ALPN, p.group = state.NegotiatedProtocol, state.CurveID
+}
+
+// PostQuantum reports whether the key exchange withstands a quantum computer.
+func (p *Peer) PostQuantum() bool {
+	switch p.group {
+	case tls.X25519MLKEM768, tls.SecP256r1MLKEM768, tls.SecP384r1MLKEM1024:
+		return true
+	}
+	return false
+}
+
+// TLS describes the connection to a person: "1.3, AES-128-GCM, X25519MLKEM768
+// (post-quantum)".
+func (p *Peer) TLS() string {
+	version := strings.TrimPrefix(tls.VersionName(p.version), "TLS ")
+	text := fmt.Sprintf("%s, %s, %s", version, suiteName(p.suite), p.group)
+	if p.PostQuantum() {
+		text += " (post-quantum)"
+	}
+	return text
+}
+
+// suiteName is the cipher of a suite, in the field's short form.
+func suiteName(suite uint16) string {
+	name := tls.CipherSuiteName(suite)
+	if _, cipher, ok := strings.Cut(name, "_WITH_"); ok {
+		name = cipher
+	}
+	name = strings.TrimPrefix(name, "TLS_")
+	for _, hash := range []string{"_SHA256", "_SHA384"} {
+		name = strings.TrimSuffix(name, hash)
+	}
+	return strings.ReplaceAll(name, "_", "-")
+}

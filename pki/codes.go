@@ -1,0 +1,57 @@
+package pki
+
+import "github.com/signet-tls/signet/fault"
+
+// Codes of this package.
+const (
+	NoCertificate   fault.Code = "no_certificate"
+	CertUnreadable  fault.Code = "cert_unreadable"
+	KeyUnreadable   fault.Code = "key_unreadable"
+	KeyMissing      fault.Code = "key_missing"
+	KeyMismatch     fault.Code = "key_mismatch"
+	InputTooLarge   fault.Code = "input_too_large"
+	SpecInvalid     fault.Code = "spec_invalid"
+	NotAnAuthority  fault.Code = "not_an_authority"
+	RequestInvalid  fault.Code = "request_invalid"
+	SigningFailed   fault.Code = "signing_failed"
+	AuthorityIsOver fault.Code = "authority_expired"
+)
+
+// Codes returns the table of this package's codes.
+func Codes() []fault.Entry {
+	return []fault.Entry{
+		{Code: NoCertificate, Meaning: "The input holds no certificate.",
+			Cause: "A private key, a request or an empty file was named where a certificate is wanted.",
+			Next:  "Name a file with a -----BEGIN CERTIFICATE----- block, or a DER certificate."},
+		{Code: CertUnreadable, Meaning: "A certificate could not be read; the message says which block.",
+			Cause: "A damaged file, a block cut short in copying, or an encoding that RFC 5280 forbids.",
+			Next:  "Copy the file again from where it was made; if it is the original, ask its issuer for a new one."},
+		{Code: KeyUnreadable, Meaning: "A private key could not be read.",
+			Cause: "A damaged or encrypted file, or a kind of key that TLS does not use.",
+			Next:  "Use an unencrypted PKCS#8, PKCS#1 or SEC1 key in PEM: RSA, ECDSA or Ed25519."},
+		{Code: KeyMissing, Meaning: "The file holds a certificate, but not its private key.",
+			Cause: "The certificate was copied without its key.",
+			Next:  "Put the key's PEM block in the same file, readable by its owner alone."},
+		{Code: KeyMismatch, Meaning: "The private key does not belong to the certificate.",
+			Cause: "The certificate was renewed with a new key and the old key was kept, or the other way round.",
+			Next:  "Pair the certificate with the key that its request was made with."},
+		{Code: InputTooLarge, Meaning: "The input is larger than what is read.",
+			Cause: "The wrong file was named.",
+			Next:  "Name a file of at most 16 MiB."},
+		{Code: SpecInvalid, Meaning: "The wanted certificate contradicts its profile.",
+			Cause: "A server without a name, a workload without a SPIFFE ID, or an authority with subject alternative names.",
+			Next:  "Give the names that the profile needs, and only those."},
+		{Code: NotAnAuthority, Meaning: "The certificate that should sign is not an authority.",
+			Cause: "A leaf certificate was named as the issuer.",
+			Next:  "Sign with a root or an intermediate certificate."},
+		{Code: RequestInvalid, Meaning: "The certificate request is damaged, or its signature is not its key's.",
+			Cause: "The request was altered on its way, or the sender does not hold the key.",
+			Next:  "Make a new request with the key at hand."},
+		{Code: SigningFailed, Meaning: "The certificate could not be signed.",
+			Cause: "The issuer's key is of a kind that cannot sign, or its key store refused.",
+			Next:  "Look at the cause in the message and at the issuer's key."},
+		{Code: AuthorityIsOver, Meaning: "The issuing certificate is not valid now, so what it signs could not be either.",
+			Cause: "The authority was not renewed in time, or this machine's clock is wrong.",
+			Next:  "Renew the authority's certificate, or set the clock."},
+	}
+}

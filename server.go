@@ -1,0 +1,208 @@
+package signet
+
+import (
+	"context"
+	"crypto/tls"
+	"log/slog"
+	"net"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/signet-tls/signet/fault"
+	"github.com/signet-tls/signet/identity"
+	"github.com/signet-tls/signet/verify"
+)
+
+// Server accepts verified TLS connections. Its zero value accepts nobody and
+// returns an error that says what is missing. Set its fields before first use;
+// it is then safe for concurrent use and must not be copied.
+type Server struct {
+	// Identity is our own certificate. Required.
+	Identity identity.Source
+	// Public serves anybody, without asking for a certificate. A server is
+	// either public or has Roots; there is no default.
+	Public bool
+	// Roots are whom we believe about our clients.
+	Roots verify.Roots
+	// Name is who a client must be: verify.Member for any identity of a trust
+	// domain, verify.Any with a reason for any that the roots vouch for.
+	// Required with Roots.
+	Name verify.Name
+	// Authorize may reject a verified peer, on resumed connections too. It
+	// cannot accept one that verification refused. Nil rejects nobody.
+	Authorize func(context.Context, *Peer) error
+	// ALPN lists application protocols, the preferred first.
+	ALPN []string
+	// HandshakeTimeout bounds the handshake; 0 means DefaultHandshakeTimeout.
+	HandshakeTimeout time.Duration
+	// Now is the clock; nil means time.Now.
+	Now func() time.Time
+	// Logger hears of reasons given for accepting any name; nil discards.
+	Logger *slog.Logger
+
+	prepare sync.Once
+	base    *tls.Config // holds the ticket keys; set by prepare
+	invalid error       // set by prepare
+}
+
+// Listen listens on address and verifies who connects.
+func (s *Server) Listen(ctx context.Context, network, address string) (*Listener, error) {
+	if _, err := s.config(); err != nil {
+		return nil, err
+	}
+	var config net.ListenConfig
+	under, err := config.Listen(ctx, network, address)
+	if err != nil {
+		return nil, fault.Wrap(err, AddressInvalid, "cannot listen on %s", address).
+			WithHint("choose another address, or end the program that uses it")
+	}
+	return &Listener{under, s}, nil
+}
+
+// Listener is a net.Listener of verified connections. Accept does not wait for
+// a handshake: the first Read, Write or Handshake of the connection makes it.
+type Listener struct {
+	net.Listener
+	server *Server
+}
+
+// Accept returns the next connection, a *Conn.
+func (l *Listener) Accept() (net.Conn, error) {
+	raw, err := l.Listener.Accept()
+	if err != nil {
+		return nil, err
+	}
+	return l.server.conn(raw)
+}
+
+// TLS returns the listener whose connections are the *tls.Conn that net/http
+// and other libraries look for. All rules hold with it but one: after a fatal
+// alert crypto/tls's Close still sends a close_notify.
+func (l *Listener) TLS() net.Listener { return tlsListener{l} }
+
+type tlsListener struct{ *Listener }
+
+func (l tlsListener) Accept() (net.Conn, error) {
+	conn, err := l.Listener.Accept()
+	if err != nil {
+		return nil, err
+	}
+	return conn.(*Conn).tls, nil
+}
+
+// Wrap verifies the client at the other end of a connection that exists already
+// and takes ownership of it.
+func (s *Server) Wrap(ctx context.Context, raw net.Conn) (*Conn, error) {
+	conn, err := s.conn(raw)
+	if err != nil {
+		raw.Close()
+		return nil, err
+	}
+	if err := conn.Handshake(ctx); err != nil {
+		return nil, err
+	}
+	return conn, nil
+}
+
+// TLSConfig returns a configuration for libraries that want one, such as gRPC.
+// It refuses connections that are not wrapped by Transport.
+func (s *Server) TLSConfig() (*tls.Config, error) { return s.config() }
+
+func (s *Server) conn(raw net.Conn) (*Conn, error) {
+	config, err := s.config()
+	if err != nil {
+		return nil, err
+	}
+	under := &transport{Conn: raw}
+	return &Conn{
+		tls:        tls.Server(under, config),
+		transport:  under,
+		minVersion: config.MinVersion,
+		showed:     func() bool { return true },
+		timeout:    timeout(s.HandshakeTimeout),
+		logger:     newConnLogger(s.Logger, s.Name),
+	}, nil
+}
+
+func (s *Server) config() (*tls.Config, error) {
+	s.prepare.Do(func() {
+		if s.invalid = s.check(); s.invalid != nil {
+			return
+		}
+		s.base = &tls.Config{
+			MinVersion:     minVersion(s.Roots.TrustDomain()),
+			CipherSuites:   suites12,
+			NextProtos:     s.ALPN,
+			Time:           s.Now,
+			GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return leaf(s.Identity) },
+		}
+		if !s.Public {
+			// Ours takes the place of crypto/tls's verification, which would
+			// trust the system's roots where ClientCAs is nil.
+			s.base.ClientAuth = tls.RequireAnyClientCert
+		}
+		s.base.GetConfigForClient = s.configFor
+	})
+	return s.base, s.invalid
+}
+
+func (s *Server) check() error {
+	switch {
+	case s.Identity == nil:
+		return fault.New(ConfigInvalid, "the server has no certificate: Identity is not set").
+			WithHint("set Identity, for example to identity.Static(credential)")
+	case s.Public && !s.Roots.IsZero():
+		return fault.New(ConfigInvalid, "the server is both public and has Roots for its clients").
+			WithHint("choose one: Public for anybody, or Roots for those that they vouch for")
+	case s.Public:
+		return nil
+	case s.Roots.IsZero():
+		return fault.New(ConfigInvalid, "the server does not say whose clients it believes").
+			WithHint("set Roots, or Public: true to serve anybody")
+	}
+	return s.Name.Check(s.Roots)
+}
+
+// configFor gives each connection a verification that knows it. The connection
+// is our transport; without it the end of a stream could not be trusted.
+func (s *Server) configFor(hello *tls.ClientHelloInfo) (*tls.Config, error) {
+	under, ok := hello.Conn.(*transport)
+	if !ok {
+		return nil, fault.New(ConfigInvalid, "the connection is not wrapped by signet.Transport").
+			WithHint("wrap it, so that a truncated stream is noticed")
+	}
+	if err := s.checkHello(hello); err != nil {
+		under.judged(nil, err)
+		return nil, err
+	}
+	ctx := hello.Context()
+	config := s.base.Clone()
+	config.GetConfigForClient = nil
+	config.VerifyConnection = func(state tls.ConnectionState) error {
+		peer, err := s.verify(ctx, state)
+		under.judged(peer, err)
+		return err
+	}
+	return config, nil
+}
+
+// extendedMasterSecret is the number of the extension (RFC 7627, section 5.1).
+const extendedMasterSecret = 23
+
+func (s *Server) checkHello(hello *tls.ClientHelloInfo) error {
+	if slices.Max(hello.SupportedVersions) <= tls.VersionTLS12 && !slices.Contains(hello.Extensions, extendedMasterSecret) {
+		return fault.New(NoMasterSecret, "the client speaks TLS 1.2 without the extended master secret").
+			WithHint("upgrade the client's TLS library, or have it speak TLS 1.3")
+	}
+	return nil
+}
+
+func (s *Server) verify(ctx context.Context, state tls.ConnectionState) (*Peer, error) {
+	judge := judge{s.Roots, s.Name, verify.ClientAuth, s.Authorize, s.Now}
+	if s.Public {
+		peer := newPeer(state)
+		return peer, judge.authorized(ctx, peer)
+	}
+	return judge.peer(ctx, state)
+}

@@ -1,0 +1,122 @@
+package signet
+
+import (
+	"context"
+	"crypto/tls"
+	"io"
+	"log/slog"
+	"time"
+
+	"github.com/signet-tls/signet/fault"
+	"github.com/signet-tls/signet/identity"
+	"github.com/signet-tls/signet/pki"
+	"github.com/signet-tls/signet/spiffeid"
+	"github.com/signet-tls/signet/verify"
+)
+
+// DefaultHandshakeTimeout bounds a handshake for which nothing else is said.
+const DefaultHandshakeTimeout = 10 * time.Second
+
+// suites12 are the TLS 1.2 suites with forward secrecy and an AEAD, all others
+// of crypto/tls are left out.
+var suites12 = []uint16{
+	tls.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256,
+	tls.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,
+	tls.TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384,
+	tls.TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384,
+	tls.TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256,
+	tls.TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256,
+}
+
+// minVersion is TLS 1.3 between Signet's own ends, which have SPIFFE names and
+// roots, and TLS 1.2 elsewhere.
+func minVersion(domain spiffeid.TrustDomain) uint16 {
+	if domain.IsZero() {
+		return tls.VersionTLS12
+	}
+	return tls.VersionTLS13
+}
+
+// judge is what both roles do with a peer's certificates, on every connection,
+// resumed ones too.
+type judge struct {
+	roots     verify.Roots
+	name      verify.Name
+	purpose   verify.Purpose
+	authorize func(context.Context, *Peer) error
+	now       func() time.Time
+}
+
+// peer verifies and authorises who the state shows. An error ends the
+// handshake; there is no way to accept what verification refused.
+func (j judge) peer(ctx context.Context, state tls.ConnectionState) (*Peer, error) {
+	peer := newPeer(state)
+	report, err := verify.Verify(peer.Chain, verify.Options{Roots: j.roots, Name: j.name, Purpose: j.purpose, Now: clock(j.now)})
+	if err != nil {
+		return nil, err
+	}
+	peer.Report = report
+	return peer, j.authorized(ctx, peer)
+}
+
+func (j judge) authorized(ctx context.Context, peer *Peer) error {
+	if j.authorize == nil {
+		return nil
+	}
+	err := j.authorize(ctx, peer)
+	if _, ours := fault.Of(err); err == nil || ours {
+		return err
+	}
+	return fault.Wrap(err, NotAuthorized, "not authorized")
+}
+
+// leaf returns the source's credential as crypto/tls wants it.
+func leaf(source identity.Source) (*tls.Certificate, error) {
+	credential, err := source.Credential()
+	if err != nil {
+		return nil, err
+	}
+	return tlsCertificate(credential), nil
+}
+
+func tlsCertificate(credential *pki.Credential) *tls.Certificate {
+	chain := make([][]byte, len(credential.Chain))
+	for i, cert := range credential.Chain {
+		chain[i] = cert.Raw()
+	}
+	return &tls.Certificate{Certificate: chain, PrivateKey: credential.Key, Leaf: credential.Leaf().X509()}
+}
+
+func clock(now func() time.Time) time.Time {
+	if now == nil {
+		return time.Now()
+	}
+	return now()
+}
+
+func timeout(d time.Duration) time.Duration {
+	if d == 0 {
+		return DefaultHandshakeTimeout
+	}
+	return d
+}
+
+// connLogger writes what an operator must be able to find out later.
+type connLogger struct {
+	logger *slog.Logger
+	name   verify.Name
+}
+
+func newConnLogger(logger *slog.Logger, name verify.Name) connLogger {
+	if logger == nil {
+		logger = slog.New(slog.NewTextHandler(io.Discard, nil))
+	}
+	return connLogger{logger, name}
+}
+
+func (l connLogger) established(ctx context.Context, peer *Peer) {
+	if l.name.AcceptsAny() {
+		l.logger.WarnContext(ctx, "any name was accepted", slog.String("name", l.name.String()))
+	}
+	l.logger.DebugContext(ctx, "connection verified", slog.String("peer", peer.ID.String()), slog.String("tls", peer.TLS()))
+}

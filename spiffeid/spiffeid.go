@@ -1,0 +1,151 @@
+// Package spiffeid holds SPIFFE trust domains and IDs as small validated
+// values (SPIFFE ID specification, sections 2.1 to 2.3).
+package spiffeid
+
+import (
+	"net/url"
+	"strings"
+
+	"github.com/signet-tls/signet/fault"
+)
+
+// Bounds of the SPIFFE ID specification: a trust domain of at most 255 bytes,
+// an ID of at most 2,048.
+const (
+	maxTrustDomain = 255
+	maxID          = 2048
+)
+
+// Codes of this package.
+const (
+	InvalidTrustDomain fault.Code = "trust_domain_invalid"
+	InvalidID          fault.Code = "spiffe_id_invalid"
+)
+
+// Codes returns the table of this package's codes.
+func Codes() []fault.Entry {
+	return []fault.Entry{
+		{Code: InvalidTrustDomain, Meaning: "The text is not a SPIFFE trust domain.",
+			Cause: "An upper-case letter, a port or a scheme in the name.",
+			Next:  "Write a name such as prod.example: lower-case letters, digits, dots, dashes and underscores, at most 255 bytes."},
+		{Code: InvalidID, Meaning: "The text is not a SPIFFE ID.",
+			Cause: "A missing spiffe://, an empty path segment, or a character that needs escaping.",
+			Next:  "Write spiffe://<trust domain>/<path>, for example spiffe://prod.example/web."},
+	}
+}
+
+// TrustDomain is a validated trust domain name, such as prod.example. The zero
+// value names none.
+type TrustDomain struct{ name string }
+
+// ParseTrustDomain validates name.
+func ParseTrustDomain(name string) (TrustDomain, error) {
+	if name == "" || len(name) > maxTrustDomain {
+		return TrustDomain{}, fault.New(InvalidTrustDomain, "a trust domain has 1 to %d bytes, this has %d", maxTrustDomain, len(name))
+	}
+	for _, r := range name {
+		if !isLower(r) && !isDigit(r) && !strings.ContainsRune("-._", r) {
+			return TrustDomain{}, fault.New(InvalidTrustDomain, "%q in the trust domain %q is not a lower-case letter, digit, dot, dash or underscore", r, clip(name))
+		}
+	}
+	return TrustDomain{name}, nil
+}
+
+// String returns the name.
+func (td TrustDomain) String() string { return td.name }
+
+// IsZero reports whether td names no trust domain.
+func (td TrustDomain) IsZero() bool { return td.name == "" }
+
+// ID returns the ID of td with the given path, written without its leading
+// slash: "web", "proxy/edge-3".
+func (td TrustDomain) ID(path string) (ID, error) {
+	return Parse("spiffe://" + td.name + "/" + path)
+}
+
+// ID is a validated SPIFFE ID. The zero value names nobody.
+type ID struct {
+	td   TrustDomain
+	path string // without its leading slash
+}
+
+// Parse validates text as a SPIFFE ID with a path.
+func Parse(text string) (ID, error) {
+	rest, ok := strings.CutPrefix(text, "spiffe://")
+	if !ok || len(text) > maxID {
+		return ID{}, fault.New(InvalidID, "%q does not begin with spiffe:// or has more than %d bytes", clip(text), maxID)
+	}
+	name, path, ok := strings.Cut(rest, "/")
+	if !ok || path == "" {
+		return ID{}, fault.New(InvalidID, "%q has no path after its trust domain", clip(text))
+	}
+	td, err := ParseTrustDomain(name)
+	if err != nil {
+		return ID{}, fault.Wrap(err, InvalidID, "%q", clip(text))
+	}
+	for segment := range strings.SplitSeq(path, "/") {
+		if segment == "" || segment == "." || segment == ".." {
+			return ID{}, fault.New(InvalidID, "%q has an empty or a dot segment in its path", clip(text))
+		}
+		for _, r := range segment {
+			if !isLower(r) && !(r >= 'A' && r <= 'Z') && !isDigit(r) && !strings.ContainsRune("-._", r) {
+				return ID{}, fault.New(InvalidID, "%q in the path of %q is not a letter, digit, dot, dash or underscore", r, clip(text))
+			}
+		}
+	}
+	return ID{td, path}, nil
+}
+
+// TrustDomain returns the ID's trust domain.
+func (id ID) TrustDomain() TrustDomain { return id.td }
+
+// Path returns the ID's path without its leading slash.
+func (id ID) Path() string { return id.path }
+
+// IsZero reports whether id names nobody.
+func (id ID) IsZero() bool { return id.path == "" }
+
+// String returns the ID as a URI, or "" for the zero value.
+func (id ID) String() string {
+	if id.IsZero() {
+		return ""
+	}
+	return "spiffe://" + id.td.name + "/" + id.path
+}
+
+// URL returns the ID as the URI of a certificate's subject alternative name.
+func (id ID) URL() *url.URL {
+	return &url.URL{Scheme: "spiffe", Host: id.td.name, Path: "/" + id.path}
+}
+
+// Short returns the path for an ID of td, and the whole URI for all others.
+func (id ID) Short(td TrustDomain) string {
+	if id.td == td {
+		return id.path
+	}
+	return id.String()
+}
+
+// MarshalText returns the ID as a URI, the form it has in JSON.
+func (id ID) MarshalText() ([]byte, error) { return []byte(id.String()), nil }
+
+// UnmarshalText parses an ID; the empty text is the zero value.
+func (id *ID) UnmarshalText(text []byte) (err error) {
+	if len(text) == 0 {
+		*id = ID{}
+		return nil
+	}
+	*id, err = Parse(string(text))
+	return err
+}
+
+func isLower(r rune) bool { return r >= 'a' && r <= 'z' }
+func isDigit(r rune) bool { return r >= '0' && r <= '9' }
+
+// clip bounds hostile text before it reaches a message.
+func clip(s string) string {
+	if len(s) > 80 {
+		return s[:80] + "…"
+	}
+	return s
+}

@@ -1,0 +1,191 @@
+package verify
+
+import (
+	"fmt"
+	"net/netip"
+	"strings"
+
+	"github.com/signet-tls/signet/fault"
+	"github.com/signet-tls/signet/pki"
+	"github.com/signet-tls/signet/spiffeid"
+)
+
+// Name says who a peer must be. The zero value is an error wherever it is used.
+type Name struct {
+	kind   nameKind
+	host   string
+	id     spiffeid.ID
+	domain spiffeid.TrustDomain
+	reason string
+}
+
+type nameKind int
+
+const (
+	unnamed nameKind = iota
+	host
+	identity
+	member
+	anybody
+)
+
+// Host is a DNS name or an IP address, as in a URL but without its port.
+func Host(name string) Name { return Name{kind: host, host: strings.Trim(name, "[]")} }
+
+// ID is exactly one SPIFFE ID.
+func ID(id spiffeid.ID) Name { return Name{kind: identity, id: id} }
+
+// Member is any SPIFFE ID of a trust domain: for a server whose policy decides
+// who of them may do what.
+func Member(domain spiffeid.TrustDomain) Name { return Name{kind: member, domain: domain} }
+
+// Any accepts every name that the roots vouch for. The reason is logged and
+// stands in the report.
+func Any(because string) Name { return Name{kind: anybody, reason: because} }
+
+// IsZero reports whether n is the zero value.
+func (n Name) IsZero() bool { return n.kind == unnamed }
+
+// AcceptsAny reports whether n is made by Any.
+func (n Name) AcceptsAny() bool { return n.kind == anybody }
+
+// ServerName returns what a client puts into SNI (RFC 6066, section 3): the DNS
+// name, or "" for everything else.
+func (n Name) ServerName() string {
+	if n.kind != host || n.isAddress() {
+		return ""
+	}
+	return strings.TrimSuffix(n.host, ".")
+}
+
+// String is the name for a person.
+func (n Name) String() string {
+	switch n.kind {
+	case host:
+		return n.host
+	case identity:
+		return n.id.String()
+	case member:
+		return "any identity of " + n.domain.String()
+	case anybody:
+		return "any name (" + n.reason + ")"
+	}
+	return "no name"
+}
+
+// TrustDomain returns the trust domain that must vouch for the name, or zero.
+func (n Name) TrustDomain() spiffeid.TrustDomain {
+	switch n.kind {
+	case identity:
+		return n.id.TrustDomain()
+	case member:
+		return n.domain
+	}
+	return spiffeid.TrustDomain{}
+}
+
+// Check reports whether n can be somebody's name at all, and whether the roots
+// can vouch for it.
+func (n Name) Check(roots Roots) error {
+	switch {
+	case n.kind == unnamed:
+		return fault.New(NameMissing, "it was not said who the peer must be").
+			WithHint("say who it must be, or why anybody will do")
+	case n.kind == host && !n.isAddress() && !validHost(n.host):
+		return fault.New(NameInvalid, "%q is neither a host name nor an IP address", clip(n.host)).
+			WithHint("write the name without scheme and port, for example api.example.com")
+	case n.kind == identity && n.id.IsZero(), n.kind == member && n.domain.IsZero():
+		return fault.New(NameInvalid, "the SPIFFE name is empty")
+	case n.kind == anybody && strings.TrimSpace(n.reason) == "":
+		return fault.New(NameInvalid, "accepting any name needs a reason").
+			WithHint(`say why any name will do, for example verify.Any("policy decides by key")`)
+	case roots.IsZero():
+		return fault.New(RootsMissing, "it was not said whom to trust").
+			WithHint("say which roots are trusted")
+	case n.kind != anybody && n.TrustDomain() != roots.TrustDomain():
+		return fault.New(RootsDoNotFit, "%s cannot vouch for %s", roots, n).
+			WithHint("%s", rootsHint(n))
+	}
+	return nil
+}
+
+func rootsHint(n Name) string {
+	if domain := n.TrustDomain(); !domain.IsZero() {
+		return "give the roots of " + domain.String() + "; a SPIFFE ID is vouched for by its own trust domain only"
+	}
+	return "a trust domain's roots vouch for its SPIFFE IDs only; give the roots that signed the host's certificate"
+}
+
+// match holds the leaf's names against n and says, for a person, what was
+// wanted and what is there.
+func (n Name) match(leaf *pki.Certificate) (text string, ok bool) {
+	switch n.kind {
+	case anybody:
+		return fmt.Sprintf("%s; any name will do: %s", leaf.Title(), n.reason), true
+	case host:
+		if leaf.X509().VerifyHostname(n.host) == nil {
+			return n.host, true
+		}
+	case identity:
+		if leaf.ID() == n.id {
+			return n.id.String(), true
+		}
+	case member:
+		if id := leaf.ID(); id.TrustDomain() == n.domain && !id.IsZero() {
+			return id.String(), true
+		}
+	}
+	return fmt.Sprintf("wanted %s; it is for %s", n, names(leaf)), false
+}
+
+// names lists whom a leaf is for, the first few of them.
+func names(leaf *pki.Certificate) string {
+	const most = 4
+	var all []string
+	all = append(all, leaf.X509().DNSNames...)
+	for _, ip := range leaf.X509().IPAddresses {
+		all = append(all, ip.String())
+	}
+	for _, uri := range leaf.X509().URIs {
+		all = append(all, uri.String())
+	}
+	for i, name := range all {
+		all[i] = clip(name)
+	}
+	switch {
+	case len(all) == 0:
+		return "no name at all (a common name alone is not looked at)"
+	case len(all) > most:
+		return fmt.Sprintf("%s and %d more", strings.Join(all[:most], ", "), len(all)-most)
+	}
+	return strings.Join(all, ", ")
+}
+
+func (n Name) isAddress() bool {
+	_, err := netip.ParseAddr(n.host)
+	return err == nil
+}
+
+// validHost is a loose check of RFC 1123, section 2.1; a wildcard is nobody's
+// name.
+func validHost(name string) bool {
+	name = strings.TrimSuffix(name, ".")
+	if name == "" || len(name) > 253 {
+		return false
+	}
+	for label := range strings.SplitSeq(name, ".") {
+		if label == "" || len(label) > 63 || strings.ContainsFunc(label, func(r rune) bool {
+			return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '-' || r == '_')
+		}) {
+			return false
+		}
+	}
+	return true
+}
+
+func clip(s string) string {
+	if len(s) > 80 {
+		return s[:80] + "…"
+	}
+	return s
+}

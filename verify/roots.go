@@ -1,0 +1,137 @@
+// Package verify decides whether a peer is who it must be, and says why.
+package verify
+
+import (
+	"crypto/x509"
+	"fmt"
+	"io/fs"
+	"path"
+	"slices"
+
+	"github.com/signet-tls/signet/fault"
+	"github.com/signet-tls/signet/pki"
+	"github.com/signet-tls/signet/spiffeid"
+)
+
+// Roots is an immutable set of trust anchors. The zero value trusts nobody and
+// is an error wherever it is used.
+type Roots struct{ set *rootSet }
+
+type rootSet struct {
+	origin  string               // for people: a file's name, "this system's roots"
+	domain  spiffeid.TrustDomain // zero: the anchors vouch for hosts and addresses
+	anchors []*pki.Certificate   // empty for the system's, which cannot be listed
+	pool    *x509.CertPool
+}
+
+// NewRoots returns exactly these anchors. They vouch for host names and
+// addresses, never for SPIFFE IDs. Origin says to a person where they come
+// from, such as a file's name.
+func NewRoots(origin string, anchors ...*pki.Certificate) (Roots, error) {
+	return newRoots(rootSet{origin: origin, anchors: anchors})
+}
+
+// ForTrustDomain returns the anchors of one trust domain. They vouch for that
+// domain's SPIFFE IDs and for nothing else.
+func ForTrustDomain(domain spiffeid.TrustDomain, anchors ...*pki.Certificate) (Roots, error) {
+	if domain.IsZero() {
+		return Roots{}, fault.New(RootsMissing, "anchors of an unnamed trust domain vouch for nobody")
+	}
+	return newRoots(rootSet{origin: domain.String(), domain: domain, anchors: anchors})
+}
+
+// SystemRoots returns the operating system's anchors. They vouch for host names
+// and addresses.
+func SystemRoots() (Roots, error) {
+	pool, err := x509.SystemCertPool()
+	if err != nil {
+		return Roots{}, fault.Wrap(err, RootsUnreadable, "this system's roots").
+			WithHint("install the package ca-certificates, or name a file of roots")
+	}
+	return Roots{&rootSet{origin: "this system's roots", pool: pool}}, nil
+}
+
+// LoadRoots reads anchors from a file, PEM or DER, as NewRoots.
+func LoadRoots(fsys fs.FS, name string) (Roots, error) {
+	data, err := fs.ReadFile(fsys, name)
+	if err != nil {
+		return Roots{}, fault.Wrap(err, RootsUnreadable, "the roots").WithHint("check the path and its permissions")
+	}
+	anchors, err := pki.ParseCertificates(data)
+	if err != nil {
+		return Roots{}, fault.Wrap(err, RootsUnreadable, "the roots in %s", path.Base(name)).
+			WithHint("name a file of certificates in PEM or DER")
+	}
+	return NewRoots(path.Base(name), anchors...)
+}
+
+func newRoots(set rootSet) (Roots, error) {
+	if len(set.anchors) == 0 {
+		return Roots{}, fault.New(RootsMissing, "no trust anchors were given, and an empty set trusts nobody")
+	}
+	set.anchors = slices.Clone(set.anchors)
+	set.pool = x509.NewCertPool()
+	for _, anchor := range set.anchors {
+		if !anchor.IsAuthority() {
+			return Roots{}, fault.New(RootsIsLeaf, "%s is a %s own certificate (%s), not an authority", set.origin, roleOf(anchor), anchor.Title()).
+				WithHint("name the certificate of the authority that signed it: %s", anchor.IssuerTitle())
+		}
+		set.pool.AddCert(anchor.X509())
+	}
+	return Roots{&set}, nil
+}
+
+// roleOf names whose certificate a leaf is, by its extended key usage.
+func roleOf(leaf *pki.Certificate) string {
+	for _, usage := range leaf.X509().ExtKeyUsage {
+		switch usage {
+		case x509.ExtKeyUsageServerAuth:
+			return "server's"
+		case x509.ExtKeyUsageClientAuth:
+			return "client's"
+		}
+	}
+	return "peer's"
+}
+
+// IsZero reports whether r is the zero value.
+func (r Roots) IsZero() bool { return r.set == nil }
+
+// TrustDomain returns the trust domain whose anchors these are, or zero.
+func (r Roots) TrustDomain() spiffeid.TrustDomain {
+	if r.set == nil {
+		return spiffeid.TrustDomain{}
+	}
+	return r.set.domain
+}
+
+// String says for a person whom r trusts.
+func (r Roots) String() string {
+	switch {
+	case r.set == nil:
+		return "nobody"
+	case len(r.set.anchors) == 1:
+		return fmt.Sprintf("%s (%s)", r.set.anchors[0].Title(), r.set.origin)
+	}
+	return r.set.origin
+}
+
+// anchorsOf returns the anchors that signed cert. For the system's roots, which
+// cannot be listed, it asks crypto/x509.
+func (s *rootSet) anchorsOf(cert *pki.Certificate) []*pki.Certificate {
+	if len(s.anchors) == 0 {
+		chains, err := cert.X509().Verify(x509.VerifyOptions{Roots: s.pool, CurrentTime: cert.X509().NotBefore,
+			Intermediates: x509.NewCertPool(), KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageAny}})
+		if err != nil {
+			return nil
+		}
+		return pki.AdoptAll(chains[0][len(chains[0])-1:])
+	}
+	var found []*pki.Certificate
+	for _, anchor := range s.anchors {
+		if anchor.Equal(cert) || issued(anchor, cert) && signed(anchor, cert) {
+			found = append(found, anchor)
+		}
+	}
+	return found
+}
