@@ -11,6 +11,7 @@ import (
 
 	"github.com/signet-tls/signet/fault"
 	"github.com/signet-tls/signet/identity"
+	"github.com/signet-tls/signet/internal/bind"
 	"github.com/signet-tls/signet/verify"
 )
 
@@ -46,16 +47,14 @@ type Server struct {
 	invalid error       // set by prepare
 }
 
-// Listen listens on address and verifies who connects.
-func (s *Server) Listen(ctx context.Context, network, address string) (*Listener, error) {
+// Listen listens on a TCP address and verifies who connects.
+func (s *Server) Listen(ctx context.Context, address string) (*Listener, error) {
 	if _, err := s.config(); err != nil {
 		return nil, err
 	}
-	var config net.ListenConfig
-	under, err := config.Listen(ctx, network, address)
+	under, err := bind.Listen(ctx, address)
 	if err != nil {
-		return nil, fault.Wrap(err, AddressInvalid, "cannot listen on %s", address).
-			WithHint("choose another address, or end the program that uses it")
+		return nil, err
 	}
 	return &Listener{under, s}, nil
 }

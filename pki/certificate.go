@@ -4,10 +4,13 @@ package pki
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	"crypto/x509"
+	"crypto/x509/pkix"
 	"encoding/hex"
 	"encoding/pem"
+	"strings"
 
 	"github.com/signet-tls/signet/fault"
 	"github.com/signet-tls/signet/spiffeid"
@@ -27,7 +30,7 @@ type Certificate struct {
 func ParseCertificate(der []byte) (*Certificate, error) {
 	x, err := x509.ParseCertificate(der)
 	if err != nil {
-		return nil, fault.Wrap(err, CertUnreadable, "unreadable certificate")
+		return nil, unreadable(fault.Wrap(err, CertUnreadable, "unreadable certificate"))
 	}
 	return &Certificate{x}, nil
 }
@@ -50,48 +53,59 @@ func AdoptAll(chain []*x509.Certificate) []*Certificate {
 // read is an error that says which, and so is data without any certificate.
 func ParseCertificates(data []byte) ([]*Certificate, error) {
 	if len(data) > MaxInput {
-		return nil, fault.New(InputTooLarge, "%d bytes are more than the %d that are read", len(data), MaxInput)
+		return nil, tooLarge(len(data))
 	}
-	if !bytes.Contains(data, []byte("-----BEGIN ")) {
+	if !bytes.Contains(data, pemBegin) {
 		return parseDER(data)
 	}
 	var certs []*Certificate
-	block, number := (*pem.Block)(nil), 0
-	for rest := data; ; {
-		if block, rest = pem.Decode(rest); block == nil {
-			break
-		}
-		number++
-		if block.Type != "CERTIFICATE" {
+	blocks := 0
+	for number, section := range sections(data) {
+		blocks = number
+		if section.label != "CERTIFICATE" {
 			continue
 		}
-		cert, err := ParseCertificate(block.Bytes)
+		if section.block == nil {
+			return nil, unreadable(fault.New(CertUnreadable, "block %d is a certificate, but not valid PEM", number))
+		}
+		cert, err := ParseCertificate(section.block.Bytes)
 		if err != nil {
-			return nil, fault.Wrap(err, CertUnreadable, "block %d", number)
+			return nil, unreadable(fault.Wrap(err, CertUnreadable, "block %d", number))
 		}
 		certs = append(certs, cert)
 	}
-	if want := bytes.Count(data, []byte("-----BEGIN CERTIFICATE-----")); len(certs) < want {
-		return nil, fault.New(CertUnreadable, "%d of %d certificate blocks are not valid PEM", want-len(certs), want)
-	}
 	if len(certs) == 0 {
-		return nil, fault.New(NoCertificate, "no certificate among %d PEM blocks", number)
+		return nil, noCertificate("there is no certificate among its %d PEM blocks", blocks)
 	}
 	return certs, nil
 }
 
 func parseDER(data []byte) ([]*Certificate, error) {
 	if len(data) == 0 {
-		return nil, fault.New(NoCertificate, "no certificate: the input is empty")
+		return nil, noCertificate("there is no certificate: the input is empty")
 	}
 	if data[0] != 0x30 { // every certificate is an ASN.1 SEQUENCE
-		return nil, fault.New(NoCertificate, "no certificate: the input is neither PEM nor DER")
+		return nil, noCertificate("there is no certificate: the input is neither PEM nor DER")
 	}
 	parsed, err := x509.ParseCertificates(data)
 	if err != nil {
-		return nil, fault.Wrap(err, CertUnreadable, "unreadable certificate")
+		return nil, unreadable(fault.Wrap(err, CertUnreadable, "unreadable certificate"))
 	}
 	return AdoptAll(parsed), nil
+}
+
+func tooLarge(have int) error {
+	return fault.New(InputTooLarge, "%d bytes are more than the %d that are read", have, MaxInput).
+		WithHint("name the certificate's or key's own file")
+}
+
+func noCertificate(format string, args ...any) error {
+	return fault.New(NoCertificate, format, args...).
+		WithHint("name a file with a -----BEGIN CERTIFICATE----- block, or a certificate in DER")
+}
+
+func unreadable(err *fault.Error) error {
+	return err.WithHint("copy the certificate again from where it was made; if that is damaged too, ask its issuer for a new one")
 }
 
 // X509 returns the certificate as crypto/x509 has it. The caller must not
@@ -104,8 +118,14 @@ func (c *Certificate) Raw() []byte { return c.x.Raw }
 // Fingerprint returns the SHA-256 of the certificate's DER.
 func (c *Certificate) Fingerprint() [sha256.Size]byte { return sha256.Sum256(c.x.Raw) }
 
-// Serial returns the serial number in lower-case hexadecimal.
-func (c *Certificate) Serial() string { return hex.EncodeToString(c.x.SerialNumber.Bytes()) }
+// Serial returns the serial number in lower-case hexadecimal, two digits a
+// byte.
+func (c *Certificate) Serial() string {
+	if c.x.SerialNumber.Sign() == 0 {
+		return "00"
+	}
+	return hex.EncodeToString(c.x.SerialNumber.Bytes())
+}
 
 // Equal reports whether both are the same bytes.
 func (c *Certificate) Equal(other *Certificate) bool { return bytes.Equal(c.x.Raw, other.x.Raw) }
@@ -115,13 +135,22 @@ func (c *Certificate) Equal(other *Certificate) bool { return bytes.Equal(c.x.Ra
 func (c *Certificate) SelfIssued() bool { return bytes.Equal(c.x.RawSubject, c.x.RawIssuer) }
 
 // IsAuthority reports whether the certificate may sign others
-// (RFC 5280, section 4.2.1.9).
-func (c *Certificate) IsAuthority() bool { return c.x.BasicConstraintsValid && c.x.IsCA }
+// (RFC 5280, sections 4.2.1.9 and 4.2.1.3).
+func (c *Certificate) IsAuthority() bool {
+	return c.x.BasicConstraintsValid && c.x.IsCA &&
+		(c.x.KeyUsage == 0 || c.x.KeyUsage&x509.KeyUsageCertSign != 0)
+}
 
-// ID returns the SPIFFE ID of a workload's certificate: its only URI name
-// (SPIFFE X.509-SVID, section 2). It is the zero ID for all others.
+// signedItself reports whether the certificate's own key made its signature.
+func (c *Certificate) signedItself() bool {
+	return c.SelfIssued() && c.x.CheckSignature(c.x.SignatureAlgorithm, c.x.RawTBSCertificate, c.x.Signature) == nil
+}
+
+// ID returns the SPIFFE ID of a workload's certificate: its only URI name, on a
+// certificate that is no authority (SPIFFE X.509-SVID, sections 2 and 5.2). It
+// is the zero ID for all others.
 func (c *Certificate) ID() spiffeid.ID {
-	if len(c.x.URIs) != 1 {
+	if len(c.x.URIs) != 1 || c.x.IsCA {
 		return spiffeid.ID{}
 	}
 	id, err := spiffeid.Parse(c.x.URIs[0].String())
@@ -135,14 +164,13 @@ func (c *Certificate) ID() spiffeid.ID {
 // organisation, the first subject alternative name, or the serial number.
 func (c *Certificate) Title() string {
 	x := c.x
+	name := distinguished(x.Subject)
 	switch {
-	case x.Subject.CommonName != "":
-		return printable(x.Subject.CommonName)
-	case len(x.Subject.Organization) > 0:
-		return printable(x.Subject.Organization[0])
+	case name != "":
+		return name
 	case !c.ID().IsZero():
 		return c.ID().String()
-	case len(x.DNSNames) > 0:
+	case len(x.DNSNames) > 0 && x.DNSNames[0] != "":
 		return printable(x.DNSNames[0])
 	case len(x.IPAddresses) > 0:
 		return x.IPAddresses[0].String()
@@ -152,34 +180,24 @@ func (c *Certificate) Title() string {
 
 // IssuerTitle is Title for the issuer's name.
 func (c *Certificate) IssuerTitle() string {
-	issuer := c.x.Issuer
-	switch {
-	case issuer.CommonName != "":
-		return printable(issuer.CommonName)
-	case len(issuer.Organization) > 0:
-		return printable(issuer.Organization[0])
-	}
-	return "an unnamed issuer"
+	return cmp.Or(distinguished(c.x.Issuer), "an unnamed issuer")
 }
+
+// distinguished returns the part of a subject's or issuer's name that people
+// know it by, or "".
+func distinguished(name pkix.Name) string {
+	for _, part := range append([]string{name.CommonName}, name.Organization...) {
+		if strings.TrimSpace(part) != "" {
+			return printable(part)
+		}
+	}
+	return ""
+}
+
+// printable makes a hostile name fit to be read.
+func printable(name string) string { return fault.Printable(name, 64) }
 
 // PEM returns the certificate as one PEM block.
 func (c *Certificate) PEM() []byte {
 	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: c.x.Raw})
-}
-
-// printable keeps control characters of a hostile name off the terminal, and
-// bounds it.
-func printable(s string) string {
-	const max = 64
-	out := make([]rune, 0, max)
-	for _, r := range s {
-		if len(out) == max {
-			return string(out) + "…"
-		}
-		if r < 0x20 || r >= 0x7f && r < 0xa0 || r >= 0x200b && r <= 0x200f || r >= 0x2028 && r <= 0x202e || r >= 0x2060 && r <= 0x2069 || r == 0xfeff {
-			r = '?'
-		}
-		out = append(out, r)
-	}
-	return string(out)
 }

@@ -9,6 +9,7 @@ import (
 	"crypto/rsa"
 	"crypto/x509"
 	"encoding/pem"
+	"fmt"
 
 	"github.com/signet-tls/signet/fault"
 )
@@ -28,7 +29,7 @@ func (c *Credential) Leaf() *Certificate { return c.Chain[0] }
 func NewKey() (crypto.Signer, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
-		return nil, fault.Wrap(err, SigningFailed, "making a key")
+		return nil, fault.Wrap(err, SigningFailed, "making a key").WithHint(signingHint)
 	}
 	return key, nil
 }
@@ -37,14 +38,28 @@ func NewKey() (crypto.Signer, error) {
 // together.
 func NewCredential(chain []*Certificate, key crypto.Signer) (*Credential, error) {
 	if len(chain) == 0 {
-		return nil, fault.New(NoCertificate, "no certificate for the key")
+		return nil, noCertificate("there is no certificate for the key")
 	}
+	if key == nil {
+		return nil, noKey()
+	}
+	leaf := chain[0]
+	if isKeyOf(key, leaf) {
+		return &Credential{chain, key}, nil
+	}
+	mismatch := fault.New(KeyMismatch, "the private key is not the key of %s", leaf.Title()).
+		WithHint("pair %s with the key that its request was made with", leaf.Title())
+	for i, cert := range chain {
+		if isKeyOf(key, cert) {
+			return nil, mismatch.WithHint("put %s first: it is the key's certificate, and stands at place %d of the chain", cert.Title(), i+1)
+		}
+	}
+	return nil, mismatch
+}
+
+func isKeyOf(key crypto.Signer, cert *Certificate) bool {
 	public, ok := key.Public().(interface{ Equal(crypto.PublicKey) bool })
-	if !ok || !public.Equal(chain[0].x.PublicKey) {
-		return nil, fault.New(KeyMismatch, "the private key is not the key of %s", chain[0].Title()).
-			WithHint("pair %s with the key that its request was made with", chain[0].Title())
-	}
-	return &Credential{chain, key}, nil
+	return ok && public.Equal(cert.x.PublicKey)
 }
 
 // ParseCredential reads a PEM chain, leaf first, and its unencrypted private
@@ -62,59 +77,81 @@ func ParseCredential(data []byte) (*Credential, error) {
 }
 
 // ParseKey reads the first private key of PEM data: PKCS#8, PKCS#1 or SEC1,
-// not encrypted; RSA of at least 2,048 bits, ECDSA or Ed25519.
+// not encrypted; RSA of 2,048 to 8,192 bits, ECDSA of at least 256, or Ed25519.
 func ParseKey(data []byte) (crypto.Signer, error) {
 	if len(data) > MaxInput {
-		return nil, fault.New(InputTooLarge, "%d bytes are more than the %d that are read", len(data), MaxInput)
+		return nil, tooLarge(len(data))
 	}
-	for rest := data; ; {
-		var block *pem.Block
-		if block, rest = pem.Decode(rest); block == nil {
-			return nil, fault.New(KeyMissing, "no private key block").
-				WithHint("put the key's PEM block in the same file as its certificate, readable by its owner alone")
+	for number, section := range sections(data) {
+		parse, ok := keyParsers[section.label]
+		if !ok {
+			continue
 		}
-		if key, found, err := parseKeyBlock(block); found {
-			return key, err
+		if section.block == nil {
+			return nil, badKey("block %d is a private key, but not valid PEM", number)
 		}
+		if parse == nil || section.block.Headers["DEK-Info"] != "" {
+			return nil, fault.New(KeyUnreadable, "the private key is encrypted").
+				WithHint("openssl pkey -in encrypted.pem -out key.pem    # asks for its password; keep key.pem at mode 0600")
+		}
+		key, err := parse(section.block.Bytes)
+		if err != nil {
+			// The cause is left out: it could quote bytes of the key.
+			return nil, badKey("block %d (%s) cannot be read", number, section.label)
+		}
+		return signer(key)
 	}
+	return nil, noKey()
 }
 
-func parseKeyBlock(block *pem.Block) (key crypto.Signer, found bool, err error) {
-	var parsed any
-	switch block.Type {
-	case "PRIVATE KEY":
-		parsed, err = x509.ParsePKCS8PrivateKey(block.Bytes)
-	case "RSA PRIVATE KEY":
-		if block.Headers["DEK-Info"] != "" {
-			return nil, true, fault.New(KeyUnreadable, "the private key is encrypted")
+// keyParsers holds what each PEM label of a private key is parsed with; an
+// encrypted one has no parser.
+var keyParsers = map[string]func(der []byte) (any, error){
+	"PRIVATE KEY":           x509.ParsePKCS8PrivateKey,
+	"RSA PRIVATE KEY":       func(der []byte) (any, error) { return x509.ParsePKCS1PrivateKey(der) },
+	"EC PRIVATE KEY":        func(der []byte) (any, error) { return x509.ParseECPrivateKey(der) },
+	"ENCRYPTED PRIVATE KEY": nil,
+}
+
+// signer returns key as one that TLS can sign with.
+func signer(key any) (crypto.Signer, error) {
+	s, ok := key.(crypto.Signer)
+	if !ok {
+		return nil, badKey("TLS does not sign with a %T", key)
+	}
+	if problem := keyProblem(s.Public()); problem != "" {
+		return nil, badKey("%s", problem)
+	}
+	return s, nil
+}
+
+// keyProblem says what keeps a public key out of a certificate, or "". The
+// upper bound is that of crypto/tls: a larger key costs its verifier seconds.
+func keyProblem(public crypto.PublicKey) string {
+	switch public := public.(type) {
+	case *rsa.PublicKey:
+		if bits := public.N.BitLen(); bits < 2048 || bits > 8192 {
+			return fmt.Sprintf("an RSA key of %d bits; 2048 are the least and 8192 the most", bits)
 		}
-		parsed, err = x509.ParsePKCS1PrivateKey(block.Bytes)
-	case "EC PRIVATE KEY":
-		if block.Headers["DEK-Info"] != "" {
-			return nil, true, fault.New(KeyUnreadable, "the private key is encrypted")
+	case *ecdsa.PublicKey:
+		if bits := public.Curve.Params().BitSize; bits < 256 {
+			return fmt.Sprintf("an ECDSA key of %d bits; 256 are the least", bits)
 		}
-		parsed, err = x509.ParseECPrivateKey(block.Bytes)
-	case "ENCRYPTED PRIVATE KEY":
-		return nil, true, fault.New(KeyUnreadable, "the private key is encrypted")
+	case ed25519.PublicKey:
 	default:
-		return nil, false, nil
+		return fmt.Sprintf("TLS does not sign with a %T", public)
 	}
-	if err != nil {
-		// The cause is left out: it could quote bytes of the key.
-		return nil, true, fault.New(KeyUnreadable, "the %s block is not a key that can be read", block.Type)
-	}
-	switch parsed := parsed.(type) {
-	case *rsa.PrivateKey:
-		if bits := parsed.N.BitLen(); bits < 2048 {
-			return nil, true, fault.New(KeyUnreadable, "an RSA key of %d bits is too weak; 2048 are the least", bits)
-		}
-		return parsed, true, nil
-	case *ecdsa.PrivateKey:
-		return parsed, true, nil
-	case ed25519.PrivateKey:
-		return parsed, true, nil
-	}
-	return nil, true, fault.New(KeyUnreadable, "TLS does not sign with a %T", parsed)
+	return ""
+}
+
+func badKey(format string, args ...any) error {
+	return fault.New(KeyUnreadable, format, args...).
+		WithHint("use an unencrypted PKCS#8, PKCS#1 or SEC1 key in PEM: RSA, ECDSA or Ed25519")
+}
+
+func noKey() error {
+	return fault.New(KeyMissing, "there is no private key").
+		WithHint("put the key's PEM block in the same file as its certificate, readable by its owner alone")
 }
 
 // PEM returns the chain, leaf first, and the private key in PKCS#8. It is a
@@ -122,7 +159,7 @@ func parseKeyBlock(block *pem.Block) (key crypto.Signer, found bool, err error) 
 func (c *Credential) PEM() ([]byte, error) {
 	der, err := x509.MarshalPKCS8PrivateKey(c.Key)
 	if err != nil {
-		return nil, fault.New(KeyUnreadable, "a key of type %T cannot be written", c.Key)
+		return nil, badKey("a key of type %T cannot be written: it does not leave its store", c.Key)
 	}
 	return append(c.ChainPEM(), pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})...), nil
 }

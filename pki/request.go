@@ -4,8 +4,6 @@ import (
 	"crypto"
 	"crypto/rand"
 	"crypto/x509"
-	"crypto/x509/pkix"
-	"encoding/asn1"
 
 	"github.com/signet-tls/signet/fault"
 )
@@ -15,38 +13,33 @@ import (
 func NewRequest(key crypto.Signer) ([]byte, error) {
 	der, err := x509.CreateCertificateRequest(rand.Reader, &x509.CertificateRequest{}, key)
 	if err != nil {
-		return nil, fault.Wrap(err, SigningFailed, "signing a request")
+		return nil, fault.Wrap(err, SigningFailed, "signing a request").WithHint(signingHint)
 	}
 	return der, nil
 }
 
-// ParseRequest checks a request in DER and returns the public key whose private
-// part its sender holds. Names and extensions that it asks for are not copied.
+const maxRequest = 64 << 10
+
+// ParseRequest checks a request in DER of at most 64 KiB and returns the public
+// key whose private part its sender holds; its bounds are those of ParseKey.
+// Names and extensions that it asks for are not copied.
 func ParseRequest(der []byte) (crypto.PublicKey, error) {
 	if len(der) > maxRequest {
-		return nil, fault.New(InputTooLarge, "a request of %d bytes; %d are the most", len(der), maxRequest)
+		return nil, fault.New(InputTooLarge, "a request of %d bytes; %d are the most", len(der), maxRequest).
+			WithHint(requestHint)
 	}
 	request, err := x509.ParseCertificateRequest(der)
 	if err != nil {
-		return nil, fault.Wrap(err, RequestInvalid, "unreadable request")
+		return nil, fault.Wrap(err, RequestInvalid, "unreadable request").WithHint(requestHint)
+	}
+	// Before the signature: checking it takes seconds with a hostile key.
+	if problem := keyProblem(request.PublicKey); problem != "" {
+		return nil, fault.New(RequestInvalid, "the request is for %s", problem).WithHint(requestHint)
 	}
 	if err := request.CheckSignature(); err != nil {
-		return nil, fault.Wrap(err, RequestInvalid, "the request's signature is not its key's")
+		return nil, fault.Wrap(err, RequestInvalid, "the request's signature is not its key's").WithHint(requestHint)
 	}
 	return request.PublicKey, nil
 }
 
-const maxRequest = 64 << 10
-
-// publicKeyBits returns the subjectPublicKey bits of a SubjectPublicKeyInfo
-// (RFC 5280, section 4.1.2.7).
-func publicKeyBits(spki []byte) ([]byte, error) {
-	var info struct {
-		Algorithm pkix.AlgorithmIdentifier
-		PublicKey asn1.BitString
-	}
-	if _, err := asn1.Unmarshal(spki, &info); err != nil {
-		return nil, err
-	}
-	return info.PublicKey.Bytes, nil
-}
+const requestHint = "make a new request where the key is"

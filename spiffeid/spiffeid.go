@@ -34,6 +34,8 @@ func Codes() []fault.Entry {
 	}
 }
 
+const trustDomainHint = "write a name such as prod.example: lower-case letters, digits, dots, dashes and underscores"
+
 // TrustDomain is a validated trust domain name, such as prod.example. The zero
 // value names none.
 type TrustDomain struct{ name string }
@@ -41,11 +43,13 @@ type TrustDomain struct{ name string }
 // ParseTrustDomain validates name.
 func ParseTrustDomain(name string) (TrustDomain, error) {
 	if name == "" || len(name) > maxTrustDomain {
-		return TrustDomain{}, fault.New(InvalidTrustDomain, "a trust domain has 1 to %d bytes, this has %d", maxTrustDomain, len(name))
+		return TrustDomain{}, fault.New(InvalidTrustDomain, "a trust domain has 1 to %d bytes, this has %d", maxTrustDomain, len(name)).
+			WithHint(trustDomainHint)
 	}
 	for _, r := range name {
 		if !isLower(r) && !isDigit(r) && !strings.ContainsRune("-._", r) {
-			return TrustDomain{}, fault.New(InvalidTrustDomain, "%q in the trust domain %q is not a lower-case letter, digit, dot, dash or underscore", r, clip(name))
+			return TrustDomain{}, fault.New(InvalidTrustDomain, "%q in the trust domain %q is not a lower-case letter, digit, dot, dash or underscore", r, clip(name)).
+				WithHint(trustDomainHint)
 		}
 	}
 	return TrustDomain{name}, nil
@@ -63,6 +67,19 @@ func (td TrustDomain) ID(path string) (ID, error) {
 	return Parse("spiffe://" + td.name + "/" + path)
 }
 
+// MarshalText returns the trust domain's name, the form it has in JSON.
+func (td TrustDomain) MarshalText() ([]byte, error) { return []byte(td.name), nil }
+
+// UnmarshalText parses a trust domain; the empty text is the zero value.
+func (td *TrustDomain) UnmarshalText(text []byte) (err error) {
+	if len(text) == 0 {
+		*td = TrustDomain{}
+		return nil
+	}
+	*td, err = ParseTrustDomain(string(text))
+	return err
+}
+
 // ID is a validated SPIFFE ID. The zero value names nobody.
 type ID struct {
 	td   TrustDomain
@@ -71,13 +88,16 @@ type ID struct {
 
 // Parse validates text as a SPIFFE ID with a path.
 func Parse(text string) (ID, error) {
+	if len(text) > maxID {
+		return ID{}, invalidID("a SPIFFE ID has at most %d bytes, this has %d", maxID, len(text))
+	}
 	rest, ok := strings.CutPrefix(text, "spiffe://")
-	if !ok || len(text) > maxID {
-		return ID{}, fault.New(InvalidID, "%q does not begin with spiffe:// or has more than %d bytes", clip(text), maxID)
+	if !ok {
+		return ID{}, invalidID("%q does not begin with spiffe://", clip(text))
 	}
 	name, path, ok := strings.Cut(rest, "/")
 	if !ok || path == "" {
-		return ID{}, fault.New(InvalidID, "%q has no path after its trust domain", clip(text))
+		return ID{}, invalidID("%q has no path after its trust domain", clip(text))
 	}
 	td, err := ParseTrustDomain(name)
 	if err != nil {
@@ -85,11 +105,11 @@ func Parse(text string) (ID, error) {
 	}
 	for segment := range strings.SplitSeq(path, "/") {
 		if segment == "" || segment == "." || segment == ".." {
-			return ID{}, fault.New(InvalidID, "%q has an empty or a dot segment in its path", clip(text))
+			return ID{}, invalidID("%q has an empty or a dot segment in its path", clip(text))
 		}
 		for _, r := range segment {
-			if !isLower(r) && !(r >= 'A' && r <= 'Z') && !isDigit(r) && !strings.ContainsRune("-._", r) {
-				return ID{}, fault.New(InvalidID, "%q in the path of %q is not a letter, digit, dot, dash or underscore", r, clip(text))
+			if !isLower(r) && !isUpper(r) && !isDigit(r) && !strings.ContainsRune("-._", r) {
+				return ID{}, invalidID("%q in the path of %q is not a letter, digit, dot, dash or underscore", r, clip(text))
 			}
 		}
 	}
@@ -139,13 +159,13 @@ func (id *ID) UnmarshalText(text []byte) (err error) {
 	return err
 }
 
-func isLower(r rune) bool { return r >= 'a' && r <= 'z' }
-func isDigit(r rune) bool { return r >= '0' && r <= '9' }
-
-// clip bounds hostile text before it reaches a message.
-func clip(s string) string {
-	if len(s) > 80 {
-		return s[:80] + "…"
-	}
-	return s
+func invalidID(format string, args ...any) *fault.Error {
+	return fault.New(InvalidID, format, args...).
+		WithHint("write spiffe://<trust domain>/<path>, for example spiffe://prod.example/web")
 }
+
+func clip(text string) string { return fault.Printable(text, 80) }
+
+func isLower(r rune) bool { return r >= 'a' && r <= 'z' }
+func isUpper(r rune) bool { return r >= 'A' && r <= 'Z' }
+func isDigit(r rune) bool { return r >= '0' && r <= '9' }

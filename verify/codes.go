@@ -29,7 +29,6 @@ const (
 // the least specific comes last.
 var rank = []fault.Code{
 	NoCertificate,
-	RootsDoNotFit,
 	SignatureInvalid,
 	SelfSigned,
 	ChainIncomplete,

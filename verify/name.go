@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/netip"
 	"strings"
+	"unicode"
 
 	"github.com/signet-tls/signet/fault"
 	"github.com/signet-tls/signet/pki"
@@ -29,8 +30,18 @@ const (
 	anybody
 )
 
-// Host is a DNS name or an IP address, as in a URL but without its port.
-func Host(name string) Name { return Name{kind: host, host: strings.Trim(name, "[]")} }
+// Host is a DNS name or an IP address, as in a URL but without its port. An
+// address's zone says how it is reached, not whose it is, and is dropped.
+func Host(name string) Name {
+	address := name
+	if strings.HasPrefix(name, "[") && strings.HasSuffix(name, "]") {
+		address = name[1 : len(name)-1]
+	}
+	if ip, err := netip.ParseAddr(address); err == nil {
+		name = ip.WithZone("").String()
+	}
+	return Name{kind: host, host: name}
+}
 
 // ID is exactly one SPIFFE ID.
 func ID(id spiffeid.ID) Name { return Name{kind: identity, id: id} }
@@ -91,11 +102,12 @@ func (n Name) Check(roots Roots) error {
 	case n.kind == unnamed:
 		return fault.New(NameMissing, "it was not said who the peer must be").
 			WithHint("say who it must be, or why anybody will do")
-	case n.kind == host && !n.isAddress() && !validHost(n.host):
+	case n.kind == host && !n.isAddress() && !pki.IsHostname(strings.TrimSuffix(n.host, ".")):
 		return fault.New(NameInvalid, "%q is neither a host name nor an IP address", clip(n.host)).
-			WithHint("write the name without scheme and port, for example api.example.com")
+			WithHint("%s", hostHint(n.host))
 	case n.kind == identity && n.id.IsZero(), n.kind == member && n.domain.IsZero():
-		return fault.New(NameInvalid, "the SPIFFE name is empty")
+		return fault.New(NameInvalid, "the SPIFFE name is empty").
+			WithHint("name an identity such as spiffe://prod.example/web, or a trust domain such as prod.example")
 	case n.kind == anybody && strings.TrimSpace(n.reason) == "":
 		return fault.New(NameInvalid, "accepting any name needs a reason").
 			WithHint(`say why any name will do, for example verify.Any("policy decides by key")`)
@@ -109,6 +121,13 @@ func (n Name) Check(roots Roots) error {
 	return nil
 }
 
+func hostHint(name string) string {
+	if strings.ContainsFunc(name, func(r rune) bool { return r > unicode.MaxASCII }) {
+		return "write the name in its ASCII form, which begins with xn--"
+	}
+	return "write the name without scheme, port and wildcard, for example api.example.com"
+}
+
 func rootsHint(n Name) string {
 	if domain := n.TrustDomain(); !domain.IsZero() {
 		return "give the roots of " + domain.String() + "; a SPIFFE ID is vouched for by its own trust domain only"
@@ -118,24 +137,44 @@ func rootsHint(n Name) string {
 
 // match holds the leaf's names against n and says, for a person, what was
 // wanted and what is there.
-func (n Name) match(leaf *pki.Certificate) (text string, ok bool) {
+func (n Name) match(leaf *pki.Certificate, roots Roots) (text string, ok bool) {
+	id := leaf.ID()
 	switch n.kind {
-	case anybody:
-		return fmt.Sprintf("%s; any name will do: %s", leaf.Title(), n.reason), true
 	case host:
-		if leaf.X509().VerifyHostname(n.host) == nil {
-			return n.host, true
-		}
+		text, ok = n.host, leaf.X509().VerifyHostname(n.host) == nil
 	case identity:
-		if leaf.ID() == n.id {
-			return n.id.String(), true
-		}
+		text, ok = id.String(), id == n.id
 	case member:
-		if id := leaf.ID(); id.TrustDomain() == n.domain && !id.IsZero() {
-			return id.String(), true
-		}
+		text, ok = id.String(), id.TrustDomain() == n.domain
+	case anybody:
+		// A trust domain's roots vouch for its own IDs, whatever name is asked for.
+		text, ok = fmt.Sprintf("%s; any name will do: %s", leaf.Title(), n.reason), id.TrustDomain() == roots.TrustDomain() || roots.TrustDomain().IsZero()
 	}
-	return fmt.Sprintf("wanted %s; it is for %s", n, names(leaf)), false
+	if !ok {
+		text = fmt.Sprintf("wanted %s; it is for %s", n.wanted(roots), n.found(leaf))
+	}
+	return text, ok
+}
+
+// wanted is the name for a person, as narrow as the roots make it.
+func (n Name) wanted(roots Roots) string {
+	if n.kind == anybody && !roots.TrustDomain().IsZero() {
+		return Member(roots.TrustDomain()).String()
+	}
+	return n.String()
+}
+
+// found says whom the leaf is for and, where an identity is wanted, why its URIs
+// are none (SPIFFE X.509-SVID, sections 2 and 5.2).
+func (n Name) found(leaf *pki.Certificate) string {
+	uris, identityWanted := len(leaf.X509().URIs), n.kind != host
+	switch {
+	case identityWanted && uris > 0 && leaf.X509().IsCA:
+		return "an authority (" + names(leaf) + ")"
+	case identityWanted && uris > 1:
+		return names(leaf) + " (an identity has exactly one URI)"
+	}
+	return names(leaf)
 }
 
 // names lists whom a leaf is for, the first few of them.
@@ -164,28 +203,4 @@ func names(leaf *pki.Certificate) string {
 func (n Name) isAddress() bool {
 	_, err := netip.ParseAddr(n.host)
 	return err == nil
-}
-
-// validHost is a loose check of RFC 1123, section 2.1; a wildcard is nobody's
-// name.
-func validHost(name string) bool {
-	name = strings.TrimSuffix(name, ".")
-	if name == "" || len(name) > 253 {
-		return false
-	}
-	for label := range strings.SplitSeq(name, ".") {
-		if label == "" || len(label) > 63 || strings.ContainsFunc(label, func(r rune) bool {
-			return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '-' || r == '_')
-		}) {
-			return false
-		}
-	}
-	return true
-}
-
-func clip(s string) string {
-	if len(s) > 80 {
-		return s[:80] + "…"
-	}
-	return s
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/signet-tls/signet/fault"
 	"github.com/signet-tls/signet/pki"
+	"github.com/signet-tls/signet/spiffeid"
 )
 
 // Verdict is the outcome of one check.
@@ -20,9 +21,9 @@ const (
 
 // Check is one thing that was looked at.
 type Check struct {
-	Name    string     `json:"check"`          // "name", "chain", "dates", "purpose", "revoked"
-	Text    string     `json:"text"`           // what was found
-	Verdict Verdict    `json:"verdict"`        //
+	Name    string     `json:"check"` // "name", "chain", "dates", "purpose", "revoked"
+	Text    string     `json:"text"`  // what was found
+	Verdict Verdict    `json:"verdict"`
 	Code    fault.Code `json:"code,omitempty"` // why it stopped
 	Depth   int        `json:"depth"`          // which certificate, 0 is the leaf
 	message string     // the headline, if this check is chosen for it
@@ -38,6 +39,8 @@ type Report struct {
 	Note     string             `json:"note,omitempty"`     // what else helps to understand it
 	Checks   []Check            `json:"checks"`             // every one of them, also behind the first that stopped
 	Path     []*pki.Certificate `json:"-"`                  // leaf to anchor, as far as it was found
+
+	domain spiffeid.TrustDomain // whose roots were asked
 }
 
 // Err returns the refusal, with the report as its detail, or nil.
@@ -56,6 +59,16 @@ func (r *Report) Leaf() *pki.Certificate {
 	return r.Path[0]
 }
 
+// ID returns the peer's SPIFFE ID if it is proved: the peer is trusted, and the
+// roots that vouch for it are those of the ID's own trust domain. Else it is the
+// zero ID, whatever the certificate says.
+func (r *Report) ID() spiffeid.ID {
+	if !r.Trusted || r.domain.IsZero() || r.Leaf().ID().TrustDomain() != r.domain {
+		return spiffeid.ID{}
+	}
+	return r.Leaf().ID()
+}
+
 // Anchor returns the certificate at the end of a trusted path.
 func (r *Report) Anchor() *pki.Certificate {
 	if !r.Trusted {
@@ -63,8 +76,6 @@ func (r *Report) Anchor() *pki.Certificate {
 	}
 	return r.Path[len(r.Path)-1]
 }
-
-func (r *Report) add(check Check) { r.Checks = append(r.Checks, check) }
 
 // conclude chooses the headline among the checks that stopped, by rank.
 func (r *Report) conclude() {

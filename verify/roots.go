@@ -35,7 +35,8 @@ func NewRoots(origin string, anchors ...*pki.Certificate) (Roots, error) {
 // domain's SPIFFE IDs and for nothing else.
 func ForTrustDomain(domain spiffeid.TrustDomain, anchors ...*pki.Certificate) (Roots, error) {
 	if domain.IsZero() {
-		return Roots{}, fault.New(RootsMissing, "anchors of an unnamed trust domain vouch for nobody")
+		return Roots{}, fault.New(RootsMissing, "anchors of an unnamed trust domain vouch for nobody").
+			WithHint("say which trust domain they are the anchors of")
 	}
 	return newRoots(rootSet{origin: domain.String(), domain: domain, anchors: anchors})
 }
@@ -45,11 +46,15 @@ func ForTrustDomain(domain spiffeid.TrustDomain, anchors ...*pki.Certificate) (R
 func SystemRoots() (Roots, error) {
 	pool, err := x509.SystemCertPool()
 	if err != nil {
-		return Roots{}, fault.Wrap(err, RootsUnreadable, "this system's roots").
-			WithHint("install the package ca-certificates, or name a file of roots")
+		return Roots{}, fault.Wrap(err, RootsUnreadable, "this system's roots").WithHint(systemRootsHint)
+	}
+	if pool.Equal(x509.NewCertPool()) {
+		return Roots{}, fault.New(RootsUnreadable, "this system has no roots").WithHint(systemRootsHint)
 	}
 	return Roots{&rootSet{origin: "this system's roots", pool: pool}}, nil
 }
+
+const systemRootsHint = "install the package ca-certificates, or name a file of roots"
 
 // LoadRoots reads anchors from a file, PEM or DER, as NewRoots.
 func LoadRoots(fsys fs.FS, name string) (Roots, error) {
@@ -66,14 +71,15 @@ func LoadRoots(fsys fs.FS, name string) (Roots, error) {
 }
 
 func newRoots(set rootSet) (Roots, error) {
-	if len(set.anchors) == 0 {
-		return Roots{}, fault.New(RootsMissing, "no trust anchors were given, and an empty set trusts nobody")
+	if len(set.anchors) == 0 || slices.Contains(set.anchors, nil) {
+		return Roots{}, fault.New(RootsMissing, "no trust anchors were given, and an empty set trusts nobody").
+			WithHint("give the certificates of the authorities to trust")
 	}
 	set.anchors = slices.Clone(set.anchors)
 	set.pool = x509.NewCertPool()
 	for _, anchor := range set.anchors {
 		if !anchor.IsAuthority() {
-			return Roots{}, fault.New(RootsIsLeaf, "%s is a %s own certificate (%s), not an authority", set.origin, roleOf(anchor), anchor.Title()).
+			return Roots{}, fault.New(RootsIsLeaf, "%s is %s own certificate (%s), not an authority", set.origin, roleOf(anchor), anchor.Title()).
 				WithHint("name the certificate of the authority that signed it: %s", anchor.IssuerTitle())
 		}
 		set.pool.AddCert(anchor.X509())
@@ -86,12 +92,12 @@ func roleOf(leaf *pki.Certificate) string {
 	for _, usage := range leaf.X509().ExtKeyUsage {
 		switch usage {
 		case x509.ExtKeyUsageServerAuth:
-			return "server's"
+			return "the server's"
 		case x509.ExtKeyUsageClientAuth:
-			return "client's"
+			return "the client's"
 		}
 	}
-	return "peer's"
+	return "the peer's"
 }
 
 // IsZero reports whether r is the zero value.
@@ -116,22 +122,29 @@ func (r Roots) String() string {
 	return r.set.origin
 }
 
-// anchorsOf returns the anchors that signed cert. For the system's roots, which
-// cannot be listed, it asks crypto/x509.
-func (s *rootSet) anchorsOf(cert *pki.Certificate) []*pki.Certificate {
-	if len(s.anchors) == 0 {
-		chains, err := cert.X509().Verify(x509.VerifyOptions{Roots: s.pool, CurrentTime: cert.X509().NotBefore,
-			Intermediates: x509.NewCertPool(), KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageAny}})
-		if err != nil {
-			return nil
-		}
-		return pki.AdoptAll(chains[0][len(chains[0])-1:])
+// place says where the anchors stand, to follow the word "in".
+func (r Roots) place() string {
+	if r.set.domain.IsZero() {
+		return r.set.origin
 	}
-	var found []*pki.Certificate
+	return "the roots of " + r.set.origin
+}
+
+// anchorOf returns an anchor that cert is, or that signed it, or nil. For the
+// system's roots, which cannot be listed, it asks crypto/x509.
+func (s *rootSet) anchorOf(cert *pki.Certificate) *pki.Certificate {
 	for _, anchor := range s.anchors {
-		if anchor.Equal(cert) || issued(anchor, cert) && signed(anchor, cert) {
-			found = append(found, anchor)
+		if anchor.Equal(cert) || signed(anchor, cert) {
+			return anchor
 		}
 	}
-	return found
+	if len(s.anchors) > 0 {
+		return nil
+	}
+	chains, err := cert.X509().Verify(x509.VerifyOptions{Roots: s.pool, CurrentTime: cert.X509().NotBefore,
+		Intermediates: x509.NewCertPool(), KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageAny}})
+	if err != nil {
+		return nil
+	}
+	return pki.Adopt(chains[0][len(chains[0])-1])
 }

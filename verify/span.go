@@ -23,3 +23,5 @@ func Span(d time.Duration) string {
 func Ago(d time.Duration) string { return Span(d) + " ago" }
 
 func day(t time.Time) string { return t.UTC().Format("2 Jan 2006") }
+
+func minute(t time.Time) string { return t.UTC().Format("2 Jan 2006 15:04 MST") }

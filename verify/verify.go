@@ -1,11 +1,12 @@
 package verify
 
 import (
+	"crypto/rsa"
 	"crypto/x509"
-	"errors"
+	"fmt"
+	"slices"
 	"time"
 
-	"github.com/signet-tls/signet/fault"
 	"github.com/signet-tls/signet/pki"
 )
 
@@ -44,6 +45,10 @@ type Options struct {
 	Now     time.Time // zero: the present
 }
 
+// maxRSA is the largest RSA key of a peer that is computed with, in bits, as in
+// crypto/tls: a larger one costs seconds.
+const maxRSA = 8192
+
 // Verify decides whether the chain, leaf first as the peer sent it, proves that
 // the peer is who it must be. Every check runs, whatever the others found. The
 // report is nil only if the question itself is wrong (no roots, no name); a
@@ -55,94 +60,68 @@ func Verify(chain []*pki.Certificate, opts Options) (*Report, error) {
 	if opts.Now.IsZero() {
 		opts.Now = time.Now()
 	}
-	report := &Report{}
-	switch {
-	case len(chain) == 0:
-		report.add(Check{Name: "chain", Text: "the " + opts.Purpose.String() + " showed no certificate", Verdict: Stop, Code: NoCertificate,
-			message: "the " + opts.Purpose.String() + " showed no certificate",
-			next:    []string{"configure the " + opts.Purpose.String() + " with a certificate"}})
-	case len(chain) > MaxChain:
-		report.add(Check{Name: "chain", Text: "too many certificates", Verdict: Stop, Code: PathRejected,
-			message: "the peer sent more certificates than a chain can have",
-			next:    []string{"have the peer send its own chain only"}})
-	default:
-		report.Path = chain[:1]
+	report := &Report{domain: opts.Roots.TrustDomain()}
+	if stop := unfit(chain, opts.Purpose); stop != nil {
+		report.Checks = []Check{*stop}
+	} else {
 		judge(report, chain, opts)
 	}
 	report.conclude()
 	return report, report.Err()
 }
 
+// unfit says why a chain is not even looked at, or nil.
+func unfit(chain []*pki.Certificate, peer Purpose) *Check {
+	stop := &Check{Name: "chain", Verdict: Stop}
+	switch {
+	case len(chain) == 0 || slices.Contains(chain, nil):
+		stop.Code = NoCertificate
+		stop.Text = fmt.Sprintf("the %s showed no certificate", peer)
+		stop.next = []string{fmt.Sprintf("configure the %s with a certificate", peer)}
+	case len(chain) > MaxChain:
+		stop.Code = PathRejected
+		stop.Text = fmt.Sprintf("the %s sent %d certificates; at most %d are looked at", peer, len(chain), MaxChain)
+		stop.next = []string{fmt.Sprintf("on the %s, leave only its own certificate and its intermediates in the certificate file", peer)}
+	default:
+		depth := slices.IndexFunc(chain, func(cert *pki.Certificate) bool { return rsaBits(cert) > maxRSA })
+		if depth < 0 {
+			return nil
+		}
+		stop.Code, stop.Depth = PathRejected, depth
+		stop.Text = fmt.Sprintf("the RSA key of %s has %d bits; %d are the most", chain[depth].Title(), rsaBits(chain[depth]), maxRSA)
+		stop.next = []string{fmt.Sprintf("have %s issued again with a smaller key", chain[depth].Title())}
+	}
+	stop.message = stop.Text
+	return stop
+}
+
+func rsaBits(cert *pki.Certificate) int {
+	if key, ok := cert.X509().PublicKey.(*rsa.PublicKey); ok {
+		return key.N.BitLen()
+	}
+	return 0
+}
+
+// judge leaves the verdict on the path to crypto/x509. Where it refuses, each
+// rule is looked at on its own to say why; whatever that finds, the refusal
+// stands.
 func judge(report *Report, chain []*pki.Certificate, opts Options) {
-	report.add(checkName(chain[0], opts))
-	path, err := build(chain, opts)
-	if err == nil {
-		report.Path = path
-		report.add(Check{Name: "chain", Text: describe(path, opts.Roots), Verdict: OK})
-		report.add(checkDates(path, opts.Now))
-		report.add(checkPurpose(path, opts.Purpose))
-	} else {
-		explain(report, chain, opts, err)
+	path, refusal := build(chain, opts)
+	link := Check{Name: "chain", Text: describe(path, opts.Roots), Verdict: OK}
+	if refusal != nil {
+		path, link = explain(chain, opts)
 	}
-	report.add(Check{Name: "revoked", Text: "no staple, none asked for", Verdict: NotChecked})
-}
-
-// build asks crypto/x509 for a path that is right in everything but the name;
-// the shortest is taken.
-func build(chain []*pki.Certificate, opts Options) ([]*pki.Certificate, error) {
-	intermediates := x509.NewCertPool()
-	for _, cert := range chain[1:] {
-		intermediates.AddCert(cert.X509())
+	dates, purpose := checkDates(path, opts), checkPurpose(path, opts.Purpose)
+	if refusal != nil && link.Verdict == OK && dates.Verdict == OK && purpose.Verdict == OK {
+		link = rejected(path, refusal)
 	}
-	paths, err := chain[0].X509().Verify(x509.VerifyOptions{
-		Roots:         opts.Roots.set.pool,
-		Intermediates: intermediates,
-		CurrentTime:   opts.Now,
-		KeyUsages:     []x509.ExtKeyUsage{opts.Purpose.usage()},
-	})
-	if err != nil {
-		return nil, err
+	revoked := Check{Name: "revoked", Text: "no staple, none asked for", Verdict: NotChecked}
+	if link.Verdict != OK {
+		revoked.Text = "needs the issuer first"
 	}
-	best := paths[0]
-	for _, path := range paths[1:] {
-		if len(path) < len(best) {
-			best = path
-		}
+	if link.Code == ChainIncomplete && opts.Purpose == ServerAuth {
+		report.Note = "Browsers remember or fetch a missing intermediate, so it works there; curl, Python and Go do not."
 	}
-	return pki.AdoptAll(best), nil
-}
-
-// explain finds out why crypto/x509 refused: it walks from the leaf towards an
-// anchor by itself and looks at each rule on its own. Whatever it finds, the
-// refusal stands.
-func explain(report *Report, chain []*pki.Certificate, opts Options, refusal error) {
-	path, problem := walk(chain, opts)
 	report.Path = path
-	if problem != nil {
-		report.add(*problem)
-	} else {
-		report.add(Check{Name: "chain", Text: describe(path, opts.Roots), Verdict: OK})
-	}
-	report.add(checkDates(path, opts.Now))
-	report.add(checkPurpose(path, opts.Purpose))
-	for _, check := range report.Checks {
-		if check.Verdict == Stop && check.Name != "name" {
-			if check.Code == ChainIncomplete {
-				report.Note = "Browsers remember or fetch a missing intermediate, so it works there; curl, Python and Go do not."
-			}
-			return
-		}
-	}
-	report.Checks[1] = Check{Name: "chain", Text: plain(refusal), Verdict: Stop, Code: PathRejected,
-		message: "the path to the root breaks a rule: " + plain(refusal),
-		next:    []string{"show this message to the authority that signed the chain"}}
-}
-
-// plain is crypto/x509's reason without its prefix.
-func plain(err error) string {
-	var invalid x509.CertificateInvalidError
-	if errors.As(err, &invalid) {
-		return clip(invalid.Error()[len("x509: "):])
-	}
-	return clip(fault.Text(err))
+	report.Checks = []Check{checkName(chain[0], opts), link, dates, purpose, revoked}
 }

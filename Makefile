@@ -1,0 +1,58 @@
+# "make test" is everything that must hold before a change lands.
+SHELL    := /bin/bash
+TOOL     := go tool -modfile=tools/go.mod
+FUZZTIME ?= 30s
+
+# Steps of "make test", the cheap ones first; the tests come last.
+CHECKS := packages python gofmt modules vet staticcheck generated
+
+.PHONY: help test tests build peers fuzz cover $(CHECKS)
+
+help: ## this list
+	@sed -nE 's/^([a-z]+):.*## (.*)/make \1\t\2/p' Makefile | expand -t 20
+
+# Nothing here looks at version control, so a checkout owned by another user,
+# or an unpacked archive, passes too.
+test: export GOFLAGS += -buildvcs=false
+test: ## everything: checks, then the tests under the race detector
+	@for check in $(CHECKS); do tools/step $$check $(MAKE) --no-print-directory $$check || exit; done
+	@tools/step -v tests $(MAKE) --no-print-directory tests
+
+build: ## bin/signet
+	go build -trimpath -o bin/signet ./cmd/signet
+
+peers: packages python ## what the tests speak to: openssl, curl, pyOpenSSL
+
+packages: ## install what is missing of tools/debian-packages
+	@tools/packages
+
+python: ## the pinned Python environment, in .cache/venv
+	@tools/python
+
+gofmt: ## every file is formatted
+	@files=$$(gofmt -l .) && if [[ -n $$files ]]; then echo "not formatted; next: gofmt -w" $$files; exit 1; fi
+
+modules: ## go.mod and go.sum are tidy
+	@go mod tidy -diff
+	@go -C tools mod tidy -diff
+
+vet: ## go vet
+	@go vet ./...
+
+staticcheck: ## staticcheck, as pinned in tools/go.mod
+	@$(TOOL) staticcheck ./...
+
+generated: ## generated files are up to date
+	@tools/unchanged go generate ./...
+
+tests: ## the tests alone, under the race detector
+	@$(TOOL) gotestsum --format standard-quiet -- -race ./...
+
+fuzz: ## every fuzz target for FUZZTIME (30s)
+	@tools/fuzz $(FUZZTIME)
+
+cover: ## how much of the code the tests run: .cache/cover.html
+	@mkdir -p .cache
+	go test -coverpkg=./... -coverprofile=.cache/cover.out ./...
+	@go tool cover -html=.cache/cover.out -o .cache/cover.html
+	@go tool cover -func=.cache/cover.out | tail -n 1

@@ -1,0 +1,171 @@
+// Package agent keeps a proxy's identities and its part of the truth fresh. It
+// holds one watch to the authority, over which every change is pushed.
+package agent
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"log/slog"
+	"math/rand/v2"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/signet-tls/signet"
+	"github.com/signet-tls/signet/fault"
+	"github.com/signet-tls/signet/internal/agent/api"
+	"github.com/signet-tls/signet/pki"
+	"github.com/signet-tls/signet/spiffeid"
+	"github.com/signet-tls/signet/verify"
+)
+
+// Enforcer is the proxy that the agent works for.
+type Enforcer interface {
+	// Enforce puts the view in force, ends every connection that it no longer
+	// allows, and says which. It has happened when Enforce returns.
+	Enforce(*View) api.Applied
+	// Live lists the connections that are open.
+	Live() []api.Conn
+}
+
+// Config is what an agent needs to know.
+type Config struct {
+	Authority string          // HOST:PORT
+	Self      *pki.Credential // the proxy's own; renewed from then on
+	Roots     verify.Roots    // of the trust domain
+	Now       func() time.Time
+	Logger    *slog.Logger
+}
+
+// Agent is the proxy's end of the control plane.
+type Agent struct {
+	authority string
+	self      spiffeid.ID
+	roots     verify.Roots
+	now       func() time.Time
+	logger    *slog.Logger
+	http      *http.Client
+	keys      keyring
+	outbox    outbox
+}
+
+// silence is how long the authority may say nothing (it sends a heartbeat every
+// 5 s) before the watch is made anew.
+const silence = 15 * time.Second
+
+// New returns an agent that does nothing yet.
+func New(cfg Config) (*Agent, error) {
+	a := &Agent{authority: cfg.Authority, self: cfg.Self.Leaf().ID(), roots: cfg.Roots, now: cfg.Now, logger: cfg.Logger}
+	if a.now == nil {
+		a.now = time.Now
+	}
+	if a.logger == nil {
+		a.logger = slog.New(slog.DiscardHandler)
+	}
+	name, err := a.self.TrustDomain().ID("authority")
+	if err != nil {
+		return nil, err
+	}
+	a.outbox.wake = make(chan struct{}, 1)
+	a.keys.put(a.self, cfg.Self)
+	client := &signet.Client{Roots: cfg.Roots, Name: verify.ID(name), Identity: a.Source(a.self), Now: a.now, Logger: a.logger}
+	a.http = client.HTTP()
+	return a, nil
+}
+
+// Roots returns the trust domain's anchors.
+func (a *Agent) Roots() verify.Roots { return a.roots }
+
+// Run holds the watch, keeps certificates fresh and sends events, until ctx
+// ends. It goes on trying when the authority is gone: what was in force stays
+// so.
+func (a *Agent) Run(ctx context.Context, enforcer Enforcer) error {
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	wg.Go(func() { a.send(ctx) })
+	keepers := keepers{agent: a, wg: &wg, stops: map[spiffeid.ID]context.CancelFunc{}}
+	keepers.want(ctx, []spiffeid.ID{a.self})
+	for attempt := 0; ; attempt++ {
+		heard, err := a.watch(ctx, enforcer, &keepers)
+		if heard {
+			attempt = 0
+		}
+		if ctx.Err() == nil {
+			a.logger.Warn("the watch ended; trying again", slog.String("authority", a.authority), slog.Any("error", err))
+		}
+		if !sleep(ctx, backoff(attempt)) {
+			break
+		}
+	}
+	a.http.CloseIdleConnections()
+	return nil
+}
+
+// backoff is how long to wait before another attempt: 50 ms to 5 s, doubling,
+// with jitter.
+func backoff(attempt int) time.Duration {
+	wait := min(50*time.Millisecond<<min(attempt, 10), 5*time.Second)
+	return wait/2 + rand.N(wait)
+}
+
+// sleep waits and reports whether ctx is still alive.
+func sleep(ctx context.Context, wait time.Duration) bool {
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-timer.C:
+		return ctx.Err() == nil
+	}
+}
+
+// watch follows the authority until the stream ends. Heard says that it began.
+func (a *Agent) watch(ctx context.Context, enforcer Enforcer, keepers *keepers) (heard bool, err error) {
+	life, cancel := context.WithCancel(ctx)
+	defer cancel()
+	watchdog := time.AfterFunc(silence, cancel)
+	defer watchdog.Stop()
+	response, err := a.call(life, http.MethodGet, api.PathWatch, nil)
+	if err != nil {
+		a.http.CloseIdleConnections()
+		return false, err
+	}
+	defer response.Body.Close()
+	lines := bufio.NewScanner(response.Body)
+	lines.Buffer(nil, api.MaxUpdate)
+	for lines.Scan() {
+		watchdog.Reset(silence)
+		var update api.Update
+		if err := json.Unmarshal(lines.Bytes(), &update); err != nil {
+			return heard, fault.Wrap(err, AuthorityFailed, "unreadable line of the watch")
+		}
+		heard = true
+		switch {
+		case update.Slice != nil:
+			a.enforce(enforcer, update.Slice)
+			keepers.want(ctx, append(update.Slice.Identities, a.self))
+		case update.Ask != 0:
+			a.outbox.live(api.Live{Ask: update.Ask, Conns: enforcer.Live()})
+		}
+	}
+	return heard, lines.Err()
+}
+
+func (a *Agent) enforce(enforcer Enforcer, slice *api.Slice) {
+	view, err := newView(slice)
+	if err != nil {
+		a.logger.Error("the rules cannot be used; nothing is allowed", slog.Int64("revision", slice.Revision), slog.Any("error", err))
+	}
+	a.outbox.applied(enforcer.Enforce(view))
+}
+
+// Report sends an event to the authority, some time soon. It never blocks.
+func (a *Agent) Report(event api.Event) {
+	if !a.outbox.event(event) {
+		a.logger.Error("the outbox is full; an event is lost", slog.String("code", string(OutboxFull)))
+	}
+}

@@ -1,0 +1,265 @@
+// Package api holds the messages between the authority, the agents of its
+// proxies and its operators: JSON over HTTP with mutual TLS.
+package api
+
+import (
+	"time"
+
+	"github.com/signet-tls/signet/spiffeid"
+)
+
+// Paths of the authority. A proxy may use the first group, an operator the
+// second.
+const (
+	PathWatch       = "/v1/watch"       // GET: a stream of Update, one JSON value a line
+	PathCertificate = "/v1/certificate" // POST CertificateRequest → Certificate
+	PathApplied     = "/v1/applied"     // POST Applied
+	PathEvents      = "/v1/events"      // POST []Event
+	PathLive        = "/v1/live"        // POST Live
+
+	PathAllow  = "/v1/allow"  // POST PairRequest → Change
+	PathDeny   = "/v1/deny"   // POST PairRequest → Change
+	PathRevoke = "/v1/revoke" // POST RevokeRequest → Change
+	PathConns  = "/v1/conns"  // GET → Conns
+	PathConn   = "/v1/conn"   // GET ?id=PREFIX → History
+	PathPair   = "/v1/pair"   // GET ?from=NAME&to=NAME → Pair
+)
+
+// Bounds of what is read from the other end, in bytes, and of a batch.
+const (
+	MaxRequest = 1 << 20
+	MaxUpdate  = 16 << 20
+	MaxBatch   = 1000 // events
+)
+
+// Error is the body of every answer whose status is not 2xx.
+type Error struct {
+	Code    string `json:"code"`
+	Message string `json:"message"`
+	Hint    string `json:"hint,omitempty"`
+}
+
+// Update is one line of the watch. Exactly one field is set.
+type Update struct {
+	Slice *Slice `json:"slice,omitempty"` // the truth has a new revision
+	Ask   uint64 `json:"ask,omitempty"`   // report the live connections under this number
+	Beat  bool   `json:"beat,omitempty"`  // the authority is alive
+}
+
+// Slice is the part of the truth that one proxy needs: everything about the
+// identities that it may hold.
+type Slice struct {
+	Revision   int64         `json:"revision"`
+	Identities []spiffeid.ID `json:"identities"` // granted to the proxy
+	Rules      []Rule        `json:"rules"`
+	Revoked    []Revocation  `json:"revoked"`
+}
+
+// Rule is one Cedar policy.
+type Rule struct {
+	Name string `json:"name"`
+	Text string `json:"text"`
+}
+
+// Revocation bars an identity: its certificates are dead and it gets no new
+// one.
+type Revocation struct {
+	ID       spiffeid.ID `json:"id"`
+	Serials  []string    `json:"serials"` // lower-case hexadecimal
+	By       spiffeid.ID `json:"by"`
+	Because  string      `json:"because,omitempty"`
+	Revision int64       `json:"revision"`
+	At       time.Time   `json:"at"`
+}
+
+// CertificateRequest asks for a certificate of an identity that the proxy may
+// hold, or of its own. The request is PKCS#10 in DER.
+type CertificateRequest struct {
+	ID      spiffeid.ID `json:"id"`
+	Request []byte      `json:"request"`
+}
+
+// Certificate is the chain that was issued, leaf first, each in DER.
+type Certificate struct {
+	Chain [][]byte `json:"chain"`
+}
+
+// Applied says that a proxy has a revision in force, and what that ended.
+type Applied struct {
+	Revision int64       `json:"revision"`
+	Ended    []EndedConn `json:"ended,omitempty"`
+	Doors    int         `json:"doors"`    // connections that went on, at this proxy's doors
+	Services int         `json:"services"` // the same, at its services
+}
+
+// Live answers an Ask.
+type Live struct {
+	Ask   uint64 `json:"ask"`
+	Conns []Conn `json:"conns"`
+}
+
+// Conn is one live connection, as one proxy sees it.
+type Conn struct {
+	ID       string      `json:"id"` // "c" and 32 hexadecimal digits, equal at both ends
+	From     spiffeid.ID `json:"from"`
+	To       spiffeid.ID `json:"to"`
+	Opened   time.Time   `json:"opened"`
+	Sent     int64       `json:"sent"` // bytes, from → to
+	Back     int64       `json:"back"` // bytes, to → from
+	Rule     string      `json:"rule"` // that allows it
+	Deadline time.Time   `json:"deadline"`
+	Renewing bool        `json:"renewing"` // the deadline moves on by itself
+}
+
+// Kind is what happened.
+type Kind string
+
+// The kinds of events.
+const (
+	Opened  Kind = "opened"
+	Refused Kind = "refused"
+	Ended   Kind = "ended"
+	Changed Kind = "changed" // by an operator: allow, deny, revoke
+)
+
+// Side is the end of a connection at which a proxy stands.
+type Side string
+
+// The sides.
+const (
+	Door    Side = "door"    // outbound: the client's proxy
+	Service Side = "service" // inbound: the service's proxy
+)
+
+// Event is something that happened to a connection, or a change by an operator.
+type Event struct {
+	Time     time.Time   `json:"time"`
+	Kind     Kind        `json:"kind"`
+	Conn     string      `json:"conn,omitempty"` // empty where there was no handshake
+	Proxy    spiffeid.ID `json:"proxy"`          // set by the authority
+	Side     Side        `json:"side,omitempty"`
+	From     spiffeid.ID `json:"from"`
+	To       spiffeid.ID `json:"to"`
+	Code     string      `json:"code,omitempty"`     // why it was refused or ended; empty: closed by its ends
+	Reason   string      `json:"reason,omitempty"`   // the same in words
+	Rule     string      `json:"rule,omitempty"`     // that allowed, denied or was written
+	Revision int64       `json:"revision,omitempty"` // in force then
+	TLS      string      `json:"tls,omitempty"`      // "1.3, AES-128-GCM, …"
+	Sent     int64       `json:"sent,omitempty"`
+	Back     int64       `json:"back,omitempty"`
+	By       spiffeid.ID `json:"by,omitzero"`
+	Because  string      `json:"because,omitempty"`
+}
+
+// PairRequest names two identities: short names of the authority's trust
+// domain, or SPIFFE IDs.
+type PairRequest struct {
+	From    string `json:"from"`
+	To      string `json:"to"`
+	Because string `json:"because,omitempty"`
+}
+
+// RevokeRequest names an identity, as PairRequest.
+type RevokeRequest struct {
+	Who     string `json:"who"`
+	Because string `json:"because,omitempty"`
+}
+
+// Change is what an operator's act did. The act is durable; InForce tells how
+// far it has come.
+type Change struct {
+	TrustDomain  spiffeid.TrustDomain `json:"trust_domain"`
+	Revision     int64                `json:"revision"`
+	From         spiffeid.ID          `json:"from,omitzero"` // of a pair
+	To           spiffeid.ID          `json:"to,omitzero"`
+	Who          spiffeid.ID          `json:"who,omitzero"`           // of a revocation
+	Certificates int                  `json:"certificates,omitempty"` // that the revocation killed
+	Rule         string               `json:"rule,omitempty"`         // that was written
+	Replaced     string               `json:"replaced,omitempty"`     // that it stands in place of
+	Proxies      int                  `json:"proxies"`                // that the change concerns
+	InForce      int                  `json:"in_force"`               // of them, have it
+	After        time.Duration        `json:"after_ns"`               // until the last of them had it
+	Missing      []Missing            `json:"missing,omitempty"`      // the others
+	Ended        []EndedConn          `json:"ended,omitempty"`
+	Others       int                  `json:"others"`              // connections that went on
+	Unchanged    bool                 `json:"unchanged,omitempty"` // it was so already: no new revision
+}
+
+// Missing is a proxy that has not confirmed a change.
+type Missing struct {
+	Proxy     spiffeid.ID `json:"proxy"`
+	Connected bool        `json:"connected"`
+	Since     time.Time   `json:"since,omitzero"` // when it was last heard of
+}
+
+// EndedConn is a connection that a change ended.
+type EndedConn struct {
+	ID   string      `json:"id"`
+	From spiffeid.ID `json:"from"`
+	To   spiffeid.ID `json:"to"`
+	Ends int         `json:"ends,omitempty"` // how many of its two ends confirmed; set by the authority
+}
+
+// Conns are the live connections, each once, and the state of the proxies.
+type Conns struct {
+	TrustDomain spiffeid.TrustDomain `json:"trust_domain"`
+	Revision    int64                `json:"revision"`
+	Now         time.Time            `json:"now"`
+	Conns       []Conn               `json:"conns"`
+	Proxies     int                  `json:"proxies"`
+	UpToDate    int                  `json:"up_to_date"`
+	Silent      []Missing            `json:"silent,omitempty"`  // proxies that did not answer
+	Refused     int                  `json:"refused_last_hour"` // as far as events are kept
+}
+
+// History is what is known of one connection, oldest first.
+type History struct {
+	TrustDomain spiffeid.TrustDomain `json:"trust_domain"`
+	Now         time.Time            `json:"now"`
+	ID          string               `json:"id"`
+	Live        *Conn                `json:"live,omitempty"`
+	Events      []Event              `json:"events"` // of both ends, and the change that ended it
+}
+
+// Pair says whether one identity may open connections to another, and why.
+type Pair struct {
+	TrustDomain spiffeid.TrustDomain `json:"trust_domain"`
+	Revision    int64                `json:"revision"`
+	Now         time.Time            `json:"now"`
+	From        PairEnd              `json:"from"`
+	To          PairEnd              `json:"to"`
+	Allowed     bool                 `json:"allowed"`
+	Code        string               `json:"code,omitempty"`  // why not
+	Rules       []string             `json:"rules,omitempty"` // that decided
+	Reason      string               `json:"reason"`
+	RuleCount   int                  `json:"rule_count"`         // in the whole policy
+	LastTry     *Event               `json:"last_try,omitempty"` // the latest opened or refused
+	Live        int                  `json:"live"`               // connections open now
+}
+
+// PairEnd is what is known of one of the two.
+type PairEnd struct {
+	ID       spiffeid.ID `json:"id"`
+	Known    bool        `json:"known"`
+	NotAfter time.Time   `json:"not_after,omitzero"` // of its newest certificate
+	Revoked  *Revocation `json:"revoked,omitempty"`
+	Proxies  int         `json:"proxies"`    // that may hold it
+	UpToDate int         `json:"up_to_date"` // of them, have the present revision
+}
+
+// Status is the answer of the status port.
+type Status struct {
+	TrustDomain spiffeid.TrustDomain `json:"trust_domain"`
+	Revision    int64                `json:"revision"`
+	Identities  int                  `json:"identities"`
+	Rules       int                  `json:"rules"`
+	Revoked     int                  `json:"revoked"`
+	Proxies     []ProxyStatus        `json:"proxies"`
+}
+
+// ProxyStatus is one proxy as the authority sees it.
+type ProxyStatus struct {
+	ID        spiffeid.ID `json:"id"`
+	Connected bool        `json:"connected"`
+	Revision  int64       `json:"revision"` // that it has in force
+}

@@ -1,0 +1,21 @@
+package api
+
+import "github.com/signet-tls/signet/fault"
+
+// Codes that the authority, its agents and its operators share.
+const (
+	IdentityUnknown fault.Code = "identity_unknown"
+	IdentityRevoked fault.Code = "identity_revoked"
+)
+
+// Codes returns the table of this package's codes.
+func Codes() []fault.Entry {
+	return []fault.Entry{
+		{Code: IdentityUnknown, Meaning: "No identity of this trust domain has that name.",
+			Cause: "A typing error, or the identity was never enrolled.",
+			Next:  "Use one of the names that the message lists."},
+		{Code: IdentityRevoked, Meaning: "The identity was revoked: its certificates are dead and it gets no new one.",
+			Cause: "An operator revoked it; signet why CONN tells who, when and why.",
+			Next:  "It comes back only as a new identity with a new key."},
+	}
+}

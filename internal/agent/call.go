@@ -1,0 +1,74 @@
+package agent
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+	"net/http"
+	"time"
+
+	"github.com/signet-tls/signet/fault"
+	"github.com/signet-tls/signet/internal/agent/api"
+)
+
+// callTimeout bounds a call that is not the watch.
+const callTimeout = 10 * time.Second
+
+// call asks the authority; a refusal is an error with the authority's code.
+func (a *Agent) call(ctx context.Context, method, path string, body any) (*http.Response, error) {
+	var reader io.Reader
+	if body != nil {
+		data, err := json.Marshal(body)
+		if err != nil {
+			return nil, err
+		}
+		reader = bytes.NewReader(data)
+	}
+	request, err := http.NewRequestWithContext(ctx, method, "https://"+a.authority+path, reader)
+	if err != nil {
+		return nil, fault.Wrap(err, AuthorityFailed, "the authority's address")
+	}
+	response, err := a.http.Do(request)
+	if err != nil {
+		return nil, err
+	}
+	if response.StatusCode/100 == 2 {
+		return response, nil
+	}
+	defer response.Body.Close()
+	var refusal api.Error
+	if json.NewDecoder(io.LimitReader(response.Body, api.MaxRequest)).Decode(&refusal) != nil || refusal.Code == "" {
+		return nil, fault.New(AuthorityFailed, "the authority answered %s", response.Status)
+	}
+	return nil, &fault.Error{Code: fault.Code(refusal.Code), Message: refusal.Message, Hint: refusal.Hint, Detail: refusal}
+}
+
+// refused reports whether the authority got the message and said no, so that
+// sending it again is of no use.
+func refused(err error) bool {
+	ours, ok := fault.Of(err)
+	if !ok {
+		return false
+	}
+	_, ok = ours.Detail.(api.Error)
+	return ok
+}
+
+// post sends a message and reads the answer into result, unless that is nil.
+func (a *Agent) post(ctx context.Context, path string, body, result any) error {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	response, err := a.call(ctx, http.MethodPost, path, body)
+	if err != nil {
+		return err
+	}
+	defer response.Body.Close()
+	if result == nil {
+		return nil
+	}
+	if err := json.NewDecoder(io.LimitReader(response.Body, api.MaxRequest)).Decode(result); err != nil {
+		return fault.Wrap(err, AuthorityFailed, "unreadable answer")
+	}
+	return nil
+}

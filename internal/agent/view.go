@@ -1,0 +1,89 @@
+package agent
+
+import (
+	"github.com/signet-tls/signet/fault"
+	"github.com/signet-tls/signet/internal/agent/api"
+	"github.com/signet-tls/signet/pki"
+	"github.com/signet-tls/signet/policy"
+	"github.com/signet-tls/signet/spiffeid"
+)
+
+// View is one revision of the truth, ready to decide with. It is immutable. A
+// nil View lets nobody pass.
+type View struct {
+	Revision int64
+
+	policy  *policy.Set
+	revoked map[spiffeid.ID]api.Revocation
+	serials map[string]api.Revocation
+}
+
+// newView compiles a slice. Where the rules cannot be used the view still has
+// the revocations, and allows nothing.
+func newView(slice *api.Slice) (*View, error) {
+	view := &View{Revision: slice.Revision, policy: &policy.Set{},
+		revoked: map[spiffeid.ID]api.Revocation{}, serials: map[string]api.Revocation{}}
+	for _, revocation := range slice.Revoked {
+		view.revoked[revocation.ID] = revocation
+		for _, serial := range revocation.Serials {
+			view.serials[serial] = revocation
+		}
+	}
+	rules := make([]policy.Rule, len(slice.Rules))
+	for i, rule := range slice.Rules {
+		rules[i] = policy.Rule(rule)
+	}
+	set, err := policy.New(rules)
+	if err != nil {
+		return view, err
+	}
+	view.policy = set
+	return view, nil
+}
+
+// Verdict is a decision and what it rests on.
+type Verdict struct {
+	Rule     string // that allows it
+	Revision int64  // that it was decided in; of a refusal by revocation, the revocation's
+}
+
+// Decide says whether from may talk to to. A refusal is a coded error.
+func (v *View) Decide(from, to spiffeid.ID) (Verdict, error) {
+	if v == nil {
+		return Verdict{}, fault.New(NoTruthYet, "the authority has not been heard yet, so nobody passes").
+			WithHint("start the authority, or look at the proxy's log")
+	}
+	for _, id := range []spiffeid.ID{from, to} {
+		if revocation, ok := v.revoked[id]; ok {
+			return Verdict{Revision: revocation.Revision}, revokedFault(id, revocation)
+		}
+	}
+	decision := v.policy.Decide(policy.Pair{From: from, To: to})
+	verdict := Verdict{Revision: v.Revision}
+	if !decision.Allowed {
+		return verdict, decision.Err()
+	}
+	verdict.Rule = decision.Rules[0]
+	return verdict, nil
+}
+
+// Peer refuses a chain that has a revoked identity or certificate.
+func (v *View) Peer(chain []*pki.Certificate) error {
+	if v == nil {
+		return nil // Decide refuses
+	}
+	for _, cert := range chain {
+		if revocation, ok := v.revoked[cert.ID()]; ok {
+			return revokedFault(cert.ID(), revocation)
+		}
+		if revocation, ok := v.serials[cert.Serial()]; ok {
+			return revokedFault(revocation.ID, revocation)
+		}
+	}
+	return nil
+}
+
+func revokedFault(id spiffeid.ID, revocation api.Revocation) error {
+	return fault.New(api.IdentityRevoked, "%s was revoked", id.Short(revocation.By.TrustDomain())).
+		WithHint("it comes back only as a new identity with a new key").WithDetail(revocation)
+}

@@ -1,0 +1,55 @@
+package proxy
+
+import (
+	"context"
+	"net"
+	"time"
+
+	"github.com/signet-tls/signet"
+	"github.com/signet-tls/signet/internal/agent/api"
+	"github.com/signet-tls/signet/verify"
+)
+
+// outbound returns what a door does with a connection.
+func (p *Proxy) outbound(door Door) func(context.Context, net.Conn) {
+	client := &signet.Client{
+		Roots:    p.agent.Roots(),
+		Name:     verify.ID(door.To),
+		Identity: p.agent.Source(door.From),
+		Now:      p.now,
+		Logger:   p.logger,
+		Authorize: func(_ context.Context, peer *signet.Peer) error {
+			return p.table.current().Peer(peer.Chain)
+		},
+	}
+	return func(ctx context.Context, raw net.Conn) {
+		plain := plainConn{raw}
+		refuse := func(err error, revision int64) {
+			p.refused(api.Event{Side: api.Door, From: door.From, To: door.To, Revision: revision}, err)
+			slam(ctx, plain)
+		}
+		// Decided before dialing: a denied program's bytes never leave the host.
+		if verdict, err := p.table.current().Decide(door.From, door.To); err != nil {
+			refuse(err, verdict.Revision)
+			return
+		}
+		secure, err := p.shake(ctx, func() (*signet.Conn, error) { return client.Dial(ctx, "tcp", door.Target) })
+		if err != nil {
+			refuse(err, 0)
+			return
+		}
+		l := &live{side: api.Door, from: door.From, to: door.To, own: door.From, secure: secure}
+		p.join(l, plain, &l.sent, &l.back)
+	}
+}
+
+// slam resets a refused program's connection, but only after its first bytes or
+// a second: reset at once, many programs report that nobody listens, or that
+// they could not send, instead of a reset.
+func slam(ctx context.Context, plain plainConn) {
+	stop := context.AfterFunc(ctx, func() { plain.SetReadDeadline(time.Unix(1, 0)) })
+	defer stop()
+	plain.SetReadDeadline(time.Now().Add(time.Second))
+	plain.Read(make([]byte, 1)) // only waited for, never used
+	plain.Abort()
+}

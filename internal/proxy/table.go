@@ -1,0 +1,210 @@
+package proxy
+
+import (
+	"errors"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/signet-tls/signet"
+	"github.com/signet-tls/signet/fault"
+	"github.com/signet-tls/signet/internal/agent"
+	"github.com/signet-tls/signet/internal/agent/api"
+	"github.com/signet-tls/signet/spiffeid"
+)
+
+// live is one connection that is being carried.
+type live struct {
+	side     api.Side
+	from, to spiffeid.ID
+	own      spiffeid.ID // ours of the two
+	secure   *signet.Conn
+	plain    abortable
+	opened   time.Time
+	verdict  agent.Verdict
+	sent     atomic.Int64 // from → to
+	back     atomic.Int64 // to → from
+
+	condemned chan struct{} // closed when the table ends it for cause, and tells why
+	over      atomic.Bool   // both legs have ended
+}
+
+// abortable is a connection that can be ended so that nobody takes it for
+// complete.
+type abortable interface{ Abort() error }
+
+// abort ends both legs by reset.
+func (l *live) abort() {
+	l.secure.Abort() // an error here means that the leg is gone already
+	l.plain.Abort()
+}
+
+// table holds the live connections of a proxy to the view in force. Deciding
+// and registering are one step under its lock, so that no connection slips
+// between a change and its enforcement.
+type table struct {
+	now    func() time.Time
+	report func(api.Event)
+
+	mu    sync.Mutex
+	view  *agent.View        // guarded by mu
+	conns map[*live]struct{} // guarded by mu
+}
+
+// current returns the view in force.
+func (t *table) current() *agent.View {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.view
+}
+
+// admit decides on a connection with the view in force and registers it.
+func (t *table) admit(l *live) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	verdict, err := t.judge(l)
+	if err != nil {
+		return err
+	}
+	l.verdict, l.opened, l.condemned = verdict, t.now(), make(chan struct{})
+	t.conns[l] = struct{}{}
+	return nil
+}
+
+// judge is the whole decision on a connection whose peer has been verified. The
+// caller holds mu.
+func (t *table) judge(l *live) (agent.Verdict, error) {
+	verdict, err := t.view.Decide(l.from, l.to)
+	if err == nil {
+		err = t.view.Peer(l.secure.Peer().Chain)
+	}
+	return verdict, err
+}
+
+// grace is how long a connection that the other proxy reset is still held to
+// views that come in: a change ends it at both proxies, and the one that hears
+// of it second must know why, too.
+const grace = 500 * time.Millisecond
+
+// remove takes a connection out that has ended with err, and reports whether
+// the table has told why it ended.
+func (t *table) remove(l *live, err error) (told bool) {
+	l.over.Store(true)
+	if errors.Is(err, signet.Truncated) {
+		timer := time.NewTimer(grace)
+		defer timer.Stop()
+		select {
+		case <-l.condemned:
+			return true
+		case <-timer.C:
+		}
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if _, ours := t.conns[l]; !ours {
+		return true
+	}
+	delete(t.conns, l)
+	return false
+}
+
+// Enforce implements agent.Enforcer: it decides anew on every live connection
+// and ends exactly those that the view no longer allows.
+func (t *table) Enforce(view *agent.View) api.Applied {
+	t.mu.Lock()
+	t.view = view
+	var out []*live
+	var causes []error
+	applied := api.Applied{Revision: view.Revision}
+	for l := range t.conns {
+		verdict, err := t.judge(l)
+		switch {
+		case err != nil:
+			out, causes = append(out, l), append(causes, err)
+			t.condemn(l)
+			continue
+		case l.over.Load():
+		case l.side == api.Door:
+			applied.Doors++
+		default:
+			applied.Services++
+		}
+		l.verdict = verdict
+	}
+	t.mu.Unlock()
+	for i, l := range out {
+		t.end(l, causes[i], view.Revision)
+		applied.Ended = append(applied.Ended, api.EndedConn{ID: l.secure.ID(), From: l.from, To: l.to})
+	}
+	return applied
+}
+
+// condemn takes a connection out; whoever carries it will leave it to the table
+// to tell of its end. The caller holds mu.
+func (t *table) condemn(l *live) {
+	close(l.condemned)
+	delete(t.conns, l)
+}
+
+// end ends a condemned connection and tells why.
+func (t *table) end(l *live, cause error, revision int64) {
+	l.abort()
+	event := l.event(api.Ended, t.now())
+	event.Revision = revision
+	explain(&event, cause)
+	t.report(event)
+}
+
+// endAll ends every connection that want chooses.
+func (t *table) endAll(cause error, want func(*live) bool) {
+	t.mu.Lock()
+	var out []*live
+	for l := range t.conns {
+		if want(l) {
+			out = append(out, l)
+			t.condemn(l)
+		}
+	}
+	t.mu.Unlock()
+	for _, l := range out {
+		t.end(l, cause, 0)
+	}
+}
+
+// list describes the live connections.
+func (t *table) list(deadline func(spiffeid.ID) (time.Time, bool)) []api.Conn {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	conns := make([]api.Conn, 0, len(t.conns))
+	for l := range t.conns {
+		if l.over.Load() {
+			continue
+		}
+		conn := api.Conn{ID: l.secure.ID(), From: l.from, To: l.to, Opened: l.opened,
+			Sent: l.sent.Load(), Back: l.back.Load(), Rule: l.verdict.Rule}
+		conn.Deadline, conn.Renewing = deadline(l.own)
+		conns = append(conns, conn)
+	}
+	return conns
+}
+
+// event describes the connection as it is.
+func (l *live) event(kind api.Kind, now time.Time) api.Event {
+	return api.Event{Time: now, Kind: kind, Conn: l.secure.ID(), Side: l.side, From: l.from, To: l.to,
+		Rule: l.verdict.Rule, Revision: l.verdict.Revision, Sent: l.sent.Load(), Back: l.back.Load()}
+}
+
+// explain puts an error's code and words into an event; a revocation or rule
+// that is named in the error counts more than the view's revision.
+func explain(event *api.Event, err error) {
+	event.Reason = fault.Text(err)
+	ours, ok := fault.Of(err)
+	if !ok {
+		event.Code = string(signet.ConnectionFailed)
+		return
+	}
+	event.Code, event.Reason = string(ours.Code), ours.Message
+	if revocation, ok := ours.Detail.(api.Revocation); ok {
+		event.Revision = revocation.Revision
+	}
+}
