@@ -124,7 +124,7 @@ func (c *Conn) explainAlert(err error, alert Alert) error {
 		result.Code, result.Message = VersionMismatch, "the two ends have no TLS version in common"
 		result.Hint = "upgrade the older end; " + c.versions()
 	case alert.Direction == Received && alert.Number == alertCertificateRequired,
-		alert.Direction == Received && refused && c.isClient && !c.showed():
+		alert.Direction == Received && refused && c.anonymous:
 		result.Code, result.Message = ClientCertRequired, "the server refused us: it wants a certificate and we showed none"
 		result.Hint = "connect with an identity that the server's policy knows"
 	case alert.Direction == Received && refused:

@@ -100,19 +100,11 @@ func (c *Client) Wrap(ctx context.Context, raw net.Conn, host string) (*Conn, er
 		raw.Close()
 		return nil, err
 	}
-	showed := false
-	if show := config.GetClientCertificate; show != nil {
-		config.GetClientCertificate = func(info *tls.CertificateRequestInfo) (*tls.Certificate, error) {
-			showed = true
-			return show(info)
-		}
-	}
 	conn := &Conn{
 		tls:        tls.Client(transport, config),
 		transport:  transport,
-		isClient:   true,
+		anonymous:  c.Identity == nil,
 		minVersion: config.MinVersion,
-		showed:     func() bool { return showed },
 		timeout:    timeout(c.HandshakeTimeout),
 		logger:     newConnLogger(c.Logger, name),
 	}

@@ -20,9 +20,8 @@ import (
 type Conn struct {
 	tls        *tls.Conn
 	transport  *transport
-	isClient   bool
+	anonymous  bool // a client without an identity to show
 	minVersion uint16
-	showed     func() bool   // whether our end proved an identity
 	timeout    time.Duration // for the handshake
 	logger     connLogger
 

@@ -118,7 +118,6 @@ func (s *Server) conn(raw net.Conn) (*Conn, error) {
 		tls:        tls.Server(under, config),
 		transport:  under,
 		minVersion: config.MinVersion,
-		showed:     func() bool { return true },
 		timeout:    timeout(s.HandshakeTimeout),
 		logger:     newConnLogger(s.Logger, s.Name),
 	}, nil

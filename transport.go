@@ -30,6 +30,15 @@ func (t *transport) Read(p []byte) (int, error) {
 	return 0, t.ended(err)
 }
 
+// Write says of a reset what Read says.
+func (t *transport) Write(p []byte) (int, error) {
+	n, err := t.Conn.Write(p)
+	if err != nil {
+		err = t.ended(err)
+	}
+	return n, err
+}
+
 func (t *transport) ended(err error) error {
 	switch {
 	case err == io.EOF:

@@ -5,6 +5,8 @@ package fault
 import (
 	"errors"
 	"fmt"
+	"strings"
+	"unicode"
 )
 
 // Code names one kind of failure, in snake_case. A code is never renamed or
@@ -38,9 +40,13 @@ func New(code Code, format string, args ...any) *Error {
 }
 
 // Wrap returns an Error whose cause is err; the cause's text follows the
-// message.
+// message, and its next step, if it has one, stands until another is set.
 func Wrap(err error, code Code, format string, args ...any) *Error {
-	return &Error{Code: code, Message: fmt.Sprintf(format, args...) + ": " + Text(err), Err: err}
+	e := &Error{Code: code, Message: fmt.Sprintf(format, args...) + ": " + Text(err), Err: err}
+	if cause, ok := Of(err); ok {
+		e.Hint = cause.Hint
+	}
+	return e
 }
 
 // WithHint sets the next step and returns e.
@@ -81,6 +87,23 @@ func Text(err error) string {
 		return e.Message
 	}
 	return err.Error()
+}
+
+// Printable returns text from outside as it may stand in a line that a person
+// reads: whatever is not printable (line ends, escapes, bidirectional controls)
+// becomes "?", and what is beyond the given number of characters is cut.
+func Printable(text string, most int) string {
+	var out strings.Builder
+	for _, r := range text {
+		if most--; most < 0 {
+			return out.String() + "…"
+		}
+		if !unicode.IsPrint(r) {
+			r = '?'
+		}
+		out.WriteRune(r)
+	}
+	return out.String()
 }
 
 // Entry is one row of a package's table of codes; "signet why CODE" and

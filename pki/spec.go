@@ -147,15 +147,15 @@ func (s Spec) checkNames() error {
 }
 
 // IsHostname reports whether name is a DNS name as a certificate has it: letters,
-// digits, dashes and underscores in labels of at most 63 bytes, 253 in all, and
-// neither a wildcard nor a trailing dot (RFC 1123, section 2.1; the underscore
-// is what internal names are known to use).
+// digits, dashes (none first) and underscores in labels of at most 63 bytes, 253
+// in all, and neither a wildcard nor a trailing dot (RFC 1123, section 2.1; the
+// underscore, which internal names use, is crypto/x509's addition).
 func IsHostname(name string) bool {
 	if len(name) > 253 {
 		return false
 	}
 	for label := range strings.SplitSeq(name, ".") {
-		if label == "" || len(label) > 63 || strings.ContainsFunc(label, notInHostname) {
+		if label == "" || len(label) > 63 || label[0] == '-' || strings.ContainsFunc(label, notInHostname) {
 			return false
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/signet-tls/signet/fault"
 	"github.com/signet-tls/signet/internal/agent"
 	"github.com/signet-tls/signet/internal/agent/api"
+	"github.com/signet-tls/signet/policy"
 	"github.com/signet-tls/signet/spiffeid"
 )
 
@@ -21,7 +22,7 @@ type live struct {
 	secure   *signet.Conn
 	plain    abortable
 	opened   time.Time
-	verdict  agent.Verdict
+	verdict  atomic.Pointer[agent.Verdict]
 	sent     atomic.Int64 // from → to
 	back     atomic.Int64 // to → from
 
@@ -66,7 +67,8 @@ func (t *table) admit(l *live) error {
 	if err != nil {
 		return err
 	}
-	l.verdict, l.opened, l.condemned = verdict, t.now(), make(chan struct{})
+	l.verdict.Store(&verdict)
+	l.opened, l.condemned = t.now(), make(chan struct{})
 	t.conns[l] = struct{}{}
 	return nil
 }
@@ -129,7 +131,7 @@ func (t *table) Enforce(view *agent.View) api.Applied {
 		default:
 			applied.Services++
 		}
-		l.verdict = verdict
+		l.verdict.Store(&verdict)
 	}
 	t.mu.Unlock()
 	for i, l := range out {
@@ -181,7 +183,7 @@ func (t *table) list(deadline func(spiffeid.ID) (time.Time, bool)) []api.Conn {
 			continue
 		}
 		conn := api.Conn{ID: l.secure.ID(), From: l.from, To: l.to, Opened: l.opened,
-			Sent: l.sent.Load(), Back: l.back.Load(), Rule: l.verdict.Rule}
+			Sent: l.sent.Load(), Back: l.back.Load(), Rule: l.verdict.Load().Rule}
 		conn.Deadline, conn.Renewing = deadline(l.own)
 		conns = append(conns, conn)
 	}
@@ -190,8 +192,9 @@ func (t *table) list(deadline func(spiffeid.ID) (time.Time, bool)) []api.Conn {
 
 // event describes the connection as it is.
 func (l *live) event(kind api.Kind, now time.Time) api.Event {
+	verdict := l.verdict.Load()
 	return api.Event{Time: now, Kind: kind, Conn: l.secure.ID(), Side: l.side, From: l.from, To: l.to,
-		Rule: l.verdict.Rule, Revision: l.verdict.Revision, Sent: l.sent.Load(), Back: l.back.Load()}
+		Rule: verdict.Rule, Revision: verdict.Revision, Sent: l.sent.Load(), Back: l.back.Load()}
 }
 
 // explain puts an error's code and words into an event; a revocation or rule
@@ -204,7 +207,10 @@ func explain(event *api.Event, err error) {
 		return
 	}
 	event.Code, event.Reason = string(ours.Code), ours.Message
-	if revocation, ok := ours.Detail.(api.Revocation); ok {
-		event.Revision = revocation.Revision
+	switch detail := ours.Detail.(type) {
+	case api.Revocation:
+		event.Revision = detail.Revision
+	case policy.Decision:
+		event.Reason = detail.Reason()
 	}
 }

@@ -1,0 +1,145 @@
+package cli
+
+import (
+	"errors"
+	"io"
+	"time"
+
+	"github.com/signet-tls/signet"
+	"github.com/signet-tls/signet/fault"
+)
+
+const (
+	// lull is how long standard input must be silent, once the peer has said
+	// that it sends no more, to count as having no more to send either.
+	lull = 250 * time.Millisecond
+	// patience is how long such a peer may take to accept what is still sent.
+	patience = 10 * time.Second
+)
+
+// outlet counts what is written to standard output, and keeps its error apart
+// from the connection's.
+type outlet struct {
+	w      io.Writer
+	bytes  int64
+	last   byte
+	failed error
+}
+
+// Write writes p.
+func (o *outlet) Write(p []byte) (int, error) {
+	n, err := o.w.Write(p)
+	if n > 0 {
+		o.bytes, o.last = o.bytes+int64(n), p[n-1]
+	}
+	o.failed = err
+	return n, err
+}
+
+// drain writes what the connection brings. It returns nil if the peer said that
+// this was all.
+func (o *outlet) drain(conn io.Reader) error {
+	_, err := io.CopyBuffer(o, struct{ io.Reader }{conn}, make([]byte, 32<<10))
+	return err
+}
+
+// upload sends standard input, and knows when there is no more of it: at its
+// end, or in a lull after the peer has ended the session.
+type upload struct {
+	conn      *signet.Conn
+	input     chan piece
+	peerEnded chan struct{} // closed when it did
+	result    chan error    // of sending, once
+	sent      int64         // bytes; read it after result
+}
+
+// piece is what one read of standard input brought.
+type piece struct {
+	data []byte
+	err  error
+}
+
+func newUpload(conn *signet.Conn) *upload {
+	return &upload{conn: conn, input: make(chan piece), peerEnded: make(chan struct{}), result: make(chan error, 1)}
+}
+
+// run sends until there is no more. Input that cannot be read to its end cuts
+// the connection: the peer must not take a part for the whole.
+func (u *upload) run(stdin io.Reader) {
+	go u.read(stdin)
+	err := u.send()
+	u.result <- err
+	if errors.Is(err, InputFailed) {
+		u.conn.Abort()
+	}
+}
+
+// read hands over what standard input brings. It may stay in its last Read
+// until the program ends: an idle terminal cannot be interrupted.
+func (u *upload) read(stdin io.Reader) {
+	// While one buffer is being sent, the next is filled.
+	for buffers := [2][]byte{make([]byte, 32<<10), make([]byte, 32<<10)}; ; buffers[0], buffers[1] = buffers[1], buffers[0] {
+		n, err := stdin.Read(buffers[0])
+		u.input <- piece{buffers[0][:n], err}
+		if err != nil {
+			return
+		}
+	}
+}
+
+func (u *upload) send() error {
+	var quiet <-chan time.Time // nil until the peer has ended
+	ended := u.peerEnded
+	for {
+		select {
+		case next := <-u.input:
+			n, err := u.conn.Write(next.data)
+			u.sent += int64(n)
+			switch {
+			case err != nil:
+				return err
+			case next.err == io.EOF:
+				return u.conn.CloseWrite()
+			case next.err != nil:
+				return fault.Wrap(next.err, InputFailed, "standard input cannot be read").
+					WithHint("correct the input and run it again")
+			case quiet != nil:
+				quiet = u.lull()
+			}
+		case <-ended:
+			ended, quiet = nil, u.lull()
+		case <-quiet:
+			return u.conn.CloseWrite()
+		}
+	}
+}
+
+// cut returns why the connection was cut by us, or nil.
+func (u *upload) cut() error {
+	select {
+	case err := <-u.result:
+		if errors.Is(err, InputFailed) {
+			return err
+		}
+	default:
+	}
+	return nil
+}
+
+func (u *upload) lull() <-chan time.Time {
+	u.conn.SetWriteDeadline(time.Now().Add(patience))
+	return time.After(lull)
+}
+
+// end says that the peer has ended the session, and returns how many bytes were
+// sent. It is an error if there were more.
+func (u *upload) end() (int64, error) {
+	u.conn.SetWriteDeadline(time.Now().Add(patience)) // for a Write under way
+	close(u.peerEnded)
+	err := <-u.result
+	if err != nil && !errors.Is(err, InputFailed) {
+		err = fault.New(Unsent, "the server ended the session after %s of ours, and there was more", count(u.sent, "byte", "bytes")).
+			WithHint("look into the server's log, and send it again")
+	}
+	return u.sent, err
+}

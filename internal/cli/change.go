@@ -1,0 +1,212 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/signet-tls/signet/fault"
+	"github.com/signet-tls/signet/internal/agent/api"
+)
+
+type allowCmd struct{ pairArgs }
+
+func (allowCmd) Help() string { return "signet allow web orders" }
+
+func (c *allowCmd) run(ctx context.Context, s *shell) error {
+	return c.post(ctx, s, api.PathAllow, view.allowed)
+}
+
+type denyCmd struct{ pairArgs }
+
+func (denyCmd) Help() string { return `signet deny web orders --because INC-4411` }
+
+func (c *denyCmd) run(ctx context.Context, s *shell) error {
+	return c.post(ctx, s, api.PathDeny, view.denied)
+}
+
+// pairArgs are the arguments of a change of the policy for a pair.
+type pairArgs struct {
+	From string `arg:"" name:"FROM" help:"Who opens connections: an identity's name, or a SPIFFE ID."`
+	To   string `arg:"" name:"TO" help:"Who receives them."`
+	reason
+	operate
+	spoken
+}
+
+func (c *pairArgs) post(ctx context.Context, s *shell, path string, words func(view, api.Change) changed) error {
+	authority, err := s.operator(c.As)
+	if err != nil {
+		return err
+	}
+	var change api.Change
+	if err := authority.post(ctx, path, api.PairRequest{From: c.From, To: c.To, Because: c.Because}, &change); err != nil {
+		return err
+	}
+	return s.showChange(change, words)
+}
+
+type revokeCmd struct {
+	Who string `arg:"" name:"WHO" help:"An identity's name, or a SPIFFE ID."`
+	Yes bool   `help:"Confirm an act that removes your own access."`
+	reason
+	operate
+	spoken
+}
+
+func (revokeCmd) Help() string { return `signet revoke web --because "key on a lost laptop"` }
+
+func (c *revokeCmd) run(ctx context.Context, s *shell) error {
+	authority, err := s.operator(c.As)
+	if err != nil {
+		return err
+	}
+	who, err := idOf(c.Who, authority.id.TrustDomain())
+	if err != nil {
+		return err
+	}
+	if who == authority.id && !c.Yes {
+		return fault.New(WouldRemoveOneself, "%s is the identity that you are using: this would lock you out", c.Who).
+			WithHint("signet revoke %s --yes      # if it is meant", quote(c.Who))
+	}
+	var change api.Change
+	if err := authority.post(ctx, api.PathRevoke, api.RevokeRequest{Who: c.Who, Because: c.Because}, &change); err != nil {
+		return err
+	}
+	return s.showChange(change, view.revoked)
+}
+
+// changed is what a change says in words of its own.
+type changed struct {
+	head  string // the answer, without its full stop
+	more  string // a sentence behind it
+	width int    // of both, up to the revision
+	rule  string // the rule that was written
+	label string // of the step back
+	back  string
+}
+
+func (v view) allowed(c api.Change) changed {
+	return changed{head: "Allowed: " + v.pair(c.From, c.To), width: 56, rule: c.Rule + inPlaceOf(c.Replaced),
+		label: "undo", back: fmt.Sprintf("signet deny %s %s", v.id(c.From), v.id(c.To))}
+}
+
+func (v view) denied(c api.Change) changed {
+	return changed{head: "Denied: " + v.pair(c.From, c.To), width: 56, rule: c.Rule + inPlaceOf(c.Replaced) + "; beats every allow",
+		label: "undo", back: fmt.Sprintf("signet allow %s %s", v.id(c.From), v.id(c.To))}
+}
+
+func inPlaceOf(replaced string) string {
+	if replaced == "" {
+		return ""
+	}
+	return ", in place of " + replaced
+}
+
+func (v view) revoked(c api.Change) changed {
+	who := v.id(c.Who)
+	dead := fmt.Sprintf("Its %s dead and it cannot renew.", count(c.Certificates, "certificate is", "certificates are"))
+	if c.Certificates == 0 {
+		dead = "It had no certificate and gets none."
+	}
+	return changed{head: "Revoked: " + who, more: dead, width: 67,
+		label: "back in", back: who + ` needs a new identity; here "signet up --fresh" starts over`}
+}
+
+// showChange says what a change did, and how far it has come.
+func (s *shell) showChange(change api.Change, words func(view, api.Change) changed) error {
+	v := s.view(change.TrustDomain)
+	said := words(v, change)
+	everywhere := change.InForce == change.Proxies
+	var err error
+	if s.json {
+		err = s.printJSON(change)
+	} else {
+		err = s.print(v.change(change, said, everywhere, time.Now()))
+	}
+	switch {
+	case err != nil:
+		return err
+	case !everywhere:
+		s.steps("next", "bring back the proxies that are not reached: each gets the change as soon as it is back")
+		return exitNo
+	case !change.Unchanged:
+		s.steps(said.label, said.back)
+	}
+	return nil
+}
+
+// change writes the page of a change.
+func (v view) change(c api.Change, said changed, everywhere bool, now time.Time) string {
+	head := said.head + "."
+	switch {
+	case !everywhere:
+		head = said.head + ", but NOT in force everywhere yet."
+	case c.Unchanged:
+		head = said.head + ", as before: nothing changed."
+	case said.more != "":
+		head += " " + said.more
+	}
+	var p page
+	p.line("%s   revision %d, %s", pad(head, said.width-3), c.Revision, v.domain)
+	if said.rule != "" {
+		p.fact("rule", "%s", said.rule)
+	}
+	p.fact("in force", "%s", v.inForce(c, everywhere))
+	for _, missing := range c.Missing {
+		p.fact("not yet", "%s: %s", v.id(missing.Proxy), silence(missing, now))
+	}
+	if ended := v.ended(c, everywhere); ended != "" {
+		p.fact("ended", "%s", ended)
+	}
+	return p.String()
+}
+
+// inForce says how many proxies have a change, and after how long.
+func (v view) inForce(c api.Change, everywhere bool) string {
+	if c.Proxies == 0 {
+		return "nowhere: no proxy has enrolled yet"
+	}
+	text := fmt.Sprintf("%d of %s", c.InForce, count(c.Proxies, "proxy", "proxies"))
+	if c.After > 0 {
+		text += ", after " + milliseconds(c.After)
+	}
+	if !everywhere && len(c.Ended) > 0 {
+		text += fmt.Sprintf("; %s ended there", count(len(c.Ended), "connection", "connections"))
+	}
+	return text
+}
+
+// ended tells which connections a change ended, and who knows of it.
+func (v view) ended(c api.Change, everywhere bool) string {
+	const most = 3 // that are named
+	if len(c.Ended) == 0 || !everywhere {
+		return ""
+	}
+	ids := make([]string, len(c.Ended))
+	both := 0
+	for i, conn := range c.Ended {
+		ids[i] = conn.ID
+		if conn.Ends >= 2 {
+			both++
+		}
+	}
+	short := prefixes(ids)
+	var named []string
+	for _, conn := range c.Ended[:min(len(c.Ended), most)] {
+		named = append(named, short[conn.ID]+" "+v.pair(conn.From, conn.To))
+	}
+	if rest := len(c.Ended) - most; rest > 0 {
+		named = append(named, fmt.Sprintf("and %d more", rest))
+	}
+	return fmt.Sprintf("%d: %s; %s. %s untouched", len(c.Ended), strings.Join(named, ", "), told(both, len(c.Ended)), count(c.Others, "other", "others"))
+}
+
+// told says whether both ends of the ended connections confirmed it.
+func told(both, all int) string {
+	if both == all {
+		return "both ends were told"
+	}
+	return fmt.Sprintf("both ends of %d were told, one end of the others", both)
+}

@@ -1,0 +1,89 @@
+package cli
+
+import "github.com/signet-tls/signet/fault"
+
+// Codes of this package.
+const (
+	Usage              fault.Code = "usage"
+	Internal           fault.Code = "internal"
+	Panicked           fault.Code = "internal_panic"
+	Interrupted        fault.Code = "interrupted"
+	InputFailed        fault.Code = "input_failed"
+	OutputFailed       fault.Code = "output_failed"
+	Unsent             fault.Code = "unsent"
+	TargetUnknown      fault.Code = "target_unknown"
+	FileUnreadable     fault.Code = "file_unreadable"
+	CodeUnknown        fault.Code = "code_unknown"
+	DataUnreadable     fault.Code = "data_unreadable"
+	DataAmbiguous      fault.Code = "data_ambiguous"
+	NotRunning         fault.Code = "not_running"
+	CredentialUnknown  fault.Code = "identity_not_here"
+	AuthorityBrokeOff  fault.Code = "authority_broke_off"
+	AuthorityGarbled   fault.Code = "authority_garbled"
+	WouldRemoveOneself fault.Code = "own_access"
+	SettingsUnreadable fault.Code = "settings_unreadable"
+	FolderUnwritable   fault.Code = "data_unwritable"
+)
+
+// Codes returns the table of this package's codes.
+func Codes() []fault.Entry {
+	return []fault.Entry{
+		{Code: Usage, Meaning: "The command line is not one that Signet knows.",
+			Cause: "A mistyped command or flag, or an argument too many or too few.",
+			Next:  "signet COMMAND --help shows the command's arguments, and an example."},
+		{Code: Internal, Meaning: "Something failed that Signet has no better words for; the message is the system's.",
+			Cause: "A failure of this machine, or a case that Signet should explain and does not.",
+			Next:  "If the message does not help, report it as a defect."},
+		{Code: Panicked, Meaning: "Signet itself is at fault.",
+			Cause: "A defect of Signet.",
+			Next:  "Report it with the message, the command, and the output of signet version."},
+		{Code: Interrupted, Meaning: "The command was stopped before it was done.",
+			Cause: "Ctrl-C, or a signal from another program.",
+			Next:  "Run it again."},
+		{Code: InputFailed, Meaning: "Standard input could not be read to its end, so the connection was cut: the peer must not take a part for the whole.",
+			Cause: "The input is a folder, a closed descriptor, or a failing disk.",
+			Next:  "Correct the input and run it again."},
+		{Code: OutputFailed, Meaning: "The answer could not be written.",
+			Cause: "The disk is full, or the program that reads the output is gone.",
+			Next:  "Make room, or write elsewhere, and run it again."},
+		{Code: Unsent, Meaning: "The peer ended the session before it had taken everything.",
+			Cause: "The peer had an answer early, or closes without reading.",
+			Next:  "Look into the peer's log; send less, or again."},
+		{Code: TargetUnknown, Meaning: "The target is neither HOST:PORT nor a file.",
+			Cause: "The port is missing, or the file's name is mistyped.",
+			Next:  "Write, for example, api.example.com:443, or a path that exists."},
+		{Code: FileUnreadable, Meaning: "A file could not be read.",
+			Cause: "It is a folder, belongs to another user, or its disk fails.",
+			Next:  "Name a file that this user may read."},
+		{Code: CodeUnknown, Meaning: "The argument is neither a code nor the ID of a connection.",
+			Cause: "A typing error.",
+			Next:  "Codes stand in brackets at the end of an error; signet conns lists connections."},
+		{Code: DataUnreadable, Meaning: "Signet's own data could not be read.",
+			Cause: "The folder is not Signet's, belongs to another user, or was damaged.",
+			Next:  "Name the trust domain's folder with --data, or run as its owner."},
+		{Code: DataAmbiguous, Meaning: "Several trust domains are known on this host, and it was not said which is meant.",
+			Cause: "More than one was started here.",
+			Next:  "Name the trust domain's folder with --data."},
+		{Code: NotRunning, Meaning: "Signet does not run on this host.",
+			Cause: "It was never started, or was stopped.",
+			Next:  "signet up"},
+		{Code: CredentialUnknown, Meaning: "The identity is neither known on this host nor a file.",
+			Cause: "A mistyped name, or an identity that is kept on another host.",
+			Next:  "Use one of the names that the message lists, or name a PEM file."},
+		{Code: AuthorityBrokeOff, Meaning: "The authority was there, and broke the request off.",
+			Cause: "It was stopped at that moment, or this operator's access was revoked.",
+			Next:  "Try again; if it stays, ask another operator whether the access was revoked."},
+		{Code: AuthorityGarbled, Meaning: "The authority's answer could not be understood.",
+			Cause: "It is of another version.",
+			Next:  "Use the signet command of the authority's version."},
+		{Code: SettingsUnreadable, Meaning: "The file with the ports of the last time could not be read.",
+			Cause: "It was damaged, or belongs to another user.",
+			Next:  "signet up --port 7400 writes it anew."},
+		{Code: FolderUnwritable, Meaning: "Signet could not write into its data folder.",
+			Cause: "Missing permissions, or a full disk.",
+			Next:  "Make the folder writable for this user, or free some space."},
+		{Code: WouldRemoveOneself, Meaning: "The act would remove the operator's own access, and it was not confirmed.",
+			Cause: "The operator named their own identity.",
+			Next:  "Repeat it with --yes if it is meant."},
+	}
+}

@@ -1,0 +1,83 @@
+package cli
+
+import (
+	"context"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/signet-tls/signet/internal/agent/api"
+	"github.com/signet-tls/signet/verify"
+)
+
+type connsCmd struct {
+	operate
+	spoken
+}
+
+func (connsCmd) Help() string { return "signet conns" }
+
+func (c *connsCmd) run(ctx context.Context, s *shell) error {
+	authority, err := s.operator(c.As)
+	if err != nil {
+		return err
+	}
+	var conns api.Conns
+	if err := authority.get(ctx, api.PathConns, nil, &conns); err != nil {
+		return err
+	}
+	if s.json {
+		return s.printJSON(conns)
+	}
+	return s.print(s.view(conns.TrustDomain).conns(conns))
+}
+
+// conns writes the table of live connections and the state of the proxies.
+func (v view) conns(c api.Conns) string {
+	var p page
+	if len(c.Conns) > 0 {
+		v.table(&p, c)
+		p.line("")
+	}
+	p.line("%s on %s%s (revision %d). Refused in the last hour: %s.", live(len(c.Conns)), count(c.Proxies, "proxy", "proxies"),
+		stateOf(c.UpToDate, c.Proxies), c.Revision, thousands(int64(c.Refused)))
+	for _, missing := range c.Silent {
+		p.line("Not counted: those of %s: %s.", v.id(missing.Proxy), silence(missing, c.Now))
+	}
+	return p.String()
+}
+
+func live(n int) string {
+	if n == 0 {
+		return "No connection is live"
+	}
+	return thousands(int64(n)) + " live"
+}
+
+func (v view) table(p *page, c api.Conns) {
+	ids := make([]string, len(c.Conns))
+	for i, conn := range c.Conns {
+		ids[i] = conn.ID
+	}
+	short := prefixes(ids)
+	rows := [][]string{{"ID", "FROM", "TO", "OPEN", "SENT", "BACK", "ALLOWED BY", "ENDS AT THE LATEST"}}
+	for _, conn := range c.Conns {
+		rows = append(rows, []string{short[conn.ID], v.id(conn.From), v.id(conn.To), verify.Span(c.Now.Sub(conn.Opened)),
+			size(conn.Sent), size(conn.Back), conn.Rule, v.deadline(conn)})
+	}
+	out := tabwriter.NewWriter(p, 0, 0, 2, ' ', 0)
+	for _, row := range rows {
+		for i := range row {
+			row[i] = clean(row[i])
+		}
+		out.Write([]byte(strings.Join(row, "\t") + "\n")) // a page takes everything
+	}
+	out.Flush()
+}
+
+// deadline says until when a connection may stay open.
+func (v view) deadline(conn api.Conn) string {
+	if conn.Renewing {
+		return "certificate, renews itself"
+	}
+	return conn.Deadline.In(v.zone).Format("15:04") + "  certificate, NOT RENEWING"
+}

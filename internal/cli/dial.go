@@ -1,0 +1,129 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/signet-tls/signet"
+	"github.com/signet-tls/signet/fault"
+	"github.com/signet-tls/signet/verify"
+)
+
+// dialed is a verified connection and what is known of its making.
+type dialed struct {
+	*signet.Conn
+	name verify.Name   // that was wanted
+	took time.Duration // the handshake
+}
+
+// dial connects to target and verifies it. Nothing is sent to it.
+func (b basis) dial(ctx context.Context, target string) (*dialed, error) {
+	host, _, _ := net.SplitHostPort(target) // Dial says what is wrong with it
+	d := &dialed{name: b.name}
+	if d.name.IsZero() {
+		d.name = verify.Host(host)
+	}
+	var clock stopwatch
+	client := signet.Client{Roots: b.roots, Name: b.name, Identity: b.own, Dialer: &clock}
+	conn, err := client.Dial(ctx, "tcp", target)
+	if err != nil {
+		return nil, err
+	}
+	d.Conn, d.took = conn, time.Since(clock.connected)
+	return d, nil
+}
+
+// stopwatch is a dialer that notes when TCP had its connection.
+type stopwatch struct{ connected time.Time }
+
+// DialContext dials.
+func (w *stopwatch) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
+	var dialer net.Dialer
+	conn, err := dialer.DialContext(ctx, network, address)
+	w.connected = time.Now()
+	return conn, err
+}
+
+// who names the peer as the person asked for it: an identity with its trust
+// domain, or a host.
+func (s *shell) who(report *verify.Report, wanted verify.Name) string {
+	id := report.ID()
+	switch {
+	case id.IsZero():
+		return wanted.String()
+	case s.full:
+		return id.String()
+	}
+	return fmt.Sprintf("%s (%s)", id.Path(), id.TrustDomain())
+}
+
+// explain gives a failure to connect the next step that works on a command
+// line.
+func (s *shell) explain(err error, cmd, target string, t trust, b basis) error {
+	domain := b.roots.TrustDomain()
+	switch {
+	case errors.Is(err, signet.ClientCertRequired):
+		return withHint(err, s.showOne(cmd, target, t, domain.String()))
+	case errors.Is(err, verify.RootsDoNotFit) && t.Name == "":
+		t.Name = "orders"
+		return fault.New(verify.NameMissing, "it was not said which identity of %s %s must be", domain, target).
+			WithHint("%s      # or who else it must be", t.command(cmd, target))
+	}
+	return err
+}
+
+// showOne is the step for a server that wants a certificate and got none.
+func (s *shell) showOne(cmd, target string, t trust, domain string) string {
+	home, err := s.known(domain)
+	if home != nil && err == nil {
+		i := slices.IndexFunc(home.identities(), isService)
+		if i >= 0 {
+			t.Roots, t.As = "", home.identities()[i]
+			return t.command(cmd, target) + "      # --as brings the roots; TLS 1.3 says this only after the handshake"
+		}
+	}
+	t.As = "web.pem"
+	return t.command(cmd, target) + "      # a PEM file: a certificate that the server accepts, and its key"
+}
+
+// isService reports whether an identity is neither an operator's nor a proxy's.
+func isService(name string) bool {
+	return !strings.HasPrefix(name, "operator/") && !strings.HasPrefix(name, "proxy/")
+}
+
+func withHint(err error, hint string) error {
+	e, ok := fault.Of(err)
+	if !ok {
+		return err
+	}
+	other := *e
+	return other.WithHint("%s", hint)
+}
+
+// command writes the command line that has these flags.
+func (t trust) command(cmd, target string) string {
+	words := []string{"signet", cmd, quote(target)}
+	for _, flag := range []struct{ name, value string }{{"--roots", t.Roots}, {"--name", t.Name}, {"--as", t.As}} {
+		if flag.value != "" {
+			words = append(words, flag.name, quote(flag.value))
+		}
+	}
+	return strings.Join(words, " ")
+}
+
+// plainWord needs no quotation marks in any shell.
+var plainWord = regexp.MustCompile(`^[A-Za-z0-9_./:@%+=,\[\]-]+$`)
+
+// quote writes an argument so that it can be pasted.
+func quote(word string) string {
+	if plainWord.MatchString(word) {
+		return word
+	}
+	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
+}

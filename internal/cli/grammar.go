@@ -1,0 +1,114 @@
+package cli
+
+import (
+	"errors"
+	"slices"
+	"strings"
+
+	"github.com/alecthomas/kong"
+
+	"github.com/signet-tls/signet/fault"
+)
+
+// grammar is the whole command line.
+type grammar struct {
+	Help helpFlag `short:"h" help:"Help, with an example."`
+	Data string   `env:"SIGNET_DATA" placeholder:"DIR" help:"Folder of the trust domain that is meant (environment: SIGNET_DATA); needed only where several are known."`
+
+	Up      upCmd      `cmd:"" group:"Connection" help:"the whole system on this machine"`
+	Connect connectCmd `cmd:"" group:"Connection" help:"speak TLS to a peer that has proved who it is"`
+	Conns   connsCmd   `cmd:"" group:"Connection" help:"live connections"`
+	Verify  verifyCmd  `cmd:"" group:"Roots" help:"may I trust this host, or the certificate in this file?"`
+	Revoke  revokeCmd  `cmd:"" group:"Identity" help:"an identity is no longer trusted; what it has open ends"`
+	Allow   allowCmd   `cmd:"" group:"Policy" help:"let one identity open connections to another"`
+	Deny    denyCmd    `cmd:"" group:"Policy" help:"forbid it; what is open between them ends"`
+	Why     whyCmd     `cmd:"" group:"Evidence" args:"CONN | FROM TO | CODE" help:"any question: a connection, a pair, or the code of an error"`
+	Version versionCmd `cmd:"" group:"Evidence" help:"which Signet this is"`
+}
+
+// ideas are the groups of the help, in its order.
+var ideas = []string{"Connection", "Roots", "Identity", "Policy", "Evidence"}
+
+// plain are the flags of every command that answers a person.
+type plain struct {
+	Quiet bool `help:"Leave out what to do next."`
+	Full  bool `help:"Write SPIFFE IDs in full."`
+}
+
+func (p plain) set(s *shell) { s.quiet, s.full = p.Quiet, p.Full }
+
+// spoken are those of a command whose answer programs read too.
+type spoken struct {
+	plain
+	JSON bool `name:"json" help:"Answer as JSON."`
+}
+
+func (p spoken) set(s *shell) {
+	p.plain.set(s)
+	s.json = p.JSON
+}
+
+// trust are the flags that say whom to believe, who the peer must be, and who
+// we are.
+type trust struct {
+	Roots string `placeholder:"FILE|DOMAIN" help:"Whom to believe: a file of certificates, or a trust domain known on this host. Without it, this system's roots."`
+	Name  string `placeholder:"NAME" help:"Who the peer must be: a host name, or an identity of the trust domain. Without it, the host that is dialed."`
+	As    string `placeholder:"NAME|FILE" help:"Who we are: an identity known on this host, which brings its trust domain's roots, or a PEM file."`
+}
+
+// operate are the flags of commands that ask the authority.
+type operate struct {
+	As string `placeholder:"NAME|FILE" help:"The operator to ask as. Without it, the one of this host."`
+}
+
+// reason is the flag of every change.
+type reason struct {
+	Because string `placeholder:"TEXT" help:"Why, for whoever asks later."`
+}
+
+// parse returns the command that args call for.
+func (s *shell) parse(args []string) (command, error) {
+	if len(args) == 0 {
+		args = []string{"--help"}
+	}
+	s.json = slices.Contains(args, "--json") // for errors in the rest of it
+	var g grammar
+	parser := newParser(&g)
+	parsed, err := parser.Parse(args)
+	var help helpWanted
+	switch {
+	case errors.As(err, &help):
+		return helpCmd{parser.Model, help.node}, nil
+	case err != nil:
+		return nil, misuse(err, args)
+	}
+	s.data = g.Data
+	cmd := parsed.Selected().Target.Addr().Interface().(command)
+	if flags, ok := cmd.(interface{ set(*shell) }); ok {
+		flags.set(s)
+	}
+	return cmd, nil
+}
+
+func newParser(g *grammar) *kong.Kong {
+	return kong.Must(g, kong.Name("signet"), kong.NoDefaultHelp())
+}
+
+// upper writes arguments as the help does: FROM, where kong has "<FROM>".
+var upper = strings.NewReplacer(`"<`, "", `>"`, "", "<", "", ">", "")
+
+// misuse explains what kong could not make sense of.
+func misuse(err error, args []string) error {
+	var parse *kong.ParseError
+	if !errors.As(err, &parse) {
+		return err
+	}
+	node := parse.Context.Selected()
+	switch {
+	case node != nil:
+		return fault.New(Usage, "%s: %s", node.Name, upper.Replace(err.Error())).WithHint("signet %s --help", node.Name)
+	case !strings.HasPrefix(args[0], "-"):
+		return fault.New(Usage, "there is no command %q", args[0]).WithHint("signet --help")
+	}
+	return fault.New(Usage, "%s", upper.Replace(err.Error())).WithHint("signet --help")
+}

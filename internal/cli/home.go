@@ -1,0 +1,210 @@
+package cli
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/signet-tls/signet/fault"
+	"github.com/signet-tls/signet/identity"
+	"github.com/signet-tls/signet/pki"
+	"github.com/signet-tls/signet/spiffeid"
+	"github.com/signet-tls/signet/verify"
+)
+
+// Files of a trust domain's folder. The first is internal/control's.
+const (
+	markerFile     = "signet.json"
+	rootsFile      = "roots.pem"
+	settingsFile   = "settings.json"
+	identityFolder = "identities"
+)
+
+// folder is where this host keeps what it knows of one trust domain.
+type folder struct {
+	dir    string
+	domain spiffeid.TrustDomain
+}
+
+// settings are the addresses (HOST:PORT) that "up" listens on.
+type settings struct {
+	Authority string `json:"authority"`
+	Status    string `json:"status"`
+	Orders    string `json:"orders"`
+	Web       string `json:"web"`
+}
+
+// dataHome returns the folder that holds one folder a trust domain, after the
+// XDG Base Directory Specification, which ignores relative paths.
+func dataHome() (string, error) {
+	if dir := os.Getenv("XDG_DATA_HOME"); filepath.IsAbs(dir) {
+		return filepath.Join(dir, "signet"), nil
+	}
+	home, err := os.UserHomeDir()
+	if err != nil {
+		return "", fault.Wrap(err, DataUnreadable, "this user has no home folder").
+			WithHint("set HOME, or name the trust domain's folder with --data")
+	}
+	return filepath.Join(home, ".local", "share", "signet"), nil
+}
+
+// folders returns what is known on this host: the folder that --data names, or
+// all of the data home.
+func (s *shell) folders() ([]folder, error) {
+	if s.data != "" {
+		f, err := openFolder(s.data)
+		return []folder{f}, err
+	}
+	home, err := dataHome()
+	if err != nil {
+		return nil, err
+	}
+	entries, err := os.ReadDir(home)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, unreadableData(err, home)
+	}
+	var known []folder
+	for _, entry := range entries {
+		dir := filepath.Join(home, entry.Name())
+		if _, err := os.Stat(filepath.Join(dir, markerFile)); errors.Is(err, fs.ErrNotExist) {
+			continue // some other folder
+		}
+		f, err := openFolder(dir)
+		if err != nil {
+			return nil, err
+		}
+		known = append(known, f)
+	}
+	return known, nil
+}
+
+// folder returns the one trust domain that a command can mean.
+func (s *shell) folder() (folder, error) {
+	known, err := s.folders()
+	switch {
+	case err != nil:
+		return folder{}, err
+	case len(known) == 0:
+		return folder{}, fault.New(NotRunning, "Signet was never started on this host: no trust domain is known").
+			WithHint("signet up")
+	case len(known) > 1:
+		return folder{}, ambiguous(known, "several trust domains are known on this host")
+	}
+	return known[0], nil
+}
+
+// ambiguous asks which of several trust domains is meant.
+func ambiguous(among []folder, message string) error {
+	var steps []string
+	for _, f := range among {
+		steps = append(steps, fmt.Sprintf("add --data %s      # for %s", quote(f.dir), f.domain))
+	}
+	return fault.New(DataAmbiguous, "%s", message).WithHint("%s", strings.Join(steps, "\n"))
+}
+
+// openFolder reads whose folder dir is.
+func openFolder(dir string) (folder, error) {
+	var marker struct {
+		TrustDomain spiffeid.TrustDomain `json:"trust_domain"`
+	}
+	if err := readJSON(filepath.Join(dir, markerFile), &marker); err != nil {
+		return folder{}, err
+	}
+	if marker.TrustDomain.IsZero() {
+		return folder{}, unreadableData(errors.New("it names no trust domain"), filepath.Join(dir, markerFile))
+	}
+	return folder{dir, marker.TrustDomain}, nil
+}
+
+// roots returns the trust domain's anchors.
+func (f folder) roots() (verify.Roots, error) {
+	anchors, err := readCertificates(filepath.Join(f.dir, rootsFile))
+	if err != nil {
+		return verify.Roots{}, err
+	}
+	return verify.ForTrustDomain(f.domain, anchors...)
+}
+
+// settings returns where things listen.
+func (f folder) settings() (set settings, err error) {
+	err = readJSON(filepath.Join(f.dir, settingsFile), &set)
+	return set, err
+}
+
+// credential returns the identity with the given path, such as "operator/ann".
+// The error is fs.ErrNotExist if there is none of that name.
+func (f folder) credential(path string) (*pki.Credential, error) {
+	id, err := f.domain.ID(path)
+	if err != nil {
+		return nil, fs.ErrNotExist
+	}
+	return identity.Load(disk{}, filepath.Join(f.dir, identityFolder, id.Path()+".pem"))
+}
+
+// identities lists the paths of the identities that are kept here.
+func (f folder) identities() []string {
+	var names []string
+	root := filepath.Join(f.dir, identityFolder)
+	// What cannot be listed cannot be used either, so errors only shorten the list.
+	filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
+		if name, ok := strings.CutSuffix(path, ".pem"); ok && err == nil && entry.Type().IsRegular() {
+			if name, err := filepath.Rel(root, name); err == nil {
+				names = append(names, filepath.ToSlash(name))
+			}
+		}
+		return nil
+	})
+	slices.Sort(names)
+	return names
+}
+
+func readJSON(path string, value any) error {
+	data, err := disk{}.ReadFile(path)
+	if err == nil {
+		err = json.Unmarshal(data, value)
+	}
+	if err != nil {
+		return unreadableData(err, path)
+	}
+	return nil
+}
+
+func readCertificates(path string) ([]*pki.Certificate, error) {
+	data, err := disk{}.ReadFile(path)
+	if err != nil {
+		return nil, fault.Wrap(err, FileUnreadable, "the certificates").WithHint("name a file that this user may read")
+	}
+	certs, err := pki.ParseCertificates(data)
+	if e, ok := fault.Of(err); ok {
+		return nil, fault.Wrap(e, e.Code, "%s", filepath.Base(path))
+	}
+	return certs, nil
+}
+
+func unreadableData(err error, path string) error {
+	return fault.Wrap(err, DataUnreadable, "%s is not as Signet writes it", path).
+		WithHint("name a trust domain's folder with --data, or run as its owner")
+}
+
+// disk is the whole file system as the user names it, absolute paths and ".."
+// included. It reads no more of a file than can be used.
+type disk struct{}
+
+// Open opens a file.
+func (disk) Open(name string) (fs.File, error) { return os.Open(name) }
+
+// ReadFile reads a file, up to one byte beyond what package pki accepts.
+func (disk) ReadFile(name string) ([]byte, error) {
+	file, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	return io.ReadAll(io.LimitReader(file, pki.MaxInput+1))
+}

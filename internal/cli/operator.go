@@ -1,0 +1,168 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"net/url"
+	"os/user"
+	"path"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/signet-tls/signet"
+	"github.com/signet-tls/signet/fault"
+	"github.com/signet-tls/signet/identity"
+	"github.com/signet-tls/signet/internal/agent/api"
+	"github.com/signet-tls/signet/pki"
+	"github.com/signet-tls/signet/spiffeid"
+	"github.com/signet-tls/signet/verify"
+)
+
+// authorityPath is the authority's own path in its trust domain.
+const authorityPath = "authority"
+
+// answerTimeout bounds one question to the authority, which itself waits at
+// most two seconds for its proxies.
+const answerTimeout = 30 * time.Second
+
+// operator asks the authority of this host's trust domain.
+type operator struct {
+	id      spiffeid.ID
+	address string
+	http    *http.Client
+}
+
+// operator returns a client to the authority, with the operator's identity that
+// --as names or that is kept here.
+func (s *shell) operator(as string) (*operator, error) {
+	home, err := s.folder()
+	if err != nil {
+		return nil, err
+	}
+	credential, err := s.operatorCredential(home, as)
+	if err != nil {
+		return nil, err
+	}
+	set, err := home.settings()
+	if err != nil {
+		return nil, err
+	}
+	roots, err := home.roots()
+	if err != nil {
+		return nil, err
+	}
+	authority, err := home.domain.ID(authorityPath)
+	if err != nil {
+		return nil, err
+	}
+	client := signet.Client{Roots: roots, Name: verify.ID(authority), Identity: identity.Static(credential)}
+	return &operator{credential.Leaf().ID(), set.Authority, client.HTTP()}, nil
+}
+
+func (s *shell) operatorCredential(home folder, as string) (*pki.Credential, error) {
+	if as != "" {
+		credential, _, err := s.identity(as)
+		return credential, err
+	}
+	mine := slices.DeleteFunc(home.identities(), func(name string) bool { return !strings.HasPrefix(name, "operator/") })
+	if len(mine) > 1 {
+		if u, err := user.Current(); err == nil && slices.Contains(mine, path.Join("operator", u.Username)) {
+			mine = []string{path.Join("operator", u.Username)}
+		}
+	}
+	switch len(mine) {
+	case 1:
+		return home.credential(mine[0])
+	case 0:
+		return nil, fault.New(CredentialUnknown, "no operator's identity of %s is kept on this host", home.domain).
+			WithHint("name its PEM file with --as, or run the command where Signet was started")
+	}
+	return nil, fault.New(CredentialUnknown, "several operators' identities are kept on this host").
+		WithHint("name one with --as: %s", strings.Join(mine, ", "))
+}
+
+// get asks a question.
+func (o *operator) get(ctx context.Context, path string, query url.Values, answer any) error {
+	return o.do(ctx, http.MethodGet, path+"?"+query.Encode(), nil, answer)
+}
+
+// post asks for a change.
+func (o *operator) post(ctx context.Context, path string, question, answer any) error {
+	body, err := json.Marshal(question)
+	if err != nil {
+		return err
+	}
+	return o.do(ctx, http.MethodPost, path, body, answer)
+}
+
+func (o *operator) do(ctx context.Context, method, path string, body []byte, answer any) error {
+	ctx, cancel := context.WithTimeout(ctx, answerTimeout)
+	defer cancel()
+	request, err := http.NewRequestWithContext(ctx, method, "https://"+o.address+path, bytes.NewReader(body))
+	if err != nil {
+		return unreadableData(err, settingsFile)
+	}
+	response, err := o.http.Do(request)
+	if err != nil {
+		return o.unanswered(err)
+	}
+	defer response.Body.Close()
+	data, err := io.ReadAll(io.LimitReader(response.Body, api.MaxUpdate))
+	if err != nil {
+		return o.unanswered(err)
+	}
+	if response.StatusCode/100 != 2 {
+		return refusal(data)
+	}
+	if err := json.Unmarshal(data, answer); err != nil {
+		return garbled(err)
+	}
+	return nil
+}
+
+// refusal returns the authority's own error.
+func refusal(data []byte) error {
+	var answer api.Error
+	err := json.Unmarshal(data, &answer)
+	if err == nil && (answer.Code == "" || answer.Message == "") {
+		err = errors.New("an error without a code or message")
+	}
+	if err != nil {
+		return garbled(err)
+	}
+	return fault.New(fault.Code(answer.Code), "%s", answer.Message).WithHint("%s", answer.Hint)
+}
+
+func garbled(err error) error {
+	return fault.Wrap(err, AuthorityGarbled, "the authority's answer cannot be understood").
+		WithHint("use the signet command of the authority's version")
+}
+
+// unanswered says why there was no answer.
+func (o *operator) unanswered(err error) error {
+	switch _, ours := fault.Of(err); {
+	case errors.Is(err, context.Canceled):
+		return err
+	case errors.Is(err, signet.Unreachable):
+		return fault.New(NotRunning, "Signet does not run: nobody listens at %s, its authority's address", o.address).
+			WithHint("signet up      # in another terminal; it goes on where it stopped")
+	case ours && !errors.Is(err, signet.Truncated):
+		return err
+	}
+	return fault.Wrap(cause(err), AuthorityBrokeOff, "the authority at %s broke off", o.address).
+		WithHint("try again; if it stays, ask another operator whether this access was revoked")
+}
+
+// cause leaves out what net/http says about the request.
+func cause(err error) error {
+	var at *url.Error
+	if errors.As(err, &at) {
+		return at.Err
+	}
+	return err
+}

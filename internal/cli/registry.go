@@ -1,0 +1,35 @@
+package cli
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/signet-tls/signet"
+	"github.com/signet-tls/signet/fault"
+	"github.com/signet-tls/signet/identity"
+	"github.com/signet-tls/signet/internal/agent"
+	"github.com/signet-tls/signet/internal/agent/api"
+	"github.com/signet-tls/signet/internal/authority"
+	"github.com/signet-tls/signet/internal/bind"
+	"github.com/signet-tls/signet/internal/ca"
+	"github.com/signet-tls/signet/internal/control"
+	"github.com/signet-tls/signet/internal/proxy"
+	"github.com/signet-tls/signet/internal/tamper"
+	"github.com/signet-tls/signet/pki"
+	"github.com/signet-tls/signet/policy"
+	"github.com/signet-tls/signet/spiffeid"
+	"github.com/signet-tls/signet/verify"
+)
+
+//go:generate go test -run ^TestErrorsDocument$ . -update
+
+// registry joins every package's table of codes, in alphabetical order.
+func registry() []fault.Entry {
+	entries := slices.Concat(
+		spiffeid.Codes(), pki.Codes(), verify.Codes(), identity.Codes(), signet.Codes(), policy.Codes(),
+		bind.Codes(), control.Codes(), ca.Codes(), api.Codes(), authority.Codes(), agent.Codes(), proxy.Codes(),
+		tamper.Codes(), Codes(),
+	)
+	slices.SortFunc(entries, func(a, b fault.Entry) int { return strings.Compare(string(a.Code), string(b.Code)) })
+	return entries
+}

@@ -1,0 +1,128 @@
+package cli
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/signet-tls/signet/fault"
+)
+
+// shell is what a command reads from and writes to.
+type shell struct {
+	stdin          io.Reader
+	stdout, stderr io.Writer
+	program        string         // how this program was started
+	zone           *time.Location // of times of day
+	data           string         // --data
+	json           bool           // --json
+	quiet          bool           // --quiet
+	full           bool           // --full
+}
+
+// goRun matches the executables that "go run" makes: in its work folder at
+// first, in the build cache from the second time on.
+var goRun = regexp.MustCompile(`(/go-build[^/]*/b\d+/exe|/[0-9a-f]{2}/[0-9a-f]{64}-d)/[^/]+$`)
+
+// program returns the command by which the user started this program.
+func program() string {
+	path, err := os.Executable()
+	if err == nil && goRun.MatchString(filepath.ToSlash(path)) {
+		return "go run ./cmd/signet"
+	}
+	return "signet"
+}
+
+// own makes a command of ours in text, at its beginning or after a quotation
+// mark, one that works here.
+func (s *shell) own(text string) string {
+	if rest, ok := strings.CutPrefix(text, "signet "); ok {
+		text = s.program + " " + rest
+	}
+	return strings.ReplaceAll(text, `"signet `, `"`+s.program+` `)
+}
+
+// print writes the answer.
+func (s *shell) print(text string) error {
+	if _, err := io.WriteString(s.stdout, text); err != nil {
+		return fault.Wrap(err, OutputFailed, "the answer cannot be written").
+			WithHint("make room, or write elsewhere, and run it again")
+	}
+	return nil
+}
+
+// printJSON writes the answer for programs.
+func (s *shell) printJSON(value any) error {
+	var text strings.Builder
+	encoder := json.NewEncoder(&text)
+	encoder.SetEscapeHTML(false)
+	encoder.SetIndent("", "  ")
+	if err := encoder.Encode(value); err != nil {
+		return err
+	}
+	return s.print(text.String())
+}
+
+// steps says below an answer what may follow it: "next", "undo".
+func (s *shell) steps(label string, lines ...string) {
+	if !s.quiet && !s.json && len(lines) > 0 {
+		fmt.Fprintln(s.stderr)
+		s.align(label+": ", lines)
+	}
+}
+
+// align writes lines below one another, the first behind the label.
+func (s *shell) align(label string, lines []string) {
+	for _, line := range lines {
+		fmt.Fprintf(s.stderr, "%s%s\n", label, clean(s.own(line)))
+		label = strings.Repeat(" ", len(label))
+	}
+}
+
+// complaint is an error for programs.
+type complaint struct {
+	Error struct {
+		Code    fault.Code `json:"code"`
+		Message string     `json:"message"`
+		Next    []string   `json:"next,omitempty"`
+	} `json:"error"`
+}
+
+// complain says an error: what, and what next.
+func (s *shell) complain(err error) {
+	e, ok := fault.Of(err)
+	if !ok {
+		e = fault.New(Internal, "%s", err).
+			WithHint("if this does not help, report it, with the output of \"signet version\"")
+	}
+	next := lines(e.Hint)
+	if s.json {
+		var c complaint
+		c.Error.Code, c.Error.Message = e.Code, e.Message
+		for _, line := range next {
+			c.Error.Next = append(c.Error.Next, s.own(line))
+		}
+		s.printJSON(c) // where to complain if this fails?
+		return
+	}
+	fmt.Fprintf(s.stderr, "error: %s [%s]\n", clean(e.Message), clean(string(e.Code)))
+	if !s.quiet {
+		s.align("  next: ", next)
+	}
+}
+
+// lines splits a hint into its steps.
+func lines(hint string) []string {
+	if hint == "" {
+		return nil
+	}
+	return strings.Split(hint, "\n")
+}
+
+// clean makes any text fit to stand in one line of a terminal.
+func clean(text string) string { return fault.Printable(text, 1000) }

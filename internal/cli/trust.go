@@ -1,0 +1,160 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/signet-tls/signet/fault"
+	"github.com/signet-tls/signet/identity"
+	"github.com/signet-tls/signet/pki"
+	"github.com/signet-tls/signet/spiffeid"
+	"github.com/signet-tls/signet/verify"
+)
+
+// basis is what the flags of trust mean on this host.
+type basis struct {
+	roots  verify.Roots
+	origin string      // of the roots, as a person knows them
+	name   verify.Name // zero: the host that is dialed
+	own    identity.Source
+}
+
+// basis finds the roots, the name and the identity that the flags ask for.
+func (s *shell) basis(t trust) (b basis, err error) {
+	var home *folder // whose identity we use
+	if t.As != "" {
+		var credential *pki.Credential
+		if credential, home, err = s.identity(t.As); err != nil {
+			return b, err
+		}
+		b.own = identity.Static(credential)
+	}
+	switch {
+	case t.Roots != "":
+		b.origin = filepath.Base(t.Roots)
+		b.roots, err = s.roots(t)
+	case home != nil:
+		b.origin = home.domain.String()
+		b.roots, err = home.roots()
+	default:
+		b.origin = "this system's roots"
+		b.roots, err = verify.SystemRoots()
+	}
+	if err == nil && t.Name != "" {
+		b.name, err = nameOf(t.Name, b.roots.TrustDomain())
+	}
+	return b, err
+}
+
+// nameOf reads --name: inside a trust domain it is an identity of it.
+func nameOf(text string, domain spiffeid.TrustDomain) (verify.Name, error) {
+	if domain.IsZero() && !strings.HasPrefix(text, "spiffe://") {
+		return verify.Host(text), nil
+	}
+	id, err := idOf(text, domain)
+	return verify.ID(id), err
+}
+
+// idOf reads an identity: a SPIFFE ID, or a path in the trust domain.
+func idOf(text string, domain spiffeid.TrustDomain) (spiffeid.ID, error) {
+	if strings.HasPrefix(text, "spiffe://") {
+		return spiffeid.Parse(text)
+	}
+	return domain.ID(text)
+}
+
+// roots reads --roots: a file if there is one, else a trust domain that is
+// known here. A file's anchors vouch for hosts, unless --name is a SPIFFE ID:
+// then they are those of its trust domain.
+func (s *shell) roots(t trust) (verify.Roots, error) {
+	info, err := os.Stat(t.Roots)
+	if err != nil || info.IsDir() {
+		if home, err := s.known(t.Roots); home != nil || err != nil {
+			return rootsOf(home, err)
+		}
+	}
+	if errors.Is(err, fs.ErrNotExist) {
+		return verify.Roots{}, fault.New(verify.RootsUnreadable, "%s is neither a file nor a trust domain known on this host", t.Roots).
+			WithHint("name a file of certificates, PEM or DER, of those whom you believe")
+	}
+	if !strings.HasPrefix(t.Name, "spiffe://") {
+		return verify.LoadRoots(disk{}, t.Roots)
+	}
+	id, err := spiffeid.Parse(t.Name)
+	if err != nil {
+		return verify.Roots{}, err
+	}
+	anchors, err := readCertificates(t.Roots)
+	if err != nil {
+		return verify.Roots{}, err
+	}
+	return verify.ForTrustDomain(id.TrustDomain(), anchors...)
+}
+
+func rootsOf(home *folder, err error) (verify.Roots, error) {
+	if err != nil {
+		return verify.Roots{}, err
+	}
+	return home.roots()
+}
+
+// known returns the folder of a trust domain, or nil.
+func (s *shell) known(domain string) (*folder, error) {
+	known, err := s.folders()
+	if err != nil {
+		return nil, err
+	}
+	if i := slices.IndexFunc(known, func(f folder) bool { return f.domain.String() == domain }); i >= 0 {
+		return &known[i], nil
+	}
+	return nil, nil
+}
+
+// identity reads --as: an identity that is kept on this host, in the folder
+// that is returned, or a PEM file.
+func (s *shell) identity(as string) (*pki.Credential, *folder, error) {
+	known, err := s.folders()
+	if err != nil {
+		return nil, nil, err
+	}
+	var found []folder
+	var credential *pki.Credential
+	for _, f := range known {
+		path := strings.TrimPrefix(as, "spiffe://"+f.domain.String()+"/")
+		c, err := f.credential(path)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return nil, nil, err
+		}
+		credential, found = c, append(found, f)
+	}
+	switch {
+	case len(found) == 1:
+		return credential, &found[0], nil
+	case len(found) > 1:
+		return nil, nil, ambiguous(found, fmt.Sprintf("%s is an identity of several trust domains", as))
+	}
+	if credential, err = identity.Load(disk{}, as); errors.Is(err, fs.ErrNotExist) {
+		return nil, nil, strangerHere(as, known)
+	}
+	return credential, nil, err
+}
+
+func strangerHere(as string, known []folder) error {
+	var names []string
+	for _, f := range known {
+		names = append(names, f.identities()...)
+	}
+	err := fault.New(CredentialUnknown, "%s is neither an identity kept on this host nor a file", as)
+	if len(names) == 0 {
+		return err.WithHint("name a PEM file with the certificate chain and its key; no identity is kept on this host")
+	}
+	return err.WithHint("name a PEM file with the certificate chain and its key, or one that is kept here: %s", strings.Join(names, ", "))
+}

@@ -1,0 +1,379 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io/fs"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"os/user"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/signet-tls/signet/fault"
+	"github.com/signet-tls/signet/internal/agent"
+	"github.com/signet-tls/signet/internal/agent/api"
+	"github.com/signet-tls/signet/internal/atomicfile"
+	"github.com/signet-tls/signet/internal/authority"
+	"github.com/signet-tls/signet/internal/bind"
+	"github.com/signet-tls/signet/internal/ca"
+	"github.com/signet-tls/signet/internal/control"
+	"github.com/signet-tls/signet/internal/proxy"
+	"github.com/signet-tls/signet/pki"
+	"github.com/signet-tls/signet/spiffeid"
+	"github.com/signet-tls/signet/verify"
+)
+
+// system is the whole of Signet in one process: the authority on its store, two
+// proxies and a demo service. They meet over their loopback ports only.
+type system struct {
+	dir       string
+	domain    spiffeid.TrustDomain
+	settings  settings
+	again     bool // the folder held a system already
+	logger    *slog.Logger
+	store     *control.Store
+	ca        *ca.CA
+	roots     verify.Roots
+	authority *authority.Authority
+	agents    map[string]*agent.Agent // by the service identity that each proxy holds
+	proxies   []*proxy.Proxy
+	status    net.Listener
+	demo      *demo
+}
+
+// The identities of the demonstration.
+const (
+	ordersName = "orders"
+	webName    = "web"
+	proxyPath  = "proxy/"
+)
+
+// startSystem opens everything and binds every port, so that what can fail has
+// failed when it returns. Run then serves.
+func startSystem(ctx context.Context, dir string, domain spiffeid.TrustDomain, port int, onEvent func(api.Event), logger *slog.Logger) (_ *system, err error) {
+	s := &system{dir: dir, domain: domain, logger: logger, agents: map[string]*agent.Agent{}}
+	if s.store, err = control.Open(ctx, control.Config{Dir: dir, TrustDomain: domain, Logger: logger}); err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			s.close()
+		}
+	}()
+	s.again = s.store.State().Revision > 0
+	if s.settings, err = chooseSettings(dir, port); err != nil {
+		return nil, err
+	}
+	if err := s.openCA(ctx); err != nil {
+		return nil, err
+	}
+	if err := s.openAuthority(ctx, onEvent); err != nil {
+		return nil, err
+	}
+	if s.demo, err = newDemo(dir); err != nil {
+		return nil, err
+	}
+	if err := s.openProxies(ctx); err != nil {
+		return nil, err
+	}
+	return s, s.writeFolder(ctx)
+}
+
+// chooseSettings takes the ports of the last time, unless others are wanted.
+func chooseSettings(dir string, port int) (settings, error) {
+	if port != 0 {
+		return portsFrom(port), nil
+	}
+	data, err := os.ReadFile(filepath.Join(dir, settingsFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		return portsFrom(defaultPort), nil
+	}
+	var old settings
+	if err != nil || json.Unmarshal(data, &old) != nil {
+		return settings{}, fault.New(SettingsUnreadable, "%s cannot be read", filepath.Join(dir, settingsFile)).
+			WithHint("signet up --port %d     # writes it anew", defaultPort)
+	}
+	return old, nil
+}
+
+// openCA loads the authority's keys, or makes them and the first revision on a
+// new folder. The keys are durable before anything refers to them.
+func (s *system) openCA(ctx context.Context) (err error) {
+	folder := filepath.Join(s.dir, "ca")
+	state := s.store.State()
+	if s.again {
+		s.ca, err = ca.Load(folder, s.domain, state.CA.Root, state.CA.Intermediate)
+	} else {
+		s.ca, err = ca.New(s.domain, time.Now())
+		if err == nil {
+			err = s.ca.Save(folder)
+		}
+		if err == nil {
+			err = s.firstRevision(ctx)
+		}
+	}
+	if err != nil {
+		return err
+	}
+	s.roots, err = verify.ForTrustDomain(s.domain, s.ca.Root())
+	return err
+}
+
+func (s *system) firstRevision(ctx context.Context) error {
+	_, err := s.store.Change(ctx, func(tx *control.Tx) error {
+		tx.SetCA(control.CA{Root: string(s.ca.Root().PEM()), Intermediate: string(s.ca.Intermediate().PEM())})
+		for _, name := range []string{ordersName, webName} {
+			service, proxy := s.id(name), s.id(proxyPath+name)
+			tx.PutIdentity(control.Identity{ID: service, Kind: control.Service})
+			tx.PutIdentity(control.Identity{ID: proxy, Kind: control.Proxy})
+			tx.PutGrant(control.Grant{Proxy: proxy, Identity: service})
+		}
+		tx.PutIdentity(control.Identity{ID: s.id(operatorPath()), Kind: control.Operator})
+		return nil
+	})
+	return err
+}
+
+// id is for paths that are known to be right.
+func (s *system) id(path string) spiffeid.ID {
+	id, err := s.domain.ID(path)
+	if err != nil {
+		panic("cli: " + err.Error())
+	}
+	return id
+}
+
+// operatorPath is the path of whoever runs this, in the characters that an ID
+// may have.
+func operatorPath() string {
+	name := "me"
+	if me, err := user.Current(); err == nil {
+		name = strings.Map(func(r rune) rune {
+			if r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '-' || r == '_' {
+				return r
+			}
+			return '-'
+		}, me.Username)
+	}
+	return "operator/" + name
+}
+
+func (s *system) openAuthority(ctx context.Context, onEvent func(api.Event)) (err error) {
+	s.authority, err = authority.New(authority.Config{Store: s.store, CA: s.ca, OnEvent: onEvent, Logger: s.logger})
+	if err != nil {
+		return err
+	}
+	if err := s.authority.Listen(ctx, s.settings.Authority); err != nil {
+		return err
+	}
+	s.status, err = bind.Loopback(ctx, s.settings.Status)
+	return err
+}
+
+func (s *system) openProxies(ctx context.Context) error {
+	orders, web := s.id(ordersName), s.id(webName)
+	configs := map[string]proxy.Config{
+		ordersName: {Services: []proxy.Service{{ID: orders, Address: s.settings.Orders, Backend: s.demo.address()}}},
+		webName:    {Doors: []proxy.Door{{From: web, To: orders, Address: s.settings.Web, Target: s.settings.Orders}}},
+	}
+	for _, name := range []string{ordersName, webName} {
+		self, err := s.credential(ctx, proxyPath+name)
+		if err != nil {
+			return err
+		}
+		cfg := configs[name]
+		cfg.Logger = s.logger
+		cfg.Agent, err = agent.New(agent.Config{Authority: s.settings.Authority, Self: self, Roots: s.roots, Logger: s.logger})
+		if err != nil {
+			return err
+		}
+		made, err := proxy.New(cfg)
+		if err != nil {
+			return err
+		}
+		s.agents[name], s.proxies = cfg.Agent, append(s.proxies, made)
+		if err := made.Listen(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// credential issues a certificate and puts it, with its key, into the data
+// folder for its owner alone.
+func (s *system) credential(ctx context.Context, path string) (*pki.Credential, error) {
+	key, err := pki.NewKey()
+	if err != nil {
+		return nil, err
+	}
+	id := s.id(path)
+	chain, err := s.ca.Issue(id, key.Public(), time.Now())
+	if err != nil {
+		return nil, err
+	}
+	credential, err := pki.NewCredential(chain, key)
+	if err != nil {
+		return nil, err
+	}
+	leaf := credential.Leaf()
+	record := control.Certificate{Serial: leaf.Serial(), ID: id, NotAfter: leaf.X509().NotAfter}
+	if err := s.store.RecordCertificate(ctx, record); err != nil {
+		return nil, err
+	}
+	data, err := credential.PEM()
+	if err != nil {
+		return nil, err
+	}
+	return credential, s.write(filepath.Join(identityFolder, path+".pem"), data)
+}
+
+// writeFolder leaves what commands need to find the system. It comes last, when
+// every port is ours.
+func (s *system) writeFolder(ctx context.Context) error {
+	if err := s.writeOperator(ctx); err != nil {
+		return err
+	}
+	if err := s.write(rootsFile, s.ca.Root().PEM()); err != nil {
+		return err
+	}
+	data, err := json.Marshal(s.settings)
+	if err != nil {
+		return err
+	}
+	return s.write(settingsFile, append(data, '\n'))
+}
+
+// writeOperator writes the operator's identity, unless it was revoked: then
+// commands are refused, which is what the revocation was for.
+func (s *system) writeOperator(ctx context.Context) error {
+	if _, revoked := s.store.State().Revocations[s.id(operatorPath())]; revoked {
+		return nil
+	}
+	_, err := s.credential(ctx, operatorPath())
+	return err
+}
+
+func (s *system) write(name string, data []byte) error {
+	if err := atomicfile.Write(filepath.Join(s.dir, name), data, atomicfile.Private); err != nil {
+		return fault.Wrap(err, FolderUnwritable, "the data folder").WithHint("make %s writable, or free some space", s.dir)
+	}
+	return nil
+}
+
+// Run serves until ctx ends or a part fails. Ready is called once everything
+// works.
+func (s *system) Run(ctx context.Context, ready func()) error {
+	defer s.close()
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	var wg sync.WaitGroup
+	start := func(run func(context.Context) error) {
+		wg.Go(func() {
+			if err := run(ctx); err != nil {
+				cancel(err)
+			}
+		})
+	}
+	start(s.serveStatus)
+	start(s.demo.Run)
+	for _, proxy := range s.proxies {
+		start(proxy.Run)
+	}
+	start(s.keepOperator)
+	start(func(ctx context.Context) error {
+		if s.waitReady(ctx) {
+			ready()
+		}
+		return nil
+	})
+	// The authority ends last, to hear how the connections ended.
+	lastly, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
+	var last sync.WaitGroup
+	last.Go(func() {
+		if err := s.authority.Run(lastly); err != nil {
+			cancel(err)
+		}
+	})
+	wg.Wait()
+	stop()
+	last.Wait()
+	if cause := context.Cause(ctx); cause != nil && !errors.Is(cause, context.Canceled) {
+		return cause
+	}
+	return nil
+}
+
+// waitReady waits until both proxies have the present revision in force and
+// their certificates at hand.
+func (s *system) waitReady(ctx context.Context) bool {
+	for !s.ready() {
+		select {
+		case <-ctx.Done():
+			return false
+		case <-time.After(5 * time.Millisecond):
+		}
+	}
+	return true
+}
+
+func (s *system) ready() bool {
+	status := s.authority.Status()
+	for _, proxy := range status.Proxies {
+		if !proxy.Connected || proxy.Revision < status.Revision {
+			return false
+		}
+	}
+	state := s.store.State()
+	for name, agent := range s.agents {
+		_, revoked := state.Revocations[s.id(name)]
+		if _, err := agent.Source(s.id(name)).Credential(); err != nil && !revoked {
+			return false
+		}
+	}
+	return true
+}
+
+func (s *system) serveStatus(ctx context.Context) error {
+	server := &http.Server{Handler: s.authority.StatusHandler(), ReadTimeout: 5 * time.Second, WriteTimeout: 5 * time.Second,
+		MaxHeaderBytes: 16 << 10, ErrorLog: slog.NewLogLogger(s.logger.Handler(), slog.LevelDebug)}
+	stop := context.AfterFunc(ctx, func() { server.Close() })
+	defer stop()
+	if err := server.Serve(s.status); !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
+	return nil
+}
+
+// keepOperator renews the operator's identity while the system runs.
+func (s *system) keepOperator(ctx context.Context) error {
+	tick := time.NewTicker(ca.DefaultLifetime / 2)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+		if err := s.writeOperator(ctx); err != nil {
+			s.logger.Error("the operator's identity was not renewed", slog.Any("error", err))
+		}
+	}
+}
+
+// close lets go of what startSystem opened.
+func (s *system) close() {
+	if s.status != nil {
+		s.status.Close()
+	}
+	if s.demo != nil {
+		s.demo.close()
+	}
+	s.store.Close()
+}

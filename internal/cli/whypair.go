@@ -1,0 +1,123 @@
+package cli
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/signet-tls/signet/fault"
+	"github.com/signet-tls/signet/internal/agent/api"
+	"github.com/signet-tls/signet/policy"
+	"github.com/signet-tls/signet/verify"
+)
+
+// whyPair writes whether one identity may talk to another, and why.
+func (v view) whyPair(p api.Pair) string {
+	var out page
+	if p.Allowed {
+		out.headline(fmt.Sprintf("Yes: %s may talk to %s.", v.id(p.From.ID), v.id(p.To.ID)), "")
+	} else {
+		out.headline(fmt.Sprintf("No: %s may not talk to %s.", v.id(p.From.ID), v.id(p.To.ID)), fault.Code(p.Code))
+	}
+	v.end(&out, p.From, certificate(p.From, p.Now), p.Now)
+	v.end(&out, p.To, service(p.To), p.Now)
+	v.policy(&out, p)
+	if p.RuleCount == 0 {
+		out.fact("nearest", "none: there are no rules yet")
+	}
+	if p.Live > 0 {
+		out.fact("open now", "%s", count(p.Live, "connection", "connections"))
+	}
+	if p.LastTry != nil {
+		out.fact("last try", "%s, %s", verify.Ago(p.Now.Sub(p.LastTry.Time)), v.try(*p.LastTry))
+	}
+	return out.String()
+}
+
+// finding is what is known of one end, and whether that stands in the way.
+type finding struct {
+	text    string
+	verdict verify.Verdict
+}
+
+// end writes the row of one of the two.
+func (v view) end(out *page, end api.PairEnd, found finding, now time.Time) {
+	switch {
+	case !end.Known:
+		found = finding{"not known here", verify.Stop}
+	case end.Revoked != nil:
+		found = finding{"revoked " + verify.Ago(now.Sub(end.Revoked.At)) + v.cause(*end.Revoked), verify.Stop}
+	}
+	out.row(v.id(end.ID), found.text, string(found.verdict))
+}
+
+// cause says who revoked an identity, and why.
+func (v view) cause(r api.Revocation) string {
+	text := " by " + v.by(r.By)
+	if r.Because != "" {
+		text += fmt.Sprintf(": %q", r.Because)
+	}
+	return text
+}
+
+func certificate(end api.PairEnd, now time.Time) finding {
+	switch {
+	case end.NotAfter.IsZero():
+		return finding{"known; it has no certificate yet", verify.Stop}
+	case now.After(end.NotAfter):
+		return finding{"known; its certificate expired " + verify.Ago(now.Sub(end.NotAfter)), verify.Stop}
+	}
+	return finding{fmt.Sprintf("known; certificate good for %s, renews itself", verify.Span(end.NotAfter.Sub(now))), verify.OK}
+}
+
+func service(end api.PairEnd) finding {
+	if end.Proxies == 0 {
+		return finding{"known; no proxy serves it", verify.Stop}
+	}
+	return finding{fmt.Sprintf("known; %s%s", count(end.Proxies, "proxy", "proxies"), stateOf(end.UpToDate, end.Proxies)), verify.OK}
+}
+
+// policy writes the row of the decision.
+func (v view) policy(out *page, p api.Pair) {
+	revision := fmt.Sprintf("revision %d", p.Revision)
+	switch {
+	case p.Allowed:
+		out.row("policy", fmt.Sprintf("%s (%s)", p.Reason, revision), string(verify.OK))
+	case p.Code == string(policy.NoRule):
+		out.row("policy", fmt.Sprintf("%s has no rule for %s; the default is deny", revision, v.pair(p.From.ID, p.To.ID)), string(verify.Stop))
+	case p.Code == string(api.IdentityRevoked):
+		out.row("policy", "not asked: a revoked identity has no say in it", string(verify.NotChecked))
+	default:
+		out.row("policy", fmt.Sprintf("%s (%s)", p.Reason, revision), string(verify.Stop))
+	}
+}
+
+// try says what became of an attempt.
+func (v view) try(e api.Event) string {
+	if e.Kind == api.Refused {
+		return "refused " + v.place(e)
+	}
+	return "opened"
+}
+
+// place says where a refusal happened, and how far the bytes came.
+func (v view) place(e api.Event) string {
+	if e.Side == api.Door {
+		return fmt.Sprintf("at %s own door; no byte reached %s", possessive(v.id(e.From)), v.id(e.To))
+	}
+	return fmt.Sprintf("at %s proxy; no byte reached it", possessive(v.id(e.To)))
+}
+
+// remedy says what would make the answer yes.
+func (v view) remedy(p api.Pair) string {
+	allow := fmt.Sprintf("signet allow %s %s", v.id(p.From.ID), v.id(p.To.ID))
+	switch fault.Code(p.Code) {
+	case policy.NoRule:
+		return allow
+	case policy.DeniedByRule:
+		return allow + "      # replaces a deny of exactly this pair"
+	case api.IdentityRevoked:
+		return `a revoked identity comes back only as a new one, with a new key; here "signet up --fresh" starts over`
+	}
+	return "whoever wrote " + strings.Join(p.Rules, ", ") + " must correct it"
+}

@@ -1,0 +1,198 @@
+package control
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"sync"
+	"time"
+
+	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
+	clientv3 "go.etcd.io/etcd/client/v3"
+
+	"github.com/signet-tls/signet/fault"
+	"github.com/signet-tls/signet/spiffeid"
+)
+
+// Certificate is the record of one that was issued.
+type Certificate struct {
+	Serial   string      `json:"serial"` // lower-case hexadecimal, at most 40 digits (RFC 5280, section 4.1.2.2)
+	ID       spiffeid.ID `json:"id"`
+	NotAfter time.Time   `json:"not_after"`
+}
+
+func (c Certificate) key() string { return certificateKeys(c.ID) + c.Serial }
+
+// certificateKeys returns the prefix of an identity's certificates.
+func certificateKeys(id spiffeid.ID) string { return certificatePrefix + id.String() + " " }
+
+// leaseSlack is how long a record outlives its certificate. Deadlines are
+// judged by the values; leases only collect what nobody needs any more.
+const leaseSlack = time.Minute
+
+// maxValidity bounds how far away the end of a certificate may be.
+const maxValidity = 100 * 365 * 24 * time.Hour
+
+// maxLeaseTries bounds how often a lease that ran out is replaced within one
+// call; a second try can only be needed when the clock is stepped.
+const maxLeaseTries = 3
+
+// RecordCertificate makes a certificate known before it is handed out; when it
+// returns nil the record is on disk. It fails with IdentityUnknown or
+// IdentityRevoked, judged at the moment of writing. The revision stays.
+func (s *Store) RecordCertificate(ctx context.Context, c Certificate) error {
+	ctx, release := s.bind(ctx)
+	defer release()
+	if err := s.validate(c); err != nil {
+		return err
+	}
+	s.issuing.RLock()
+	defer s.issuing.RUnlock()
+	value, err := encode(c.key(), c)
+	if err != nil {
+		return err
+	}
+	for range maxLeaseTries {
+		var lease clientv3.LeaseID
+		if lease, err = s.leases.until(ctx, s, c.NotAfter); err != nil {
+			break
+		}
+		var answer *clientv3.TxnResponse
+		answer, err = s.client.Txn(ctx).
+			If(clientv3.Compare(clientv3.CreateRevision(identities.key(c.ID)), ">", 0),
+				clientv3.Compare(clientv3.CreateRevision(revocations.key(c.ID)), "=", 0)).
+			Then(clientv3.OpPut(c.key(), value, clientv3.WithLease(lease))).
+			Else(clientv3.OpGet(revocations.key(c.ID), clientv3.WithCountOnly())).
+			Commit()
+		if err == nil && answer.Succeeded {
+			return nil
+		}
+		if err == nil {
+			return refuse(c.ID, answer.Responses[0].GetResponseRange().Count > 0)
+		}
+		if !errors.Is(err, rpctypes.ErrLeaseNotFound) {
+			break
+		}
+		s.leases.forget(c.NotAfter)
+	}
+	return s.explain(ctx, err)
+}
+
+// validate checks what is to be recorded.
+func (s *Store) validate(c Certificate) error {
+	if c.Serial == "" || len(c.Serial) > 40 || strings.Trim(c.Serial, "0123456789abcdef") != "" {
+		return fault.New(CertificateInvalid, "the serial number %.60q is not 1 to 40 lower-case hexadecimal digits", c.Serial).
+			WithHint("the authority writes serial numbers in lower-case hexadecimal")
+	}
+	if now := s.now(); !now.Before(c.NotAfter) || c.NotAfter.Sub(now) > maxValidity {
+		return fault.New(CertificateInvalid, "the certificate of %s ends at %s, and it is %s: it is expired, or valid for over 100 years", c.ID, c.NotAfter.UTC().Format(time.RFC3339), now.UTC().Format(time.RFC3339)).
+			WithHint("set this host's clock, then ask for a new certificate")
+	}
+	return nil
+}
+
+func refuse(id spiffeid.ID, revoked bool) error {
+	if revoked {
+		return fault.New(IdentityRevoked, "%s is revoked: it gets no certificate", id).
+			WithHint("signet token new %s      # lets it back in, with a new key", id.Path())
+	}
+	return fault.New(IdentityUnknown, "no identity is called %s", id).
+		WithHint("signet token new %s      # then enroll it with that token", id.Path())
+}
+
+// Certificates returns the recorded certificates of id that are still valid,
+// in the order of their serials' text.
+func (s *Store) Certificates(ctx context.Context, id spiffeid.ID) ([]Certificate, error) {
+	ctx, release := s.bind(ctx)
+	defer release()
+	certificates, _, err := s.certificates(ctx, id)
+	return certificates, err
+}
+
+// certificates also returns etcd's revision at which they were read.
+func (s *Store) certificates(ctx context.Context, id spiffeid.ID) ([]Certificate, int64, error) {
+	answer, err := s.client.Get(ctx, certificateKeys(id), clientv3.WithPrefix())
+	if err != nil {
+		return nil, 0, s.explain(ctx, err)
+	}
+	now := s.now()
+	var valid []Certificate
+	for _, kv := range answer.Kvs {
+		c, err := decode[Certificate](string(kv.Key), kv.Value)
+		if err != nil {
+			return nil, 0, err
+		}
+		if now.Before(c.NotAfter) {
+			valid = append(valid, c)
+		}
+	}
+	return valid, answer.Header.Revision, nil
+}
+
+// sweep deletes the records of certificates that have ended. Leases do the same
+// while the process runs, but begin anew whenever it starts.
+func (s *Store) sweep(ctx context.Context) error {
+	answer, err := s.client.Get(ctx, certificatePrefix, clientv3.WithPrefix())
+	if err != nil {
+		return s.explain(ctx, err)
+	}
+	now := s.now()
+	var ended []clientv3.Op
+	for _, kv := range answer.Kvs {
+		c, err := decode[Certificate](string(kv.Key), kv.Value)
+		if err != nil {
+			return err
+		}
+		if !now.Before(c.NotAfter) {
+			ended = append(ended, clientv3.OpDelete(string(kv.Key)))
+		}
+	}
+	for len(ended) > 0 {
+		batch := min(len(ended), maxOps)
+		if _, err := s.client.Txn(ctx).Then(ended[:batch]...).Commit(); err != nil {
+			return s.explain(ctx, err)
+		}
+		ended = ended[batch:]
+	}
+	return nil
+}
+
+// leases holds one lease for each minute in which certificates end, so that
+// their number is bounded by the longest validity, not by the certificates.
+type leases struct {
+	mu       sync.Mutex // guards byMinute, and makes one caller grant for all
+	byMinute map[int64]clientv3.LeaseID
+}
+
+// until returns the lease of the minute in which notAfter lies.
+func (l *leases) until(ctx context.Context, s *Store, notAfter time.Time) (clientv3.LeaseID, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	minute := notAfter.Unix() / 60
+	if id, ok := l.byMinute[minute]; ok {
+		return id, nil
+	}
+	now := s.now()
+	end := time.Unix((minute+1)*60, 0).Add(leaseSlack)
+	granted, err := s.client.Grant(ctx, int64(end.Sub(now)/time.Second))
+	if err != nil {
+		return 0, err
+	}
+	if l.byMinute == nil {
+		l.byMinute = map[int64]clientv3.LeaseID{}
+	}
+	for old := range l.byMinute {
+		if old < now.Unix()/60 {
+			delete(l.byMinute, old)
+		}
+	}
+	l.byMinute[minute] = granted.ID
+	return granted.ID, nil
+}
+
+// forget drops a minute's lease, which etcd no longer has.
+func (l *leases) forget(notAfter time.Time) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	delete(l.byMinute, notAfter.Unix()/60)
+}

@@ -1,0 +1,192 @@
+package control
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"time"
+
+	clientv3 "go.etcd.io/etcd/client/v3"
+
+	"github.com/signet-tls/signet/fault"
+	"github.com/signet-tls/signet/spiffeid"
+)
+
+// Tx is one change in the making. Its methods stage writes; the first mistake
+// makes the whole change fail. Of two writes to the same thing the last counts.
+type Tx struct {
+	// State is the state before the change, without what is staged.
+	State *State
+
+	now    time.Time
+	writes map[string]any              // what to store by key; deleted marks a key to delete
+	revoke map[spiffeid.ID]*Revocation // staged revocations, whose serials are not read yet
+	err    error
+}
+
+// deleted is staged for a key that shall go.
+type deleted struct{}
+
+// Revision returns the revision that the change will have.
+func (tx *Tx) Revision() int64 { return tx.State.Revision + 1 }
+
+// SetCA stores the authority's certificates.
+func (tx *Tx) SetCA(ca CA) { tx.writes[caKey] = ca }
+
+// PutIdentity adds or replaces an identity of this trust domain.
+func (tx *Tx) PutIdentity(identity Identity) {
+	tx.require(identity.ID.TrustDomain() == tx.State.TrustDomain, "the identity %q is not one of %s", identity.ID, tx.State.TrustDomain)
+	tx.require(identity.Kind == Service || identity.Kind == Proxy || identity.Kind == Operator, "the identity %q has the unknown kind %q", identity.ID, identity.Kind)
+	tx.writes[identities.key(identity.ID)] = identity
+}
+
+// PutGrant lets a proxy hold an identity.
+func (tx *Tx) PutGrant(grant Grant) {
+	tx.require(!grant.Proxy.IsZero() && !grant.Identity.IsZero(), "a grant names a proxy and an identity; this has %q and %q", grant.Proxy, grant.Identity)
+	tx.writes[grants.key(grant)] = struct{}{}
+}
+
+// PutRule makes rule the last word for its pair, and stamps its Revision and
+// At. A zero From or To stands for whatever the rule's text says.
+func (tx *Tx) PutRule(rule Rule) {
+	tx.require(rule.Name != "" && rule.Text != "", "a rule has a name and a text; this has the name %q and %d bytes of text", rule.Name, len(rule.Text))
+	rule.Revision, rule.At = tx.Revision(), tx.now
+	tx.writes[rules.key(rule.Pair())] = rule
+}
+
+// DeleteRule deletes the pair's rule; one that is not there is no mistake.
+func (tx *Tx) DeleteRule(pair Pair) {
+	if _, ok := tx.State.Rules[pair]; ok {
+		tx.writes[rules.key(pair)] = deleted{}
+		return
+	}
+	delete(tx.writes, rules.key(pair))
+}
+
+// Revoke revokes an identity, and stamps Serials, Revision and At. From this
+// revision on no certificate can be recorded for it, and Serials lists all
+// valid ones that were recorded before: none falls between.
+func (tx *Tx) Revoke(revocation Revocation) {
+	tx.require(!revocation.ID.IsZero(), "a revocation names an identity")
+	revocation.Revision, revocation.At = tx.Revision(), tx.now
+	tx.revoke[revocation.ID] = &revocation
+	tx.writes[revocations.key(revocation.ID)] = &revocation
+	if _, ok := tx.State.Lifted[revocation.ID]; ok {
+		tx.writes[lifted.key(revocation.ID)] = deleted{} // its certificates that are still valid are listed again
+	}
+}
+
+// Unrevoke lets a revoked identity have certificates again. Those that it had
+// stay dead: its revocation moves to Lifted.
+func (tx *Tx) Unrevoke(id spiffeid.ID) {
+	revocation, ok := tx.State.Revocations[id]
+	tx.require(ok, "%q is not revoked", id)
+	delete(tx.revoke, id)
+	tx.writes[revocations.key(id)] = deleted{}
+	tx.writes[lifted.key(id)] = revocation
+}
+
+// require keeps the first mistake.
+func (tx *Tx) require(ok bool, format string, args ...any) {
+	if !ok && tx.err == nil {
+		tx.err = fault.New(ChangeInvalid, format, args...).WithHint("complete what the message names")
+	}
+}
+
+// Change makes one change: fn reads tx.State and stages writes, which then
+// happen together, with a revision one higher, or not at all. If another
+// change came first, fn is called again with the state that it left. Change
+// returns the replica's state once it holds the change. An error of fn is
+// returned as it is; a change that stages nothing makes no revision. fn must
+// not call Change.
+func (s *Store) Change(ctx context.Context, fn func(tx *Tx) error) (*State, error) {
+	ctx, release := s.bind(ctx)
+	defer release()
+	// Changes of one process take turns: racing for the revision, each but one
+	// of them would lose every round.
+	select {
+	case s.turn <- struct{}{}:
+		defer func() { <-s.turn }()
+	case <-ctx.Done():
+		return nil, s.explain(ctx, ctx.Err())
+	}
+	for {
+		tx := &Tx{State: s.State(), now: s.now().UTC(), writes: map[string]any{}, revoke: map[spiffeid.ID]*Revocation{}}
+		if err := fn(tx); err != nil {
+			return nil, err
+		}
+		if tx.err != nil {
+			return nil, tx.err
+		}
+		if len(tx.writes) == 0 {
+			return tx.State, nil
+		}
+		done, revision, err := s.commit(ctx, tx)
+		if err != nil {
+			return nil, err
+		}
+		state, err := s.replica.await(ctx, revision)
+		if err != nil {
+			return nil, s.explain(ctx, err)
+		}
+		if done {
+			return state, nil
+		}
+	}
+}
+
+// commit tries once to make the change. It returns whether it was made, and
+// etcd's revision to wait for before going on either way.
+func (s *Store) commit(ctx context.Context, tx *Tx) (done bool, revision int64, err error) {
+	unchanged := []clientv3.Cmp{clientv3.Compare(clientv3.ModRevision(revisionKey), "=", tx.State.head)}
+	if len(tx.revoke) > 0 {
+		s.issuing.Lock()
+		defer s.issuing.Unlock()
+	}
+	for id, revocation := range tx.revoke {
+		certificates, seen, err := s.certificates(ctx, id)
+		if err != nil {
+			return false, 0, err
+		}
+		revocation.Serials = make([]string, len(certificates))
+		for i, c := range certificates {
+			revocation.Serials[i] = c.Serial
+		}
+		// Another process may record one meanwhile: then this is tried again.
+		none := clientv3.Compare(clientv3.ModRevision(certificateKeys(id)).WithPrefix(), "<", seen+1)
+		unchanged = append(unchanged, none)
+	}
+	ops, err := tx.ops()
+	if err != nil {
+		return false, 0, err
+	}
+	answer, err := s.client.Txn(ctx).If(unchanged...).Then(ops...).Else(clientv3.OpGet(revisionKey)).Commit()
+	if err != nil {
+		return false, 0, s.explain(ctx, err)
+	}
+	if answer.Succeeded {
+		return true, answer.Header.Revision, nil
+	}
+	for _, kv := range answer.Responses[0].GetResponseRange().Kvs {
+		revision = kv.ModRevision
+	}
+	return false, revision, nil
+}
+
+// ops returns the staged writes, and the new revision, for etcd.
+func (tx *Tx) ops() ([]clientv3.Op, error) {
+	tx.writes[revisionKey] = tx.Revision()
+	var ops []clientv3.Op
+	for _, key := range slices.Sorted(maps.Keys(tx.writes)) {
+		if _, ok := tx.writes[key].(deleted); ok {
+			ops = append(ops, clientv3.OpDelete(key))
+			continue
+		}
+		value, err := encode(key, tx.writes[key])
+		if err != nil {
+			return nil, err
+		}
+		ops = append(ops, clientv3.OpPut(key, value))
+	}
+	return ops, nil
+}

@@ -1,0 +1,118 @@
+package control
+
+import "github.com/signet-tls/signet/fault"
+
+// Codes of this package.
+const (
+	FolderUnset        fault.Code = "folder_unset"
+	FolderNotDirectory fault.Code = "folder_not_directory"
+	FolderNotOurs      fault.Code = "folder_not_ours"
+	FolderOtherDomain  fault.Code = "folder_other_domain"
+	FolderNewer        fault.Code = "folder_newer"
+	FolderNotWritable  fault.Code = "folder_not_writable"
+	MarkerDamaged      fault.Code = "marker_damaged"
+	AlreadyRunning     fault.Code = "already_running"
+
+	WALMissing      fault.Code = "wal_missing"
+	WALDamaged      fault.Code = "wal_damaged"
+	DBMissing       fault.Code = "db_missing"
+	DBHeaderDamaged fault.Code = "db_header_damaged"
+	DBPageDamaged   fault.Code = "db_page_damaged"
+	DBOutdated      fault.Code = "db_outdated"
+	ValueDamaged    fault.Code = "value_damaged"
+
+	StoreFailed fault.Code = "store_failed"
+	StoreClosed fault.Code = "store_closed"
+	StoreFull   fault.Code = "store_full"
+	Interrupted fault.Code = "control_interrupted"
+
+	ChangeInvalid      fault.Code = "change_invalid"
+	ChangeTooLarge     fault.Code = "change_too_large"
+	IdentityUnknown    fault.Code = "identity_unknown"
+	IdentityRevoked    fault.Code = "identity_revoked"
+	CertificateInvalid fault.Code = "certificate_invalid"
+)
+
+// Next steps that several codes share.
+const (
+	restoreOrFresh = "restore the data folder from a backup, or start over: signet up --fresh, which forgets all rules and identities"
+	freshHint      = "restore the data folder from a backup\nsignet up --fresh      # or start over: this forgets all rules and identities"
+)
+
+// Codes returns the table of this package's codes.
+func Codes() []fault.Entry {
+	return []fault.Entry{
+		{Code: FolderUnset, Meaning: "No data folder was named.",
+			Cause: "An empty path in the configuration.",
+			Next:  "Name the folder that holds this trust domain's data."},
+		{Code: FolderNotDirectory, Meaning: "The data folder is a file, or cannot be read or made.",
+			Cause: "A path that names something else, or a parent folder without permission.",
+			Next:  "Name a folder that exists or can be made."},
+		{Code: FolderNotOurs, Meaning: "The folder holds files, but not Signet's.",
+			Cause: "A path to the wrong folder.",
+			Next:  "Name an empty folder, a new one, or one that Signet made."},
+		{Code: FolderOtherDomain, Meaning: "The folder holds the data of another trust domain.",
+			Cause: "The folder or the trust domain was mistyped.",
+			Next:  "Name that trust domain's own folder."},
+		{Code: FolderNewer, Meaning: "The folder was written by a newer Signet.",
+			Cause: "The program was taken back to an older version.",
+			Next:  "Run the newer version."},
+		{Code: FolderNotWritable, Meaning: "Nothing can be written to the data folder.",
+			Cause: "Its owner is another user, the disk is full, or it is mounted read-only.",
+			Next:  "Run Signet as the folder's owner, or give it to this user."},
+		{Code: MarkerDamaged, Meaning: "The folder's own description, signet.json, cannot be read.",
+			Cause: "It was edited, or the disk lost a part of it.",
+			Next:  restoreOrFresh},
+		{Code: AlreadyRunning, Meaning: "Another process has this data folder open.",
+			Cause: "Signet is running already.",
+			Next:  "Stop that process, or talk to it: signet status."},
+		{Code: WALMissing, Meaning: "The write-ahead log is gone, though the folder was in use.",
+			Cause: "Files were deleted, or a backup was incomplete.",
+			Next:  restoreOrFresh},
+		{Code: WALDamaged, Meaning: "The write-ahead log has bytes that nobody wrote there.",
+			Cause: "A failing disk, or a file changed from outside. Going on could lose a confirmed change.",
+			Next:  restoreOrFresh},
+		{Code: DBMissing, Meaning: "The database file is gone, though the folder was in use.",
+			Cause: "Files were deleted, or a backup was incomplete.",
+			Next:  restoreOrFresh},
+		{Code: DBHeaderDamaged, Meaning: "Neither header of the database file can be read.",
+			Cause: "A failing disk, or a file changed from outside.",
+			Next:  restoreOrFresh},
+		{Code: DBPageDamaged, Meaning: "A page of the database file has bytes that nobody wrote there.",
+			Cause: "A failing disk, a file cut short, or one changed from outside.",
+			Next:  restoreOrFresh},
+		{Code: DBOutdated, Meaning: "The database file is older than the write-ahead log next to it.",
+			Cause: "Files of two backups were mixed.",
+			Next:  restoreOrFresh},
+		{Code: ValueDamaged, Meaning: "A stored value cannot be understood.",
+			Cause: "It was written by other means than Signet.",
+			Next:  restoreOrFresh},
+		{Code: StoreFailed, Meaning: "The store inside Signet stopped working.",
+			Cause: "The disk refused a write, or is damaged.",
+			Next:  "Look at the disk, then start Signet again: what was confirmed is kept."},
+		{Code: StoreClosed, Meaning: "The store is closed.",
+			Cause: "Signet is stopping.",
+			Next:  "Start Signet again, then repeat the command."},
+		{Code: StoreFull, Meaning: "The store has reached its size limit.",
+			Cause: "More rules, identities and certificates than one authority holds.",
+			Next:  "Delete rules that are no longer needed, and issue certificates less often."},
+		{Code: Interrupted, Meaning: "Signet stopped waiting for its store; whether a change was made is not known.",
+			Cause: "A deadline passed, the command was stopped, or the disk is very slow.",
+			Next:  "Look whether it is in force (signet policy show), then repeat it if not."},
+		{Code: ChangeInvalid, Meaning: "A change names something incomplete.",
+			Cause: "A missing name, text or identity, or an identity of another trust domain.",
+			Next:  "Complete what the message names."},
+		{Code: ChangeTooLarge, Meaning: "One change is larger than the store takes.",
+			Cause: "More than 4,000 values, or 4 MiB, in one change.",
+			Next:  "Split it into smaller changes."},
+		{Code: IdentityUnknown, Meaning: "No such identity is enrolled.",
+			Cause: "A mistyped name, or a service that has not joined yet.",
+			Next:  "signet token new NAME # then enroll with that token"},
+		{Code: IdentityRevoked, Meaning: "The identity is revoked: it gets no certificate.",
+			Cause: "An operator revoked it.",
+			Next:  "signet token new NAME # lets it back in with a new key"},
+		{Code: CertificateInvalid, Meaning: "A certificate cannot be recorded as described.",
+			Cause: "A serial number that is not lower-case hexadecimal, or a certificate that is expired already.",
+			Next:  "Set this host's clock, then ask for a new certificate."},
+	}
+}

@@ -1,0 +1,159 @@
+// Package control keeps the control plane's small truth: who exists, who may
+// hold whose identity, the rules, the revocations and the authority's
+// certificates. It lives in one etcd member inside this process, which listens
+// nowhere; readers see it as immutable States, each of them one whole revision.
+package control
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"time"
+
+	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
+	clientv3 "go.etcd.io/etcd/client/v3"
+
+	"github.com/signet-tls/signet/fault"
+	"github.com/signet-tls/signet/spiffeid"
+)
+
+// Config says which folder to open.
+type Config struct {
+	// Dir is the data folder of one trust domain. It is made if it is missing,
+	// and must be empty or ours otherwise.
+	Dir string
+	// TrustDomain is written into a new folder and compared with an old one's.
+	TrustDomain spiffeid.TrustDomain
+	// Now is the clock; nil means time.Now.
+	Now func() time.Time
+	// Logger receives etcd's warnings and errors; nil discards them.
+	Logger *slog.Logger
+}
+
+// Store is an open folder. Its methods may be called from any goroutine.
+type Store struct {
+	now     func() time.Time
+	logger  *slog.Logger
+	client  *clientv3.Client
+	replica *replica
+	leases  leases
+
+	turn    chan struct{} // holds a value while a Change is under way
+	issuing sync.RWMutex  // held for writing by a Change that revokes, lest a stream of new certificates keeps it from ending
+
+	life      context.Context // the store's own; its cause says why it ended
+	end       context.CancelCauseFunc
+	following sync.WaitGroup
+	stop      func() error // stops etcd and lets go of the folder; called once
+}
+
+// Open opens the folder, checks every file before etcd may read it, and
+// returns when the state is there. A folder in which Signet was killed opens
+// like any other; a damaged one is refused and left as it is.
+func Open(ctx context.Context, cfg Config) (*Store, error) {
+	s := newStore(cfg)
+	folder, err := openFolder(cfg.Dir, cfg.TrustDomain)
+	if err != nil {
+		return nil, err
+	}
+	member, err := startMember(ctx, folder.etcd(), s.logger, s.end)
+	if err != nil {
+		folder.close()
+		return nil, err
+	}
+	s.client = member.client
+	s.stop = sync.OnceValue(func() error {
+		member.stop()
+		return folder.close()
+	})
+	if err = s.begin(ctx, cfg.TrustDomain); err == nil {
+		err = folder.markReady()
+	}
+	if err != nil {
+		s.Close()
+		return nil, err
+	}
+	return s, nil
+}
+
+func newStore(cfg Config) *Store {
+	s := &Store{now: cfg.Now, logger: cfg.Logger, turn: make(chan struct{}, 1)}
+	if s.now == nil {
+		s.now = time.Now
+	}
+	if s.logger == nil {
+		s.logger = slog.New(slog.DiscardHandler)
+	}
+	s.life, s.end = context.WithCancelCause(context.Background())
+	return s
+}
+
+// begin reads the state and follows it from there.
+func (s *Store) begin(ctx context.Context, td spiffeid.TrustDomain) error {
+	s.replica = newReplica(newState(td))
+	ctx, release := s.bind(ctx)
+	defer release()
+	next, err := s.load(ctx)
+	if err != nil {
+		return err
+	}
+	if err := s.sweep(ctx); err != nil {
+		return err
+	}
+	s.following.Go(func() { s.follow(next) })
+	return nil
+}
+
+// Close stops the store and waits until everything is on disk. Calls in
+// progress end with StoreClosed. Closing again does nothing.
+func (s *Store) Close() error {
+	s.end(fault.New(StoreClosed, "the store is closed").WithHint("start Signet again, then repeat the command"))
+	s.following.Wait()
+	return s.stop()
+}
+
+// State returns the current state.
+func (s *Store) State() *State {
+	state, _ := s.replica.current()
+	return state
+}
+
+// Watch returns a channel that gives the current state first and then the
+// latest one whenever it has changed; a slow reader misses those in between,
+// never the last. The channel is closed when ctx ends or the store closes.
+func (s *Store) Watch(ctx context.Context) <-chan *State { return s.replica.watch(ctx) }
+
+// bind returns a context that also ends with the store. The caller calls
+// release when it is done.
+func (s *Store) bind(ctx context.Context) (bound context.Context, release func()) {
+	bound, cancel := context.WithCancelCause(ctx)
+	detach := context.AfterFunc(s.life, func() { cancel(context.Cause(s.life)) })
+	return bound, func() {
+		detach()
+		cancel(nil)
+	}
+}
+
+// explain turns the error of a call to etcd, made under a bound ctx, into ours.
+func (s *Store) explain(ctx context.Context, err error) error {
+	if s.life.Err() != nil {
+		return context.Cause(s.life)
+	}
+	switch {
+	case ctx.Err() != nil:
+		return fault.Wrap(context.Cause(ctx), Interrupted, "stopped waiting for the store").
+			WithHint("signet policy show      # whether a change was made is not known; repeat it if not")
+	case errors.Is(err, rpctypes.ErrTimeout), errors.Is(err, rpctypes.ErrTimeoutDueToLeaderFail):
+		return fault.Wrap(err, Interrupted, "the store did not answer in time").
+			WithHint("signet policy show      # whether a change was made is not known; repeat it if not\nif it happens again, look at the disk: it is too slow")
+	case errors.Is(err, rpctypes.ErrNoSpace):
+		return fault.New(StoreFull, "the store has reached its limit of %d MiB", quotaBytes>>20).
+			WithHint("delete rules that are no longer needed, and issue certificates less often")
+	case errors.Is(err, rpctypes.ErrRequestTooLarge), errors.Is(err, rpctypes.ErrTooManyOps):
+		return fault.New(ChangeTooLarge, "a change holds at most %d values and %d MiB", maxOps, requestBytes>>20).
+			WithHint("split it into smaller changes")
+	}
+	return fault.Wrap(err, StoreFailed, "the store failed").
+		WithHint("look at the disk, then start Signet again: what was confirmed is kept")
+}

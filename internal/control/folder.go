@@ -1,0 +1,227 @@
+package control
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+
+	"github.com/signet-tls/signet/fault"
+	"github.com/signet-tls/signet/spiffeid"
+)
+
+const (
+	markerName  = "signet.json"
+	lockName    = "lock"
+	etcdName    = "etcd"
+	format      = 1       // of the data folder
+	markerBytes = 1 << 16 // a marker is never larger
+)
+
+// marker is the content of signet.json, which says whose folder this is.
+type marker struct {
+	Format      int    `json:"format"`
+	TrustDomain string `json:"trust_domain"`
+	// Ready is set once the store has been open: from then on a missing file is
+	// damage, and before it whatever stands there is left from a first start
+	// that was interrupted, in which nothing was confirmed.
+	Ready bool `json:"ready"`
+}
+
+// folder is a data folder that this process has locked.
+type folder struct {
+	dir    string
+	marker marker
+	lock   *os.File
+}
+
+// openFolder makes the folder if needed, makes sure that it is ours, locks it
+// and checks its files.
+func openFolder(dir string, td spiffeid.TrustDomain) (*folder, error) {
+	if dir == "" {
+		return nil, fault.New(FolderUnset, "no data folder is named").WithHint("name the folder that holds this trust domain's data")
+	}
+	if td.IsZero() {
+		return nil, fault.New(spiffeid.InvalidTrustDomain, "no trust domain is named for the data folder %s", dir).
+			WithHint("name the trust domain whose data the folder holds")
+	}
+	if err := claim(dir, td); err != nil {
+		return nil, err
+	}
+	lock, err := lockFolder(dir)
+	if err != nil {
+		return nil, err
+	}
+	f := &folder{dir: dir, lock: lock}
+	if err := f.check(td); err != nil {
+		f.close()
+		return nil, err
+	}
+	return f, nil
+}
+
+// check reads the marker again, now that nobody else can change it, and then
+// the files that etcd is going to read.
+func (f *folder) check(td spiffeid.TrustDomain) (err error) {
+	if f.marker, err = readMarker(f.dir, td); err != nil {
+		return err
+	}
+	if !f.marker.Ready {
+		if err := os.RemoveAll(f.etcd()); err != nil {
+			return notWritable(f.dir, err)
+		}
+		return nil
+	}
+	return checkFiles(filepath.Join(f.etcd(), "member"))
+}
+
+func (f *folder) etcd() string { return filepath.Join(f.dir, etcdName) }
+
+// markReady notes that the store has been open once.
+func (f *folder) markReady() error {
+	if f.marker.Ready {
+		return nil
+	}
+	f.marker.Ready = true
+	return f.marker.write(f.dir)
+}
+
+// close lets go of the folder.
+func (f *folder) close() error { return f.lock.Close() }
+
+// claim makes dir ours if it is new or empty, and refuses it if it is not ours.
+func claim(dir string, td spiffeid.TrustDomain) error {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return fault.Wrap(err, FolderNotDirectory, "%s is not a folder, or cannot be made", dir).
+			WithHint("name a folder that exists or can be made")
+	}
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return fault.Wrap(err, FolderNotDirectory, "the folder %s cannot be read", dir).
+			WithHint("run Signet as the folder's owner")
+	}
+	if len(entries) == 0 {
+		return marker{Format: format, TrustDomain: td.String()}.write(dir)
+	}
+	_, err = readMarker(dir, td)
+	return err
+}
+
+// readMarker reads signet.json and compares it with what we are.
+func readMarker(dir string, td spiffeid.TrustDomain) (m marker, err error) {
+	path := filepath.Join(dir, markerName)
+	file, err := os.Open(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return m, fault.New(FolderNotOurs, "%s holds files but no %s: it is not a data folder of Signet", dir, markerName).
+			WithHint("name an empty folder, a new one, or one that Signet made")
+	}
+	if err != nil {
+		return m, damaged(MarkerDamaged, path, "%v", err)
+	}
+	defer file.Close()
+	text, err := io.ReadAll(io.LimitReader(file, markerBytes))
+	if err != nil {
+		return m, damaged(MarkerDamaged, path, "%v", err)
+	}
+	if err := json.Unmarshal(text, &m); err != nil {
+		return m, damaged(MarkerDamaged, path, "%v", err)
+	}
+	switch {
+	case m.Format > format:
+		return m, fault.New(FolderNewer, "%s has the format %d, and this Signet knows up to %d", dir, m.Format, format).
+			WithHint("run the newer Signet that wrote it")
+	case m.Format < 1 || m.TrustDomain == "":
+		return m, damaged(MarkerDamaged, path, "it has no format or no trust domain")
+	case m.TrustDomain != td.String():
+		return m, fault.New(FolderOtherDomain, "%s belongs to %s, not to %s", dir, m.TrustDomain, td).
+			WithHint("name %s's own folder", td)
+	}
+	return m, nil
+}
+
+// write replaces signet.json so that after a crash the old or the new one is
+// there, whole.
+func (m marker) write(dir string) (err error) {
+	text, err := json.Marshal(m)
+	if err != nil {
+		return notWritable(dir, err)
+	}
+	temporary, err := os.CreateTemp(dir, "."+markerName+"-*") // 0600
+	if err != nil {
+		return notWritable(dir, err)
+	}
+	defer os.Remove(temporary.Name())
+	_, err = temporary.Write(append(text, '\n'))
+	err = errors.Join(err, temporary.Sync(), temporary.Close())
+	if err == nil {
+		err = os.Rename(temporary.Name(), filepath.Join(dir, markerName))
+	}
+	if err == nil {
+		err = syncFolder(dir)
+	}
+	if err != nil {
+		return notWritable(dir, err)
+	}
+	return nil
+}
+
+func syncFolder(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}
+
+// lockFolder takes the folder for this process. The kernel lets go of the lock
+// when the process ends, however it ends. etcd's own lock would wait in silence.
+func lockFolder(dir string) (*os.File, error) {
+	path := filepath.Join(dir, lockName)
+	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, notWritable(dir, err)
+	}
+	if err := syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		defer file.Close()
+		if !errors.Is(err, syscall.EWOULDBLOCK) {
+			return nil, notWritable(dir, err)
+		}
+		return nil, fault.New(AlreadyRunning, "%s is in use by %s", dir, holder(file)).
+			WithHint("signet status      # asks the Signet that is running\nor stop that one first")
+	}
+	err = file.Truncate(0)
+	if err == nil {
+		_, err = fmt.Fprintf(file, "%d\n", os.Getpid())
+	}
+	if err != nil {
+		file.Close()
+		return nil, notWritable(dir, err)
+	}
+	return file, nil
+}
+
+// holder names the process whose number stands in the lock file.
+func holder(file *os.File) string {
+	text, err := io.ReadAll(io.LimitReader(file, 32))
+	pid := string(bytes.TrimSpace(text))
+	if err != nil || pid == "" || strings.Trim(pid, "0123456789") != "" {
+		return "another process"
+	}
+	return "process " + pid
+}
+
+func notWritable(dir string, err error) error {
+	return fault.Wrap(err, FolderNotWritable, "the data folder %s cannot be written", dir).
+		WithHint("run Signet as the folder's owner, on a disk with room")
+}
+
+// damaged returns the refusal of a file that is not as we left it.
+func damaged(code fault.Code, path, format string, args ...any) *fault.Error {
+	return fault.New(code, "%s: %s", path, fmt.Sprintf(format, args...)).WithHint(freshHint)
+}

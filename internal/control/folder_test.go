@@ -1,0 +1,134 @@
+package control
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/signet-tls/signet/fault"
+	"github.com/signet-tls/signet/spiffeid"
+)
+
+func TestFolders(t *testing.T) {
+	ours := `{"format":1,"trust_domain":"demo.signet","future":true}`
+	for _, test := range []struct {
+		name  string
+		files map[string]string
+		code  fault.Code
+		text  string
+	}{
+		{"empty", nil, "", ""},
+		{"ours", map[string]string{markerName: ours}, "", ""},
+		{"ours, with files of others", map[string]string{markerName: ours, "audit": "x"}, "", ""},
+		{"not ours", map[string]string{"holiday.jpg": "x"}, FolderNotOurs, "no signet.json"},
+		{"another trust domain", map[string]string{markerName: `{"format":1,"trust_domain":"prod.example"}`}, FolderOtherDomain, "prod.example"},
+		{"newer", map[string]string{markerName: `{"format":2,"trust_domain":["a","b"]}`}, MarkerDamaged, ""},
+		{"newer, same fields", map[string]string{markerName: `{"format":2,"trust_domain":"demo.signet"}`}, FolderNewer, "format 2"},
+		{"marker not JSON", map[string]string{markerName: `{"format":1,`}, MarkerDamaged, ""},
+		{"marker empty", map[string]string{markerName: ``}, MarkerDamaged, ""},
+		{"marker without trust domain", map[string]string{markerName: `{"format":1}`}, MarkerDamaged, ""},
+		{"marker without format", map[string]string{markerName: `{"trust_domain":"demo.signet"}`}, MarkerDamaged, ""},
+		{"marker too long", map[string]string{markerName: ours + strings.Repeat(" ", markerBytes) + "x"}, "", ""},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			dir := t.TempDir()
+			for name, text := range test.files {
+				must(0, os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600))
+			}
+			s, err := Open(t.Context(), Config{Dir: dir, TrustDomain: demo})
+			if test.code == "" {
+				if err != nil {
+					t.Fatal(err)
+				}
+				closeStore(t, s)
+				return
+			}
+			wantCode(t, err, test.code, dir, test.text)
+			for name, text := range test.files {
+				if have := must(os.ReadFile(filepath.Join(dir, name))); string(have) != text {
+					t.Errorf("%s was changed", name)
+				}
+			}
+		})
+	}
+}
+
+func TestBadConfig(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "file")
+	must(0, os.WriteFile(file, nil, 0o600))
+	for _, test := range []struct {
+		name string
+		cfg  Config
+		code fault.Code
+	}{
+		{"no folder", Config{TrustDomain: demo}, FolderUnset},
+		{"no trust domain", Config{Dir: t.TempDir()}, spiffeid.InvalidTrustDomain},
+		{"file", Config{Dir: file, TrustDomain: demo}, FolderNotDirectory},
+		{"below a file", Config{Dir: filepath.Join(file, "x"), TrustDomain: demo}, FolderNotDirectory},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			_, err := Open(t.Context(), test.cfg)
+			wantCode(t, err, test.code)
+		})
+	}
+}
+
+// TestNotWritable asks as nobody where the tests run as root, whom no
+// permission stops. The kernel keeps that for one thread.
+func TestNotWritable(t *testing.T) {
+	dir := t.TempDir()
+	must(0, os.Chmod(filepath.Dir(dir), 0o755))
+	must(0, os.Chmod(dir, 0o555))
+	if os.Geteuid() == 0 {
+		runtime.LockOSThread() // and never unlocked: the thread ends with this goroutine
+		must(0, syscall.Setfsuid(65534))
+	}
+	_, err := openFolder(dir, demo)
+	wantCode(t, err, FolderNotWritable, dir)
+}
+
+func TestPrivateFiles(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "data")
+	s := open(t, dir)
+	fill(t, s)
+	closeStore(t, s)
+	must(0, filepath.Walk(dir, func(path string, info os.FileInfo, err error) error {
+		if err == nil && info.Mode().Perm()&0o077 != 0 {
+			t.Errorf("%s has the mode %v: others may read it", path, info.Mode())
+		}
+		return err
+	}))
+}
+
+func TestAlreadyRunning(t *testing.T) {
+	dir := t.TempDir()
+	s := open(t, dir)
+	_, err := Open(t.Context(), Config{Dir: dir, TrustDomain: demo})
+	wantCode(t, err, AlreadyRunning, dir, fmt.Sprint("process ", os.Getpid()))
+	must(0, os.WriteFile(filepath.Join(dir, lockName), []byte("rm -rf /\n"), 0o600))
+	_, err = Open(t.Context(), Config{Dir: dir, TrustDomain: demo})
+	wantCode(t, err, AlreadyRunning, "another process")
+	closeStore(t, s)
+	open(t, dir)
+}
+
+// TestFirstStartInterrupted leaves what a kill leaves while etcd makes its
+// files for the first time, which etcd itself could not go on from.
+func TestFirstStartInterrupted(t *testing.T) {
+	dir := t.TempDir()
+	s := open(t, dir)
+	closeStore(t, s)
+	for _, gone := range []string{"etcd/member/wal", "etcd/member/snap/db", "etcd"} {
+		must(0, marker{Format: format, TrustDomain: demo.String()}.write(dir))
+		must(0, os.RemoveAll(filepath.Join(dir, gone)))
+		s := open(t, dir)
+		if state := change(t, s, func(tx *Tx) { tx.SetCA(CA{Root: "root"}) }); state.Revision != 1 {
+			t.Errorf("without %s: revision %d, want 1", gone, state.Revision)
+		}
+		closeStore(t, s)
+	}
+}

@@ -1,0 +1,141 @@
+package control
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// childVariable names the folder on which this program, run again, works until
+// it is killed.
+const childVariable = "SIGNET_CONTROL_CHILD"
+
+func TestMain(m *testing.M) {
+	if dir := os.Getenv(childVariable); dir != "" {
+		child(dir)
+		return
+	}
+	os.Exit(m.Run())
+}
+
+// childCommand runs this program on dir.
+func childCommand(dir string) *exec.Cmd {
+	cmd := exec.Command(must(os.Executable()))
+	cmd.Env = append(os.Environ(), childVariable+"="+dir)
+	cmd.Stderr = os.Stderr
+	return cmd
+}
+
+// killedChild starts this program on dir, waits for some lines and kills it.
+// It returns all lines that the child wrote.
+func killedChild(t *testing.T, dir string, lines int) []string {
+	t.Helper()
+	cmd := childCommand(dir)
+	out := must(cmd.StdoutPipe())
+	must(0, cmd.Start())
+	var have []string
+	for scan := bufio.NewScanner(out); scan.Scan(); {
+		have = append(have, scan.Text())
+		if len(have) == lines {
+			must(0, cmd.Process.Kill())
+		}
+	}
+	if err := cmd.Wait(); len(have) < lines {
+		t.Fatalf("the child ended by itself after %d lines: %v", len(have), err)
+	}
+	return have
+}
+
+// child makes changes and records certificates, and writes a line for each that
+// is confirmed, until it is killed. It runs in a process of its own.
+func child(dir string) {
+	s, err := Open(context.Background(), Config{Dir: dir, TrustDomain: demo})
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "child:", err)
+		os.Exit(1)
+	}
+	ctx := context.Background()
+	web := Identity{ID: id("web"), Kind: Service}
+	var out sync.Mutex
+	say := func(format string, args ...any) {
+		out.Lock()
+		defer out.Unlock()
+		fmt.Printf(format+"\n", args...)
+	}
+	must(s.Change(ctx, func(tx *Tx) error { tx.PutIdentity(web); return nil }))
+	go func() {
+		for {
+			serial := fmt.Sprintf("%016x", rand.Uint64())
+			must(0, s.RecordCertificate(ctx, Certificate{serial, web.ID, time.Now().Add(time.Hour)}))
+			say("certificate %s", serial)
+		}
+	}()
+	for n := 0; ; n++ {
+		state := must(s.Change(ctx, func(tx *Tx) error {
+			r := rule("web", fmt.Sprintf("r%d", tx.Revision()))
+			r.Text += strings.Repeat(" and more", n%500) // of many lengths
+			tx.PutRule(r)
+			return nil
+		}))
+		say("revision %d", state.Revision)
+	}
+}
+
+// TestKilled kills a process at work, ten times on the same folder. The folder
+// opens each time, and everything that was confirmed is there.
+func TestKilled(t *testing.T) {
+	dir := t.TempDir()
+	var serial []string
+	for round := range 10 {
+		lines := 1 + rand.IntN(400)
+		last := int64(0)
+		for _, line := range killedChild(t, dir, lines) {
+			kind, value, _ := strings.Cut(line, " ")
+			switch kind {
+			case "certificate":
+				serial = append(serial, value)
+			case "revision":
+				must(fmt.Sscan(value, &last))
+			}
+		}
+		s := open(t, dir)
+		if have := s.State(); have.Revision < last || last > 0 && have.Rules[Pair{id("web"), id(fmt.Sprintf("r%d", last))}].Revision != last {
+			t.Errorf("round %d: revision %d was confirmed, %d is there", round, last, have.Revision)
+		}
+		have := serials(t, s, "web")
+		for _, want := range serial {
+			if _, found := slices.BinarySearch(have, want); !found {
+				t.Errorf("round %d: the certificate %s was confirmed and is gone", round, want)
+			}
+		}
+		closeStore(t, s)
+	}
+	t.Logf("%d certificates were confirmed", len(serial))
+}
+
+// TestKilledAtOnce kills a process while it opens the folder.
+func TestKilledAtOnce(t *testing.T) {
+	dir := t.TempDir()
+	for range 10 {
+		cmd := childCommand(dir)
+		must(0, cmd.Start())
+		time.Sleep(rand.N(120 * time.Millisecond))
+		must(0, cmd.Process.Kill())
+		if err := cmd.Wait(); err == nil {
+			t.Fatal("the child ended by itself")
+		}
+	}
+	s := open(t, dir)
+	change(t, s, func(tx *Tx) { tx.SetCA(CA{Root: "root"}) })
+	if s.State().CA.Root != "root" {
+		t.Error("the change is missing")
+	}
+}

@@ -1,0 +1,93 @@
+package control
+
+import (
+	"time"
+
+	"github.com/signet-tls/signet/spiffeid"
+)
+
+// Kind is what an identity is for.
+type Kind string
+
+// The kinds of identity.
+const (
+	Service  Kind = "service"
+	Proxy    Kind = "proxy"
+	Operator Kind = "operator"
+)
+
+// Identity is somebody who may get certificates.
+type Identity struct {
+	ID      spiffeid.ID `json:"id"`
+	Kind    Kind        `json:"kind"`
+	Created time.Time   `json:"created"`
+}
+
+// Grant says that Proxy may hold certificates of Identity.
+type Grant struct{ Proxy, Identity spiffeid.ID }
+
+// Pair is who talks to whom, the key of a rule.
+type Pair struct{ From, To spiffeid.ID }
+
+// Rule is the last word on a pair.
+type Rule struct {
+	Name     string      `json:"name"`
+	Text     string      `json:"text"` // Cedar
+	From     spiffeid.ID `json:"from"`
+	To       spiffeid.ID `json:"to"`
+	By       spiffeid.ID `json:"by"`
+	Because  string      `json:"because,omitempty"`
+	Revision int64       `json:"revision"` // set by the store
+	At       time.Time   `json:"at"`       // set by the store
+}
+
+// Pair returns the rule's key.
+func (r Rule) Pair() Pair { return Pair{r.From, r.To} }
+
+// Revocation says that an identity gets no certificates, and that those it had
+// are dead.
+type Revocation struct {
+	ID spiffeid.ID `json:"id"`
+	// Serials are those of all certificates that were recorded and valid then,
+	// in lower-case hexadecimal, sorted; set by the store.
+	Serials  []string    `json:"serials"`
+	By       spiffeid.ID `json:"by"`
+	Because  string      `json:"because,omitempty"`
+	Revision int64       `json:"revision"` // set by the store
+	At       time.Time   `json:"at"`       // set by the store
+}
+
+// CA is the authority's certificates in PEM; their keys are never in here.
+type CA struct {
+	Root         string `json:"root"`
+	Intermediate string `json:"intermediate"`
+}
+
+// State is everything the control plane has decided, at one revision. It is
+// shared and never changes: read it, do not write to its maps.
+type State struct {
+	TrustDomain spiffeid.TrustDomain
+	Revision    int64 // 0 before the first change
+	CA          CA
+	Identities  map[spiffeid.ID]Identity
+	Grants      map[Grant]struct{}
+	Rules       map[Pair]Rule
+	Revocations map[spiffeid.ID]Revocation
+	// Lifted are revocations of identities that were let back in: they may get
+	// certificates again, but those listed here stay dead.
+	Lifted map[spiffeid.ID]Revocation
+
+	head int64 // etcd's revision of the last change: what Change compares and waits for
+}
+
+// newState returns the state of a new folder.
+func newState(td spiffeid.TrustDomain) *State {
+	return &State{
+		TrustDomain: td,
+		Identities:  map[spiffeid.ID]Identity{},
+		Grants:      map[Grant]struct{}{},
+		Rules:       map[Pair]Rule{},
+		Revocations: map[spiffeid.ID]Revocation{},
+		Lifted:      map[spiffeid.ID]Revocation{},
+	}
+}

@@ -1,0 +1,147 @@
+package tamper
+
+import (
+	"encoding/json"
+	"math/rand/v2"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func exampleTable(own Count) *Table {
+	table := newTable([]*stack{{name: "Signet"}, {name: "Go tls"}})
+	table.Took = 16_700 * time.Millisecond
+	table.Rows[bitsFlipped].Cells = []Count{{Tried: 7766}, {Tried: 8149}}
+	table.Rows[insideRecord].Cells = []Count{{Tried: 1718}, {Tried: 1718}}
+	table.Rows[betweenRecords].Cells = []Count{own, {Tried: 260, Fooled: 260, UnnoticedTruncations: 260, Example: "case 21,004"}}
+	table.Rows[cleanEnds].Cells = []Count{{Tried: 10_000}, {Tried: 1000}}
+	return table
+}
+
+func TestText(t *testing.T) {
+	tests := []struct {
+		name string
+		own  Count
+		want string
+	}{
+		{"nothing got through", Count{Tried: 260}, `Attacked TLS 1.2 and 1.3 between a client and a server on this machine: 30,871 tries, 17 s.
+
+                                 tried   Signet   Go tls
+changed, but believed
+  bits flipped                   7,766        0        0
+cut short, but taken for whole
+  inside a record                1,718        0        0
+  between records                  260        0      260
+clean ends, called cut          10,000        0        0
+
+Nothing got through Signet.
+Go tls, as it comes by default, was tried 11,127 times and stopped every changed byte,
+but programs that use it are fooled by cut streams unless they check by themselves.
+`},
+		{"Signet was fooled", Count{Tried: 260, Fooled: 2, UnnoticedTruncations: 2, Example: "case 7: …"}, `Attacked TLS 1.2 and 1.3 between a client and a server on this machine: 30,871 tries, 17 s.
+
+                                 tried   Signet   Go tls
+changed, but believed
+  bits flipped                   7,766        0        0
+cut short, but taken for whole
+  inside a record                1,718        0        0
+  between records                  260        2      260
+clean ends, called cut          10,000        0        0
+
+Signet was fooled 2 times, first in case 7: …. Do not rely on this build.
+Go tls, as it comes by default, was tried 11,127 times and stopped every changed byte,
+but programs that use it are fooled by cut streams unless they check by themselves.
+`},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			if diff := cmp.Diff(test.want, exampleTable(test.own).Text()); diff != "" {
+				t.Errorf("(-want +have)\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestJSON(t *testing.T) {
+	data, err := json.Marshal(exampleTable(Count{Tried: 260, Fooled: 1, UnnoticedTruncations: 1}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var have map[string]any
+	if err := json.Unmarshal(data, &have); err != nil {
+		t.Fatal(err)
+	}
+	for field, want := range map[string]float64{"took_seconds": 16.7, "tries": 30_871, "tried": 19_744, "fooled": 1,
+		"altered_bytes": 0, "unnoticed_truncations": 1, "false_alarms": 0} {
+		if have[field] != want {
+			t.Errorf("%s: have %v, want %v", field, have[field], want)
+		}
+	}
+	row := have["rows"].([]any)[betweenRecords].(map[string]any)
+	if row["row"] != "cut_between_records" || row["tried"] != 260.0 || row["unnoticed_truncations"] != 1.0 {
+		t.Errorf("row: have %v", row)
+	}
+	column := row["columns"].([]any)[1].(map[string]any)
+	if column["stack"] != "Go tls" || column["fooled"] != 260.0 {
+		t.Errorf("column: have %v", column)
+	}
+}
+
+func TestExampleIsTheFirstTry(t *testing.T) {
+	var sum Count
+	sum.add(Count{Tried: 1, Fooled: 1, Example: "case 9"}, 9)
+	sum.add(Count{Tried: 1}, 2)
+	sum.add(Count{Tried: 1, Fooled: 1, Example: "case 4"}, 4)
+	sum.add(Count{Tried: 1, Fooled: 1, Example: "case 6"}, 6)
+	if sum.Example != "case 4" || sum.Fooled != 3 || sum.Tried != 4 {
+		t.Errorf("have %+v, want case 4 as the example, 3 of 4 fooled", sum)
+	}
+}
+
+func TestPlaces(t *testing.T) {
+	flow := reference{length: 40, records: []int{10, 20, 30, 40}, handshake: 20}
+	if diff := cmp.Diff([]int{20, 30}, flow.between()); diff != "" {
+		t.Errorf("between (-want +have)\n%s", diff)
+	}
+	random := rand.New(rand.NewPCG(1, 2))
+	if all := flow.inside(random, 0); len(all) != 36 || slices.ContainsFunc(all, func(at int) bool { return at%10 == 0 }) {
+		t.Errorf("inside, all of them: have %v", all)
+	}
+	few := flow.inside(random, 3)
+	if len(few) != 12 {
+		t.Fatalf("inside, 3 of each: have %v", few)
+	}
+	for i, group := range slices.Collect(slices.Chunk(few, 3)) {
+		slices.Sort(group)
+		if group[0] != 10*i+1 || group[1] <= group[0] || group[1] >= group[2] || group[2] != 10*i+9 {
+			t.Errorf("record %d: have %v, want its first place, its last and one between", i, group)
+		}
+	}
+}
+
+// TestPlanIsTheSameAgain holds that a case's number means the same attack in
+// every run.
+func TestPlanIsTheSameAgain(t *testing.T) {
+	var runs [2][]string
+	for i := range runs {
+		stacks, err := newStacks()
+		if err != nil {
+			t.Fatal(err)
+		}
+		tries, err := plan(t.Context(), stacks, newPayloads(), brief)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, try := range tries {
+			runs[i] = append(runs[i], try.String())
+		}
+	}
+	if diff := cmp.Diff(runs[0], runs[1]); diff != "" {
+		t.Errorf("(-first +second)\n%s", diff)
+	}
+	if diff := cmp.Diff(len(runs[0]), len(slices.Compact(slices.Sorted(slices.Values(runs[0]))))); diff != "" {
+		t.Errorf("two tries have one name (-tries +names)\n%s", diff)
+	}
+}
