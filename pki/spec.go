@@ -148,18 +148,21 @@ func (s Spec) checkNames() error {
 
 // IsHostname reports whether name is a DNS name as a certificate has it: letters,
 // digits, dashes (none first) and underscores in labels of at most 63 bytes, 253
-// in all, and neither a wildcard nor a trailing dot (RFC 1123, section 2.1; the
-// underscore, which internal names use, is crypto/x509's addition).
+// in all; no wildcard, no trailing dot, and not all digits at the end, as an
+// address has them (RFC 1123, section 2.1; the underscore, which internal names
+// use, is crypto/x509's addition).
 func IsHostname(name string) bool {
 	if len(name) > 253 {
 		return false
 	}
+	last := ""
 	for label := range strings.SplitSeq(name, ".") {
 		if label == "" || len(label) > 63 || label[0] == '-' || strings.ContainsFunc(label, notInHostname) {
 			return false
 		}
+		last = label
 	}
-	return true
+	return strings.Trim(last, "0123456789") != ""
 }
 
 func notInHostname(r rune) bool {

@@ -193,6 +193,8 @@ func ruleCases() []badCase {
 			forge(with(leaf(), unknownCritical), root).Chain, opts},
 		{"critical extension of the intermediate", "the intermediate has an unknown critical extension", verify.PathRejected, 1,
 			forge(leaf(), below(unknownCritical)).Chain, opts},
+		{"policies", "the intermediate demands a certificate policy, and the leaf has none", verify.PathRejected, 0,
+			forge(leaf(), below(explicitPolicy)).Chain, opts},
 		{"SHA-1", "the leaf is signed with SHA-1", verify.PathRejected, 0,
 			forge(with(leaf(), func(c *x509.Certificate) { c.SignatureAlgorithm = x509.ECDSAWithSHA1 }), root).Chain, opts},
 		{"enormous key", "an RSA key that takes long to compute with", verify.PathRejected, 0, []*pki.Certificate{enormous(root)}, opts},
@@ -201,6 +203,12 @@ func ruleCases() []badCase {
 
 func unknownCritical(c *x509.Certificate) {
 	c.ExtraExtensions = []pkix.Extension{{Id: asn1.ObjectIdentifier{1, 3, 6, 1, 4, 1, 99999, 7}, Critical: true, Value: []byte{5, 0}}}
+}
+
+// explicitPolicy demands policies of all certificates below (RFC 5280, section
+// 4.2.1.11).
+func explicitPolicy(c *x509.Certificate) {
+	c.ExtraExtensions = []pkix.Extension{{Id: asn1.ObjectIdentifier{2, 5, 29, 36}, Critical: true, Value: []byte{0x30, 3, 0x80, 1, 0}}}
 }
 
 // enormous is a certificate for an RSA key of 9,000 bits.

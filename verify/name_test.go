@@ -28,6 +28,8 @@ func TestCheckHost(t *testing.T) {
 		{"IPv6", "::1", ""},
 		{"IPv6 in brackets", "[::1]", ""},
 		{"IPv6 with a zone", "fe80::1%eth0", ""},
+		{"IPv4 with a trailing dot", "10.0.0.1.", "without scheme"},
+		{"IPv4 in short", "127.1", "without scheme"},
 		{"empty", "", "without scheme"},
 		{"two trailing dots", "a.example..", "without scheme"},
 		{"empty label", "a..example", "without scheme"},

@@ -177,7 +177,7 @@ func rejected(path []*pki.Certificate, refusal error) Check {
 	switch {
 	case text != "":
 	case errors.As(refusal, &invalid) && invalid.Reason == x509.CANotAuthorizedForThisName:
-		text = "an authority of the path may not sign for this name: " + fault.Printable(invalid.Detail, 200)
+		text = "an authority of the path may not sign for this name: " + strings.TrimPrefix(fault.Printable(invalid.Detail, 200), "x509: ")
 	default:
 		text = "the path to the root breaks a rule: " + strings.TrimPrefix(fault.Printable(refusal.Error(), 200), "x509: ")
 	}

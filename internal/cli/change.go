@@ -106,9 +106,12 @@ func inPlaceOf(replaced string) string {
 
 func (v view) revoked(c api.Change) changed {
 	who := v.id(c.Who)
-	dead := fmt.Sprintf("Its %s dead and it cannot renew.", count(c.Certificates, "certificate is", "certificates are"))
-	if c.Certificates == 0 {
+	dead := fmt.Sprintf("Its %d certificates are dead and it cannot renew.", c.Certificates)
+	switch c.Certificates {
+	case 0:
 		dead = "It had no certificate and gets none."
+	case 1:
+		dead = "Its certificate is dead and it cannot renew."
 	}
 	return changed{head: "Revoked: " + who, more: dead, width: 67,
 		label: "back in", back: who + ` needs a new identity; here "signet up --fresh" starts over`}
@@ -149,13 +152,13 @@ func (v view) change(c api.Change, said changed, everywhere bool, now time.Time)
 		head += " " + said.more
 	}
 	var p page
-	p.line("%s   revision %d, %s", pad(head, said.width-3), c.Revision, v.domain)
+	p.line("%s   revision %d, %s", gap(head, said.width-3), c.Revision, v.domain)
 	if said.rule != "" {
 		p.fact("rule", "%s", said.rule)
 	}
 	p.fact("in force", "%s", v.inForce(c, everywhere))
 	for _, missing := range c.Missing {
-		p.fact("not yet", "%s: %s", v.id(missing.Proxy), silence(missing, now))
+		p.fact("not yet", "%s: %s", v.proxy(missing.Proxy), silence(missing, now))
 	}
 	if ended := v.ended(c, everywhere); ended != "" {
 		p.fact("ended", "%s", ended)
@@ -200,7 +203,15 @@ func (v view) ended(c api.Change, everywhere bool) string {
 	if rest := len(c.Ended) - most; rest > 0 {
 		named = append(named, fmt.Sprintf("and %d more", rest))
 	}
-	return fmt.Sprintf("%d: %s; %s. %s untouched", len(c.Ended), strings.Join(named, ", "), told(both, len(c.Ended)), count(c.Others, "other", "others"))
+	return fmt.Sprintf("%d: %s; %s. %s", len(c.Ended), strings.Join(named, ", "), told(both, len(c.Ended)), untouched(c.Others))
+}
+
+// untouched says how many connections went on.
+func untouched(others int) string {
+	if others == 0 {
+		return "No others were open"
+	}
+	return count(others, "other", "others") + " untouched"
 }
 
 // told says whether both ends of the ended connections confirmed it.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"time"
@@ -53,7 +54,7 @@ func (s *shell) proof(conn *dialed, b basis) string {
 // note tells on standard error how a session goes: standard output is the
 // peer's alone.
 func (s *shell) note(label, format string, args ...any) {
-	fmt.Fprintf(s.stderr, "%s%s\n", pad(label, labelWidth), clean(fmt.Sprintf(format, args...)))
+	fmt.Fprintf(s.stderr, "%s%s\n", gap(label, labelWidth), clean(fmt.Sprintf(format, args...)))
 }
 
 // carry sends standard input to the peer and what it sends to standard output,
@@ -100,18 +101,14 @@ func (s *shell) complete(conn *signet.Conn, up *upload, down *outlet) error {
 
 // newline ends the peer's last line on a terminal, where ours follows.
 func (s *shell) newline(down *outlet) {
-	file, ok := s.stdout.(*os.File)
-	if !ok || down.bytes == 0 || down.last == '\n' {
-		return
-	}
-	if info, err := file.Stat(); err == nil && info.Mode()&os.ModeCharDevice != 0 {
+	if down.bytes > 0 && down.last != '\n' && isTerminal(s.stdout) {
 		fmt.Fprintln(s.stderr)
 	}
 }
 
 // arrival names what holds the peer's bytes: the file that standard output goes
 // to, where that can be known.
-func arrival(stdout any) string {
+func arrival(stdout io.Writer) string {
 	const unknown = "what arrived"
 	file, ok := stdout.(*os.File)
 	if !ok {

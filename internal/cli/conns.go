@@ -41,7 +41,7 @@ func (v view) conns(c api.Conns) string {
 	p.line("%s on %s%s (revision %d). Refused in the last hour: %s.", live(len(c.Conns)), count(c.Proxies, "proxy", "proxies"),
 		stateOf(c.UpToDate, c.Proxies), c.Revision, thousands(int64(c.Refused)))
 	for _, missing := range c.Silent {
-		p.line("Not counted: those of %s: %s.", v.id(missing.Proxy), silence(missing, c.Now))
+		p.line("Not counted: those of %s: %s.", v.proxy(missing.Proxy), silence(missing, c.Now))
 	}
 	return p.String()
 }

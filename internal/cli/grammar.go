@@ -23,6 +23,7 @@ type grammar struct {
 	Allow   allowCmd   `cmd:"" group:"Policy" help:"let one identity open connections to another"`
 	Deny    denyCmd    `cmd:"" group:"Policy" help:"forbid it; what is open between them ends"`
 	Why     whyCmd     `cmd:"" group:"Evidence" args:"CONN | FROM TO | CODE" help:"any question: a connection, a pair, or the code of an error"`
+	Tamper  tamperCmd  `cmd:"" group:"Evidence" help:"attack TLS on purpose, and count what gets through"`
 	Version versionCmd `cmd:"" group:"Evidence" help:"which Signet this is"`
 }
 
@@ -94,8 +95,9 @@ func newParser(g *grammar) *kong.Kong {
 	return kong.Must(g, kong.Name("signet"), kong.NoDefaultHelp())
 }
 
-// upper writes arguments as the help does: FROM, where kong has "<FROM>".
-var upper = strings.NewReplacer(`"<`, "", `>"`, "", "<", "", ">", "")
+// reworded says as we do what kong says in its own way: FROM, where it has
+// "<FROM>".
+var reworded = strings.NewReplacer(`"<`, "", `>"`, "", "<", "", ">", "", `expected string value but got "EOL" (EOL)`, "a value is missing")
 
 // misuse explains what kong could not make sense of.
 func misuse(err error, args []string) error {
@@ -106,9 +108,9 @@ func misuse(err error, args []string) error {
 	node := parse.Context.Selected()
 	switch {
 	case node != nil:
-		return fault.New(Usage, "%s: %s", node.Name, upper.Replace(err.Error())).WithHint("signet %s --help", node.Name)
+		return fault.New(Usage, "%s: %s", node.Name, reworded.Replace(err.Error())).WithHint("signet %s --help", node.Name)
 	case !strings.HasPrefix(args[0], "-"):
 		return fault.New(Usage, "there is no command %q", args[0]).WithHint("signet --help")
 	}
-	return fault.New(Usage, "%s", upper.Replace(err.Error())).WithHint("signet --help")
+	return fault.New(Usage, "%s", reworded.Replace(err.Error())).WithHint("signet --help")
 }

@@ -40,7 +40,7 @@ func (c helpCmd) overview(program string) string {
 		fmt.Fprintf(&out, "\n%s\n", idea)
 		for _, node := range c.app.Children {
 			if node.Group.Title == idea {
-				fmt.Fprintf(&out, "  %-26s%s\n", node.Name+" "+arguments(node), node.Help)
+				fmt.Fprintf(&out, "  %s%s\n", gap(node.Name+" "+arguments(node), 28), node.Help)
 			}
 		}
 	}

@@ -36,7 +36,7 @@ func (p *page) headline(text string, code fault.Code) {
 // row adds one piece of evidence with its verdict.
 func (p *page) row(name, text, verdict string) {
 	for _, part := range wrap(text, textWidth-2) {
-		p.line("  %s%s%s", pad(name, labelWidth), pad(part, textWidth), verdict)
+		p.line("%s%s", gap("  "+gap(name, labelWidth)+part, 2+labelWidth+textWidth), verdict)
 		name, verdict = "", ""
 	}
 }
@@ -44,19 +44,25 @@ func (p *page) row(name, text, verdict string) {
 // fact adds one piece of evidence that nobody judges.
 func (p *page) fact(name, format string, args ...any) {
 	for _, part := range wrap(fmt.Sprintf(format, args...), lineWidth-labelWidth-2) {
-		p.line("  %s%s", pad(name, labelWidth), part)
+		p.line("  %s%s", gap(name, labelWidth), part)
 		name = ""
 	}
 }
 
-// pad fills text up to width characters, and leaves a gap behind what is longer.
+// pad fills text up to width characters.
 func pad(text string, width int) string {
-	return text + strings.Repeat(" ", max(width-utf8.RuneCountInString(text), 2))
+	return text + strings.Repeat(" ", max(width-utf8.RuneCountInString(text), 0))
 }
+
+// gap is pad for text that something follows: two spaces at least.
+func gap(text string, width int) string { return pad(text+"  ", width) }
 
 // wrap breaks text between words into lines of at most width characters; a
 // longer word has a line of its own.
 func wrap(text string, width int) []string {
+	if utf8.RuneCountInString(text) <= width {
+		return []string{text}
+	}
 	line, out := "", []string(nil)
 	for word := range strings.FieldsSeq(text) {
 		switch {

@@ -38,13 +38,13 @@ func program() string {
 	return "signet"
 }
 
-// own makes a command of ours in text, at its beginning or after a quotation
-// mark, one that works here.
+// ownCommand matches a command of ours in a text: at its beginning, in quotation
+// marks, or behind a pipe.
+var ownCommand = regexp.MustCompile(`(^|"|\| )signet `)
+
+// own writes commands of ours as they work here.
 func (s *shell) own(text string) string {
-	if rest, ok := strings.CutPrefix(text, "signet "); ok {
-		text = s.program + " " + rest
-	}
-	return strings.ReplaceAll(text, `"signet `, `"`+s.program+` `)
+	return ownCommand.ReplaceAllString(text, "${1}"+s.program+" ")
 }
 
 // print writes the answer.
@@ -66,6 +66,16 @@ func (s *shell) printJSON(value any) error {
 		return err
 	}
 	return s.print(text.String())
+}
+
+// isTerminal reports whether a person looks at what is written to w.
+func isTerminal(w io.Writer) bool {
+	file, ok := w.(*os.File)
+	if !ok {
+		return false
+	}
+	info, err := file.Stat()
+	return err == nil && info.Mode()&os.ModeCharDevice != 0
 }
 
 // steps says below an answer what may follow it: "next", "undo".

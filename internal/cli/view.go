@@ -36,6 +36,9 @@ func (v view) pair(from, to spiffeid.ID) string { return v.id(from) + " → " + 
 // by names the operator who made a change.
 func (v view) by(id spiffeid.ID) string { return strings.TrimPrefix(v.id(id), "operator/") }
 
+// proxy names a proxy.
+func (v view) proxy(id spiffeid.ID) string { return strings.TrimPrefix(v.id(id), "proxy/") }
+
 // clock is the time of day.
 func (v view) clock(t time.Time) string { return t.In(v.zone).Format(time.TimeOnly) }
 
@@ -63,7 +66,15 @@ func silence(m api.Missing, now time.Time) string {
 	case m.Since.IsZero():
 		return "not connected since the authority started"
 	}
-	return "cut off; last heard of " + verify.Ago(now.Sub(m.Since))
+	return "cut off; last heard of " + ago(now.Sub(m.Since))
+}
+
+// ago says how long something is past.
+func ago(d time.Duration) string {
+	if d < time.Second {
+		return "just now"
+	}
+	return verify.Ago(d)
 }
 
 // prefixes shortens IDs to what tells them apart among each other, four

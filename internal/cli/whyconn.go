@@ -87,10 +87,10 @@ func (t story) lasted(until time.Time) string {
 	return " after " + long(until.Sub(t.opened.Time))
 }
 
-// because is an event's reason without the names that stand before it already.
+// because is an event's reason without what the headline says already.
 func (t story) because(e *api.Event) string {
-	repeated := fmt.Sprintf("%s may not talk to %s: ", e.From.Short(t.TrustDomain), e.To.Short(t.TrustDomain))
-	return strings.TrimPrefix(e.Reason, repeated)
+	named := fmt.Sprintf("%s may not talk to %s: ", e.From.Short(t.TrustDomain), e.To.Short(t.TrustDomain))
+	return strings.TrimPrefix(strings.TrimPrefix(e.Reason, named), "cut: ")
 }
 
 // rows write what happened, in its order.
@@ -111,17 +111,13 @@ func (t story) rows(out *page) {
 		t.carried(out, end.Sent, end.Back, manner(*end))
 	case t.Live != nil:
 		t.carried(out, t.Live.Sent, t.Live.Back, "so far")
-		t.row(out, time.Time{}, "ends", "%s", t.deadline(*t.Live))
+		out.line("  ends      %s", t.deadline(*t.Live))
 	}
 }
 
-// row writes one event; a zero time stands for none.
+// row writes one event.
 func (t story) row(out *page, at time.Time, verb, format string, args ...any) {
-	clock := ""
-	if !at.IsZero() {
-		clock = t.view.clock(at)
-	}
-	label := pad(pad(clock, 10)+verb, 20)
+	label := gap(gap(t.clock(at), 10)+verb, 20)
 	for _, part := range wrap(fmt.Sprintf(format, args...), lineWidth-22) {
 		out.line("  %s%s", label, part)
 		label = strings.Repeat(" ", 20)
@@ -158,10 +154,13 @@ func (t story) places() string {
 		where = append(where, place)
 	}
 	text := strings.Join(where, ", ")
-	if len(where) == 2 {
-		return text + "; both were told"
+	switch {
+	case len(where) < 2:
+		return text + "; the other end has not told yet"
+	case t.end().Code == "":
+		return text
 	}
-	return text + "; the other end has not told yet"
+	return text + "; both were told"
 }
 
 // byside orders the ends' words, the service's first.

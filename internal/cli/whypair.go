@@ -29,7 +29,7 @@ func (v view) whyPair(p api.Pair) string {
 		out.fact("open now", "%s", count(p.Live, "connection", "connections"))
 	}
 	if p.LastTry != nil {
-		out.fact("last try", "%s, %s", verify.Ago(p.Now.Sub(p.LastTry.Time)), v.try(*p.LastTry))
+		out.fact("last try", "%s, %s", ago(p.Now.Sub(p.LastTry.Time)), v.try(*p.LastTry))
 	}
 	return out.String()
 }
@@ -46,7 +46,7 @@ func (v view) end(out *page, end api.PairEnd, found finding, now time.Time) {
 	case !end.Known:
 		found = finding{"not known here", verify.Stop}
 	case end.Revoked != nil:
-		found = finding{"revoked " + verify.Ago(now.Sub(end.Revoked.At)) + v.cause(*end.Revoked), verify.Stop}
+		found = finding{"revoked " + ago(now.Sub(end.Revoked.At)) + v.cause(*end.Revoked), verify.Stop}
 	}
 	out.row(v.id(end.ID), found.text, string(found.verdict))
 }
@@ -105,7 +105,7 @@ func (v view) place(e api.Event) string {
 	if e.Side == api.Door {
 		return fmt.Sprintf("at %s own door; no byte reached %s", possessive(v.id(e.From)), v.id(e.To))
 	}
-	return fmt.Sprintf("at %s proxy; no byte reached it", possessive(v.id(e.To)))
+	return fmt.Sprintf("at %s proxy; no byte reached the service", possessive(v.id(e.To)))
 }
 
 // remedy says what would make the answer yes.

@@ -6,8 +6,6 @@ import (
 	"os"
 	"path/filepath"
 
-	"go.etcd.io/etcd/server/v3/storage/wal"
-
 	"github.com/signet-tls/signet/fault"
 )
 
@@ -26,7 +24,7 @@ func checkFiles(member string) error {
 	if err != nil {
 		return err
 	}
-	log, err := walk(segments, wal.SegmentSizeBytes)
+	log, err := walk(segments, segmentBytes)
 	if err != nil {
 		return err
 	}

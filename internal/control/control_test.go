@@ -29,6 +29,12 @@ func must[T any](v T, err error) T {
 	return v
 }
 
+func noError(err error) {
+	if err != nil {
+		panic(err)
+	}
+}
+
 // id returns the ID of a path in the trust domain of these tests.
 func id(path string) spiffeid.ID { return must(demo.ID(path)) }
 

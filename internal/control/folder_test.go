@@ -37,7 +37,7 @@ func TestFolders(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			dir := t.TempDir()
 			for name, text := range test.files {
-				must(0, os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600))
+				noError(os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600))
 			}
 			s, err := Open(t.Context(), Config{Dir: dir, TrustDomain: demo})
 			if test.code == "" {
@@ -59,7 +59,7 @@ func TestFolders(t *testing.T) {
 
 func TestBadConfig(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "file")
-	must(0, os.WriteFile(file, nil, 0o600))
+	noError(os.WriteFile(file, nil, 0o600))
 	for _, test := range []struct {
 		name string
 		cfg  Config
@@ -78,17 +78,21 @@ func TestBadConfig(t *testing.T) {
 }
 
 // TestNotWritable asks as nobody where the tests run as root, whom no
-// permission stops. The kernel keeps that for one thread.
+// permission stops.
 func TestNotWritable(t *testing.T) {
 	dir := t.TempDir()
-	must(0, os.Chmod(filepath.Dir(dir), 0o755))
-	must(0, os.Chmod(dir, 0o555))
-	if os.Geteuid() == 0 {
-		runtime.LockOSThread() // and never unlocked: the thread ends with this goroutine
-		must(0, syscall.Setfsuid(65534))
-	}
-	_, err := openFolder(dir, demo)
-	wantCode(t, err, FolderNotWritable, dir)
+	noError(os.Chmod(filepath.Dir(dir), 0o755))
+	noError(os.Chmod(dir, 0o555))
+	refusal := make(chan error)
+	go func() {
+		if os.Geteuid() == 0 {
+			runtime.LockOSThread() // the kernel sets this for the thread, which ends with the goroutine
+			noError(syscall.Setfsuid(65534))
+		}
+		_, err := openFolder(dir, demo)
+		refusal <- err
+	}()
+	wantCode(t, <-refusal, FolderNotWritable, dir)
 }
 
 func TestPrivateFiles(t *testing.T) {
@@ -96,7 +100,7 @@ func TestPrivateFiles(t *testing.T) {
 	s := open(t, dir)
 	fill(t, s)
 	closeStore(t, s)
-	must(0, filepath.Walk(dir, func(path string, info os.FileInfo, err error) error {
+	noError(filepath.Walk(dir, func(path string, info os.FileInfo, err error) error {
 		if err == nil && info.Mode().Perm()&0o077 != 0 {
 			t.Errorf("%s has the mode %v: others may read it", path, info.Mode())
 		}
@@ -109,7 +113,7 @@ func TestAlreadyRunning(t *testing.T) {
 	s := open(t, dir)
 	_, err := Open(t.Context(), Config{Dir: dir, TrustDomain: demo})
 	wantCode(t, err, AlreadyRunning, dir, fmt.Sprint("process ", os.Getpid()))
-	must(0, os.WriteFile(filepath.Join(dir, lockName), []byte("rm -rf /\n"), 0o600))
+	noError(os.WriteFile(filepath.Join(dir, lockName), []byte("rm -rf /\n"), 0o600))
 	_, err = Open(t.Context(), Config{Dir: dir, TrustDomain: demo})
 	wantCode(t, err, AlreadyRunning, "another process")
 	closeStore(t, s)
@@ -123,8 +127,8 @@ func TestFirstStartInterrupted(t *testing.T) {
 	s := open(t, dir)
 	closeStore(t, s)
 	for _, gone := range []string{"etcd/member/wal", "etcd/member/snap/db", "etcd"} {
-		must(0, marker{Format: format, TrustDomain: demo.String()}.write(dir))
-		must(0, os.RemoveAll(filepath.Join(dir, gone)))
+		noError(marker{Format: format, TrustDomain: demo.String()}.write(dir))
+		noError(os.RemoveAll(filepath.Join(dir, gone)))
 		s := open(t, dir)
 		if state := change(t, s, func(tx *Tx) { tx.SetCA(CA{Root: "root"}) }); state.Revision != 1 {
 			t.Errorf("without %s: revision %d, want 1", gone, state.Revision)

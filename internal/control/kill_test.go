@@ -40,12 +40,12 @@ func killedChild(t *testing.T, dir string, lines int) []string {
 	t.Helper()
 	cmd := childCommand(dir)
 	out := must(cmd.StdoutPipe())
-	must(0, cmd.Start())
+	noError(cmd.Start())
 	var have []string
 	for scan := bufio.NewScanner(out); scan.Scan(); {
 		have = append(have, scan.Text())
 		if len(have) == lines {
-			must(0, cmd.Process.Kill())
+			noError(cmd.Process.Kill())
 		}
 	}
 	if err := cmd.Wait(); len(have) < lines {
@@ -74,7 +74,7 @@ func child(dir string) {
 	go func() {
 		for {
 			serial := fmt.Sprintf("%016x", rand.Uint64())
-			must(0, s.RecordCertificate(ctx, Certificate{serial, web.ID, time.Now().Add(time.Hour)}))
+			noError(s.RecordCertificate(ctx, Certificate{serial, web.ID, time.Now().Add(time.Hour)}))
 			say("certificate %s", serial)
 		}
 	}()
@@ -126,9 +126,9 @@ func TestKilledAtOnce(t *testing.T) {
 	dir := t.TempDir()
 	for range 10 {
 		cmd := childCommand(dir)
-		must(0, cmd.Start())
+		noError(cmd.Start())
 		time.Sleep(rand.N(120 * time.Millisecond))
-		must(0, cmd.Process.Kill())
+		noError(cmd.Process.Kill())
 		if err := cmd.Wait(); err == nil {
 			t.Fatal("the child ended by itself")
 		}

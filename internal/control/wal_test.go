@@ -13,7 +13,6 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	"go.etcd.io/etcd/server/v3/storage/wal"
 )
 
 // logFile returns the path and the used part of the only log file of a closed
@@ -232,7 +231,7 @@ func TestWALFiles(t *testing.T) {
 		})
 	}
 	hide := func(path string) (func(), func()) {
-		return func() { must(0, os.Rename(path, path+".hidden")) }, func() { must(0, os.Rename(path+".hidden", path)) }
+		return func() { noError(os.Rename(path, path+".hidden")) }, func() { noError(os.Rename(path+".hidden", path)) }
 	}
 	damage, mend := hide(first)
 	refused("first file missing", "", damage, mend)
@@ -245,15 +244,15 @@ func TestWALFiles(t *testing.T) {
 
 	end := must(os.ReadFile(last))
 	refused("last file cut short", "cut short",
-		func() { must(0, os.Truncate(last, int64(len(end)-1))) },
-		func() { must(0, os.WriteFile(last, end, 0o600)) })
+		func() { noError(os.Truncate(last, int64(len(end)-1))) },
+		func() { noError(os.WriteFile(last, end, 0o600)) })
 	end = must(os.ReadFile(first))
 	refused("first file cut short", "",
-		func() { must(0, os.Truncate(first, int64(len(end)-100))) },
-		func() { must(0, os.WriteFile(first, end, 0o600)) })
+		func() { noError(os.Truncate(first, int64(len(end)-100))) },
+		func() { noError(os.WriteFile(first, end, 0o600)) })
 	refused("first file longer", "",
-		func() { must(0, os.Truncate(first, int64(len(end)+100))) },
-		func() { must(0, os.Truncate(first, int64(len(end)))) })
+		func() { noError(os.Truncate(first, int64(len(end)+100))) },
+		func() { noError(os.Truncate(first, int64(len(end)))) })
 	checksum := must(os.ReadFile(last))[wordBytes+3]
 	refused("a file's first checksum changed", "",
 		func() { poke(t, last, wordBytes+3, checksum^1) },
@@ -293,7 +292,7 @@ func TestSnapshots(t *testing.T) {
 	if len(snapshots) == 0 {
 		t.Fatal("etcd wrote no snapshot")
 	}
-	log, err := walk(must(openSegments(filepath.Join(dir, "etcd", "member", "wal"))), wal.SegmentSizeBytes)
+	log, err := walk(must(openSegments(filepath.Join(dir, "etcd", "member", "wal"))), segmentBytes)
 	if err != nil || log.snapshot == 0 {
 		t.Errorf("the log: %+v, %v; want a snapshot in it", log, err)
 	}

@@ -21,7 +21,7 @@ type effort struct {
 }
 
 var (
-	quick = effort{step: 1, flipBits: 1, flips: 128, inside: 6, clean: 10_000, others: 1_000}
+	quick = effort{step: 1, flipBits: 1, flips: 64, inside: 4, clean: 10_000, others: 1_000}
 	full  = effort{step: 1, flipBits: 8, flips: 4096, inside: 0, clean: 10_000, others: 10_000}
 )
 
@@ -185,11 +185,11 @@ func attacksOn(ctx context.Context, a *arena, toward side, sends payloads, much 
 }
 
 // cleanTries are clean connections in a column's arenas: in both versions, with
-// the column's stack at either side, half of them resumed.
+// the column's stack at either side, seven of eight resumed.
 func cleanTries(arenas []*arena, n int) (all []try) {
 	for i := range n {
 		round := i / len(arenas)
-		all = append(all, try{kind: cleanEnds, arena: arenas[i%len(arenas)], toward: side(round % 2), resume: round/2%2 == 1})
+		all = append(all, try{kind: cleanEnds, arena: arenas[i%len(arenas)], toward: side(round % 2), resume: round/2%8 > 0})
 	}
 	return all
 }

@@ -1,0 +1,261 @@
+package main
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/signet-tls/signet/internal/agent/api"
+	"github.com/signet-tls/signet/internal/control"
+	"github.com/signet-tls/signet/policy"
+	"github.com/signet-tls/signet/spiffeid"
+)
+
+// killRounds is how often "up" is killed. Every fifth round also revokes, and
+// the next one starts over.
+const killRounds = 50
+
+// TestKill kills "up" with SIGKILL at random moments while commands change the
+// policy. Every change that was answered is there afterwards; one that was not
+// is there whole, or not at all.
+func TestKill(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes half a minute; run without -short")
+	}
+	k := &killer{t: t, dir: filepath.Join(t.TempDir(), "data"), port: freePorts(t), took: map[string]bool{}}
+	k.forget()
+	var answered, unanswered, roundsUnanswered int
+	for round := range killRounds {
+		fresh := round%5 == 0
+		if fresh {
+			k.forget()
+		}
+		a, u := k.round(fresh, round%5 == 4)
+		answered, unanswered = answered+a, unanswered+u
+		if u > 0 {
+			roundsUnanswered++
+		}
+		k.check(round)
+	}
+	t.Logf("%d kills; in %d of them a command was unanswered; %d commands answered, %d not; %d of those took effect, whole",
+		killRounds, roundsUnanswered, answered, unanswered, len(k.took))
+	if answered < killRounds || roundsUnanswered < killRounds*8/10 {
+		t.Errorf("%d commands answered, %d rounds with one unanswered: too few to show anything", answered, roundsUnanswered)
+	}
+}
+
+// act is one command's change.
+type act struct {
+	verb     string // allow, deny, revoke
+	from, to string // revoke has no to
+	token    string // its --because, different for each
+	revision int64  // 0: it was not answered
+}
+
+type killer struct {
+	t    *testing.T
+	dir  string
+	port int
+	took map[string]bool // the tokens of unanswered acts that took effect
+
+	mu   sync.Mutex
+	acts []act // guarded by mu; all since the data folder was new
+}
+
+func (k *killer) forget() { k.acts = nil }
+
+// round starts "up", changes things from three sides, and kills it.
+func (k *killer) round(fresh, revoke bool) (answered, unanswered int) {
+	k.t.Helper()
+	up := k.signet("up", "--port", strconv.Itoa(k.port))
+	if fresh {
+		up.Args = append(up.Args, "--fresh")
+	}
+	stdout, err := up.StdoutPipe()
+	if err != nil {
+		k.t.Fatal(err)
+	}
+	var stderr strings.Builder
+	up.Stderr = &stderr
+	if err := up.Start(); err != nil {
+		k.t.Fatal(err)
+	}
+	lines := bufio.NewScanner(stdout)
+	if !lines.Scan() || !strings.HasPrefix(lines.Text(), "Signet is running") {
+		up.Process.Kill()
+		up.Wait()
+		k.t.Fatalf("up did not start: %q %s", lines.Text(), stderr.String())
+	}
+	go func() {
+		for lines.Scan() { // so that it never waits for a reader
+		}
+	}()
+	before := len(k.acts)
+	stop := make(chan struct{})
+	var workers sync.WaitGroup
+	for worker := range 3 {
+		workers.Go(func() { k.work(stop, revoke && worker == 0) })
+	}
+	time.Sleep(200*time.Millisecond + rand.N(400*time.Millisecond))
+	up.Process.Kill()
+	close(stop)
+	workers.Wait()
+	up.Wait()
+	for _, a := range k.acts[before:] {
+		if a.revision > 0 {
+			answered++
+		} else {
+			unanswered++
+		}
+	}
+	return answered, unanswered
+}
+
+// work runs commands until told to stop, or one is not answered.
+func (k *killer) work(stop <-chan struct{}, revoke bool) {
+	names := []string{"web", "orders"}
+	for n := 0; ; n++ {
+		select {
+		case <-stop:
+			return
+		default:
+		}
+		a := act{verb: []string{"allow", "deny"}[rand.N(2)], from: names[rand.N(2)], to: names[rand.N(2)], token: strconv.FormatUint(rand.Uint64(), 36)}
+		args := []string{a.verb, a.from, a.to}
+		if revoke && n == 1 {
+			a.verb, a.from, a.to = "revoke", "web", ""
+			args = []string{"revoke", "web"}
+		}
+		out, err := k.signet(append(args, "--because", a.token, "--json")...).Output()
+		var exit *exec.ExitError
+		if err != nil && !errors.As(err, &exit) {
+			k.t.Errorf("%s: %v", a.verb, err)
+			return
+		}
+		var change api.Change
+		parsed := json.Unmarshal(out, &change) == nil
+		if parsed && change.Unchanged {
+			continue
+		}
+		if parsed {
+			a.revision = change.Revision
+		}
+		k.mu.Lock()
+		k.acts = append(k.acts, a)
+		k.mu.Unlock()
+		if a.revision == 0 {
+			return
+		}
+	}
+}
+
+// signet is a command line; the test's own program is signet by its name.
+func (k *killer) signet(args ...string) *exec.Cmd {
+	command := exec.Command(os.Args[0])
+	command.Args = append([]string{"signet"}, args...)
+	command.Args = append(command.Args, "--data", k.dir)
+	return command
+}
+
+// check opens what the killed process left and holds it against the acts.
+func (k *killer) check(round int) {
+	k.t.Helper()
+	domain, err := spiffeid.ParseTrustDomain("demo.signet")
+	if err != nil {
+		k.t.Fatal(err)
+	}
+	store, err := control.Open(k.t.Context(), control.Config{Dir: k.dir, TrustDomain: domain})
+	if err != nil {
+		k.t.Fatalf("round %d: %v", round, err)
+	}
+	defer store.Close()
+	state := store.State()
+	last := map[string]act{} // by rule, the answered act with the highest revision
+	byToken := map[string]act{}
+	for _, a := range k.acts {
+		byToken[a.token] = a
+		if key := a.from + " " + a.to; a.revision > last[key].revision {
+			last[key] = a
+		}
+		if a.revision > state.Revision {
+			k.t.Errorf("round %d: %+v was answered, but the revision is %d", round, a, state.Revision)
+		}
+	}
+	for key, a := range last {
+		if have := k.revisionOf(state, a); have < a.revision {
+			k.t.Errorf("round %d: %s: %+v was answered and is lost: revision %d is there", round, key, a, have)
+		}
+	}
+	if most := int64(1 + len(k.acts)); state.Revision > most {
+		k.t.Errorf("round %d: revision %d after at most %d changes", round, state.Revision, most)
+	}
+	for pair, rule := range state.Rules {
+		k.whole(round, byToken[rule.Because], rule.Revision, pair.From.Path()+" "+pair.To.Path(), rule)
+	}
+	for id, revocation := range state.Revocations {
+		a, ok := byToken[revocation.Because]
+		if !ok || a.verb != "revoke" || a.from != id.Path() || len(revocation.Serials) == 0 {
+			k.t.Errorf("round %d: nobody made the revocation %+v as it is", round, revocation)
+		}
+	}
+}
+
+func (k *killer) revisionOf(state *control.State, a act) int64 {
+	from, err := state.TrustDomain.ID(a.from)
+	if err != nil {
+		k.t.Fatal(err)
+	}
+	if a.verb == "revoke" {
+		return state.Revocations[from].Revision
+	}
+	to, err := state.TrustDomain.ID(a.to)
+	if err != nil {
+		k.t.Fatal(err)
+	}
+	return state.Rules[control.Pair{From: from, To: to}].Revision
+}
+
+// whole checks that a rule is exactly what one act makes, answered or not.
+func (k *killer) whole(round int, a act, revision int64, key string, rule control.Rule) {
+	made := policy.Allow
+	if a.verb == "deny" {
+		made = policy.Deny
+	}
+	want := made(policy.Pair{From: rule.From, To: rule.To})
+	if a.from+" "+a.to != key || rule.Name != want.Name || rule.Text != want.Text || a.revision != 0 && a.revision != revision {
+		k.t.Errorf("round %d: the rule %+v is not what %+v makes", round, rule, a)
+	}
+	if a.revision == 0 {
+		k.took[a.token] = true
+	}
+}
+
+// freePorts finds four ports in a row.
+func freePorts(t *testing.T) int {
+	t.Helper()
+search:
+	for range 100 {
+		first := 20000 + rand.N(20000)
+		for i := range 4 {
+			listener, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", first+i))
+			if err != nil {
+				continue search
+			}
+			listener.Close()
+		}
+		return first
+	}
+	t.Fatal("there are no four free ports in a row")
+	return 0
+}

@@ -1,0 +1,48 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/signet-tls/signet"
+	"github.com/signet-tls/signet/identity"
+	"github.com/signet-tls/signet/pki"
+	"github.com/signet-tls/signet/verify"
+)
+
+// listen is the other end: it answers whoever proves to be of the domain.
+func listen(address, folder string) error {
+	root := must(authority(folder))
+	own := must(root.New(pki.Spec{Profile: pki.Workload, ID: id("server")}))
+	roots := must(verify.ForTrustDomain(domain(), root.Leaf()))
+	server := signet.Server{Identity: identity.Static(own), Roots: roots, Name: verify.Member(domain())}
+	listener := must(server.Listen(context.Background(), address))
+	fmt.Println("listening on", listener.Addr())
+	for {
+		conn, err := listener.Accept()
+		if err != nil {
+			return err
+		}
+		go func() {
+			if err := answer(conn.(*signet.Conn)); err != nil {
+				fmt.Printf("%s was refused: %v\n", conn.RemoteAddr(), err)
+			}
+		}()
+	}
+}
+
+// answer greets one client by its name. Its first read makes the handshake.
+func answer(conn *signet.Conn) error {
+	defer conn.Close()
+	if err := conn.SetDeadline(time.Now().Add(patience)); err != nil {
+		return err
+	}
+	data, err := readAll(conn)
+	if err != nil {
+		return err
+	}
+	fmt.Printf("%s says: %q\n", conn.Peer().ID, data)
+	_, err = fmt.Fprintf(conn, "Hello, %s!", conn.Peer().ID.Path())
+	return err
+}

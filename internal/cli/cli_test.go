@@ -1,0 +1,255 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/signet-tls/signet/fault"
+)
+
+// outcome is what a command line came to.
+type outcome struct {
+	code           int
+	stdout, stderr string
+}
+
+func signetMain(t *testing.T, stdin io.Reader, args ...string) outcome {
+	t.Helper()
+	var stdout, stderr bytes.Buffer
+	code := Main(t.Context(), args, stdin, &stdout, &stderr)
+	return outcome{code, stdout.String(), stderr.String()}
+}
+
+func TestMisuseIsTwoLines(t *testing.T) {
+	tests := []struct {
+		name string
+		args []string
+		want string
+	}{
+		{"unknown command", []string{"vrify"}, "error: there is no command \"vrify\" [usage]\n  next: signet --help\n"},
+		{"hostile command", []string{"a\x1b[2J\n"}, "error: there is no command \"a\\x1b[2J\\n\" [usage]\n  next: signet --help\n"},
+		{"unknown flag", []string{"--nope"}, "error: unknown flag --nope [usage]\n  next: signet --help\n"},
+		{"unknown flag of a command", []string{"conns", "--nope"}, "error: conns: unknown flag --nope [usage]\n  next: signet conns --help\n"},
+		{"missing argument", []string{"allow", "web"}, "error: allow: expected TO [usage]\n  next: signet allow --help\n"},
+		{"missing arguments", []string{"deny"}, "error: deny: expected FROM TO [usage]\n  next: signet deny --help\n"},
+		{"one argument too many", []string{"conns", "web"}, "error: conns: unexpected argument web [usage]\n  next: signet conns --help\n"},
+		{"flag without value", []string{"verify", "a:1", "--roots"}, "error: verify: --roots: a value is missing [usage]\n  next: signet verify --help\n"},
+		{"flag that does not apply", []string{"connect", "a:1", "--json"}, "error: connect: unknown flag --json [usage]\n  next: signet connect --help\n"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			have := signetMain(t, nil, test.args...)
+			if test.args[len(test.args)-1] == "--json" {
+				var c complaint
+				if err := json.Unmarshal([]byte(have.stdout), &c); err != nil || c.Error.Code != Usage {
+					t.Errorf("have %+v, want an error in JSON", have)
+				}
+				return
+			}
+			if diff := cmp.Diff(outcome{2, "", test.want}, have, cmp.AllowUnexported(outcome{})); diff != "" {
+				t.Errorf("(-want +have)\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestHelpExamplesParse(t *testing.T) {
+	app := newParser(&grammar{}).Model
+	if len(app.Children) < 9 {
+		t.Fatalf("only %d commands", len(app.Children))
+	}
+	for _, node := range app.Children {
+		examples := lines(node.Detail)
+		if len(examples) == 0 {
+			t.Errorf("%s has no example", node.Name)
+		}
+		for _, example := range examples {
+			_, command, ok := strings.Cut(example, "signet ")
+			if !ok {
+				t.Errorf("%s: no command of ours: %s", node.Name, example)
+				continue
+			}
+			if _, err := newParser(&grammar{}).Parse(words(command)); err != nil {
+				t.Errorf("%s: %v", example, err)
+			}
+			if !strings.HasPrefix(command, node.Name) {
+				t.Errorf("%s: the example is of another command: %s", node.Name, example)
+			}
+		}
+		if !strings.Contains(strings.Join(ideas, " "), node.Group.Title) {
+			t.Errorf("%s is in the group %s, which the help does not show", node.Name, node.Group.Title)
+		}
+	}
+}
+
+// words splits a command line as a shell does, as far as the examples need it.
+func words(line string) []string {
+	var out []string
+	for i, part := range strings.Split(line, `"`) {
+		if i%2 == 1 {
+			out = append(out, part)
+		} else {
+			out = append(out, strings.Fields(part)...)
+		}
+	}
+	return out
+}
+
+func TestHelpFitsTheScreen(t *testing.T) {
+	help := signetMain(t, nil)
+	for _, node := range newParser(&grammar{}).Model.Children {
+		have := signetMain(t, nil, node.Name, "--help")
+		if have.code != 0 || have.stderr != "" || !strings.Contains(have.stdout, "for example:\n  ") {
+			t.Errorf("%s --help: %+v", node.Name, have)
+		}
+		help.stdout += have.stdout
+	}
+	for _, line := range lines(help.stdout) {
+		if len(line) > lineWidth {
+			t.Errorf("%d characters: %s", len(line), line)
+		}
+	}
+}
+
+func TestProgramIsNamedAsItWasStarted(t *testing.T) {
+	paths := map[string]bool{
+		"/usr/local/bin/signet":                               false,
+		"/home/ann/go-builds/signet":                          false,
+		"/tmp/go-build3851022919/b001/exe/signet":             true,
+		"/tmp/x/go-build/b001/exe/signet":                     true,
+		"/home/ann/.cache/go-build/7c/" + hex64 + "-d/signet": true,
+		"/var/gocache/7c/" + hex64 + "-d/signet":              true,
+		"/var/gocache/7c/" + hex64 + "/signet":                false,
+	}
+	for path, want := range paths {
+		if have := goRun.MatchString(path); have != want {
+			t.Errorf("%s: have %v, want %v", path, have, want)
+		}
+	}
+	s := shell{program: "go run ./cmd/signet"}
+	texts := map[string]string{
+		"signet allow web orders":    "go run ./cmd/signet allow web orders",
+		`here "signet up" helps`:     `here "go run ./cmd/signet up" helps`,
+		"printf x | signet connect":  "printf x | go run ./cmd/signet connect",
+		"Signet and assignet go on":  "Signet and assignet go on",
+		"look into the server's log": "look into the server's log",
+	}
+	for text, want := range texts {
+		if have := s.own(text); have != want {
+			t.Errorf("have %q, want %q", have, want)
+		}
+	}
+}
+
+const hex64 = "7c0742736bf12bac57e746ed49ff89e5b673894e4d18edeb44f58cbec4eaa0f3"
+
+// failing is a command that ends as it is told to.
+type failing struct{ end func() error }
+
+func (f failing) run(context.Context, *shell) error { return f.end() }
+
+func TestEndsOfCommands(t *testing.T) {
+	canceled, cancel := context.WithCancel(t.Context())
+	cancel()
+	tests := []struct {
+		name string
+		ctx  context.Context
+		end  func() error
+		want outcome
+	}{
+		{"yes", t.Context(), func() error { return nil }, outcome{}},
+		{"no", t.Context(), func() error { return exitNo }, outcome{code: 1}},
+		{"coded", t.Context(), func() error { return fault.New(Unsent, "one\ntwo").WithHint("first\nsecond\tstep") },
+			outcome{code: 2, stderr: "error: one?two [unsent]\n  next: first\n        second?step\n"}},
+		{"without a hint", t.Context(), func() error { return fault.New(Unsent, "text") }, outcome{code: 2, stderr: "error: text [unsent]\n"}},
+		{"foreign", t.Context(), func() error { return errors.New("text") },
+			outcome{code: 2, stderr: "error: text [internal]\n  next: if this does not help, report it, with the output of \"signet version\"\n"}},
+		{"panic", t.Context(), func() error { panic("a\nb") },
+			outcome{code: 2, stderr: "error: a defect of Signet: a?b [internal_panic]\n  next: report it, with this line, the command, and the output of \"signet version\"\n"}},
+		{"runtime panic", t.Context(), func() error { var m map[string]int; m["a"] = 1; return nil },
+			outcome{code: 2, stderr: "error: a defect of Signet: assignment to entry in nil map [internal_panic]\n  next: report it, with this line, the command, and the output of \"signet version\"\n"}},
+		{"interrupted", canceled, func() error { return context.Canceled }, outcome{code: 130, stderr: "error: interrupted [interrupted]\n  next: run it again\n"}},
+		{"canceled from inside", t.Context(), func() error { return context.Canceled },
+			outcome{code: 2, stderr: "error: context canceled [internal]\n  next: if this does not help, report it, with the output of \"signet version\"\n"}},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			var stdout, stderr bytes.Buffer
+			s := &shell{stdout: &stdout, stderr: &stderr, program: "signet", zone: time.UTC}
+			code := s.conclude(test.ctx, s.guard(test.ctx, failing{test.end}))
+			have := outcome{int(code), stdout.String(), stderr.String()}
+			if diff := cmp.Diff(test.want, have, cmp.AllowUnexported(outcome{})); diff != "" {
+				t.Errorf("(-want +have)\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestErrorsForPrograms(t *testing.T) {
+	have := signetMain(t, nil, "why", "no_such_code", "--json")
+	var c complaint
+	if err := json.Unmarshal([]byte(have.stdout), &c); err != nil {
+		t.Fatal(err)
+	}
+	if have.code != 2 || have.stderr != "" || c.Error.Code != CodeUnknown || len(c.Error.Next) != 1 {
+		t.Errorf("have %+v", have)
+	}
+}
+
+func TestQuietLeavesOutWhatIsNext(t *testing.T) {
+	have := signetMain(t, nil, "why", "no_such_code", "--quiet")
+	want := outcome{2, "", "error: \"no_such_code\" is neither a code nor the ID of a connection [code_unknown]\n"}
+	if diff := cmp.Diff(want, have, cmp.AllowUnexported(outcome{})); diff != "" {
+		t.Errorf("(-want +have)\n%s", diff)
+	}
+}
+
+// brokenPipe is an output that takes nothing.
+type brokenPipe struct{}
+
+func (brokenPipe) Write([]byte) (int, error) { return 0, io.ErrClosedPipe }
+
+func TestOutputThatFailsIsAnError(t *testing.T) {
+	for _, args := range [][]string{{"version"}, {"version", "--json"}, {"--help"}, {"why", "usage"}} {
+		var stderr bytes.Buffer
+		code := Main(t.Context(), args, nil, brokenPipe{}, &stderr)
+		if code != 2 || args[len(args)-1] != "--json" && !strings.Contains(stderr.String(), "[output_failed]") {
+			t.Errorf("%q: exit %d, %s", args, code, stderr.String())
+		}
+	}
+}
+
+func TestVersion(t *testing.T) {
+	have := signetMain(t, nil, "version", "--json")
+	var b build
+	if err := json.Unmarshal([]byte(have.stdout), &b); err != nil || b.Version == "" || b.Go == "" || b.System == "" {
+		t.Errorf("have %+v: %v", have, err)
+	}
+}
+
+// FuzzMain feeds command lines that need no network to the parser.
+func FuzzMain(f *testing.F) {
+	for _, seed := range []string{"", "--help", "why usage", "why c", "why caf", "verify --name", "version --json", "--data /dev/null conns", "-h -h"} {
+		f.Add(seed)
+	}
+	f.Setenv("XDG_DATA_HOME", f.TempDir())
+	f.Fuzz(func(t *testing.T, line string) {
+		args := strings.Fields(line)
+		var stdout, stderr bytes.Buffer
+		s := &shell{stdout: &stdout, stderr: &stderr, program: "signet", zone: time.UTC}
+		if _, err := s.parse(args); err != nil {
+			code := s.conclude(t.Context(), err)
+			if code != 2 || !strings.Contains(stdout.String()+stderr.String(), "usage") {
+				t.Errorf("%q: exit %d, %s%s", args, code, stdout.String(), stderr.String())
+			}
+		}
+	})
+}
