@@ -12,7 +12,8 @@ import (
 
 // Peer is who stands at the other end, as proved by the handshake.
 type Peer struct {
-	// ID is the peer's SPIFFE ID, zero if its certificate has none.
+	// ID is the peer's SPIFFE ID; zero unless its own trust domain's roots have
+	// vouched for it.
 	ID spiffeid.ID
 	// Chain is what the peer sent, leaf first; empty for the client of a public
 	// server.
@@ -30,7 +31,7 @@ type Peer struct {
 }
 
 func newPeer(state tls.ConnectionState) *Peer {
-	peer := &Peer{
+	return &Peer{
 		Chain:   pki.AdoptAll(state.PeerCertificates),
 		Resumed: state.DidResume,
 		ALPN:    state.NegotiatedProtocol,
@@ -38,10 +39,6 @@ func newPeer(state tls.ConnectionState) *Peer {
 		suite:   state.CipherSuite,
 		group:   state.CurveID,
 	}
-	if len(peer.Chain) > 0 {
-		peer.ID = peer.Chain[0].ID()
-	}
-	return peer
 }
 
 // complete adds what is known only after the handshake.

@@ -55,7 +55,7 @@ func (j judge) peer(ctx context.Context, state tls.ConnectionState) (*Peer, erro
 	if err != nil {
 		return nil, err
 	}
-	peer.Report = report
+	peer.Report, peer.ID = report, report.ID()
 	return peer, j.authorized(ctx, peer)
 }
 

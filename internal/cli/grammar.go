@@ -97,7 +97,7 @@ func newParser(g *grammar) *kong.Kong {
 
 // reworded says as we do what kong says in its own way: FROM, where it has
 // "<FROM>".
-var reworded = strings.NewReplacer(`"<`, "", `>"`, "", "<", "", ">", "", `expected string value but got "EOL" (EOL)`, "a value is missing")
+var reworded = strings.NewReplacer(`expected string value but got "EOL" (<EOL>)`, "a value is missing", `"<`, "", `>"`, "", "<", "", ">", "")
 
 // misuse explains what kong could not make sense of.
 func misuse(err error, args []string) error {

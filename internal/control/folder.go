@@ -9,10 +9,12 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 
 	"github.com/signet-tls/signet/fault"
+	"github.com/signet-tls/signet/internal/atomicfile"
 	"github.com/signet-tls/signet/spiffeid"
 )
 
@@ -106,7 +108,10 @@ func claim(dir string, td spiffeid.TrustDomain) error {
 		return fault.Wrap(err, FolderNotDirectory, "the folder %s cannot be read", dir).
 			WithHint("run Signet as the folder's owner")
 	}
-	if len(entries) == 0 {
+	others := slices.ContainsFunc(entries, func(e fs.DirEntry) bool {
+		return !strings.HasPrefix(e.Name(), "."+markerName) // which a kill may leave of our first write
+	})
+	if !others {
 		return marker{Format: format, TrustDomain: td.String()}.write(dir)
 	}
 	_, err = readMarker(dir, td)
@@ -145,38 +150,16 @@ func readMarker(dir string, td spiffeid.TrustDomain) (m marker, err error) {
 	return m, nil
 }
 
-// write replaces signet.json so that after a crash the old or the new one is
-// there, whole.
-func (m marker) write(dir string) (err error) {
+// write replaces signet.json.
+func (m marker) write(dir string) error {
 	text, err := json.Marshal(m)
-	if err != nil {
-		return notWritable(dir, err)
-	}
-	temporary, err := os.CreateTemp(dir, "."+markerName+"-*") // 0600
-	if err != nil {
-		return notWritable(dir, err)
-	}
-	defer os.Remove(temporary.Name())
-	_, err = temporary.Write(append(text, '\n'))
-	err = errors.Join(err, temporary.Sync(), temporary.Close())
 	if err == nil {
-		err = os.Rename(temporary.Name(), filepath.Join(dir, markerName))
-	}
-	if err == nil {
-		err = syncFolder(dir)
+		err = atomicfile.Write(filepath.Join(dir, markerName), append(text, '\n'), atomicfile.Private)
 	}
 	if err != nil {
 		return notWritable(dir, err)
 	}
 	return nil
-}
-
-func syncFolder(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
 }
 
 // lockFolder takes the folder for this process. The kernel lets go of the lock

@@ -22,6 +22,7 @@ func TestFolders(t *testing.T) {
 		text  string
 	}{
 		{"empty", nil, "", ""},
+		{"killed at the first write", map[string]string{"." + markerName + ".123": `{"for`}, "", ""},
 		{"ours", map[string]string{markerName: ours}, "", ""},
 		{"ours, with files of others", map[string]string{markerName: ours, "audit": "x"}, "", ""},
 		{"not ours", map[string]string{"holiday.jpg": "x"}, FolderNotOurs, "no signet.json"},
@@ -134,5 +135,21 @@ func TestFirstStartInterrupted(t *testing.T) {
 			t.Errorf("without %s: revision %d, want 1", gone, state.Revision)
 		}
 		closeStore(t, s)
+	}
+}
+
+func TestErase(t *testing.T) {
+	dir := t.TempDir()
+	s := open(t, dir)
+	fill(t, s)
+	wantCode(t, Erase(dir, demo), AlreadyRunning)
+	closeStore(t, s)
+	wantCode(t, Erase(dir, must(spiffeid.ParseTrustDomain("prod.example"))), FolderOtherDomain)
+	noError(os.WriteFile(filepath.Join(dir, "etcd", "member", "snap", "db"), nil, 0o600)) // damaged
+	if err := Erase(dir, demo); err != nil {
+		t.Fatal(err)
+	}
+	if state := open(t, dir).State(); state.Revision != 0 || len(state.Identities) != 0 {
+		t.Errorf("erased, and revision %d with %d identities is there", state.Revision, len(state.Identities))
 	}
 }

@@ -95,7 +95,7 @@ func TestKilled(t *testing.T) {
 	dir := t.TempDir()
 	var serial []string
 	for round := range 10 {
-		lines := 1 + rand.IntN(400)
+		lines := 1 + rand.IntN(150)
 		last := int64(0)
 		for _, line := range killedChild(t, dir, lines) {
 			kind, value, _ := strings.Cut(line, " ")

@@ -3,9 +3,9 @@
     server.py PEM complete|cut
 
 PEM holds its certificate chain and key. It prints the port that it listens on.
-It reads until the client says that this was all, answers "Hello, client!", and
-ends the session as TLS wants it, or just closes the socket. Last it prints, as
-JSON, what the client sent and how that ended.
+It answers the client's first words: "Hello, client!" and that this was all; or
+half of it and then, once the client has ended, just the end of the socket. Last
+it prints, as JSON, what the client sent and how that ended.
 """
 
 import json
@@ -29,18 +29,23 @@ def main():
     conn = SSL.Connection(context, plain)
     conn.set_accept_state()
     received = b""
+    end = "refused"
     try:
         conn.do_handshake()
+        end = "cut"
+        received += conn.recv(4096)
+        if ending == "complete":
+            conn.sendall(b"Hello, client!")
+            conn.shutdown()
+        else:
+            conn.sendall(b"Hello, ")
         while True:
             received += conn.recv(4096)
     except SSL.ZeroReturnError:
         end = "complete"
-        conn.sendall(b"Hello, client!")
-        if ending == "complete":
-            conn.shutdown()
-        plain.close()
     except SSL.Error as error:
-        end = f"refused: {error}"
+        print(error, file=sys.stderr)
+    plain.close()
     print(json.dumps({"received": received.decode(), "end": end}))
 
 

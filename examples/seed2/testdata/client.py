@@ -22,7 +22,7 @@ def main():
     host, port = address.rsplit(":", 1)
     conn = SSL.Connection(context, socket.create_connection((host, int(port))))
     conn.set_connect_state()
-    received, names = b"", []
+    received, names, end = b"", [], "refused"
     try:
         conn.do_handshake()
         names = names_of(conn)
@@ -33,7 +33,7 @@ def main():
     except SSL.ZeroReturnError:
         end = "complete"
     except SSL.Error as error:
-        end = f"refused: {error}"
+        print(error, file=sys.stderr)
     print(json.dumps({"peer": names, "received": received.decode(), "end": end}))
 
 

@@ -3,9 +3,9 @@
     server.py PEM ROOTS
 
 PEM holds its certificate chain and key, ROOTS the authorities that it believes.
-It prints the port that it listens on. It demands a certificate and holds it to
-RFC 5280 strictly, reads until the client says that this was all, and answers.
-Last it prints, as JSON, who the client was, what it sent and how that ended.
+It prints the port that it listens on. It demands a certificate, holds it to
+RFC 5280 strictly, and answers the client's first words. Last it prints, as JSON,
+who the client was, what it sent and how that ended.
 """
 
 import json
@@ -27,18 +27,19 @@ def main():
     plain, _ = listener.accept()
     conn = SSL.Connection(context, plain)
     conn.set_accept_state()
-    received, names = b"", []
+    received, names, end = b"", [], "refused"
     try:
         conn.do_handshake()
-        names = names_of(conn)
+        names, end = names_of(conn), "cut"
+        received += conn.recv(4096)
+        conn.sendall(b"Hello, client!")
+        conn.shutdown()
         while True:
             received += conn.recv(4096)
     except SSL.ZeroReturnError:
         end = "complete"
-        conn.sendall(b"Hello, client!")
-        conn.shutdown()
     except SSL.Error as error:
-        end = f"refused: {error}"
+        print(error, file=sys.stderr)
         drain(plain)
     print(json.dumps({"peer": names, "received": received.decode(), "end": end}))
 
@@ -46,9 +47,12 @@ def main():
 def drain(plain):
     """Reads to the end: closed with bytes unread, a socket resets, and its last
     words, which say why, are lost."""
-    plain.shutdown(socket.SHUT_WR)
-    while plain.recv(4096):
-        pass
+    try:
+        plain.shutdown(socket.SHUT_WR)
+        while plain.recv(4096):
+            pass
+    except OSError:
+        pass  # the client has gone
 
 
 main()
