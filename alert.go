@@ -30,6 +30,7 @@ type Alert struct {
 // Numbers of alerts that need words of their own (RFC 8446, section 6.2).
 const (
 	alertBadRecordMAC        = 20
+	alertHandshakeFailure    = 40 // in TLS 1.2 also for a missing certificate (RFC 5246, section 7.4.6)
 	alertDecryptError        = 51
 	alertProtocolVersion     = 70
 	alertCertificateRequired = 116
@@ -111,7 +112,8 @@ func notTLS(err error) error {
 }
 
 func (c *Conn) explainAlert(err error, alert Alert) error {
-	result := &fault.Error{Code: HandshakeFailed, Err: err, Detail: alert, Message: fmt.Sprintf("alert %d %s: %s", alert.Number, alert.Direction, err)}
+	result := &fault.Error{Code: HandshakeFailed, Err: err, Detail: alert, Message: fmt.Sprintf("alert %d %s: %s", alert.Number, alert.Direction, err),
+		Hint: "compare both ends' settings; look into the peer's log"}
 	name, refused := certificateAlerts[alert.Number]
 	switch {
 	case alert.Number == alertBadRecordMAC || alert.Number == alertDecryptError:
@@ -121,10 +123,9 @@ func (c *Conn) explainAlert(err error, alert Alert) error {
 		}
 		result.Hint = "do not retry blindly: find out who changes the traffic"
 	case alert.Number == alertProtocolVersion:
-		result.Code, result.Message = VersionMismatch, "the two ends have no TLS version in common"
-		result.Hint = "upgrade the older end; " + c.versions()
-	case alert.Direction == Received && alert.Number == alertCertificateRequired,
-		alert.Direction == Received && refused && c.anonymous:
+		mismatch := versionMismatch(c.minVersion)
+		result.Code, result.Message, result.Hint = mismatch.Code, mismatch.Message, mismatch.Hint
+	case alert.Direction == Received && c.owes && (refused || alert.Number == alertHandshakeFailure || alert.Number == alertCertificateRequired):
 		result.Code, result.Message = ClientCertRequired, "the server refused us: it wants a certificate and we showed none"
 		result.Hint = "connect with an identity that the server's policy knows"
 	case alert.Direction == Received && refused:
@@ -137,9 +138,10 @@ func (c *Conn) explainAlert(err error, alert Alert) error {
 	return result
 }
 
-func (c *Conn) versions() string {
-	if c.minVersion == tls.VersionTLS13 {
-		return "this end speaks TLS 1.3 only"
+func versionMismatch(minVersion uint16) *fault.Error {
+	ours := "this end speaks TLS 1.2 and 1.3"
+	if minVersion == tls.VersionTLS13 {
+		ours = "this end speaks TLS 1.3 only"
 	}
-	return "this end speaks TLS 1.2 and 1.3"
+	return fault.New(VersionMismatch, "the two ends have no TLS version in common").WithHint("upgrade the older end; %s", ours)
 }

@@ -101,13 +101,18 @@ func (c *Client) Wrap(ctx context.Context, raw net.Conn, host string) (*Conn, er
 		return nil, err
 	}
 	conn := &Conn{
-		tls:        tls.Client(transport, config),
 		transport:  transport,
-		anonymous:  c.Identity == nil,
 		minVersion: config.MinVersion,
 		timeout:    timeout(c.HandshakeTimeout),
 		logger:     newConnLogger(c.Logger, name),
 	}
+	if c.Identity == nil {
+		config.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
+			conn.owes = true
+			return &tls.Certificate{}, nil
+		}
+	}
+	conn.tls = tls.Client(transport, config)
 	if err := conn.Handshake(ctx); err != nil {
 		return nil, err
 	}

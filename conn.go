@@ -20,7 +20,7 @@ import (
 type Conn struct {
 	tls        *tls.Conn
 	transport  *transport
-	anonymous  bool // a client without an identity to show
+	owes       bool // a client that was asked for a certificate and has none; set by the handshake
 	minVersion uint16
 	timeout    time.Duration // for the handshake
 	logger     connLogger

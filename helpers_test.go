@@ -258,11 +258,10 @@ func (e memoryEnd) Read(p []byte) (int, error) {
 func (e memoryEnd) Write(p []byte) (int, error) {
 	e.out.mu.Lock()
 	defer e.out.mu.Unlock()
-	if e.out.ended {
-		return 0, net.ErrClosed
+	if !e.out.ended { // as with TCP, whoever writes to a closed end learns of it by reading
+		e.out.data = append(e.out.data, p...)
+		e.out.changed.Broadcast()
 	}
-	e.out.data = append(e.out.data, p...)
-	e.out.changed.Broadcast()
 	return len(p), nil
 }
 

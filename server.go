@@ -170,7 +170,12 @@ func (s *Server) configFor(hello *tls.ClientHelloInfo) (*tls.Config, error) {
 		return nil, fault.New(ConfigInvalid, "the connection is not wrapped by signet.Transport").
 			WithHint("wrap it, so that a truncated stream is noticed")
 	}
-	if err := s.checkHello(hello); err != nil {
+	if !slices.ContainsFunc(hello.SupportedVersions, s.speaks) {
+		// crypto/tls refuses this by itself, with the alert for it.
+		under.judged(nil, versionMismatch(s.base.MinVersion))
+		return nil, nil
+	}
+	if err := checkHello(hello); err != nil {
 		under.judged(nil, err)
 		return nil, err
 	}
@@ -188,12 +193,18 @@ func (s *Server) configFor(hello *tls.ClientHelloInfo) (*tls.Config, error) {
 // extendedMasterSecret is the number of the extension (RFC 7627, section 5.1).
 const extendedMasterSecret = 23
 
-func (s *Server) checkHello(hello *tls.ClientHelloInfo) error {
-	if slices.Max(hello.SupportedVersions) <= tls.VersionTLS12 && !slices.Contains(hello.Extensions, extendedMasterSecret) {
+// checkHello looks for it where the connection will be of TLS 1.2. The list of
+// versions may hold any number (RFC 8701), so the largest says nothing.
+func checkHello(hello *tls.ClientHelloInfo) error {
+	if !slices.Contains(hello.SupportedVersions, tls.VersionTLS13) && !slices.Contains(hello.Extensions, extendedMasterSecret) {
 		return fault.New(NoMasterSecret, "the client speaks TLS 1.2 without the extended master secret").
 			WithHint("upgrade the client's TLS library, or have it speak TLS 1.3")
 	}
 	return nil
+}
+
+func (s *Server) speaks(version uint16) bool {
+	return version >= s.base.MinVersion && version <= tls.VersionTLS13
 }
 
 func (s *Server) verify(ctx context.Context, state tls.ConnectionState) (*Peer, error) {

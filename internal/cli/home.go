@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 
 	"github.com/signet-tls/signet/fault"
 	"github.com/signet-tls/signet/identity"
@@ -72,8 +73,8 @@ func (s *shell) folders() ([]folder, error) {
 	var known []folder
 	for _, entry := range entries {
 		dir := filepath.Join(home, entry.Name())
-		if _, err := os.Stat(filepath.Join(dir, markerFile)); errors.Is(err, fs.ErrNotExist) {
-			continue // some other folder
+		if _, err := os.Stat(filepath.Join(dir, markerFile)); errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
+			continue // some other folder, or file
 		}
 		f, err := openFolder(dir)
 		if err != nil {

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -150,18 +151,19 @@ func (s *system) id(path string) spiffeid.ID {
 }
 
 // operatorPath is the path of whoever runs this, in the characters that an ID
-// may have.
+// may have. As elsewhere, USER goes before the system's list of users.
 func operatorPath() string {
-	name := "me"
-	if me, err := user.Current(); err == nil {
-		name = strings.Map(func(r rune) rune {
-			if r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '-' || r == '_' {
-				return r
-			}
-			return '-'
-		}, me.Username)
+	name := os.Getenv("USER")
+	if me, err := user.Current(); err == nil && name == "" {
+		name = me.Username
 	}
-	return "operator/" + name
+	name = strings.Map(func(r rune) rune {
+		if r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '-' || r == '_' {
+			return r
+		}
+		return '-'
+	}, name)
+	return "operator/" + cmp.Or(name, "me")
 }
 
 func (s *system) openAuthority(ctx context.Context, onEvent func(api.Event)) (err error) {

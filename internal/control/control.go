@@ -21,7 +21,8 @@ import (
 // Config says which folder to open.
 type Config struct {
 	// Dir is the data folder of one trust domain. It is made if it is missing,
-	// and must be empty or ours otherwise.
+	// and must be empty or ours otherwise: nothing else may be put there before
+	// the first Open. It takes 33 MiB at once, as etcd allocates its log ahead.
 	Dir string
 	// TrustDomain is written into a new folder and compared with an old one's.
 	TrustDomain spiffeid.TrustDomain

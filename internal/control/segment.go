@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"go.etcd.io/etcd/server/v3/storage/wal"
@@ -83,7 +84,8 @@ func closeSegments(segments []*segment) {
 // read returns n bytes at off, valid until the next call; the file has them.
 func (s *segment) read(off, n int64) ([]byte, error) {
 	if off < s.bufAt || off+n > s.bufAt+int64(len(s.buf)) {
-		s.buf, s.bufAt = make([]byte, min(max(n, window), s.size-off)), off
+		size := min(max(n, window), s.size-off)
+		s.buf, s.bufAt = slices.Grow(s.buf[:0], int(size))[:size], off
 		if _, err := s.r.ReadAt(s.buf, off); err != nil && !errors.Is(err, io.EOF) {
 			s.buf = nil
 			return nil, err
@@ -149,8 +151,8 @@ func (s *segment) end(off int64) (int64, error) {
 		if err != nil {
 			return 0, err
 		}
-		if used := len(bytes.TrimRight(b, "\x00")); used > 0 {
-			end = off + int64(used)
+		if !isZero(b) {
+			end = off + int64(len(bytes.TrimRight(b, "\x00")))
 		}
 		off += n
 	}
@@ -220,10 +222,5 @@ func (s *segment) wipe(off int64) error {
 }
 
 func isZero(b []byte) bool {
-	for _, c := range b {
-		if c != 0 {
-			return false
-		}
-	}
-	return true
+	return len(b) == 0 || b[0] == 0 && bytes.Equal(b[1:], b[:len(b)-1])
 }

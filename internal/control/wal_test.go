@@ -102,7 +102,7 @@ func TestWALSweepOpens(t *testing.T) {
 	closeStore(t, s)
 	path, used := logFile(t, dir)
 	refused := 0
-	for off := 0; off < len(used); off += 61 {
+	for off := 0; off < len(used); off += 97 {
 		poke(t, path, int64(off), used[off]^0x41)
 		again, err := Open(t.Context(), Config{Dir: dir, TrustDomain: demo})
 		if err != nil {
@@ -292,7 +292,9 @@ func TestSnapshots(t *testing.T) {
 	if len(snapshots) == 0 {
 		t.Fatal("etcd wrote no snapshot")
 	}
-	log, err := walk(must(openSegments(filepath.Join(dir, "etcd", "member", "wal"))), segmentBytes)
+	segments := must(openSegments(filepath.Join(dir, "etcd", "member", "wal")))
+	defer closeSegments(segments)
+	log, err := walk(segments, segmentBytes)
 	if err != nil || log.snapshot == 0 {
 		t.Errorf("the log: %+v, %v; want a snapshot in it", log, err)
 	}
