@@ -48,7 +48,7 @@ func seed2(t *testing.T, args ...string) *program {
 // python starts a peer written with pyOpenSSL.
 func python(t *testing.T, script string, args ...string) *program {
 	t.Helper()
-	args = append([]string{filepath.Join("testdata", script)}, args...)
+	args = append([]string{"-B", filepath.Join("testdata", script)}, args...) // -B: leaves no files behind
 	return start(t, exec.CommandContext(t.Context(), peers.Python(t), args...))
 }
 

@@ -151,8 +151,9 @@ func TestChangers(t *testing.T) {
 		})
 	}
 	group.Wait()
+	last := max(stores[0].State().head, stores[1].State().head)
 	for i, store := range stores {
-		state, err := store.replica.await(t.Context(), s.State().head)
+		state, err := store.replica.await(t.Context(), last)
 		if err != nil || state.Revision != changers*each || len(state.Rules) != changers*each || len(state.Identities) != changers*each {
 			t.Errorf("store %d: %v; revision %d, %d rules, %d identities; want %d of each", i, err, state.Revision, len(state.Rules), len(state.Identities), changers*each)
 		}
