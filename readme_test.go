@@ -19,6 +19,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/signet-tls/signet/internal/cli"
+
 	"github.com/signet-tls/signet"
 	"github.com/signet-tls/signet/identity"
 	"github.com/signet-tls/signet/internal/testpki"
@@ -136,11 +138,11 @@ func TestSeedsAreShort(t *testing.T) {
 // TestReadmeCommands compares the commands that the README names with those
 // that there are.
 func TestReadmeCommands(t *testing.T) {
-	help, err := exec.Command("go", "run", "./cmd/signet", "--help").CombinedOutput()
-	if err != nil {
-		t.Fatalf("go run ./cmd/signet --help: %v\n%s", err, help)
+	var help, complaint strings.Builder
+	if status := cli.Main(t.Context(), []string{"--help"}, strings.NewReader(""), &help, &complaint); status != 0 {
+		t.Fatalf("signet --help exits with %d: %s", status, complaint.String())
 	}
-	have := words(`(?m)^  ([a-z]+) `, string(help))
+	have := words(`(?m)^  ([a-z]+) `, help.String())
 	code := strings.Join(words("`([^`\n]+)`", read(t, "README.md")), "\n") + "\n" + strings.Join(fences(t, "(?:sh|console)"), "\n")
 	named := words(`(?m)(?:^|\$ )(?:go run \./cmd/)?signet ([a-z]+)`, code)
 	if diff := cmp.Diff(have, named); diff != "" {

@@ -3,6 +3,7 @@
 package atomicfile
 
 import (
+	"errors"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -16,7 +17,7 @@ const Private fs.FileMode = 0o600
 // durable. The folder is made if it is missing, for its owner alone.
 func Write(path string, data []byte, mode fs.FileMode) (err error) {
 	folder := filepath.Dir(path)
-	if err := os.MkdirAll(folder, 0o700); err != nil {
+	if err := makeFolder(folder); err != nil {
 		return err
 	}
 	temporary, err := os.CreateTemp(folder, "."+filepath.Base(path)+".*")
@@ -47,7 +48,26 @@ func Write(path string, data []byte, mode fs.FileMode) (err error) {
 	return syncFolder(folder)
 }
 
-// syncFolder makes the rename itself durable.
+// makeFolder makes the folder and those above it, as far as they are missing,
+// and each of them durable in the one above.
+func makeFolder(path string) error {
+	err := os.Mkdir(path, 0o700)
+	if errors.Is(err, fs.ErrNotExist) {
+		if err := makeFolder(filepath.Dir(path)); err != nil {
+			return err
+		}
+		err = os.Mkdir(path, 0o700)
+	}
+	if errors.Is(err, fs.ErrExist) {
+		return nil // if it is no folder, making the file will say so
+	}
+	if err != nil {
+		return err
+	}
+	return syncFolder(filepath.Dir(path))
+}
+
+// syncFolder makes what was made or renamed in a folder durable.
 func syncFolder(path string) error {
 	folder, err := os.Open(path)
 	if err != nil {

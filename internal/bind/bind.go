@@ -42,19 +42,24 @@ func Codes() []fault.Entry {
 func Listen(ctx context.Context, address string) (net.Listener, error) {
 	var config net.ListenConfig
 	listener, err := config.Listen(ctx, "tcp", address)
-	_, port, _ := net.SplitHostPort(address)
-	switch {
-	case errors.Is(err, syscall.EADDRINUSE):
-		return nil, &fault.Error{Code: AddressInUse, Err: err,
-			Message: "port " + port + " is in use by another program", Hint: "end that program, or choose another port"}
-	case errors.Is(err, syscall.EACCES):
-		return nil, &fault.Error{Code: PortForbidden, Err: err,
-			Message: "this user may not listen on port " + port, Hint: "choose a port of 1024 or above"}
-	case err != nil:
-		return nil, fault.Wrap(err, CannotListen, "cannot listen on %s", address).
-			WithHint("write an address of this machine and a port, such as 127.0.0.1:7400")
+	if err != nil {
+		return nil, explain(err, address)
 	}
 	return listener, nil
+}
+
+func explain(err error, address string) error {
+	_, port, _ := net.SplitHostPort(address) // no system refuses an address as used or forbidden that has no port
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		return &fault.Error{Code: AddressInUse, Err: err,
+			Message: "port " + port + " is in use by another program", Hint: "end that program, or choose another port"}
+	case errors.Is(err, syscall.EACCES):
+		return &fault.Error{Code: PortForbidden, Err: err,
+			Message: "this user may not listen on port " + port, Hint: "choose a port of 1024 or above"}
+	}
+	return fault.Wrap(err, CannotListen, "cannot listen on %s", address).
+		WithHint("write an address of this machine and a port, such as 127.0.0.1:7400")
 }
 
 // Loopback listens on a TCP address that only this machine can reach, or

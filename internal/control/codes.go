@@ -28,9 +28,12 @@ const (
 
 	ChangeInvalid      fault.Code = "change_invalid"
 	ChangeTooLarge     fault.Code = "change_too_large"
-	IdentityUnknown    fault.Code = "identity_unknown"
-	IdentityRevoked    fault.Code = "identity_revoked"
 	CertificateInvalid fault.Code = "certificate_invalid"
+
+	// These two are the authority's answers too: their rows stand in the table
+	// of internal/agent/api.
+	IdentityUnknown fault.Code = "identity_unknown"
+	IdentityRevoked fault.Code = "identity_revoked"
 )
 
 // Next steps that several codes share.
@@ -105,12 +108,6 @@ func Codes() []fault.Entry {
 		{Code: ChangeTooLarge, Meaning: "One change is larger than the store takes.",
 			Cause: "More than 4,000 values, or 4 MiB, in one change.",
 			Next:  "Split it into smaller changes."},
-		{Code: IdentityUnknown, Meaning: "No such identity is enrolled.",
-			Cause: "A mistyped name, or a service that has not joined yet.",
-			Next:  "signet token new NAME # then enroll with that token"},
-		{Code: IdentityRevoked, Meaning: "The identity is revoked: it gets no certificate.",
-			Cause: "An operator revoked it.",
-			Next:  "signet token new NAME # lets it back in with a new key"},
 		{Code: CertificateInvalid, Meaning: "A certificate cannot be recorded as described.",
 			Cause: "A serial number that is not lower-case hexadecimal, or a certificate that is expired already.",
 			Next:  "Set this host's clock, then ask for a new certificate."},
