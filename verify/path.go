@@ -83,8 +83,7 @@ func dangling(path, sent []*pki.Certificate, opts Options) Check {
 		check.Code = SelfSigned
 		check.Text = last.Title() + " signed itself"
 		check.message = fmt.Sprintf("the %s vouches for itself: its certificate is self-signed", peer)
-		check.next = []string{"have the certificate signed by an authority that both ends trust",
-			fmt.Sprintf("or, if you know it to be the %s's own, trust exactly this one with --pin", peer)}
+		check.next = []string{"have the certificate signed by an authority that both ends trust"}
 	case mistaken(&check, path, sent, opts):
 	case len(path) == 1 && !last.IsAuthority():
 		check.Code = ChainIncomplete

@@ -5,6 +5,7 @@ package ca
 import (
 	"crypto"
 	"errors"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -74,10 +75,10 @@ func Load(folder string, domain spiffeid.TrustDomain, root, intermediate string)
 		}
 		*part.credential = credential
 	}
-	if got := string(ca.root.Leaf().PEM()); got != root {
+	if string(ca.root.Leaf().PEM()) != root {
 		return nil, lost(folder, "the root's key is another authority's")
 	}
-	if got := string(ca.intermediate.Leaf().PEM()); got != intermediate {
+	if string(ca.intermediate.Leaf().PEM()) != intermediate {
 		return nil, lost(folder, "the intermediate's key is another authority's")
 	}
 	return ca, nil
@@ -93,23 +94,37 @@ func (c *CA) parts() []part {
 }
 
 func load(path string) (*pki.Credential, error) {
-	data, err := os.ReadFile(path)
+	data, err := read(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, lost(filepath.Dir(path), filepath.Base(path)+" is missing")
 	}
 	if err != nil {
-		return nil, fault.Wrap(err, KeyFileFault, "the authority's key")
+		return nil, fault.Wrap(err, KeyFileFault, "the authority's key").
+			WithHint("make %s readable for this user alone, or run as its owner", path)
 	}
 	credential, err := pki.ParseCredential(data)
 	if err != nil {
-		return nil, fault.Wrap(err, KeyFileFault, "the authority's key in %s", path)
+		return nil, fault.Wrap(err, KeyFileFault, "the authority's key in %s", path).WithHint(restoreHint)
 	}
 	return credential, nil
 }
 
+// read returns a file's content, up to one byte beyond what package pki
+// accepts.
+func read(path string) ([]byte, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	return io.ReadAll(io.LimitReader(file, pki.MaxInput+1))
+}
+
+const restoreHint = "bring the folder back from a backup\nsignet up --fresh     # starts over; every identity and rule is forgotten"
+
 func lost(folder, what string) error {
 	return fault.New(KeyLost, "the authority's key is lost: in %s %s", folder, what).
-		WithHint("bring the folder back from a backup\nsignet up --fresh     # starts over; every identity and rule is forgotten")
+		WithHint(restoreHint)
 }
 
 // Save writes the keys into the folder, for their owner alone.
@@ -120,7 +135,8 @@ func (c *CA) Save(folder string) error {
 			return err
 		}
 		if err := atomicfile.Write(filepath.Join(folder, part.file), data, atomicfile.Private); err != nil {
-			return fault.Wrap(err, KeyFileFault, "the authority's key")
+			return fault.Wrap(err, KeyFileFault, "the authority's key cannot be kept").
+				WithHint("make %s writable for this user, or free some space", folder)
 		}
 	}
 	return nil

@@ -82,9 +82,13 @@ func (s *shell) explain(err error, cmd, target string, t trust, b basis) error {
 func (s *shell) showOne(cmd, target string, t trust, domain string) string {
 	home, err := s.known(domain)
 	if home != nil && err == nil {
-		i := slices.IndexFunc(home.identities(), isService)
+		names := home.identities()
+		i := slices.IndexFunc(names, func(name string) bool {
+			_, err := home.credential(name)
+			return err == nil && isService(name)
+		})
 		if i >= 0 {
-			t.Roots, t.As = "", home.identities()[i]
+			t.Roots, t.As = "", names[i]
 			return t.command(cmd, target) + "      # --as brings the roots; TLS 1.3 says this only after the handshake"
 		}
 	}

@@ -30,6 +30,6 @@ func registry() []fault.Entry {
 		bind.Codes(), control.Codes(), ca.Codes(), api.Codes(), authority.Codes(), agent.Codes(), proxy.Codes(),
 		tamper.Codes(), Codes(),
 	)
-	slices.SortFunc(entries, func(a, b fault.Entry) int { return strings.Compare(string(a.Code), string(b.Code)) })
+	slices.SortStableFunc(entries, func(a, b fault.Entry) int { return strings.Compare(string(a.Code), string(b.Code)) })
 	return entries
 }

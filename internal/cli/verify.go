@@ -126,7 +126,7 @@ func noTarget(target string) error {
 	err := fault.New(TargetUnknown, "%s is neither HOST:PORT nor a file", target)
 	host, _, _ := strings.Cut(strings.TrimPrefix(target, "https://"), "/")
 	if pki.IsHostname(host) && strings.Contains(host, ".") {
-		return err.WithHint("signet verify %s      # if this host is meant", net.JoinHostPort(host, "443"))
+		return err.WithHint("signet verify %s      # if this host is meant\nor write a path that exists", net.JoinHostPort(host, "443"))
 	}
 	return err.WithHint("write, for example, api.example.com:443, or a path that exists")
 }

@@ -3,6 +3,7 @@ package cli
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 	"unicode/utf8"
@@ -234,4 +235,28 @@ func TestRowsStayReadable(t *testing.T) {
 			t.Errorf("a line of %d characters: %s", n, line)
 		}
 	}
+}
+
+// FuzzRow holds a row to one rule: whatever stands in it, each line is fit for a
+// terminal, and no word is lost.
+func FuzzRow(f *testing.F) {
+	f.Add("chain", "a ← b (roots.pem)", "STOP")
+	f.Add("a name that is too long", "a\x1b[2J\nb", "not checked")
+	f.Fuzz(func(t *testing.T, name, text, verdict string) {
+		var p page
+		p.row(name, text, verdict)
+		if !strings.HasSuffix(p.String(), "\n") {
+			t.Errorf("the last line has no end: %q", p.String())
+		}
+		for _, line := range lines(strings.TrimSuffix(p.String(), "\n")) {
+			if line != clean(line) {
+				t.Errorf("not fit for a terminal: %q", line)
+			}
+		}
+		for word := range strings.FieldsSeq(text) {
+			if len(text) < 500 && len(name)+len(verdict) < 100 && !strings.Contains(p.String(), clean(word)) {
+				t.Errorf("%q is lost in %q", word, p.String())
+			}
+		}
+	})
 }

@@ -94,10 +94,10 @@ func (s *Store) validate(c Certificate) error {
 func refuse(id spiffeid.ID, revoked bool) error {
 	if revoked {
 		return fault.New(IdentityRevoked, "%s is revoked: it gets no certificate", id).
-			WithHint("signet token new %s      # lets it back in, with a new key", id.Path())
+			WithHint("%s comes back only as a new identity with a new key", id.Path())
 	}
 	return fault.New(IdentityUnknown, "no identity is called %s", id).
-		WithHint("signet token new %s      # then enroll it with that token", id.Path())
+		WithHint("use the name of an identity that is known")
 }
 
 // Certificates returns the recorded certificates of id that are still valid,

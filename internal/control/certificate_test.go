@@ -79,15 +79,6 @@ func TestRevokeAndComeBack(t *testing.T) {
 	if !slices.Equal(got.Serials, []string{"02"}) || got.Revision != 2 || !got.At.Equal(now) || got.Because != "lost" {
 		t.Errorf("revocation %+v: want the serial 02, which alone is valid, and revision 2", got)
 	}
-	state = change(t, s, func(tx *Tx) { tx.Unrevoke(web) })
-	if len(state.Revocations) != 0 || !slices.Equal(state.Lifted[web].Serials, []string{"02"}) {
-		t.Errorf("let back in: %+v, %+v: want the old certificate dead still", state.Revocations, state.Lifted)
-	}
-	issue(t, s, Certificate{"03", web, now.Add(time.Hour)})
-	state = change(t, s, func(tx *Tx) { tx.Revoke(Revocation{ID: web}) })
-	if got := state.Revocations[web].Serials; !slices.Equal(got, []string{"02", "03"}) || len(state.Lifted) != 0 {
-		t.Errorf("revoked again: %v, %+v: want both certificates dead", got, state.Lifted)
-	}
 }
 
 // TestRevokeAgainstRecord lets two stores on one etcd race: each certificate

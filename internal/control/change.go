@@ -71,19 +71,6 @@ func (tx *Tx) Revoke(revocation Revocation) {
 	revocation.Revision, revocation.At = tx.Revision(), tx.now
 	tx.revoke[revocation.ID] = &revocation
 	tx.writes[revocations.key(revocation.ID)] = &revocation
-	if _, ok := tx.State.Lifted[revocation.ID]; ok {
-		tx.writes[lifted.key(revocation.ID)] = deleted{} // its certificates that are still valid are listed again
-	}
-}
-
-// Unrevoke lets a revoked identity have certificates again. Those that it had
-// stay dead: its revocation moves to Lifted.
-func (tx *Tx) Unrevoke(id spiffeid.ID) {
-	revocation, ok := tx.State.Revocations[id]
-	tx.require(ok, "%q is not revoked", id)
-	delete(tx.revoke, id)
-	tx.writes[revocations.key(id)] = deleted{}
-	tx.writes[lifted.key(id)] = revocation
 }
 
 // require keeps the first mistake.

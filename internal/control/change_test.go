@@ -83,7 +83,6 @@ func TestChangeIsWholeOrNothing(t *testing.T) {
 		{"half a grant", func(tx *Tx) error { tx.PutGrant(Grant{Proxy: id("x")}); return nil }, ChangeInvalid},
 		{"rule without text", func(tx *Tx) error { tx.PutRule(Rule{Name: "x", From: id("a"), To: id("b")}); return nil }, ChangeInvalid},
 		{"revocation of nobody", func(tx *Tx) error { tx.Revoke(Revocation{}); return nil }, ChangeInvalid},
-		{"not revoked", func(tx *Tx) error { tx.Unrevoke(id("orders")); return nil }, ChangeInvalid},
 		{"too long", func(tx *Tx) error {
 			r := rule("a", "b")
 			r.Text = strings.Repeat("x", requestBytes)

@@ -144,10 +144,10 @@ func (s *Store) explain(ctx context.Context, err error) error {
 	switch {
 	case ctx.Err() != nil:
 		return fault.Wrap(context.Cause(ctx), Interrupted, "stopped waiting for the store").
-			WithHint("signet policy show      # whether a change was made is not known; repeat it if not")
+			WithHint("whether a change was made is not known: look, and repeat it if not")
 	case errors.Is(err, rpctypes.ErrTimeout), errors.Is(err, rpctypes.ErrTimeoutDueToLeaderFail):
 		return fault.Wrap(err, Interrupted, "the store did not answer in time").
-			WithHint("signet policy show      # whether a change was made is not known; repeat it if not\nif it happens again, look at the disk: it is too slow")
+			WithHint("whether a change was made is not known: look, and repeat it if not\nif it happens again, look at the disk: it is too slow")
 	case errors.Is(err, rpctypes.ErrNoSpace):
 		return fault.New(StoreFull, "the store has reached its limit of %d MiB", quotaBytes>>20).
 			WithHint("delete rules that are no longer needed, and issue certificates less often")

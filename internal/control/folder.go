@@ -176,7 +176,7 @@ func lockFolder(dir string) (*os.File, error) {
 			return nil, notWritable(dir, err)
 		}
 		return nil, fault.New(AlreadyRunning, "%s is in use by %s", dir, holder(file)).
-			WithHint("signet status      # asks the Signet that is running\nor stop that one first")
+			WithHint("signet conns      # asks the Signet that is running\nor stop that one first")
 	}
 	err = file.Truncate(0)
 	if err == nil {

@@ -136,7 +136,7 @@ func TestForeignValues(t *testing.T) {
 }
 
 func FuzzState(f *testing.F) {
-	for _, key := range []string{revisionKey, caKey, identities.key(id("web")), rules.key(Pair{id("a"), id("b")}), grants.key(Grant{id("a"), id("b")}), revocations.key(id("web")), lifted.key(id("web"))} {
+	for _, key := range []string{revisionKey, caKey, identities.key(id("web")), rules.key(Pair{id("a"), id("b")}), grants.key(Grant{id("a"), id("b")}), revocations.key(id("web"))} {
 		f.Add(key, `{"id":"spiffe://demo.signet/web"}`)
 		f.Add(key, `7`)
 	}

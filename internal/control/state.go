@@ -73,9 +73,6 @@ type State struct {
 	Grants      map[Grant]struct{}
 	Rules       map[Pair]Rule
 	Revocations map[spiffeid.ID]Revocation
-	// Lifted are revocations of identities that were let back in: they may get
-	// certificates again, but those listed here stay dead.
-	Lifted map[spiffeid.ID]Revocation
 
 	head int64 // etcd's revision of the last change: what Change compares and waits for
 }
@@ -88,6 +85,5 @@ func newState(td spiffeid.TrustDomain) *State {
 		Grants:      map[Grant]struct{}{},
 		Rules:       map[Pair]Rule{},
 		Revocations: map[spiffeid.ID]Revocation{},
-		Lifted:      map[spiffeid.ID]Revocation{},
 	}
 }

@@ -22,7 +22,6 @@ const (
 var (
 	identities  = idTable("identity", func(s *State) *map[spiffeid.ID]Identity { return &s.Identities })
 	revocations = idTable("revocation", func(s *State) *map[spiffeid.ID]Revocation { return &s.Revocations })
-	lifted      = idTable("lifted", func(s *State) *map[spiffeid.ID]Revocation { return &s.Lifted })
 	grants      = pairTable("grant",
 		func(g Grant) (a, b spiffeid.ID) { return g.Proxy, g.Identity },
 		func(a, b spiffeid.ID) Grant { return Grant{a, b} },
@@ -35,7 +34,7 @@ var (
 	tables = []interface {
 		owns(key string) bool
 		apply(d *draft, e edit) error
-	}{identities, revocations, lifted, grants, rules}
+	}{identities, revocations, grants, rules}
 )
 
 // table maps one map of a State to the keys under a prefix, and back.

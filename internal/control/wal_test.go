@@ -186,9 +186,11 @@ func TestTornRecord(t *testing.T) {
 		}
 	}
 	cut := long / sector * sector
-	missing := append(bytes.Clone(used[:long]), make([]byte, len(used)-long)...) // within the last sector
-	_, err := walk(inMemory(missing), 0)
-	wantCode(t, err, WALDamaged)
+	if tail := len(used) % sector; tail >= 32 { // the record's last sector has more in it than padding
+		missing := append(bytes.Clone(used[:len(used)-tail+1]), make([]byte, tail-1)...)
+		_, err := walk(inMemory(missing), 0)
+		wantCode(t, err, WALDamaged)
+	}
 	poke(t, path, int64(cut), make([]byte, len(used)-cut)...)
 	s := open(t, dir)
 	if diff := cmp.Diff(before, s.State(), sameState...); diff != "" {
