@@ -213,7 +213,7 @@ func cutShort(t *testing.T, config *tls.Config, header string, arrived <-chan bo
 			}
 			<-arrived
 			how.end(over, over.NetConn().(*net.TCPConn))
-			<-in.Context().Done()
+			<-t.Context().Done()
 		}),
 	}
 	go web.Serve(tls.NewListener(listener, config))

@@ -235,6 +235,34 @@ func TestAuthorize(t *testing.T) {
 	}
 }
 
+// TestClock holds that each end judges dates by its own clock, sessions from
+// before a certificate's end included.
+func TestClock(t *testing.T) {
+	for _, as := range []role{asClient, asServer} {
+		t.Run(string(as), func(t *testing.T) {
+			w := newWorld(t)
+			var late time.Duration
+			clock := func() time.Time { return time.Now().Add(late) }
+			client := &signet.Client{Roots: w.members, Name: verify.Member(w.domain), Identity: identity.Static(w.web)}
+			server := &signet.Server{Roots: w.members, Name: verify.Member(w.domain), Identity: identity.Static(w.orders)}
+			if as == asClient {
+				client.Now = clock
+			} else {
+				server.Now = clock
+			}
+			near, far := meet(t, client, server)
+			talk(t, near, far)
+			late = 25 * time.Hour // a workload's certificate has 24
+			one, other := shake(t, client, server)
+			judge := one
+			if as == asServer {
+				judge = other
+			}
+			wantCode(t, "a day later", judge.err, verify.CertExpired)
+		})
+	}
+}
+
 // TestNothingBeforeTheHandshake holds that Read, Write and CloseWrite of an
 // accepted connection verify first, and go on failing where that failed.
 func TestNothingBeforeTheHandshake(t *testing.T) {

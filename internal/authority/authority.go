@@ -6,17 +6,16 @@ package authority
 import (
 	"context"
 	"log/slog"
+	"net"
 	"net/http"
 	"sync"
 	"time"
 
 	"github.com/signet-tls/signet"
 	"github.com/signet-tls/signet/fault"
-	"github.com/signet-tls/signet/identity"
 	"github.com/signet-tls/signet/internal/agent/api"
 	"github.com/signet-tls/signet/internal/ca"
 	"github.com/signet-tls/signet/internal/control"
-	"github.com/signet-tls/signet/pki"
 	"github.com/signet-tls/signet/spiffeid"
 	"github.com/signet-tls/signet/verify"
 )
@@ -46,12 +45,16 @@ type Authority struct {
 	server   *signet.Server
 	own      ownCertificate
 	journal  journal
+	patience time.Duration // how long an act waits for the proxies to have it in force
+	slowest  time.Duration // how long a request may take to arrive
 
-	mu      sync.Mutex
-	proxies map[spiffeid.ID]*proxy // guarded by mu; every proxy that was ever connected
-	news    chan struct{}          // guarded by mu; closed and replaced when a proxy reports
-	asks    uint64                 // guarded by mu; the last number used
-	answers map[uint64]answer      // guarded by mu; of asks under way
+	mu       sync.Mutex
+	closing  bool                   // guarded by mu; no handler begins from now on
+	handlers sync.WaitGroup         // those under way; grows under mu
+	proxies  map[spiffeid.ID]*proxy // guarded by mu; every proxy that was ever connected
+	news     chan struct{}          // guarded by mu; closed and replaced when a proxy reports
+	asks     uint64                 // guarded by mu; the last number used
+	answers  map[uint64]answer      // guarded by mu; of asks under way
 }
 
 // Path is the authority's own path in its trust domain.
@@ -62,6 +65,7 @@ func New(cfg Config) (*Authority, error) {
 	a := &Authority{
 		store: cfg.Store, ca: cfg.CA, domain: cfg.Store.State().TrustDomain,
 		onEvent: cfg.OnEvent, now: cfg.Now, logger: cfg.Logger,
+		patience: 2 * time.Second, slowest: 10 * time.Second,
 		proxies: map[spiffeid.ID]*proxy{}, news: make(chan struct{}), answers: map[uint64]answer{},
 	}
 	if a.now == nil {
@@ -93,125 +97,89 @@ func New(cfg Config) (*Authority, error) {
 
 // Listen binds the authority's address, so that Run cannot fail on it.
 func (a *Authority) Listen(ctx context.Context, address string) (err error) {
-	a.listener, err = a.server.Listen(ctx, address)
-	return err
+	if a.listener, err = a.server.Listen(ctx, address); err != nil {
+		return err
+	}
+	a.listener.Listener = limit(a.listener.Listener, maxConns)
+	return nil
 }
+
+// Close lets go of the address again, for who listened and does not Run.
+func (a *Authority) Close() {
+	if a.listener != nil {
+		a.listener.Close()
+	}
+}
+
+// Bounds of what peers can make the authority hold.
+const (
+	maxConns   = 4096 // connections, strangers' handshakes included
+	maxHeader  = 64 << 10
+	maxStreams = 32 // requests at once on one connection
+)
 
 // Run serves until ctx ends, and returns when every handler has.
 func (a *Authority) Run(ctx context.Context) error {
 	server := a.server.HTTP(a.handler())
+	server.BaseContext = func(net.Listener) context.Context { return ctx } // so that its end is every request's
 	server.ErrorLog = slog.NewLogLogger(a.logger.Handler(), slog.LevelDebug)
-	server.MaxHeaderBytes = 64 << 10
+	server.MaxHeaderBytes = maxHeader
+	server.HTTP2 = &http.HTTP2Config{MaxConcurrentStreams: maxStreams}
+	server.ReadTimeout = a.slowest
+	server.WriteTimeout = a.slowest + lineTimeout
 	failed := make(chan error, 1)
 	go func() { failed <- server.Serve(a.listener.TLS()) }()
+	var err error
 	select {
-	case err := <-failed:
-		return err
+	case err = <-failed:
 	case <-ctx.Done():
 	}
-	server.Close()
-	<-failed
-	return nil
+	a.mu.Lock()
+	a.closing = true
+	a.mu.Unlock()
+	server.Close() // an error here is the listener's, which is closed already
+	if err == nil {
+		<-failed
+	}
+	a.handlers.Wait()
+	return err
 }
 
 // authorize keeps strangers and the revoked out, at every handshake.
 func (a *Authority) authorize(_ context.Context, peer *signet.Peer) error {
-	_, err := a.known(peer)
+	_, err := a.known(peer.ID)
 	return err
 }
 
 // known returns what the truth says about a peer right now. A connection may be
 // older than a revocation, so each request asks again.
-func (a *Authority) known(peer *signet.Peer) (control.Identity, error) {
+func (a *Authority) known(id spiffeid.ID) (control.Identity, error) {
 	state := a.store.State()
-	if revocation, revoked := state.Revocations[peer.ID]; revoked {
-		return control.Identity{}, revokedFault(a.domain, revocation)
+	if revocation, revoked := state.Revocations[id]; revoked {
+		return control.Identity{}, fault.New(api.IdentityRevoked, "%s was revoked in revision %d", id.Short(a.domain), revocation.Revision).
+			WithHint("it comes back only as a new identity with a new key")
 	}
-	known, ok := state.Identities[peer.ID]
+	known, ok := state.Identities[id]
 	if !ok {
-		return control.Identity{}, fault.New(api.IdentityUnknown, "%s is not enrolled", peer.ID.Short(a.domain))
+		return control.Identity{}, fault.New(api.IdentityUnknown, "%s is not enrolled", id.Short(a.domain)).
+			WithHint("enroll it, or use an identity that is")
 	}
 	return known, nil
 }
 
-func revokedFault(domain spiffeid.TrustDomain, revocation control.Revocation) error {
-	return fault.New(api.IdentityRevoked, "%s was revoked in revision %d", revocation.ID.Short(domain), revocation.Revision).
-		WithHint("it comes back only as a new identity with a new key")
-}
-
-func (a *Authority) handler() http.Handler {
-	mux := http.NewServeMux()
-	serve := func(method, path string, kind control.Kind, handler func(http.ResponseWriter, *http.Request) error) {
-		mux.Handle(method+" "+path, a.only(kind, handler))
-	}
-	serve("GET", api.PathWatch, control.Proxy, a.watch)
-	serve("POST", api.PathCertificate, control.Proxy, a.certificate)
-	serve("POST", api.PathApplied, control.Proxy, a.applied)
-	serve("POST", api.PathEvents, control.Proxy, a.events)
-	serve("POST", api.PathLive, control.Proxy, a.live)
-	serve("POST", api.PathAllow, control.Operator, a.allow)
-	serve("POST", api.PathDeny, control.Operator, a.deny)
-	serve("POST", api.PathRevoke, control.Operator, a.revoke)
-	serve("GET", api.PathConns, control.Operator, a.conns)
-	serve("GET", api.PathConn, control.Operator, a.conn)
-	serve("GET", api.PathPair, control.Operator, a.pair)
-	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
-		writeError(w, fault.New(BadRequest, "there is no %s %.60q here", r.Method, r.URL.Path))
-	})
-	return mux
-}
-
-// only lets peers of one kind pass, and writes what the handler returns.
-func (a *Authority) only(kind control.Kind, handler func(http.ResponseWriter, *http.Request) error) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		known, err := a.known(signet.PeerOf(r.Context()))
-		if err == nil && known.Kind != kind {
-			err = fault.New(NotPermitted, "%s is a %s; this is for a %s", known.ID.Short(a.domain), known.Kind, kind).
-				WithHint("use an identity of that kind, for example --as operator/NAME")
+// Status returns what the status port tells.
+func (a *Authority) Status() api.Status {
+	state := a.store.State()
+	out := api.Status{TrustDomain: a.domain, Revision: state.Revision, Identities: len(state.Identities),
+		Rules: len(state.Rules), Revoked: len(state.Revocations)}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, id := range enrolled(state) {
+		status := api.ProxyStatus{ID: id}
+		if session := a.proxies[id]; session != nil {
+			status.Connected, status.Revision = session.connected(), session.applied
 		}
-		if err == nil {
-			err = handler(w, r)
-		}
-		if err != nil {
-			a.logger.Debug("request refused", slog.String("path", r.URL.Path), slog.Any("error", err))
-			writeError(w, err)
-		}
-	})
-}
-
-func caller(r *http.Request) spiffeid.ID { return signet.PeerOf(r.Context()).ID }
-
-// ownCertificate is the authority's own credential, signed by itself and made
-// anew at half of its life.
-type ownCertificate struct {
-	id  spiffeid.ID
-	ca  *ca.CA
-	now func() time.Time
-
-	mu      sync.Mutex
-	current *pki.Credential // guarded by mu
-	renew   time.Time       // guarded by mu
-}
-
-var _ identity.Source = (*ownCertificate)(nil)
-
-// Credential implements identity.Source.
-func (o *ownCertificate) Credential() (*pki.Credential, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	now := o.now()
-	if o.current != nil && now.Before(o.renew) {
-		return o.current, nil
+		out.Proxies = append(out.Proxies, status)
 	}
-	key, err := pki.NewKey()
-	if err != nil {
-		return nil, err
-	}
-	chain, err := o.ca.Issue(o.id, key.Public(), now)
-	if err != nil {
-		return nil, err
-	}
-	o.current, err = pki.NewCredential(chain, key)
-	o.renew = now.Add(ca.DefaultLifetime / 2)
-	return o.current, err
+	return out
 }

@@ -1,12 +1,15 @@
 package authority
 
 import (
+	"iter"
 	"slices"
 	"strings"
 	"sync"
 	"time"
 
+	"github.com/signet-tls/signet/fault"
 	"github.com/signet-tls/signet/internal/agent/api"
+	"github.com/signet-tls/signet/policy"
 	"github.com/signet-tls/signet/spiffeid"
 )
 
@@ -31,56 +34,104 @@ func (j *journal) add(event api.Event) {
 	j.next = (j.next + 1) % maxEvents
 }
 
-// pick returns the events that the filter wants, in the order of their times.
-func (j *journal) pick(want func(*api.Event) bool) []api.Event {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	var picked []api.Event
-	for i := range j.ring {
-		if want(&j.ring[i]) {
-			picked = append(picked, j.ring[i])
+// all gives every event, as they came in. The journal is locked meanwhile.
+func (j *journal) all() iter.Seq[*api.Event] {
+	return func(yield func(*api.Event) bool) {
+		j.mu.Lock()
+		defer j.mu.Unlock()
+		for i := range j.ring {
+			if !yield(&j.ring[(j.next+i)%len(j.ring)]) {
+				return
+			}
 		}
 	}
-	slices.SortStableFunc(picked, func(a, b api.Event) int { return a.Time.Compare(b.Time) })
-	return picked
 }
 
-// connection returns a connection's events and the changes that they name, and
-// the IDs that the prefix fits.
-func (j *journal) connection(prefix string) (events []api.Event, ids []string) {
-	seen := map[string]bool{}
-	revisions := map[int64]bool{}
-	events = j.pick(func(e *api.Event) bool {
-		if e.Conn == "" || !strings.HasPrefix(e.Conn, prefix) {
-			return false
+// connections returns the IDs that begin with prefix.
+func (j *journal) connections(prefix string) map[string]bool {
+	ids := map[string]bool{}
+	for e := range j.all() {
+		if e.Conn != "" && strings.HasPrefix(e.Conn, prefix) {
+			ids[e.Conn] = true
 		}
-		if !seen[e.Conn] {
-			seen[e.Conn] = true
-			ids = append(ids, e.Conn)
+	}
+	return ids
+}
+
+// history returns a connection's events and the change that ended it, in the
+// order of their times.
+func (j *journal) history(id string) []api.Event {
+	var events []api.Event
+	var end *api.Event
+	for e := range j.all() {
+		if e.Conn == id {
+			events = append(events, *e)
+			if e.Kind == api.Ended && decided(e.Code) {
+				end = &events[len(events)-1]
+			}
 		}
-		if e.Kind == api.Ended && e.Code != "" {
-			revisions[e.Revision] = true
+	}
+	if end != nil {
+		if change, ok := j.change(end); ok {
+			events = append(events, change)
 		}
-		return true
-	})
-	changes := j.pick(func(e *api.Event) bool { return e.Kind == api.Changed && revisions[e.Revision] })
-	events = append(events, changes...)
+	}
 	slices.SortStableFunc(events, func(a, b api.Event) int { return a.Time.Compare(b.Time) })
-	return events, ids
+	return events
+}
+
+// decided reports whether a code says that policy or a revocation ended a
+// connection.
+func decided(code string) bool {
+	switch fault.Code(code) {
+	case api.IdentityRevoked, policy.NoRule, policy.DeniedByRule, policy.RuleFailed:
+		return true
+	}
+	return false
+}
+
+// change finds the latest change that can have ended a connection. A proxy that
+// was slow puts several changes in force at once, so that the revision in its
+// event may be later than the one that counts.
+func (j *journal) change(end *api.Event) (change api.Event, found bool) {
+	for e := range j.all() {
+		if e.Kind == api.Changed && e.Revision <= end.Revision && e.Revision >= change.Revision &&
+			(e.Code == string(api.IdentityRevoked)) == (end.Code == string(api.IdentityRevoked)) &&
+			concerns(e, end.From, end.To) {
+			change, found = *e, true
+		}
+	}
+	return change, found
+}
+
+// concerns reports whether a change is about connections of a pair: a
+// revocation names one identity, a rule both.
+func concerns(change *api.Event, from, to spiffeid.ID) bool {
+	if change.To.IsZero() {
+		return change.From == from || change.From == to
+	}
+	return change.From == from && change.To == to
 }
 
 // lastTry returns the latest attempt from one identity to another.
 func (j *journal) lastTry(from, to spiffeid.ID) *api.Event {
-	tries := j.pick(func(e *api.Event) bool {
-		return (e.Kind == api.Opened || e.Kind == api.Refused) && e.From == from && e.To == to
-	})
-	if len(tries) == 0 {
-		return nil
+	var last *api.Event
+	for e := range j.all() {
+		if (e.Kind == api.Opened || e.Kind == api.Refused) && e.From == from && e.To == to &&
+			(last == nil || !e.Time.Before(last.Time)) {
+			found := *e
+			last = &found
+		}
 	}
-	return &tries[len(tries)-1]
+	return last
 }
 
 // refusedSince counts refusals.
-func (j *journal) refusedSince(t time.Time) int {
-	return len(j.pick(func(e *api.Event) bool { return e.Kind == api.Refused && e.Time.After(t) }))
+func (j *journal) refusedSince(t time.Time) (n int) {
+	for e := range j.all() {
+		if e.Kind == api.Refused && e.Time.After(t) {
+			n++
+		}
+	}
+	return n
 }

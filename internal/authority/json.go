@@ -8,50 +8,59 @@ import (
 
 	"github.com/signet-tls/signet/fault"
 	"github.com/signet-tls/signet/internal/agent/api"
+	"github.com/signet-tls/signet/internal/control"
 )
 
 // readJSON reads a bounded body into value.
 func readJSON(r *http.Request, limit int64, value any) error {
+	const hint = "use the signet command of the authority's version"
 	data, err := io.ReadAll(io.LimitReader(r.Body, limit+1))
 	if err != nil {
-		return fault.Wrap(err, BadRequest, "the request did not arrive whole")
+		return fault.Wrap(err, BadRequest, "the request did not arrive whole").WithHint("try again")
 	}
 	if int64(len(data)) > limit {
-		return fault.New(BadRequest, "a request of more than %d bytes", limit)
+		return fault.New(BadRequest, "the request has more than %d bytes", limit).WithHint(hint)
 	}
 	if err := json.Unmarshal(data, value); err != nil {
-		return fault.Wrap(err, BadRequest, "unreadable request")
+		return fault.Wrap(err, BadRequest, "the request is not the JSON that belongs here").WithHint(hint)
 	}
 	return nil
 }
 
-func writeJSON(w http.ResponseWriter, value any) error {
+func writeJSON(w http.ResponseWriter, status int, value any) {
 	w.Header().Set("Content-Type", "application/json")
-	return json.NewEncoder(w).Encode(value)
+	w.WriteHeader(status)
+	json.NewEncoder(w).Encode(value) // the peer has hung up if this fails
 }
 
 // writeError is the one place where a code becomes an HTTP status.
 func writeError(w http.ResponseWriter, err error) {
-	answer := api.Error{Code: "internal", Message: "the authority failed"}
-	status := http.StatusInternalServerError
-	if ours, ok := fault.Of(err); ok {
-		answer = api.Error{Code: string(ours.Code), Message: ours.Message, Hint: ours.Hint}
-		status = statusOf(err)
+	ours, ok := fault.Of(err)
+	if !ok {
+		ours = fault.New(Failed, "the authority failed").WithHint("look at the authority's log")
 	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(status)
-	json.NewEncoder(w).Encode(answer) // the peer has hung up if this fails
+	writeJSON(w, statusOf(ours), api.Error{Code: string(ours.Code), Message: ours.Message, Hint: ours.Hint})
+}
+
+// statuses are those of the codes that are not the asker's mistake, or that
+// HTTP has a better word for than "bad request".
+var statuses = map[fault.Code]int{
+	api.IdentityUnknown: http.StatusNotFound,
+	ConnUnknown:         http.StatusNotFound,
+	NotPermitted:        http.StatusForbidden,
+	NotGranted:          http.StatusForbidden,
+	api.IdentityRevoked: http.StatusForbidden,
+	Failed:              http.StatusInternalServerError,
+	control.StoreFailed: http.StatusInternalServerError,
+	control.StoreClosed: http.StatusServiceUnavailable,
+	control.StoreFull:   http.StatusInsufficientStorage,
+	control.Interrupted: http.StatusServiceUnavailable,
 }
 
 func statusOf(err error) int {
-	for _, code := range []fault.Code{api.IdentityUnknown, ConnUnknown} {
+	for code, status := range statuses {
 		if errors.Is(err, code) {
-			return http.StatusNotFound
-		}
-	}
-	for _, code := range []fault.Code{NotPermitted, NotGranted, api.IdentityRevoked} {
-		if errors.Is(err, code) {
-			return http.StatusForbidden
+			return status
 		}
 	}
 	return http.StatusBadRequest

@@ -151,6 +151,8 @@ func TestProgramIsNamedAsItWasStarted(t *testing.T) {
 
 const hex64 = "7c0742736bf12bac57e746ed49ff89e5b673894e4d18edeb44f58cbec4eaa0f3"
 
+func outOfRange(errs []error) error { return errs[0] }
+
 // failing is a command that ends as it is told to.
 type failing struct{ end func() error }
 
@@ -174,8 +176,8 @@ func TestEndsOfCommands(t *testing.T) {
 			outcome{code: 2, stderr: "error: text [internal]\n  next: if this does not help, report it, with the output of \"signet version\"\n"}},
 		{"panic", t.Context(), func() error { panic("a\nb") },
 			outcome{code: 2, stderr: "error: a defect of Signet: a?b [internal_panic]\n  next: report it, with this line, the command, and the output of \"signet version\"\n"}},
-		{"runtime panic", t.Context(), func() error { var m map[string]int; m["a"] = 1; return nil },
-			outcome{code: 2, stderr: "error: a defect of Signet: assignment to entry in nil map [internal_panic]\n  next: report it, with this line, the command, and the output of \"signet version\"\n"}},
+		{"runtime panic", t.Context(), func() error { return outOfRange(nil) },
+			outcome{code: 2, stderr: "error: a defect of Signet: runtime error: index out of range [0] with length 0 [internal_panic]\n  next: report it, with this line, the command, and the output of \"signet version\"\n"}},
 		{"interrupted", canceled, func() error { return context.Canceled }, outcome{code: 130, stderr: "error: interrupted [interrupted]\n  next: run it again\n"}},
 		{"canceled from inside", t.Context(), func() error { return context.Canceled },
 			outcome{code: 2, stderr: "error: context canceled [internal]\n  next: if this does not help, report it, with the output of \"signet version\"\n"}},

@@ -1,0 +1,46 @@
+package authority
+
+import (
+	"sync"
+	"time"
+
+	"github.com/signet-tls/signet/identity"
+	"github.com/signet-tls/signet/internal/ca"
+	"github.com/signet-tls/signet/pki"
+	"github.com/signet-tls/signet/spiffeid"
+)
+
+// ownCertificate is the authority's own credential, signed by itself and made
+// anew at half of its life.
+type ownCertificate struct {
+	id  spiffeid.ID
+	ca  *ca.CA
+	now func() time.Time
+
+	mu      sync.Mutex
+	current *pki.Credential // guarded by mu
+	renew   time.Time       // guarded by mu
+}
+
+var _ identity.Source = (*ownCertificate)(nil)
+
+// Credential implements identity.Source.
+func (o *ownCertificate) Credential() (*pki.Credential, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	now := o.now()
+	if o.current != nil && now.Before(o.renew) {
+		return o.current, nil
+	}
+	key, err := pki.NewKey()
+	if err != nil {
+		return nil, err
+	}
+	chain, err := o.ca.Issue(o.id, key.Public(), now)
+	if err != nil {
+		return nil, err
+	}
+	o.current, err = pki.NewCredential(chain, key)
+	o.renew = now.Add(ca.DefaultLifetime / 2)
+	return o.current, err
+}

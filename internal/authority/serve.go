@@ -1,0 +1,110 @@
+package authority
+
+import (
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+
+	"github.com/signet-tls/signet"
+	"github.com/signet-tls/signet/fault"
+	"github.com/signet-tls/signet/internal/agent/api"
+	"github.com/signet-tls/signet/internal/control"
+	"github.com/signet-tls/signet/spiffeid"
+)
+
+// route is what one kind of peer may ask for.
+type route struct {
+	kind   control.Kind
+	handle func(http.ResponseWriter, *http.Request) error
+}
+
+func (a *Authority) handler() http.Handler {
+	routes := map[string]route{
+		"GET " + api.PathWatch:        {control.Proxy, a.watch},
+		"POST " + api.PathCertificate: {control.Proxy, answering(a.certificate)},
+		"POST " + api.PathApplied:     {control.Proxy, answering(a.applied)},
+		"POST " + api.PathEvents:      {control.Proxy, answering(a.events)},
+		"POST " + api.PathLive:        {control.Proxy, answering(a.live)},
+		"POST " + api.PathAllow:       {control.Operator, answering(a.allow)},
+		"POST " + api.PathDeny:        {control.Operator, answering(a.deny)},
+		"POST " + api.PathRevoke:      {control.Operator, answering(a.revoke)},
+		"GET " + api.PathConns:        {control.Operator, answering(a.conns)},
+		"GET " + api.PathConn:         {control.Operator, answering(a.conn)},
+		"GET " + api.PathPair:         {control.Operator, answering(a.pair)},
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !a.enter() {
+			return // the connection is being closed
+		}
+		defer a.handlers.Done()
+		if err := a.serve(routes, w, r); err != nil {
+			a.logger.Debug("request refused", slog.String("path", r.URL.Path), slog.Any("error", err))
+			writeError(w, err)
+		}
+	})
+}
+
+// enter counts a handler in, unless the authority is closing.
+func (a *Authority) enter() bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.closing {
+		return false
+	}
+	a.handlers.Add(1)
+	return true
+}
+
+// serve lets a peer have what its kind may ask for, and nothing else.
+func (a *Authority) serve(routes map[string]route, w http.ResponseWriter, r *http.Request) error {
+	known, err := a.known(caller(r))
+	if err != nil {
+		return err
+	}
+	route, ok := routes[r.Method+" "+r.URL.Path]
+	if !ok {
+		return fault.New(BadRequest, "there is no %s here", fault.Printable(fmt.Sprintf("%s %q", r.Method, r.URL.Path), 80)).
+			WithHint("use the signet command of the authority's version")
+	}
+	if known.Kind != route.kind {
+		return fault.New(NotPermitted, "%s is a %s; this is for a %s", known.ID.Short(a.domain), known.Kind, route.kind).
+			WithHint("use an identity of that kind, for example --as operator/NAME")
+	}
+	return route.handle(w, r)
+}
+
+// answering is a handler whose answer is a JSON value; nil is none.
+func answering(handle func(*http.Request) (any, error)) func(http.ResponseWriter, *http.Request) error {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		answer, err := handle(r)
+		if err != nil {
+			return err
+		}
+		if answer == nil {
+			w.WriteHeader(http.StatusNoContent)
+			return nil
+		}
+		writeJSON(w, http.StatusOK, answer)
+		return nil
+	}
+}
+
+func caller(r *http.Request) spiffeid.ID { return signet.PeerOf(r.Context()).ID }
+
+// StatusHandler serves /status as JSON, and nothing else, to this machine: it
+// has no TLS, so it answers only where it was asked by a loopback address (a
+// web page that has its name point to 127.0.0.1 asks by that name).
+func (a *Authority) StatusHandler() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /status", func(w http.ResponseWriter, r *http.Request) {
+		host, _, err := net.SplitHostPort(r.Host)
+		if ip, notIP := netip.ParseAddr(host); err != nil || host != "localhost" && (notIP != nil || !ip.IsLoopback()) {
+			http.Error(w, "ask by a loopback address", http.StatusForbidden)
+			return
+		}
+		writeJSON(w, http.StatusOK, a.Status())
+	})
+	return mux
+}
