@@ -45,6 +45,7 @@ type Agent struct {
 	roots     verify.Roots
 	now       func() time.Time
 	logger    *slog.Logger
+	dialer    dialer
 	http      *http.Client
 	keys      keyring
 	outbox    outbox
@@ -56,7 +57,7 @@ const silence = 15 * time.Second
 
 // New returns an agent that does nothing yet.
 func New(cfg Config) (*Agent, error) {
-	a := &Agent{authority: cfg.Authority, self: cfg.Self.Leaf().ID(), roots: cfg.Roots, now: cfg.Now, logger: cfg.Logger}
+	a := &Agent{authority: cfg.Authority, self: cfg.Self.Leaf().ID(), roots: cfg.Roots, now: cfg.Now, logger: cfg.Logger, outbox: newOutbox()}
 	if a.now == nil {
 		a.now = time.Now
 	}
@@ -67,9 +68,8 @@ func New(cfg Config) (*Agent, error) {
 	if err != nil {
 		return nil, err
 	}
-	a.outbox.wake = make(chan struct{}, 1)
 	a.keys.put(a.self, cfg.Self)
-	client := &signet.Client{Roots: cfg.Roots, Name: verify.ID(name), Identity: a.Source(a.self), Now: a.now, Logger: a.logger}
+	client := &signet.Client{Roots: cfg.Roots, Name: verify.ID(name), Identity: a.Source(a.self), Dialer: &a.dialer, Now: a.now, Logger: a.logger}
 	a.http = client.HTTP()
 	return a, nil
 }
@@ -78,37 +78,38 @@ func New(cfg Config) (*Agent, error) {
 func (a *Agent) Roots() verify.Roots { return a.roots }
 
 // Run holds the watch, keeps certificates fresh and sends events, until ctx
-// ends. It goes on trying when the authority is gone: what was in force stays
-// so.
-func (a *Agent) Run(ctx context.Context, enforcer Enforcer) error {
+// ends; then it sends what is left, within a second. It goes on trying when the
+// authority is gone: what was in force stays so.
+func (a *Agent) Run(ctx context.Context, enforcer Enforcer) {
+	defer a.dialer.closeAll()
 	var wg sync.WaitGroup
 	defer wg.Wait()
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
 	wg.Go(func() { a.send(ctx) })
 	keepers := keepers{agent: a, wg: &wg, stops: map[spiffeid.ID]context.CancelFunc{}}
 	keepers.want(ctx, []spiffeid.ID{a.self})
 	for attempt := 0; ; attempt++ {
 		heard, err := a.watch(ctx, enforcer, &keepers)
+		if ctx.Err() != nil {
+			return
+		}
+		a.logger.Warn("the watch ended; trying again", slog.String("authority", a.authority), slog.Any("error", err))
+		if err != nil {
+			a.dialer.closeAll()
+		}
 		if heard {
 			attempt = 0
 		}
-		if ctx.Err() == nil {
-			a.logger.Warn("the watch ended; trying again", slog.String("authority", a.authority), slog.Any("error", err))
-		}
 		if !sleep(ctx, backoff(attempt)) {
-			break
+			return
 		}
 	}
-	a.http.CloseIdleConnections()
-	return nil
 }
 
 // backoff is how long to wait before another attempt: 50 ms to 5 s, doubling,
-// with jitter.
+// less up to half of it, so that not all proxies come back at once.
 func backoff(attempt int) time.Duration {
 	wait := min(50*time.Millisecond<<min(attempt, 10), 5*time.Second)
-	return wait/2 + rand.N(wait)
+	return wait - rand.N(wait/2)
 }
 
 // sleep waits and reports whether ctx is still alive.
@@ -123,15 +124,17 @@ func sleep(ctx context.Context, wait time.Duration) bool {
 	}
 }
 
-// watch follows the authority until the stream ends. Heard says that it began.
+// watch follows the authority until the stream ends. Heard says that it began;
+// err is nil if the authority ended it.
 func (a *Agent) watch(ctx context.Context, enforcer Enforcer, keepers *keepers) (heard bool, err error) {
-	life, cancel := context.WithCancel(ctx)
-	defer cancel()
-	watchdog := time.AfterFunc(silence, cancel)
+	life, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	watchdog := time.AfterFunc(silence, func() {
+		cancel(fault.New(AuthorityFailed, "the authority has said nothing for %v", silence))
+	})
 	defer watchdog.Stop()
 	response, err := a.call(life, http.MethodGet, api.PathWatch, nil)
 	if err != nil {
-		a.http.CloseIdleConnections()
 		return false, err
 	}
 	defer response.Body.Close()
@@ -139,11 +142,14 @@ func (a *Agent) watch(ctx context.Context, enforcer Enforcer, keepers *keepers) 
 	lines.Buffer(nil, api.MaxUpdate)
 	for lines.Scan() {
 		watchdog.Reset(silence)
-		var update api.Update
-		if err := json.Unmarshal(lines.Bytes(), &update); err != nil {
-			return heard, fault.Wrap(err, AuthorityFailed, "unreadable line of the watch")
+		update, err := readUpdate(lines.Bytes())
+		if err != nil {
+			return heard, err
 		}
-		heard = true
+		if !heard {
+			heard = true
+			a.outbox.retry()
+		}
 		switch {
 		case update.Slice != nil:
 			a.enforce(enforcer, update.Slice)
@@ -152,11 +158,23 @@ func (a *Agent) watch(ctx context.Context, enforcer Enforcer, keepers *keepers) 
 			a.outbox.live(api.Live{Ask: update.Ask, Conns: enforcer.Live()})
 		}
 	}
+	if life.Err() != nil {
+		return heard, context.Cause(life)
+	}
 	return heard, lines.Err()
 }
 
+// readUpdate reads one line of the watch.
+func readUpdate(line []byte) (update api.Update, err error) {
+	if err := json.Unmarshal(line, &update); err != nil {
+		return update, fault.Wrap(err, AuthorityFailed, "unreadable line of the watch").
+			WithHint("run authority and proxy with the same version of signet")
+	}
+	return update, nil
+}
+
 func (a *Agent) enforce(enforcer Enforcer, slice *api.Slice) {
-	view, err := newView(slice)
+	view, err := NewView(slice)
 	if err != nil {
 		a.logger.Error("the rules cannot be used; nothing is allowed", slog.Int64("revision", slice.Revision), slog.Any("error", err))
 	}

@@ -27,7 +27,7 @@ func (a *Agent) call(ctx context.Context, method, path string, body any) (*http.
 	}
 	request, err := http.NewRequestWithContext(ctx, method, "https://"+a.authority+path, reader)
 	if err != nil {
-		return nil, fault.Wrap(err, AuthorityFailed, "the authority's address")
+		return nil, fault.Wrap(err, AuthorityFailed, "the authority's address").WithHint("write HOST:PORT")
 	}
 	response, err := a.http.Do(request)
 	if err != nil {
@@ -37,22 +37,26 @@ func (a *Agent) call(ctx context.Context, method, path string, body any) (*http.
 		return response, nil
 	}
 	defer response.Body.Close()
-	var refusal api.Error
-	if json.NewDecoder(io.LimitReader(response.Body, api.MaxRequest)).Decode(&refusal) != nil || refusal.Code == "" {
-		return nil, fault.New(AuthorityFailed, "the authority answered %s", response.Status)
+	var answer api.Error
+	if json.NewDecoder(io.LimitReader(response.Body, api.MaxRequest)).Decode(&answer) != nil || answer.Code == "" {
+		return nil, fault.New(AuthorityFailed, "the authority answered %s", response.Status).
+			WithHint("run authority and proxy with the same version of signet")
 	}
-	return nil, &fault.Error{Code: fault.Code(refusal.Code), Message: refusal.Message, Hint: refusal.Hint, Detail: refusal}
+	return nil, &fault.Error{Code: fault.Code(answer.Code), Message: answer.Message, Hint: answer.Hint, Detail: refusal{response.StatusCode}}
 }
 
-// refused reports whether the authority got the message and said no, so that
-// sending it again is of no use.
+// refusal is the Detail of the authority's own error.
+type refusal struct{ status int }
+
+// refused reports whether the authority understood the message and said no, so
+// that sending it again is of no use.
 func refused(err error) bool {
 	ours, ok := fault.Of(err)
 	if !ok {
 		return false
 	}
-	_, ok = ours.Detail.(api.Error)
-	return ok
+	answer, ok := ours.Detail.(refusal)
+	return ok && answer.status/100 == 4
 }
 
 // post sends a message and reads the answer into result, unless that is nil.
@@ -68,7 +72,8 @@ func (a *Agent) post(ctx context.Context, path string, body, result any) error {
 		return nil
 	}
 	if err := json.NewDecoder(io.LimitReader(response.Body, api.MaxRequest)).Decode(result); err != nil {
-		return fault.Wrap(err, AuthorityFailed, "unreadable answer")
+		return fault.Wrap(err, AuthorityFailed, "unreadable answer").
+			WithHint("run authority and proxy with the same version of signet")
 	}
 	return nil
 }

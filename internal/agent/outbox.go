@@ -4,26 +4,33 @@ import (
 	"context"
 	"log/slog"
 	"sync"
+	"time"
 
 	"github.com/signet-tls/signet/internal/agent/api"
 )
 
 // maxOutbox is how many events wait for the authority before new ones are
-// dropped.
+// dropped; a batch that is under way comes on top.
 const maxOutbox = 10_000
 
 // outbox holds what the authority has yet to hear. Events go before the report
 // of the change that caused them, so that who hears of a change finds its
 // events.
 type outbox struct {
-	wake chan struct{} // has a value when there is something to send
+	wake  chan struct{} // has a value when there is something to send
+	again chan struct{} // has a value when the authority has come back
 
-	mu      sync.Mutex
-	events  []api.Event  // guarded by mu
-	reports *api.Applied // guarded by mu; several become one
-	answers []api.Live   // guarded by mu
+	mu     sync.Mutex
+	events []api.Event  // guarded by mu
+	report *api.Applied // guarded by mu; several become one
+	answer *api.Live    // guarded by mu; the latest answers all earlier asks
 }
 
+func newOutbox() outbox {
+	return outbox{wake: make(chan struct{}, 1), again: make(chan struct{}, 1)}
+}
+
+// event reports whether there was room.
 func (o *outbox) event(event api.Event) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -31,35 +38,39 @@ func (o *outbox) event(event api.Event) bool {
 		return false
 	}
 	o.events = append(o.events, event)
-	o.signal()
+	signal(o.wake)
 	return true
 }
 
 func (o *outbox) applied(report api.Applied) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if o.reports != nil {
-		report.Ended = append(o.reports.Ended, report.Ended...)
+	if o.report != nil {
+		report.Ended = append(o.report.Ended, report.Ended...)
 	}
-	o.reports = &report
-	o.signal()
+	o.report = &report
+	signal(o.wake)
 }
 
 func (o *outbox) live(answer api.Live) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.answers = []api.Live{answer} // nobody waits for an older one for long
-	o.signal()
+	o.answer = &answer
+	signal(o.wake)
 }
 
-func (o *outbox) signal() {
+// retry says that waiting any longer after a failure is of no use.
+func (o *outbox) retry() { signal(o.again) }
+
+func signal(c chan struct{}) {
 	select {
-	case o.wake <- struct{}{}:
+	case c <- struct{}{}:
 	default:
 	}
 }
 
-// take returns the next thing to send, and a function that puts it back.
+// take returns the next thing to send, nil if there is none, and a function
+// that puts it back.
 func (o *outbox) take() (path string, message any, putBack func()) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -68,56 +79,89 @@ func (o *outbox) take() (path string, message any, putBack func()) {
 		n := min(len(o.events), api.MaxBatch)
 		batch := o.events[:n:n]
 		o.events = o.events[n:]
-		return api.PathEvents, batch, func() {
-			o.mu.Lock()
-			defer o.mu.Unlock()
-			o.events = append(batch, o.events...)
-		}
-	case o.reports != nil:
-		report := *o.reports
-		o.reports = nil
-		return api.PathApplied, report, func() {
-			o.mu.Lock()
-			defer o.mu.Unlock()
-			if o.reports == nil {
-				o.reports = &report
-				return
-			}
-			o.reports.Ended = append(report.Ended, o.reports.Ended...)
-		}
-	case len(o.answers) > 0:
-		answer := o.answers[0]
-		o.answers = o.answers[1:]
-		return api.PathLive, answer, func() {} // too late by then
+		return api.PathEvents, batch, func() { o.putBackEvents(batch) }
+	case o.report != nil:
+		report := *o.report
+		o.report = nil
+		return api.PathApplied, report, func() { o.putBackReport(report) }
+	case o.answer != nil:
+		answer := *o.answer
+		o.answer = nil
+		return api.PathLive, answer, func() {} // nobody waits for it that long
 	}
 	return "", nil, nil
 }
 
-// send empties the outbox, in order, until ctx ends.
+func (o *outbox) putBackEvents(batch []api.Event) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.events = append(batch, o.events...)
+}
+
+func (o *outbox) putBackReport(report api.Applied) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.report != nil {
+		o.report.Ended = append(report.Ended, o.report.Ended...)
+		return
+	}
+	o.report = &report
+}
+
+// flushTimeout bounds the sending of what is left when the agent stops.
+const flushTimeout = time.Second
+
+// send empties the outbox, in order, until ctx ends, and once more then.
 func (a *Agent) send(ctx context.Context) {
-	for attempt := 0; ; {
-		path, message, putBack := a.outbox.take()
-		if message == nil {
+	for attempt := 0; ctx.Err() == nil; {
+		sent, err := a.sendNext(ctx)
+		switch {
+		case err != nil:
+			a.logger.Debug("sending failed", slog.Any("error", err))
+			a.pause(ctx, backoff(attempt))
+			attempt++
+		case sent:
+			attempt = 0
+		default:
 			select {
 			case <-ctx.Done():
-				return
 			case <-a.outbox.wake:
 			}
-			continue
 		}
-		err := a.post(ctx, path, message, nil)
-		if err == nil {
-			attempt = 0
-			continue
-		}
-		a.logger.Debug("sending failed", slog.String("path", path), slog.Any("error", err))
-		if refused(err) {
-			continue
-		}
-		putBack()
-		if !sleep(ctx, backoff(attempt)) {
-			return
-		}
-		attempt++
 	}
+	lastly, cancel := context.WithTimeout(context.WithoutCancel(ctx), flushTimeout)
+	defer cancel()
+	for sent := true; sent; {
+		sent, _ = a.sendNext(lastly) // whom could it be told?
+	}
+}
+
+// pause waits before another attempt, but not beyond the authority's return.
+func (a *Agent) pause(ctx context.Context, wait time.Duration) {
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+	case <-a.outbox.again:
+	case <-timer.C:
+	}
+}
+
+// sendNext sends one thing, if there is one. What the authority refuses is
+// dropped: sending it again would be of no use.
+func (a *Agent) sendNext(ctx context.Context) (sent bool, err error) {
+	path, message, putBack := a.outbox.take()
+	if message == nil {
+		return false, nil
+	}
+	err = a.post(ctx, path, message, nil)
+	if refused(err) {
+		a.logger.Error("the authority refused a message; it is dropped", slog.String("path", path), slog.Any("error", err))
+		return true, nil
+	}
+	if err != nil {
+		putBack()
+		return false, err
+	}
+	return true, nil
 }

@@ -13,18 +13,21 @@ import (
 type View struct {
 	Revision int64
 
-	policy  *policy.Set
-	revoked map[spiffeid.ID]api.Revocation
-	serials map[string]api.Revocation
+	policy   *policy.Set
+	unusable error // why the rules cannot be used; nobody passes then
+	revoked  map[spiffeid.ID]api.Revocation
+	serials  map[string]api.Revocation
 }
 
-// newView compiles a slice. Where the rules cannot be used the view still has
-// the revocations, and allows nothing.
-func newView(slice *api.Slice) (*View, error) {
+// NewView compiles a slice. Where the rules cannot be used the view still has
+// the revocations, and allows nothing; the error says why.
+func NewView(slice *api.Slice) (*View, error) {
 	view := &View{Revision: slice.Revision, policy: &policy.Set{},
 		revoked: map[spiffeid.ID]api.Revocation{}, serials: map[string]api.Revocation{}}
 	for _, revocation := range slice.Revoked {
-		view.revoked[revocation.ID] = revocation
+		if !revocation.ID.IsZero() { // an authority's certificate has no ID either
+			view.revoked[revocation.ID] = revocation
+		}
 		for _, serial := range revocation.Serials {
 			view.serials[serial] = revocation
 		}
@@ -35,7 +38,8 @@ func newView(slice *api.Slice) (*View, error) {
 	}
 	set, err := policy.New(rules)
 	if err != nil {
-		return view, err
+		view.unusable = fault.Wrap(err, policy.RuleFailed, "the rules of revision %d cannot be used, so nobody passes", slice.Revision)
+		return view, view.unusable
 	}
 	view.policy = set
 	return view, nil
@@ -58,8 +62,11 @@ func (v *View) Decide(from, to spiffeid.ID) (Verdict, error) {
 			return Verdict{Revision: revocation.Revision}, revokedFault(id, revocation)
 		}
 	}
-	decision := v.policy.Decide(policy.Pair{From: from, To: to})
 	verdict := Verdict{Revision: v.Revision}
+	if v.unusable != nil {
+		return verdict, v.unusable
+	}
+	decision := v.policy.Decide(policy.Pair{From: from, To: to})
 	if !decision.Allowed {
 		return verdict, decision.Err()
 	}

@@ -7,8 +7,10 @@ const (
 	NotPermitted  fault.Code = "not_permitted"
 	NotGranted    fault.Code = "not_granted"
 	BadRequest    fault.Code = "bad_request"
+	PolicyFull    fault.Code = "policy_full"
 	ConnUnknown   fault.Code = "connection_unknown"
 	ConnAmbiguous fault.Code = "connection_ambiguous"
+	Failed        fault.Code = "authority_internal"
 )
 
 // Codes returns the table of this package's codes.
@@ -20,14 +22,20 @@ func Codes() []fault.Entry {
 		{Code: NotGranted, Meaning: "The proxy may not hold that identity.",
 			Cause: "A proxy asked for an identity that is not one of its services or doors.",
 			Next:  "Grant the identity to the proxy, or correct the proxy's configuration."},
-		{Code: BadRequest, Meaning: "The authority could not read the request.",
-			Cause: "A client of another version, or not one of Signet's.",
+		{Code: BadRequest, Meaning: "The authority could not use the request; the message says why.",
+			Cause: "A client of another version or not one of Signet's, or a reason of more than 1,000 characters.",
 			Next:  "Use the signet command of the authority's version."},
+		{Code: PolicyFull, Meaning: "The policy has no room for another rule.",
+			Cause: "There are 10,000 rules, or 8 MiB of them: more than a proxy could be sent at once.",
+			Next:  "Replace rules for single pairs by one rule for many."},
 		{Code: ConnUnknown, Meaning: "No connection with that ID is known.",
 			Cause: "A typing error, or it is older than the events that are kept.",
 			Next:  "signet conns     # lists the live ones"},
 		{Code: ConnAmbiguous, Meaning: "The ID fits several connections.",
 			Cause: "It is too short.",
 			Next:  "Write more of its digits."},
+		{Code: Failed, Meaning: "The authority itself failed.",
+			Cause: "A failure of its machine, or a defect of Signet.",
+			Next:  "Look at the authority's log."},
 	}
 }

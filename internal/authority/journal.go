@@ -67,7 +67,8 @@ func (j *journal) history(id string) []api.Event {
 		if e.Conn == id {
 			events = append(events, *e)
 			if e.Kind == api.Ended && decided(e.Code) {
-				end = &events[len(events)-1]
+				last := *e
+				end = &last
 			}
 		}
 	}

@@ -2,7 +2,6 @@ package authority
 
 import (
 	"encoding/json"
-	"errors"
 	"io"
 	"net/http"
 
@@ -39,11 +38,15 @@ func writeError(w http.ResponseWriter, err error) {
 	if !ok {
 		ours = fault.New(Failed, "the authority failed").WithHint("look at the authority's log")
 	}
-	writeJSON(w, statusOf(ours), api.Error{Code: string(ours.Code), Message: ours.Message, Hint: ours.Hint})
+	status, ok := statuses[ours.Code]
+	if !ok {
+		status = http.StatusBadRequest
+	}
+	writeJSON(w, status, api.Error{Code: string(ours.Code), Message: ours.Message, Hint: ours.Hint})
 }
 
-// statuses are those of the codes that are not the asker's mistake, or that
-// HTTP has a better word for than "bad request".
+// statuses are those of the codes that are no mistake of the request's: 5xx
+// tells the asker to try again.
 var statuses = map[fault.Code]int{
 	api.IdentityUnknown: http.StatusNotFound,
 	ConnUnknown:         http.StatusNotFound,
@@ -53,15 +56,6 @@ var statuses = map[fault.Code]int{
 	Failed:              http.StatusInternalServerError,
 	control.StoreFailed: http.StatusInternalServerError,
 	control.StoreClosed: http.StatusServiceUnavailable,
-	control.StoreFull:   http.StatusInsufficientStorage,
 	control.Interrupted: http.StatusServiceUnavailable,
-}
-
-func statusOf(err error) int {
-	for code, status := range statuses {
-		if errors.Is(err, code) {
-			return status
-		}
-	}
-	return http.StatusBadRequest
+	control.StoreFull:   http.StatusInsufficientStorage,
 }

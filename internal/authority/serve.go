@@ -40,7 +40,7 @@ func (a *Authority) handler() http.Handler {
 		}
 		defer a.handlers.Done()
 		if err := a.serve(routes, w, r); err != nil {
-			a.logger.Debug("request refused", slog.String("path", r.URL.Path), slog.Any("error", err))
+			a.logger.Info("a request was refused", slog.String("path", r.URL.Path), slog.Any("error", err))
 			writeError(w, err)
 		}
 	})

@@ -1,0 +1,135 @@
+package agent
+
+import (
+	"context"
+	"log/slog"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"github.com/signet-tls/signet/fault"
+	"github.com/signet-tls/signet/internal/agent/api"
+	"github.com/signet-tls/signet/pki"
+	"github.com/signet-tls/signet/spiffeid"
+)
+
+// keepers are the goroutines that keep one identity's certificate fresh each.
+// They belong to Run.
+type keepers struct {
+	agent *Agent
+	wg    *sync.WaitGroup
+	stops map[spiffeid.ID]context.CancelFunc
+}
+
+// want starts keepers for new identities and stops those of identities that are
+// no longer ours; their certificates are forgotten.
+func (k *keepers) want(ctx context.Context, ids []spiffeid.ID) {
+	wanted := map[spiffeid.ID]bool{}
+	for _, id := range ids {
+		wanted[id] = true
+		if _, kept := k.stops[id]; kept {
+			continue
+		}
+		life, stop := context.WithCancel(ctx)
+		k.stops[id] = stop
+		k.wg.Go(func() {
+			defer stop()
+			k.agent.keep(life, id)
+		})
+	}
+	for id, stop := range k.stops {
+		if !wanted[id] {
+			stop()
+			delete(k.stops, id)
+			k.agent.keys.forget(id)
+		}
+	}
+}
+
+// keep renews a certificate at half of its life, with jitter, and at once if
+// there is none.
+func (a *Agent) keep(ctx context.Context, id spiffeid.ID) {
+	due := a.due(id)
+	for a.waitUntil(ctx, due) {
+		for attempt := 0; !a.renew(ctx, id); attempt++ {
+			if !sleep(ctx, backoff(attempt)) {
+				return
+			}
+		}
+		// Clocks that differ by half a day must not make this a busy loop.
+		if due = a.due(id); due.Before(a.now().Add(time.Minute)) {
+			due = a.now().Add(time.Minute)
+		}
+	}
+}
+
+// waitUntil waits for a time of the clock, a minute at most at once: while a
+// host is suspended its timers stand still. It reports whether ctx is alive.
+func (a *Agent) waitUntil(ctx context.Context, due time.Time) bool {
+	for wait := due.Sub(a.now()); wait > 0; wait = due.Sub(a.now()) {
+		if !sleep(ctx, min(wait, time.Minute)) {
+			return false
+		}
+	}
+	return ctx.Err() == nil
+}
+
+// due returns when an identity's certificate is to be renewed; the zero time if
+// there is none.
+func (a *Agent) due(id spiffeid.ID) time.Time {
+	credential := a.keys.get(id)
+	if credential == nil {
+		return time.Time{}
+	}
+	leaf := credential.Leaf().X509()
+	life := leaf.NotAfter.Sub(leaf.NotBefore)
+	return leaf.NotBefore.Add(life/2 + rand.N(life/10+1))
+}
+
+// renew reports whether the identity has a new certificate, or ctx has ended.
+func (a *Agent) renew(ctx context.Context, id spiffeid.ID) bool {
+	credential, err := a.obtain(ctx, id)
+	switch {
+	case ctx.Err() != nil:
+		return true
+	case err != nil:
+		a.keys.fail(ctx, id)
+		a.logger.Warn("no certificate", slog.String("identity", id.String()), slog.Any("error", err))
+		return false
+	}
+	a.keys.renewed(ctx, id, credential)
+	return true
+}
+
+// obtain makes a new key and has the authority sign for it.
+func (a *Agent) obtain(ctx context.Context, id spiffeid.ID) (*pki.Credential, error) {
+	key, err := pki.NewKey()
+	if err != nil {
+		return nil, err
+	}
+	request, err := pki.NewRequest(key)
+	if err != nil {
+		return nil, err
+	}
+	var answer api.Certificate
+	if err := a.post(ctx, api.PathCertificate, api.CertificateRequest{ID: id, Request: request}, &answer); err != nil {
+		return nil, err
+	}
+	var chain []*pki.Certificate
+	for _, der := range answer.Chain {
+		cert, err := pki.ParseCertificate(der)
+		if err != nil {
+			return nil, err
+		}
+		chain = append(chain, cert)
+	}
+	credential, err := pki.NewCredential(chain, key)
+	if err != nil {
+		return nil, err
+	}
+	if credential.Leaf().ID() != id {
+		return nil, fault.New(AuthorityFailed, "the authority signed for %s instead of %s", credential.Leaf().ID(), id).
+			WithHint("run authority and proxy with the same version of signet")
+	}
+	return credential, nil
+}

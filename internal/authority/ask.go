@@ -1,0 +1,118 @@
+package authority
+
+import (
+	"context"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/signet-tls/signet/internal/agent/api"
+	"github.com/signet-tls/signet/internal/control"
+	"github.com/signet-tls/signet/spiffeid"
+)
+
+// askTimeout is how long proxies have to report their live connections.
+const askTimeout = time.Second
+
+// answer gathers the live connections that proxies report under one number.
+type answer map[spiffeid.ID][]api.Conn
+
+// ask has every connected proxy report its live connections, and merges both
+// ends' reports; proxies that do not answer in time are silent.
+func (a *Authority) ask(ctx context.Context, state *control.State) (conns []api.Conn, silent []api.Missing) {
+	ctx, cancel := context.WithTimeout(ctx, askTimeout)
+	defer cancel()
+	wanted := enrolled(state)
+	number := a.askAll(wanted)
+	defer a.forget(number)
+	for {
+		a.mu.Lock()
+		got := maps.Clone(a.answers[number])
+		silent = nil
+		waiting := false
+		for _, id := range wanted {
+			if _, answered := got[id]; !answered {
+				missing := a.missing(id)
+				waiting = waiting || missing.Connected
+				silent = append(silent, missing)
+			}
+		}
+		news := a.news
+		a.mu.Unlock()
+		if !waiting {
+			return merge(got), silent
+		}
+		select {
+		case <-news:
+		case <-ctx.Done():
+			return merge(got), silent
+		}
+	}
+}
+
+func (a *Authority) askAll(wanted []spiffeid.ID) (number uint64) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.asks++
+	a.answers[a.asks] = answer{}
+	for _, id := range wanted {
+		if session := a.proxies[id]; session != nil && session.connected() {
+			session.ask(a.asks)
+		}
+	}
+	return a.asks
+}
+
+func (a *Authority) forget(number uint64) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	delete(a.answers, number)
+}
+
+// live takes in a proxy's answer to an ask. It answers all earlier ones too:
+// the proxy counted after it was asked.
+func (a *Authority) live(r *http.Request) (any, error) {
+	var report api.Live
+	if err := readJSON(r, api.MaxUpdate, &report); err != nil {
+		return nil, err
+	}
+	id, state := caller(r), a.store.State()
+	conns := slices.DeleteFunc(report.Conns, func(c api.Conn) bool { return !validConn(c.ID) || !holdsOne(state, id, c.From, c.To) })
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for number, waiting := range a.answers {
+		if number <= report.Ask {
+			waiting[id] = conns
+		}
+	}
+	a.tell()
+	return nil, nil
+}
+
+// merge makes one connection of both ends' reports: the earlier deadline
+// counts, and the larger of each count, since the ends count a moment apart.
+func merge(reports answer) []api.Conn {
+	byConn := map[string]api.Conn{}
+	for _, conns := range reports {
+		for _, conn := range conns {
+			if other, ok := byConn[conn.ID]; ok {
+				conn.Sent, conn.Back = max(conn.Sent, other.Sent), max(conn.Back, other.Back)
+				if other.Opened.Before(conn.Opened) {
+					conn.Opened = other.Opened
+				}
+				if other.Deadline.Before(conn.Deadline) {
+					conn.Deadline, conn.Renewing = other.Deadline, other.Renewing
+				}
+			}
+			byConn[conn.ID] = conn
+		}
+	}
+	return slices.SortedFunc(maps.Values(byConn), func(x, y api.Conn) int {
+		if c := x.Opened.Compare(y.Opened); c != 0 {
+			return c
+		}
+		return strings.Compare(x.ID, y.ID)
+	})
+}

@@ -1,0 +1,93 @@
+package authority
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/signet-tls/signet/internal/agent/api"
+	"github.com/signet-tls/signet/internal/control"
+	"github.com/signet-tls/signet/spiffeid"
+)
+
+// await waits until every proxy has the change in force, or patience ends.
+func (a *Authority) await(ctx context.Context, change *api.Change, since time.Time) {
+	ctx, cancel := context.WithTimeout(ctx, a.patience)
+	defer cancel()
+	wanted := enrolled(a.store.State())
+	for {
+		a.mu.Lock()
+		a.tally(change, wanted, since)
+		news := a.news
+		a.mu.Unlock()
+		if len(change.Missing) == 0 {
+			return
+		}
+		select {
+		case <-news:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// enrolled lists the proxies that may be connected.
+func enrolled(state *control.State) []spiffeid.ID {
+	var ids []spiffeid.ID
+	for id, known := range state.Identities {
+		if _, revoked := state.Revocations[id]; known.Kind == control.Proxy && !revoked {
+			ids = append(ids, id)
+		}
+	}
+	slices.SortFunc(ids, byID)
+	return ids
+}
+
+// tally counts how far a change has come. The caller holds mu.
+func (a *Authority) tally(change *api.Change, wanted []spiffeid.ID, since time.Time) {
+	change.Proxies, change.InForce, change.After, change.Missing = len(wanted), 0, 0, nil
+	ended := map[string]api.EndedConn{}
+	doors, services := 0, 0
+	for _, id := range wanted {
+		session := a.proxies[id]
+		if session == nil || session.applied < change.Revision {
+			change.Missing = append(change.Missing, a.missing(id))
+			continue
+		}
+		change.InForce++
+		report, ok := session.report(change.Revision)
+		if !ok || change.Unchanged {
+			continue
+		}
+		for _, conn := range report.Ended {
+			if ends(change, conn) {
+				conn.Ends = ended[conn.ID].Ends + 1
+				ended[conn.ID] = conn
+			}
+		}
+		change.After = max(change.After, report.at.Sub(since))
+		doors, services = doors+report.Doors, services+report.Services
+	}
+	change.Ended = slices.SortedFunc(maps.Values(ended), func(x, y api.EndedConn) int { return strings.Compare(x.ID, y.ID) })
+	change.Others = max(doors, services)
+}
+
+// missing is what is known of a proxy that does not answer. The caller holds mu.
+func (a *Authority) missing(id spiffeid.ID) api.Missing {
+	missing := api.Missing{Proxy: id}
+	if session := a.proxies[id]; session != nil {
+		missing.Connected, missing.Since = session.connected(), session.heard
+	}
+	return missing
+}
+
+// ends reports whether it was this change that ended a connection: one report
+// can tell of several changes.
+func ends(change *api.Change, conn api.EndedConn) bool {
+	if !change.Who.IsZero() {
+		return conn.From == change.Who || conn.To == change.Who
+	}
+	return conn.From == change.From && conn.To == change.To
+}

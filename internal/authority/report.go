@@ -1,0 +1,144 @@
+package authority
+
+import (
+	"log/slog"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/signet-tls/signet/fault"
+	"github.com/signet-tls/signet/internal/agent/api"
+	"github.com/signet-tls/signet/internal/control"
+	"github.com/signet-tls/signet/pki"
+	"github.com/signet-tls/signet/spiffeid"
+)
+
+// certificate signs for the proxy's own identity and for those granted to it.
+// The record is durable before the certificate leaves.
+func (a *Authority) certificate(r *http.Request) (any, error) {
+	var request api.CertificateRequest
+	if err := readJSON(r, api.MaxRequest, &request); err != nil {
+		return nil, err
+	}
+	id := caller(r)
+	if request.ID != id && !holds(a.store.State(), id, request.ID) {
+		return nil, fault.New(NotGranted, "%s may not hold %q", id.Short(a.domain), request.ID.Short(a.domain)).
+			WithHint("correct the proxy's services and doors, or grant it the identity")
+	}
+	public, err := pki.ParseRequest(request.Request)
+	if err != nil {
+		return nil, err
+	}
+	chain, err := a.ca.Issue(request.ID, public, a.now())
+	if err != nil {
+		return nil, err
+	}
+	leaf := chain[0]
+	record := control.Certificate{Serial: leaf.Serial(), ID: request.ID, NotAfter: leaf.X509().NotAfter}
+	if err := a.store.RecordCertificate(r.Context(), record); err != nil {
+		return nil, err
+	}
+	var answer api.Certificate
+	for _, cert := range chain {
+		answer.Chain = append(answer.Chain, cert.Raw())
+	}
+	return answer, nil
+}
+
+// holds reports whether a proxy may hold an identity.
+func holds(state *control.State, proxy, id spiffeid.ID) bool {
+	_, granted := state.Grants[control.Grant{Proxy: proxy, Identity: id}]
+	return granted
+}
+
+// holdsOne reports whether one end of a connection is a proxy's, so that it may
+// tell of it.
+func holdsOne(state *control.State, proxy, from, to spiffeid.ID) bool {
+	return holds(state, proxy, from) || holds(state, proxy, to)
+}
+
+// applied notes that a proxy has a revision in force.
+func (a *Authority) applied(r *http.Request) (any, error) {
+	var applied api.Applied
+	if err := readJSON(r, api.MaxUpdate, &applied); err != nil {
+		return nil, err
+	}
+	id, state := caller(r), a.store.State()
+	applied.Ended = slices.DeleteFunc(applied.Ended, func(c api.EndedConn) bool { return !validConn(c.ID) || !holdsOne(state, id, c.From, c.To) })
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	session := a.proxies[id]
+	if session == nil {
+		return nil, fault.New(BadRequest, "a report came without a watch").WithHint("watch first: the report is due after a revision came")
+	}
+	session.add(report{applied, a.now()})
+	a.tell()
+	return nil, nil
+}
+
+// events takes in what happened at a proxy.
+func (a *Authority) events(r *http.Request) (any, error) {
+	var events []api.Event
+	if err := readJSON(r, api.MaxUpdate, &events); err != nil {
+		return nil, err
+	}
+	if len(events) > api.MaxBatch {
+		return nil, fault.New(BadRequest, "a batch has %d events; %d are the most", len(events), api.MaxBatch).
+			WithHint("send smaller batches")
+	}
+	id, state := caller(r), a.store.State()
+	for _, event := range events {
+		if !mayTell(state, id, &event) {
+			a.logger.Warn("an event that is not the proxy's to tell", slog.String("proxy", id.String()), slog.String("kind", string(event.Kind)))
+			continue
+		}
+		a.record(kept(event, id))
+	}
+	return nil, nil
+}
+
+// mayTell reports whether an event is a proxy's to tell: something that
+// happened at its own end of a connection.
+func mayTell(state *control.State, proxy spiffeid.ID, event *api.Event) bool {
+	switch event.Kind {
+	case api.Opened, api.Refused, api.Ended:
+	default: // changes are the authority's own
+		return false
+	}
+	own := event.From
+	if event.Side == api.Service {
+		own = event.To
+	}
+	return holds(state, proxy, own) && (event.Conn == "" || validConn(event.Conn))
+}
+
+// validConn reports whether text is the ID of a connection.
+func validConn(text string) bool {
+	digits, ok := strings.CutPrefix(text, "c")
+	return ok && len(digits) == 32 && strings.Trim(digits, "0123456789abcdef") == ""
+}
+
+// Bounds of the texts of an event that is kept, in characters.
+const (
+	maxWord = 64
+	maxText = 500
+)
+
+// kept is an event of a proxy's as the journal keeps it: bounded, and without
+// what is the authority's to say.
+func kept(event api.Event, proxy spiffeid.ID) api.Event {
+	event.Proxy, event.By, event.Because = proxy, spiffeid.ID{}, ""
+	event.Side = api.Side(fault.Printable(string(event.Side), maxWord))
+	event.Code = fault.Printable(event.Code, maxWord)
+	event.Reason = fault.Printable(event.Reason, maxText)
+	event.Rule = fault.Printable(event.Rule, maxText)
+	event.TLS = fault.Printable(event.TLS, maxText)
+	return event
+}
+
+func (a *Authority) record(event api.Event) {
+	a.journal.add(event)
+	if a.onEvent != nil {
+		a.onEvent(event)
+	}
+}
