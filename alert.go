@@ -10,6 +10,7 @@ import (
 	"reflect"
 
 	"github.com/signet-tls/signet/fault"
+	"github.com/signet-tls/signet/verify"
 )
 
 // Direction says who sent an alert.
@@ -48,6 +49,10 @@ var certificateAlerts = map[uint8]string{
 	49:  "access_denied",
 	113: "bad_certificate_status_response",
 }
+
+// noClientCertificate is how crypto/tls says that a client showed none; it has
+// no type for it, and no callback runs.
+const noClientCertificate = "tls: client didn't provide a certificate"
 
 // alertOf finds the TLS alert that err stands for. crypto/tls has no exported
 // type for it: it wraps an unexported uint8 in a *net.OpError whose Op says
@@ -96,6 +101,9 @@ func (c *Conn) explain(err error) error {
 	case timedOut(err):
 		return &fault.Error{Code: Timeout, Err: err, Message: "the peer did not answer in time",
 			Hint: "check that the peer runs and speaks TLS at this address"}
+	case err.Error() == noClientCertificate:
+		return &fault.Error{Code: verify.NoCertificate, Err: err, Message: "the client showed no certificate",
+			Hint: "configure the client with a certificate"}
 	case !established:
 		return fault.Wrap(err, HandshakeFailed, "the handshake failed").WithHint("compare both ends' settings; look into the peer's log")
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"encoding/hex"
+	"errors"
 	"io"
 	"net"
 	"sync"
@@ -11,6 +12,7 @@ import (
 	"time"
 
 	"github.com/signet-tls/signet/fault"
+	"github.com/signet-tls/signet/verify"
 )
 
 // Conn is a TLS connection whose peer has been verified before the first byte
@@ -47,9 +49,23 @@ func (c *Conn) Handshake(ctx context.Context) error {
 	c.done = true
 	if c.failed = c.shake(ctx); c.failed != nil {
 		c.broken.Store(true)
+		if c.refused(c.failed) {
+			c.transport.linger()
+		}
 		c.transport.Conn.Close()
 	}
 	return c.failed
+}
+
+// refused reports whether it was this end that ended the handshake, by an
+// alert.
+func (c *Conn) refused(err error) bool {
+	if e, ok := fault.Of(err); ok {
+		if alert, ok := e.Detail.(Alert); ok {
+			return alert.Direction == Sent
+		}
+	}
+	return c.transport.refusal.Load() != nil || errors.Is(err, HandshakeFailed) || errors.Is(err, verify.NoCertificate)
 }
 
 func (c *Conn) shake(ctx context.Context) error {

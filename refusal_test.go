@@ -244,9 +244,7 @@ func TestClientWithoutACertificate(t *testing.T) {
 		}
 		_, err := near.conn.Read(make([]byte, 1))
 		wantCode(t, "first read", err, signet.ClientCertRequired)
-		if far.err == nil {
-			t.Error("the server accepted a client without a certificate")
-		}
+		wantCode(t, "server", far.err, verify.NoCertificate)
 	})
 	t.Run("TLS 1.2", func(t *testing.T) {
 		near, far := pair(t)
@@ -273,6 +271,28 @@ func TestRefusedCertificate(t *testing.T) {
 	alert, ok := e.Detail.(signet.Alert)
 	if !ok || alert != (signet.Alert{Number: 42, Direction: signet.Received}) || !strings.Contains(e.Hint, "peer's log") {
 		t.Errorf("have detail %+v and hint %q, want alert 42 and where the reason stands", e.Detail, e.Hint)
+	}
+}
+
+// TestRefusalReachesBusyClient holds that a client which sends at once, before
+// it can know of the refusal, still learns of it and not of a cut.
+func TestRefusalReachesBusyClient(t *testing.T) {
+	w := newWorld(t)
+	server := w.listener()
+	server.Authorize = func(context.Context, *signet.Peer) error { return errors.New("not today") }
+	for range 50 {
+		dialed, accepted := pair(t)
+		go server.Wrap(t.Context(), accepted)
+		conn, err := w.dialer().Wrap(t.Context(), dialed, testpki.Host)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := conn.Write(make([]byte, 4096)); err != nil {
+			t.Fatal(err)
+		}
+		_, err = conn.Read(make([]byte, 1))
+		wantCode(t, "first read", err, signet.RefusedByPeer)
+		conn.Close()
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"net"
 	"sync/atomic"
 	"syscall"
+	"time"
 
 	"github.com/signet-tls/signet/fault"
 )
@@ -62,6 +63,24 @@ func (t *transport) judged(peer *Peer, err error) {
 		return
 	}
 	t.peer.Store(peer)
+}
+
+// Bounds of what a refused peer may still send.
+const (
+	lingerTime  = 250 * time.Millisecond
+	lingerBytes = 64 << 10
+)
+
+// linger gives a refused peer time to read our alert. Closed with bytes of the
+// peer unread, TCP sends a reset, and the peer's system drops the alert: it
+// would learn of a cut instead of the refusal.
+func (t *transport) linger() {
+	half, ok := t.Conn.(interface{ CloseWrite() error })
+	if !ok || half.CloseWrite() != nil {
+		return
+	}
+	t.Conn.SetReadDeadline(time.Now().Add(lingerTime))
+	io.CopyN(io.Discard, t.Conn, lingerBytes) // until the peer hangs up, or a bound
 }
 
 // reset ends the connection so that the peer cannot take it for complete: by a

@@ -195,10 +195,7 @@ func (s *system) openProxies(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		made, err := proxy.New(cfg)
-		if err != nil {
-			return err
-		}
+		made := proxy.New(cfg)
 		s.agents[name], s.proxies = cfg.Agent, append(s.proxies, made)
 		if err := made.Listen(ctx); err != nil {
 			return err

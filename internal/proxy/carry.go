@@ -6,27 +6,48 @@ import (
 	"net"
 	"sync"
 	"sync/atomic"
+	"syscall"
 
 	"github.com/signet-tls/signet"
+	"github.com/signet-tls/signet/fault"
 )
 
-// plainConn is the leg to a program on this host.
-type plainConn struct{ net.Conn }
+// plainConn is the leg to a program on this host, over TCP or a Unix socket.
+type plainConn struct{ stream }
 
-// Abort ends the leg by a reset, where there is one to send.
-func (c plainConn) Abort() error {
-	if tcp, ok := c.Conn.(*net.TCPConn); ok {
-		tcp.SetLinger(0) // an error here means that it is closed already
-	}
-	return c.Conn.Close()
+// stream is what *net.TCPConn and *net.UnixConn are.
+type stream interface {
+	net.Conn
+	CloseWrite() error
 }
 
-// CloseWrite says that this was all, and leaves the other direction open.
-func (c plainConn) CloseWrite() error {
-	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok {
-		return half.CloseWrite()
+// Read reads what the program sends. The error is io.EOF if the program said
+// that this was all.
+func (c plainConn) Read(p []byte) (int, error) {
+	n, err := c.stream.Read(p)
+	return n, brokenOff(err)
+}
+
+// Write sends p to the program.
+func (c plainConn) Write(p []byte) (int, error) {
+	n, err := c.stream.Write(p)
+	return n, brokenOff(err)
+}
+
+func brokenOff(err error) error {
+	if errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE) {
+		return &fault.Error{Code: ProgramGone, Err: err, Message: "the program at this end broke off", Hint: "look into the program's log"}
 	}
-	return c.Conn.Close()
+	return err
+}
+
+// Abort ends the leg by a reset. A Unix socket has none: the program sees the
+// stream's end there.
+func (c plainConn) Abort() error {
+	if tcp, ok := c.stream.(*net.TCPConn); ok {
+		tcp.SetLinger(0) // an error here means that it is closed already
+	}
+	return c.Close()
 }
 
 // leg is one of the two connections that are joined.

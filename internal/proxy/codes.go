@@ -5,6 +5,7 @@ import "github.com/signet-tls/signet/fault"
 // Codes of this package.
 const (
 	BackendUnreachable fault.Code = "backend_unreachable"
+	ProgramGone        fault.Code = "program_gone"
 	CertificateExpired fault.Code = "own_certificate_expired"
 	ShuttingDown       fault.Code = "shutting_down"
 )
@@ -15,6 +16,9 @@ func Codes() []fault.Entry {
 		{Code: BackendUnreachable, Meaning: "The service behind the proxy does not answer.",
 			Cause: "The program is not running, or listens elsewhere.",
 			Next:  "Start the program, or correct its address in the proxy's configuration."},
+		{Code: ProgramGone, Meaning: "The plain program at one end broke the connection off before all was said, so the other end was told that it was cut.",
+			Cause: "Somebody stopped the program, or it crashed.",
+			Next:  "Look into the program's log; connect again."},
 		{Code: CertificateExpired, Meaning: "The connection ended because this end's own certificate did, and was not renewed.",
 			Cause: "The authority was not reachable for half of the certificate's life.",
 			Next:  "Bring the authority back; certificates renew by themselves."},

@@ -11,7 +11,7 @@ import (
 )
 
 // outbound returns what a door does with a connection.
-func (p *Proxy) outbound(door Door) func(context.Context, net.Conn) {
+func (p *Proxy) outbound(door Door) serve {
 	client := &signet.Client{
 		Roots:    p.agent.Roots(),
 		Name:     verify.ID(door.To),
@@ -22,10 +22,10 @@ func (p *Proxy) outbound(door Door) func(context.Context, net.Conn) {
 			return p.table.current().Peer(peer.Chain)
 		},
 	}
-	return func(ctx context.Context, raw net.Conn) {
-		plain := plainConn{raw}
+	return func(ctx context.Context, raw net.Conn, shakes places) {
+		plain := plainConn{raw.(stream)}
 		refuse := func(err error, revision int64) {
-			p.refused(api.Event{Side: api.Door, From: door.From, To: door.To, Revision: revision}, err)
+			p.refused(ctx, api.Event{Side: api.Door, From: door.From, To: door.To, Revision: revision}, err)
 			slam(ctx, plain)
 		}
 		// Decided before dialing: a denied program's bytes never leave the host.
@@ -33,13 +33,18 @@ func (p *Proxy) outbound(door Door) func(context.Context, net.Conn) {
 			refuse(err, verdict.Revision)
 			return
 		}
-		secure, err := p.shake(ctx, func() (*signet.Conn, error) { return client.Dial(ctx, "tcp", door.Target) })
+		if !shakes.enter(ctx) {
+			plain.Abort()
+			return
+		}
+		secure, err := client.Dial(ctx, "tcp", door.Target)
+		shakes.leave()
 		if err != nil {
 			refuse(err, 0)
 			return
 		}
-		l := &live{side: api.Door, from: door.From, to: door.To, own: door.From, secure: secure}
-		p.join(l, plain, &l.sent, &l.back)
+		l := &live{id: secure.ID(), side: api.Door, from: door.From, to: door.To, own: door.From}
+		p.join(ctx, l, secure, plain, &l.sent, &l.back)
 	}
 }
 
@@ -47,7 +52,7 @@ func (p *Proxy) outbound(door Door) func(context.Context, net.Conn) {
 // a second: reset at once, many programs report that nobody listens, or that
 // they could not send, instead of a reset.
 func slam(ctx context.Context, plain plainConn) {
-	stop := context.AfterFunc(ctx, func() { plain.SetReadDeadline(time.Unix(1, 0)) })
+	stop := context.AfterFunc(ctx, func() { plain.Abort() })
 	defer stop()
 	plain.SetReadDeadline(time.Now().Add(time.Second))
 	plain.Read(make([]byte, 1)) // only waited for, never used

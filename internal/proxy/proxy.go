@@ -8,8 +8,10 @@ import (
 	"log/slog"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 
+	"github.com/signet-tls/signet"
 	"github.com/signet-tls/signet/fault"
 	"github.com/signet-tls/signet/internal/agent"
 	"github.com/signet-tls/signet/internal/agent/api"
@@ -53,26 +55,44 @@ type Proxy struct {
 	now    func() time.Time
 	logger *slog.Logger
 	ports  []port
-	conns  chan struct{} // one place a connection
-	shakes chan struct{} // one place a connection that is not admitted yet
 }
 
-// port is a socket and what to do with what it accepts.
+// port is a socket and what to do with what it accepts. Each has places of its
+// own, so that strangers at one port take none from another.
 type port struct {
 	listener net.Listener
-	serve    func(context.Context, net.Conn)
+	serve    serve
+	conns    places
+	shakes   places
 }
 
-// Bounds of one proxy.
+// serve is what a port does with a connection, from its first byte to its end.
+type serve func(ctx context.Context, conn net.Conn, shakes places)
+
+// Bounds of one port.
 const (
 	maxConns  = 8192 // two descriptors each
 	maxShakes = 1024 // connections that have not proved anything yet
 )
 
+// places are a bounded number of places.
+type places chan struct{}
+
+// enter takes a place; it waits for one, or for the end of ctx.
+func (p places) enter(ctx context.Context) bool {
+	select {
+	case p <- struct{}{}:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+func (p places) leave() { <-p }
+
 // New returns a proxy that listens nowhere yet.
-func New(cfg Config) (*Proxy, error) {
-	p := &Proxy{config: cfg, agent: cfg.Agent, now: cfg.Now, logger: cfg.Logger,
-		conns: make(chan struct{}, maxConns), shakes: make(chan struct{}, maxShakes)}
+func New(cfg Config) *Proxy {
+	p := &Proxy{config: cfg, agent: cfg.Agent, now: cfg.Now, logger: cfg.Logger}
 	if p.now == nil {
 		p.now = time.Now
 	}
@@ -80,7 +100,7 @@ func New(cfg Config) (*Proxy, error) {
 		p.logger = slog.New(slog.DiscardHandler)
 	}
 	p.table = table{now: p.now, report: cfg.Agent.Report, conns: map[*live]struct{}{}}
-	return p, nil
+	return p
 }
 
 // Listen binds every port, so that Run cannot fail on one. After an error none
@@ -88,7 +108,7 @@ func New(cfg Config) (*Proxy, error) {
 func (p *Proxy) Listen(ctx context.Context) (err error) {
 	defer func() {
 		if err != nil {
-			p.close()
+			p.Close()
 		}
 	}()
 	for _, service := range p.config.Services {
@@ -96,16 +116,20 @@ func (p *Proxy) Listen(ctx context.Context) (err error) {
 		if err != nil {
 			return err
 		}
-		p.ports = append(p.ports, port{listener, p.inbound(service)})
+		p.open(listener, p.inbound(service))
 	}
 	for _, door := range p.config.Doors {
 		listener, err := bind.Loopback(ctx, door.Address)
 		if err != nil {
 			return err
 		}
-		p.ports = append(p.ports, port{listener, p.outbound(door)})
+		p.open(listener, p.outbound(door))
 	}
 	return nil
+}
+
+func (p *Proxy) open(listener net.Listener, serve serve) {
+	p.ports = append(p.ports, port{listener, serve, make(places, maxConns), make(places, maxShakes)})
 }
 
 // Addresses returns where the services and then the doors listen.
@@ -117,78 +141,95 @@ func (p *Proxy) Addresses() []net.Addr {
 	return addresses
 }
 
-func (p *Proxy) close() {
+// Close lets go of the ports again, for who listened and does not Run.
+func (p *Proxy) Close() {
 	for _, port := range p.ports {
 		port.listener.Close()
 	}
 }
 
 // Run carries connections until ctx ends, then ends them, by reset, and returns
-// when all of them are gone.
+// when all of them are gone and the authority has heard of it, as far as it
+// answers.
 func (p *Proxy) Run(ctx context.Context) error {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	var wg sync.WaitGroup
-	failed := make(chan error, len(p.ports)+1)
 	life, stop := context.WithCancel(context.WithoutCancel(ctx)) // the agent outlives the connections, to tell of their end
 	defer stop()
-	var agents sync.WaitGroup
-	agents.Go(func() { failed <- p.agent.Run(life, p) })
+	var agent, conns sync.WaitGroup
+	agent.Go(func() { p.agent.Run(life, p) })
 	for _, port := range p.ports {
-		wg.Go(func() { failed <- p.accept(ctx, &wg, port) })
+		conns.Go(func() { p.accept(ctx, &conns, port) })
 	}
-	wg.Go(func() { p.watchDeadlines(ctx) })
-	var err error
-	select {
-	case <-ctx.Done():
-	case err = <-failed:
-	}
-	cancel()
-	p.close()
-	p.table.endAll(fault.New(ShuttingDown, "its proxy was stopped"), func(*live) bool { return true })
-	wg.Wait()
+	conns.Go(func() { p.watchDeadlines(ctx) })
+	<-ctx.Done()
+	p.Close()
+	p.table.close(fault.New(ShuttingDown, "its proxy was stopped").WithHint("start the proxy again"))
+	conns.Wait()
 	stop()
-	agents.Wait()
-	return err
+	agent.Wait()
+	return nil
 }
 
-// accept serves a port. It waits, instead of refusing, when the proxy is full.
-func (p *Proxy) accept(ctx context.Context, wg *sync.WaitGroup, port port) error {
-	for {
-		select {
-		case p.conns <- struct{}{}:
-		case <-ctx.Done():
-			return nil
-		}
+// accept serves a port. It waits, instead of refusing, when the port is full.
+func (p *Proxy) accept(ctx context.Context, wg *sync.WaitGroup, port port) {
+	for port.conns.enter(ctx) {
 		conn, err := port.listener.Accept()
-		if err != nil {
-			<-p.conns
-			if ctx.Err() != nil || errors.Is(err, net.ErrClosed) {
-				return nil
-			}
+		switch {
+		case err == nil:
+			wg.Go(func() {
+				defer port.conns.leave()
+				port.serve(ctx, conn, port.shakes)
+			})
+		case errors.Is(err, net.ErrClosed):
+			return
+		default:
+			port.conns.leave()
 			p.logger.Warn("accept failed", slog.Any("error", err))
-			if !pause(ctx) {
-				return nil
-			}
-			continue
+			pause(ctx)
 		}
-		wg.Go(func() {
-			defer func() { <-p.conns }()
-			port.serve(ctx, conn)
-		})
 	}
 }
 
 // pause waits out a passing shortage, such as of descriptors.
-func pause(ctx context.Context) bool {
+func pause(ctx context.Context) {
 	timer := time.NewTimer(50 * time.Millisecond)
 	defer timer.Stop()
 	select {
 	case <-ctx.Done():
-		return false
 	case <-timer.C:
-		return true
 	}
+}
+
+// join admits a connection and carries it to its end.
+func (p *Proxy) join(ctx context.Context, l *live, secure *signet.Conn, plain plainConn, out, in *atomic.Int64) {
+	l.secure, l.plain, l.chain = secure, plain, secure.Peer().Chain
+	if err := p.table.admit(l); err != nil {
+		l.abort()
+		p.refused(ctx, api.Event{Side: l.side, Conn: l.id, From: l.from, To: l.to}, err)
+		return
+	}
+	opened := l.event(api.Opened, p.now())
+	opened.TLS = secure.Peer().TLS()
+	p.agent.Report(opened)
+	err := carry(secure, plain, out, in)
+	if p.table.remove(l, err) {
+		return
+	}
+	ended := l.event(api.Ended, p.now())
+	if err != nil {
+		explain(&ended, err)
+	}
+	p.agent.Report(ended)
+}
+
+// refused tells of a connection that never came to be; what fails because the
+// proxy stops is no refusal.
+func (p *Proxy) refused(ctx context.Context, event api.Event, err error) {
+	if ctx.Err() != nil && (errors.Is(err, context.Canceled) || errors.Is(err, ShuttingDown)) {
+		return
+	}
+	event.Time, event.Kind = p.now(), api.Refused
+	explain(&event, err)
+	p.agent.Report(event)
 }
 
 // Enforce implements agent.Enforcer.
@@ -209,7 +250,9 @@ func (p *Proxy) watchDeadlines(ctx context.Context) {
 		case <-tick.C:
 		}
 		now := p.now()
-		p.table.endAll(fault.New(CertificateExpired, "this end's certificate expired and was not renewed"), func(l *live) bool {
+		cause := fault.New(CertificateExpired, "this end's certificate expired and was not renewed").
+			WithHint("bring the authority back: certificates renew by themselves")
+		p.table.endAll(cause, func(l *live) bool {
 			until, _ := p.agent.Deadline(l.own)
 			return now.After(until)
 		})

@@ -10,16 +10,19 @@ import (
 	"github.com/signet-tls/signet/fault"
 	"github.com/signet-tls/signet/internal/agent"
 	"github.com/signet-tls/signet/internal/agent/api"
+	"github.com/signet-tls/signet/pki"
 	"github.com/signet-tls/signet/policy"
 	"github.com/signet-tls/signet/spiffeid"
 )
 
 // live is one connection that is being carried.
 type live struct {
+	id       string
 	side     api.Side
 	from, to spiffeid.ID
-	own      spiffeid.ID // ours of the two
-	secure   *signet.Conn
+	own      spiffeid.ID        // ours of the two
+	chain    []*pki.Certificate // the peer's
+	secure   abortable
 	plain    abortable
 	opened   time.Time
 	verdict  atomic.Pointer[agent.Verdict]
@@ -47,9 +50,10 @@ type table struct {
 	now    func() time.Time
 	report func(api.Event)
 
-	mu    sync.Mutex
-	view  *agent.View        // guarded by mu
-	conns map[*live]struct{} // guarded by mu
+	mu     sync.Mutex
+	view   *agent.View        // guarded by mu
+	closed error              // guarded by mu; why nobody is admitted any more
+	conns  map[*live]struct{} // guarded by mu
 }
 
 // current returns the view in force.
@@ -63,7 +67,13 @@ func (t *table) current() *agent.View {
 func (t *table) admit(l *live) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	verdict, err := t.judge(l)
+	if t.closed != nil {
+		return t.closed
+	}
+	verdict, err := t.view.Decide(l.from, l.to)
+	if err == nil {
+		err = t.view.Peer(l.chain)
+	}
 	if err != nil {
 		return err
 	}
@@ -73,14 +83,26 @@ func (t *table) admit(l *live) error {
 	return nil
 }
 
-// judge is the whole decision on a connection whose peer has been verified. The
-// caller holds mu.
-func (t *table) judge(l *live) (agent.Verdict, error) {
-	verdict, err := t.view.Decide(l.from, l.to)
-	if err == nil {
-		err = t.view.Peer(l.secure.Peer().Chain)
+// decisions are those of one view, each made once however many connections it
+// is about.
+type decisions struct {
+	decide func(from, to spiffeid.ID) (agent.Verdict, error)
+	made   map[policy.Pair]decision
+}
+
+type decision struct {
+	verdict agent.Verdict
+	err     error
+}
+
+func (d decisions) of(from, to spiffeid.ID) (agent.Verdict, error) {
+	pair := policy.Pair{From: from, To: to}
+	made, ok := d.made[pair]
+	if !ok {
+		made.verdict, made.err = d.decide(from, to)
+		d.made[pair] = made
 	}
-	return verdict, err
+	return made.verdict, made.err
 }
 
 // grace is how long a connection that the other proxy reset is still held to
@@ -113,16 +135,19 @@ func (t *table) remove(l *live, err error) (told bool) {
 // Enforce implements agent.Enforcer: it decides anew on every live connection
 // and ends exactly those that the view no longer allows.
 func (t *table) Enforce(view *agent.View) api.Applied {
+	applied := api.Applied{Revision: view.Revision}
+	decisions := decisions{view.Decide, map[policy.Pair]decision{}}
+	denied := map[*live]error{}
 	t.mu.Lock()
 	t.view = view
-	var out []*live
-	var causes []error
-	applied := api.Applied{Revision: view.Revision}
 	for l := range t.conns {
-		verdict, err := t.judge(l)
+		verdict, err := decisions.of(l.from, l.to)
+		if err == nil {
+			err = view.Peer(l.chain)
+		}
 		switch {
 		case err != nil:
-			out, causes = append(out, l), append(causes, err)
+			denied[l] = err
 			t.condemn(l)
 			continue
 		case l.over.Load():
@@ -134,9 +159,9 @@ func (t *table) Enforce(view *agent.View) api.Applied {
 		l.verdict.Store(&verdict)
 	}
 	t.mu.Unlock()
-	for i, l := range out {
-		t.end(l, causes[i], view.Revision)
-		applied.Ended = append(applied.Ended, api.EndedConn{ID: l.secure.ID(), From: l.from, To: l.to})
+	for l, cause := range denied {
+		t.end(l, cause, view.Revision)
+		applied.Ended = append(applied.Ended, api.EndedConn{ID: l.id, From: l.from, To: l.to})
 	}
 	return applied
 }
@@ -155,6 +180,14 @@ func (t *table) end(l *live, cause error, revision int64) {
 	event.Revision = revision
 	explain(&event, cause)
 	t.report(event)
+}
+
+// close ends every connection, and admits none from then on.
+func (t *table) close(cause error) {
+	t.mu.Lock()
+	t.closed = cause
+	t.mu.Unlock()
+	t.endAll(cause, func(*live) bool { return true })
 }
 
 // endAll ends every connection that want chooses.
@@ -182,7 +215,7 @@ func (t *table) list(deadline func(spiffeid.ID) (time.Time, bool)) []api.Conn {
 		if l.over.Load() {
 			continue
 		}
-		conn := api.Conn{ID: l.secure.ID(), From: l.from, To: l.to, Opened: l.opened,
+		conn := api.Conn{ID: l.id, From: l.from, To: l.to, Opened: l.opened,
 			Sent: l.sent.Load(), Back: l.back.Load(), Rule: l.verdict.Load().Rule}
 		conn.Deadline, conn.Renewing = deadline(l.own)
 		conns = append(conns, conn)
@@ -193,7 +226,7 @@ func (t *table) list(deadline func(spiffeid.ID) (time.Time, bool)) []api.Conn {
 // event describes the connection as it is.
 func (l *live) event(kind api.Kind, now time.Time) api.Event {
 	verdict := l.verdict.Load()
-	return api.Event{Time: now, Kind: kind, Conn: l.secure.ID(), Side: l.side, From: l.from, To: l.to,
+	return api.Event{Time: now, Kind: kind, Conn: l.id, Side: l.side, From: l.from, To: l.to,
 		Rule: verdict.Rule, Revision: verdict.Revision, Sent: l.sent.Load(), Back: l.back.Load()}
 }
 
