@@ -31,6 +31,7 @@ func stories(dir string, update bool) testscript.Params {
 			env.Setenv("HOME", env.WorkDir)
 			env.Setenv("USER", "ann")
 			env.Setenv("TZ", "UTC")
+			env.Setenv("GORACE", "atexit_sleep_ms=10") // else each command waits a second at its end
 			return nil
 		},
 		Condition: func(name string) (bool, error) {

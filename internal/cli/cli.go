@@ -32,22 +32,25 @@ type command interface {
 // code. A canceled ctx interrupts it.
 func Main(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	s := &shell{stdin: stdin, stdout: stdout, stderr: stderr, program: program(), zone: time.Local}
-	cmd, err := s.parse(args)
-	if err == nil {
-		err = s.guard(ctx, cmd)
-	}
+	err := guard(func() error {
+		cmd, err := s.parse(args)
+		if err != nil {
+			return err
+		}
+		return cmd.run(ctx, s)
+	})
 	return int(s.conclude(ctx, err))
 }
 
-// guard runs a command, and makes an error of a panic.
-func (s *shell) guard(ctx context.Context, cmd command) (err error) {
+// guard runs a function, and makes an error of a panic.
+func guard(run func() error) (err error) {
 	defer func() {
 		if value := recover(); value != nil {
 			err = fault.New(Panicked, "a defect of Signet: %v", value).
 				WithHint("report it, with this line, the command, and the output of \"signet version\"")
 		}
 	}()
-	return cmd.run(ctx, s)
+	return run()
 }
 
 // conclude says what went wrong, if anything did, and chooses the exit code.

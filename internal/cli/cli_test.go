@@ -153,11 +153,6 @@ const hex64 = "7c0742736bf12bac57e746ed49ff89e5b673894e4d18edeb44f58cbec4eaa0f3"
 
 func outOfRange(errs []error) error { return errs[0] }
 
-// failing is a command that ends as it is told to.
-type failing struct{ end func() error }
-
-func (f failing) run(context.Context, *shell) error { return f.end() }
-
 func TestEndsOfCommands(t *testing.T) {
 	canceled, cancel := context.WithCancel(t.Context())
 	cancel()
@@ -186,7 +181,7 @@ func TestEndsOfCommands(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			var stdout, stderr bytes.Buffer
 			s := &shell{stdout: &stdout, stderr: &stderr, program: "signet", zone: time.UTC}
-			code := s.conclude(test.ctx, s.guard(test.ctx, failing{test.end}))
+			code := s.conclude(test.ctx, guard(test.end))
 			have := outcome{int(code), stdout.String(), stderr.String()}
 			if diff := cmp.Diff(test.want, have, cmp.AllowUnexported(outcome{})); diff != "" {
 				t.Errorf("(-want +have)\n%s", diff)

@@ -74,8 +74,12 @@ func idOf(text string, domain spiffeid.TrustDomain) (spiffeid.ID, error) {
 func (s *shell) roots(t trust) (verify.Roots, error) {
 	info, err := os.Stat(t.Roots)
 	if err != nil || info.IsDir() {
-		if home, err := s.known(t.Roots); home != nil || err != nil {
-			return rootsOf(home, err)
+		home, err := s.known(t.Roots)
+		if err != nil {
+			return verify.Roots{}, err
+		}
+		if home != nil {
+			return home.roots()
 		}
 	}
 	if errors.Is(err, fs.ErrNotExist) {
@@ -94,13 +98,6 @@ func (s *shell) roots(t trust) (verify.Roots, error) {
 		return verify.Roots{}, err
 	}
 	return verify.ForTrustDomain(id.TrustDomain(), anchors...)
-}
-
-func rootsOf(home *folder, err error) (verify.Roots, error) {
-	if err != nil {
-		return verify.Roots{}, err
-	}
-	return home.roots()
 }
 
 // known returns the folder of a trust domain, or nil.

@@ -4,11 +4,8 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"net"
 	"os"
 	"path/filepath"
-	"strconv"
-	"strings"
 
 	"github.com/signet-tls/signet/fault"
 	"github.com/signet-tls/signet/internal/bind"
@@ -18,9 +15,6 @@ import (
 
 // demoDomain is the trust domain of "up".
 const demoDomain = "demo.signet"
-
-// defaultPort is the first of the four ports.
-const defaultPort = 7400
 
 type upCmd struct {
 	Fresh   bool `help:"Forget every identity and rule in the data folder, and start over."`
@@ -44,7 +38,7 @@ func (c *upCmd) run(ctx context.Context, s *shell) error {
 	}
 	if c.Fresh {
 		if err := control.Erase(dir, domain); err != nil {
-			return err
+			return upHint(err)
 		}
 	}
 	logger := slog.New(slog.DiscardHandler)
@@ -52,53 +46,59 @@ func (c *upCmd) run(ctx context.Context, s *shell) error {
 		logger = slog.New(slog.NewTextHandler(s.stderr, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	}
 	news := newNews(s, domain)
-	system, err := startSystem(ctx, dir, domain, c.Port, news.hear, logger)
+	system, err := startSystem(ctx, systemConfig{dir, domain, c.Port, news.hear, logger})
 	if err != nil {
 		return upHint(err)
 	}
+	defer news.start()()
 	return system.Run(ctx, func() { news.open(system.welcome(s)) })
 }
 
 // upFolder is the folder that --data names, or the demonstration's in the data
-// home.
+// home. Commands that are printed from now on name the folder as the user did:
+// "signet up --fresh" alone would erase another one.
 func (s *shell) upFolder() (string, error) {
-	if s.data != "" {
-		return filepath.Abs(s.data)
+	if s.data == "" {
+		home, err := dataHome()
+		return filepath.Join(home, demoDomain), err
 	}
-	home, err := dataHome()
-	return filepath.Join(home, demoDomain), err
+	if s.data != os.Getenv("SIGNET_DATA") {
+		s.program += " --data " + quote(s.data)
+	}
+	return filepath.Abs(s.data)
 }
 
 // upHint gives the steps that only "up" knows.
 func upHint(err error) error {
-	if e, ok := fault.Of(err); ok && errors.Is(err, bind.AddressInUse) {
+	e, ok := fault.Of(err)
+	switch {
+	case ok && errors.Is(err, bind.AddressInUse):
 		e.WithHint("signet up --port 8400     # moves all four ports")
+	case ok && errors.Is(err, control.AlreadyRunning):
+		e.WithHint("signet conns     # asks the Signet that is running; to start it anew, stop it first")
 	}
 	return err
-}
-
-// portsFrom are four ports in a row.
-func portsFrom(first int) settings {
-	at := func(i int) string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(first+i)) }
-	return settings{Authority: at(0), Status: at(1), Orders: at(2), Web: at(3)}
 }
 
 // welcome says what runs, and what to do with it.
 func (y *system) welcome(s *shell) string {
 	var p page
+	state := y.store.State()
 	if y.again {
-		state := y.store.State()
 		services := 0
 		for _, known := range state.Identities {
 			if known.Kind == control.Service {
 				services++
 			}
 		}
-		p.line("Signet is running again where it stopped: revision %d, %s, %s. Ports as before (%s).", state.Revision,
-			count(services, "identity", "identities"), count(len(state.Rules), "rule", "rules"), y.settings.ports())
+		p.line("Signet is running again where it stopped: revision %d, %s, %s. Ports %s.", state.Revision,
+			count(services, "identity", "identities"), count(len(state.Rules), "rule", "rules"), y.ports())
+		for _, name := range y.barred {
+			p.line("%s was revoked, so it does not run: nothing goes through it.", name)
+		}
 		return p.String()
 	}
-	run := func(command, what string) { p.line("  %s%s", pad(s.own(command), 44), what) }
+	run := func(command, what string) { p.line("  %s%s", gap(s.own(command), 44), what) }
 	p.line("Signet is running. Trust domain %s: nothing is allowed until you allow it.", y.domain)
 	p.line("")
 	p.fact("orders", "a demo service; only mutual TLS gets in, at %s", y.settings.Orders)
@@ -115,31 +115,4 @@ func (y *system) welcome(s *shell) string {
 	p.line("")
 	p.line("Ctrl-C stops everything; nothing is lost.")
 	return p.String()
-}
-
-// ports writes the four ports as a range, or one by one.
-func (s settings) ports() string {
-	var all []string
-	row := true
-	for i, address := range []string{s.Authority, s.Status, s.Orders, s.Web} {
-		_, port, _ := net.SplitHostPort(address)
-		if i > 0 {
-			last, _ := strconv.Atoi(all[i-1])
-			row = row && port == strconv.Itoa(last+1)
-		}
-		all = append(all, port)
-	}
-	if row {
-		return all[0] + "–" + all[3]
-	}
-	return strings.Join(all, ", ")
-}
-
-// tilde shortens a path below the user's home.
-func tilde(path string) string {
-	home, err := os.UserHomeDir()
-	if rest, ok := strings.CutPrefix(path, home+string(filepath.Separator)); ok && err == nil {
-		return filepath.Join("~", rest)
-	}
-	return path
 }

@@ -1,18 +1,13 @@
 package cli
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
-	"io/fs"
 	"log/slog"
 	"net"
 	"net/http"
-	"os"
-	"os/user"
 	"path/filepath"
-	"strings"
 	"sync"
 	"time"
 
@@ -33,19 +28,28 @@ import (
 // system is the whole of Signet in one process: the authority on its store, two
 // proxies and a demo service. They meet over their loopback ports only.
 type system struct {
-	dir       string
-	domain    spiffeid.TrustDomain
+	systemConfig
 	settings  settings
 	again     bool // the folder held a system already
-	logger    *slog.Logger
+	moved     bool // its ports are not those of the last time
 	store     *control.Store
 	ca        *ca.CA
 	roots     verify.Roots
 	authority *authority.Authority
 	agents    map[string]*agent.Agent // by the service identity that each proxy holds
 	proxies   []*proxy.Proxy
+	barred    []string // paths of the proxies that do not run because they were revoked
 	status    net.Listener
 	demo      *demo
+}
+
+// systemConfig is what a system is made of.
+type systemConfig struct {
+	dir     string
+	domain  spiffeid.TrustDomain
+	port    int             // the first of four; 0 for those of the last time
+	onEvent func(api.Event) // must not block
+	logger  *slog.Logger
 }
 
 // The identities of the demonstration.
@@ -57,9 +61,9 @@ const (
 
 // startSystem opens everything and binds every port, so that what can fail has
 // failed when it returns. Run then serves.
-func startSystem(ctx context.Context, dir string, domain spiffeid.TrustDomain, port int, onEvent func(api.Event), logger *slog.Logger) (_ *system, err error) {
-	s := &system{dir: dir, domain: domain, logger: logger, agents: map[string]*agent.Agent{}}
-	if s.store, err = control.Open(ctx, control.Config{Dir: dir, TrustDomain: domain, Logger: logger}); err != nil {
+func startSystem(ctx context.Context, cfg systemConfig) (_ *system, err error) {
+	s := &system{systemConfig: cfg, agents: map[string]*agent.Agent{}}
+	if s.store, err = control.Open(ctx, control.Config{Dir: s.dir, TrustDomain: s.domain, Logger: s.logger}); err != nil {
 		return nil, err
 	}
 	defer func() {
@@ -68,39 +72,23 @@ func startSystem(ctx context.Context, dir string, domain spiffeid.TrustDomain, p
 		}
 	}()
 	s.again = s.store.State().Revision > 0
-	if s.settings, err = chooseSettings(dir, port); err != nil {
+	if s.settings, err = chooseSettings(s.dir, s.port); err != nil {
 		return nil, err
 	}
+	s.moved = s.port != 0
 	if err := s.openCA(ctx); err != nil {
 		return nil, err
 	}
-	if err := s.openAuthority(ctx, onEvent); err != nil {
+	if err := s.openAuthority(ctx); err != nil {
 		return nil, err
 	}
-	if s.demo, err = newDemo(dir); err != nil {
+	if s.demo, err = newDemo(s.dir); err != nil {
 		return nil, err
 	}
 	if err := s.openProxies(ctx); err != nil {
 		return nil, err
 	}
 	return s, s.writeFolder(ctx)
-}
-
-// chooseSettings takes the ports of the last time, unless others are wanted.
-func chooseSettings(dir string, port int) (settings, error) {
-	if port != 0 {
-		return portsFrom(port), nil
-	}
-	data, err := os.ReadFile(filepath.Join(dir, settingsFile))
-	if errors.Is(err, fs.ErrNotExist) {
-		return portsFrom(defaultPort), nil
-	}
-	var old settings
-	if err != nil || json.Unmarshal(data, &old) != nil {
-		return settings{}, fault.New(SettingsUnreadable, "%s cannot be read", filepath.Join(dir, settingsFile)).
-			WithHint("signet up --port %d     # writes it anew", defaultPort)
-	}
-	return old, nil
 }
 
 // openCA loads the authority's keys, or makes them and the first revision on a
@@ -150,24 +138,8 @@ func (s *system) id(path string) spiffeid.ID {
 	return id
 }
 
-// operatorPath is the path of whoever runs this, in the characters that an ID
-// may have. As elsewhere, USER goes before the system's list of users.
-func operatorPath() string {
-	name := os.Getenv("USER")
-	if me, err := user.Current(); err == nil && name == "" {
-		name = me.Username
-	}
-	name = strings.Map(func(r rune) rune {
-		if r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '-' || r == '_' {
-			return r
-		}
-		return '-'
-	}, name)
-	return "operator/" + cmp.Or(name, "me")
-}
-
-func (s *system) openAuthority(ctx context.Context, onEvent func(api.Event)) (err error) {
-	s.authority, err = authority.New(authority.Config{Store: s.store, CA: s.ca, OnEvent: onEvent, Logger: s.logger})
+func (s *system) openAuthority(ctx context.Context) (err error) {
+	s.authority, err = authority.New(authority.Config{Store: s.store, CA: s.ca, OnEvent: s.onEvent, Logger: s.logger})
 	if err != nil {
 		return err
 	}
@@ -185,6 +157,10 @@ func (s *system) openProxies(ctx context.Context) error {
 		webName:    {Doors: []proxy.Door{{From: web, To: orders, Address: s.settings.Web, Target: s.settings.Orders}}},
 	}
 	for _, name := range []string{ordersName, webName} {
+		if s.revoked(proxyPath + name) {
+			s.barred = append(s.barred, proxyPath+name)
+			continue
+		}
 		self, err := s.credential(ctx, proxyPath+name)
 		if err != nil {
 			return err
@@ -204,8 +180,12 @@ func (s *system) openProxies(ctx context.Context) error {
 	return nil
 }
 
-// credential issues a certificate and puts it, with its key, into the data
-// folder for its owner alone.
+func (s *system) revoked(path string) bool {
+	_, revoked := s.store.State().Revocations[s.id(path)]
+	return revoked
+}
+
+// credential issues a certificate for a new key.
 func (s *system) credential(ctx context.Context, path string) (*pki.Credential, error) {
 	key, err := pki.NewKey()
 	if err != nil {
@@ -216,25 +196,20 @@ func (s *system) credential(ctx context.Context, path string) (*pki.Credential, 
 	if err != nil {
 		return nil, err
 	}
-	credential, err := pki.NewCredential(chain, key)
-	if err != nil {
-		return nil, err
-	}
-	leaf := credential.Leaf()
+	leaf := chain[0]
 	record := control.Certificate{Serial: leaf.Serial(), ID: id, NotAfter: leaf.X509().NotAfter}
 	if err := s.store.RecordCertificate(ctx, record); err != nil {
 		return nil, err
 	}
-	data, err := credential.PEM()
-	if err != nil {
-		return nil, err
-	}
-	return credential, s.write(filepath.Join(identityFolder, path+".pem"), data)
+	return pki.NewCredential(chain, key)
 }
 
 // writeFolder leaves what commands need to find the system. It comes last, when
 // every port is ours.
 func (s *system) writeFolder(ctx context.Context) error {
+	if err := s.enrolOperator(ctx); err != nil {
+		return err
+	}
 	if err := s.writeOperator(ctx); err != nil {
 		return err
 	}
@@ -246,16 +221,6 @@ func (s *system) writeFolder(ctx context.Context) error {
 		return err
 	}
 	return s.write(settingsFile, append(data, '\n'))
-}
-
-// writeOperator writes the operator's identity, unless it was revoked: then
-// commands are refused, which is what the revocation was for.
-func (s *system) writeOperator(ctx context.Context) error {
-	if _, revoked := s.store.State().Revocations[s.id(operatorPath())]; revoked {
-		return nil
-	}
-	_, err := s.credential(ctx, operatorPath())
-	return err
 }
 
 func (s *system) write(name string, data []byte) error {
@@ -329,10 +294,8 @@ func (s *system) ready() bool {
 			return false
 		}
 	}
-	state := s.store.State()
 	for name, agent := range s.agents {
-		_, revoked := state.Revocations[s.id(name)]
-		if _, err := agent.Source(s.id(name)).Credential(); err != nil && !revoked {
+		if _, err := agent.Source(s.id(name)).Credential(); err != nil && !s.revoked(name) && !s.revoked(proxyPath+name) {
 			return false
 		}
 	}
@@ -350,29 +313,21 @@ func (s *system) serveStatus(ctx context.Context) error {
 	return nil
 }
 
-// keepOperator renews the operator's identity while the system runs.
-func (s *system) keepOperator(ctx context.Context) error {
-	tick := time.NewTicker(ca.DefaultLifetime / 2)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-tick.C:
-		}
-		if err := s.writeOperator(ctx); err != nil {
-			s.logger.Error("the operator's identity was not renewed", slog.Any("error", err))
-		}
-	}
-}
-
-// close lets go of what startSystem opened.
+// close lets go of what startSystem opened, as far as it did.
 func (s *system) close() {
+	if s.authority != nil {
+		s.authority.Close()
+	}
 	if s.status != nil {
 		s.status.Close()
+	}
+	for _, proxy := range s.proxies {
+		proxy.Close()
 	}
 	if s.demo != nil {
 		s.demo.close()
 	}
-	s.store.Close()
+	if err := s.store.Close(); err != nil {
+		s.logger.Error("the store did not close well", slog.Any("error", err))
+	}
 }

@@ -13,7 +13,10 @@ import (
 )
 
 // plainConn is the leg to a program on this host, over TCP or a Unix socket.
-type plainConn struct{ stream }
+type plainConn struct {
+	stream
+	program string // whose it is, for messages
+}
 
 // stream is what *net.TCPConn and *net.UnixConn are.
 type stream interface {
@@ -25,18 +28,24 @@ type stream interface {
 // that this was all.
 func (c plainConn) Read(p []byte) (int, error) {
 	n, err := c.stream.Read(p)
-	return n, brokenOff(err)
+	return n, c.explain(err)
 }
 
 // Write sends p to the program.
 func (c plainConn) Write(p []byte) (int, error) {
 	n, err := c.stream.Write(p)
-	return n, brokenOff(err)
+	return n, c.explain(err)
 }
 
-func brokenOff(err error) error {
-	if errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE) {
-		return &fault.Error{Code: ProgramGone, Err: err, Message: "the program at this end broke off", Hint: "look into the program's log"}
+// CloseWrite says to the program that this was all, and leaves the other
+// direction open.
+func (c plainConn) CloseWrite() error { return c.explain(c.stream.CloseWrite()) }
+
+func (c plainConn) explain(err error) error {
+	for _, gone := range []error{syscall.ECONNRESET, syscall.EPIPE, syscall.ENOTCONN} {
+		if errors.Is(err, gone) {
+			return &fault.Error{Code: ProgramGone, Err: err, Message: c.program + " broke off", Hint: "look into that program's log"}
+		}
 	}
 	return err
 }

@@ -75,5 +75,5 @@ func dialBackend(ctx context.Context, backend Address) (plainConn, error) {
 		return plainConn{}, fault.Wrap(err, BackendUnreachable, "the service behind the proxy does not answer").
 			WithHint("start the program, or correct its address")
 	}
-	return plainConn{conn.(stream)}, nil
+	return plainConn{conn.(stream), "the service's program"}, nil
 }

@@ -23,7 +23,7 @@ func (p *Proxy) outbound(door Door) serve {
 		},
 	}
 	return func(ctx context.Context, raw net.Conn, shakes places) {
-		plain := plainConn{raw.(stream)}
+		plain := plainConn{raw.(stream), "the client program"}
 		refuse := func(err error, revision int64) {
 			p.refused(ctx, api.Event{Side: api.Door, From: door.From, To: door.To, Revision: revision}, err)
 			slam(ctx, plain)

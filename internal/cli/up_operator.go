@@ -1,0 +1,85 @@
+package cli
+
+import (
+	"cmp"
+	"context"
+	"log/slog"
+	"os"
+	"os/user"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/signet-tls/signet/internal/ca"
+	"github.com/signet-tls/signet/internal/control"
+)
+
+// operatorPath is the path of whoever runs this, in the characters that an ID
+// may have. As elsewhere, USER goes before the system's list of users.
+func operatorPath() string {
+	name := os.Getenv("USER")
+	if me, err := user.Current(); err == nil && name == "" {
+		name = me.Username
+	}
+	name = strings.Map(func(r rune) rune {
+		if r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '-' || r == '_' {
+			return r
+		}
+		return '-'
+	}, name)
+	return "operator/" + cmp.Or(name, "me")
+}
+
+// enrolOperator makes an operator of whoever runs this, unless they are one:
+// who holds the authority's keys may do everything anyhow.
+func (s *system) enrolOperator(ctx context.Context) error {
+	_, err := s.store.Change(ctx, func(tx *control.Tx) error {
+		id := s.id(operatorPath())
+		if _, known := tx.State.Identities[id]; !known {
+			tx.PutIdentity(control.Identity{ID: id, Kind: control.Operator})
+		}
+		return nil
+	})
+	return err
+}
+
+// writeOperator writes the operator's identity, for its owner alone, unless it
+// was revoked: then commands are refused, which is what the revocation was for.
+func (s *system) writeOperator(ctx context.Context) error {
+	path := operatorPath()
+	if s.revoked(path) {
+		return nil
+	}
+	credential, err := s.credential(ctx, path)
+	if err != nil {
+		return err
+	}
+	data, err := credential.PEM()
+	if err != nil {
+		return err
+	}
+	return s.write(filepath.Join(identityFolder, path+".pem"), data)
+}
+
+// keepOperator renews the operator's identity while the system runs. It looks
+// at the clock each minute: while a host is suspended its timers stand still.
+func (s *system) keepOperator(ctx context.Context) error {
+	tick := time.NewTicker(time.Minute)
+	defer tick.Stop()
+	wall := func() time.Time { return time.Now().Round(0) }
+	for due := wall().Add(ca.DefaultLifetime / 2); ; {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+		if wall().Before(due) {
+			continue
+		}
+		if err := s.writeOperator(ctx); err != nil {
+			s.logger.Error("the operator's identity was not renewed", slog.Any("error", err))
+			continue
+		}
+		due = wall().Add(ca.DefaultLifetime / 2)
+	}
+}

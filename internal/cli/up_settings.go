@@ -1,0 +1,102 @@
+package cli
+
+import (
+	"encoding/json"
+	"errors"
+	"io/fs"
+	"net"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"github.com/signet-tls/signet/fault"
+)
+
+// defaultPort is the first of the four ports.
+const defaultPort = 7400
+
+// chooseSettings takes the ports of the last time, unless others are wanted.
+func chooseSettings(dir string, port int) (settings, error) {
+	if port != 0 {
+		return portsFrom(port), nil
+	}
+	path := filepath.Join(dir, settingsFile)
+	data, err := disk{}.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return portsFrom(defaultPort), nil
+	}
+	var old settings
+	if err == nil {
+		err = json.Unmarshal(data, &old)
+	}
+	if err == nil {
+		err = old.check()
+	}
+	if err != nil {
+		return settings{}, fault.Wrap(err, SettingsUnreadable, "%s cannot be used", path).
+			WithHint("signet up --port %d     # writes it anew", defaultPort)
+	}
+	return old, nil
+}
+
+// portsFrom are four ports in a row.
+func portsFrom(first int) settings {
+	at := func(i int) string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(first+i)) }
+	return settings{Authority: at(0), Status: at(1), Orders: at(2), Web: at(3)}
+}
+
+// all are the four addresses.
+func (s settings) all() []string { return []string{s.Authority, s.Status, s.Orders, s.Web} }
+
+// check refuses addresses that "up" never writes: it listens on this machine's
+// loopback alone.
+func (s settings) check() error {
+	for _, address := range s.all() {
+		at, err := netip.ParseAddrPort(address)
+		if err != nil {
+			return err
+		}
+		if !at.Addr().IsLoopback() || at.Port() == 0 {
+			return errors.New(address + " is not a port of this machine's loopback")
+		}
+	}
+	return nil
+}
+
+// ports writes the four ports as a range, or one by one, and whether they are
+// those of the last time.
+func (y *system) ports() string {
+	ports := y.settings.portList()
+	if y.moved {
+		return "now " + ports
+	}
+	return "as before (" + ports + ")"
+}
+
+func (s settings) portList() string {
+	var ports []string
+	row := true
+	for i, address := range s.all() {
+		_, port, _ := net.SplitHostPort(address)
+		if i > 0 {
+			last, _ := strconv.Atoi(ports[i-1])
+			row = row && port == strconv.Itoa(last+1)
+		}
+		ports = append(ports, port)
+	}
+	if row {
+		return ports[0] + "–" + ports[3]
+	}
+	return strings.Join(ports, ", ")
+}
+
+// tilde shortens a path below the user's home.
+func tilde(path string) string {
+	home, err := os.UserHomeDir()
+	if rest, ok := strings.CutPrefix(path, home+string(filepath.Separator)); ok && err == nil {
+		return filepath.Join("~", rest)
+	}
+	return path
+}
