@@ -17,7 +17,6 @@ import (
 	"github.com/signet-tls/signet/internal/testpki"
 	"github.com/signet-tls/signet/pki"
 	"github.com/signet-tls/signet/spiffeid"
-	"github.com/signet-tls/signet/verify"
 )
 
 // TestCertificateMatrix has every proxy ask for every identity: it gets its own
@@ -184,23 +183,14 @@ func TestRevokedAtOnce(t *testing.T) {
 		t.Run(test.path, func(t *testing.T) {
 			r := newRig(t, nil)
 			old := r.as(test.path)
-			resumed := func() (bool, error) {
-				old.http.CloseIdleConnections()
-				response, err := old.send(test.method, test.ask, strings.NewReader("[]"))
-				if err != nil {
-					return false, err
-				}
-				defer response.Body.Close()
-				_, err = io.ReadAll(response.Body)
-				return response.TLS.DidResume, err
+			if status, refusal := old.try(test.method, test.ask, strings.NewReader("[]")); status/100 != 2 {
+				t.Fatalf("before the revocation: %d %+v", status, refusal)
 			}
-			for range 2 { // so that there is a ticket
-				if _, err := resumed(); err != nil {
-					t.Fatal(err)
+			for i := range 2 {
+				resumed, err := old.connect()
+				if err != nil || resumed != (i > 0) {
+					t.Fatalf("connection %d: resumed %v, %v: the test would show nothing", i, resumed, err)
 				}
-			}
-			if did, err := resumed(); err != nil || !did {
-				t.Fatalf("before the revocation: resumed %v, %v: the test would show nothing", did, err)
 			}
 			r.revokeInStore(test.path)
 			status, refusal := old.try(test.method, test.ask, strings.NewReader("[]"))
@@ -208,10 +198,10 @@ func TestRevokedAtOnce(t *testing.T) {
 			if status != http.StatusForbidden {
 				t.Errorf("on the live connection: status %d, want 403", status)
 			}
-			if _, err := resumed(); !errors.Is(err, signet.RefusedByPeer) {
+			if _, err := old.connect(); !errors.Is(err, signet.RefusedByPeer) {
 				t.Errorf("with a ticket: %v, want a refusal", err)
 			}
-			if _, err := r.as(test.path).send(test.method, test.ask, strings.NewReader("[]")); !errors.Is(err, signet.RefusedByPeer) {
+			if _, err := r.as(test.path).connect(); !errors.Is(err, signet.RefusedByPeer) {
 				t.Errorf("with a new certificate: %v, want a refusal", err)
 			}
 		})
@@ -246,14 +236,12 @@ func TestStrangers(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			stranger := &signet.Client{Roots: r.roots, Name: verify.ID(id(Path)), Identity: test.own}
-			c := client{r, stranger.HTTP()}
-			if response, err := c.send("GET", api.PathConns, nil); !errors.Is(err, test.code) {
-				t.Errorf("the answer is %v, %v; want [%s]", response, err, test.code)
+			if _, err := r.with(test.own).connect(); !errors.Is(err, test.code) {
+				t.Errorf("the answer is %v, want [%s]", err, test.code)
 			}
 		})
 	}
-	if _, err := r.as("unheard-of").send("GET", api.PathConns, nil); !errors.Is(err, signet.RefusedByPeer) {
+	if _, err := r.as("unheard-of").connect(); !errors.Is(err, signet.RefusedByPeer) {
 		t.Errorf("somebody who is not enrolled: %v, want a refusal", err)
 	}
 }

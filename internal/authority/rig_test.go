@@ -118,7 +118,8 @@ func (r *rig) revokeInStore(path string) {
 // client is somebody who speaks to the authority.
 type client struct {
 	*rig
-	http *http.Client
+	signet *signet.Client
+	http   *http.Client
 }
 
 // as returns a client with a fresh certificate of an identity.
@@ -129,10 +130,28 @@ func (r *rig) as(path string) client {
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	signet := &signet.Client{Roots: r.roots, Name: verify.ID(id(Path)), Identity: identity.Static(testpki.Must(pki.NewCredential(chain, key)))}
-	c := client{r, signet.HTTP()}
+	return r.with(identity.Static(testpki.Must(pki.NewCredential(chain, key))))
+}
+
+func (r *rig) with(own identity.Source) client {
+	signet := &signet.Client{Roots: r.roots, Name: verify.ID(id(Path)), Identity: own}
+	c := client{r, signet, signet.HTTP()}
 	r.t.Cleanup(c.http.CloseIdleConnections)
 	return c
+}
+
+// connect makes a connection of its own, asks for nothing in particular over it
+// and reads the answer. With TLS 1.3 it is reading that tells of a refusal.
+func (c client) connect() (resumed bool, err error) {
+	c.t.Helper()
+	conn, err := c.signet.Dial(c.t.Context(), "tcp", c.address)
+	if err != nil {
+		return false, err
+	}
+	defer conn.Close()
+	io.WriteString(conn, "GET / HTTP/1.1\r\nHost: authority\r\nConnection: close\r\n\r\n") // where this fails, reading tells why
+	_, err = io.ReadAll(conn)
+	return conn.Peer().Resumed, err
 }
 
 // send makes a request and returns its answer, which the caller closes.
@@ -248,13 +267,24 @@ func (w *watcher) slice() *api.Slice {
 	return update.Slice
 }
 
-func (w *watcher) report(applied api.Applied) { ask[struct{}](w.client, "POST", api.PathApplied, applied) }
+func (w *watcher) report(applied api.Applied) {
+	ask[struct{}](w.client, "POST", api.PathApplied, applied)
+}
 
 func (w *watcher) tell(events ...api.Event) { ask[struct{}](w.client, "POST", api.PathEvents, events) }
 
 // obey reports every slice as in force and answers every ask, until the watch
-// ends.
+// or the test ends.
 func (w *watcher) obey(live ...api.Conn) {
+	answer := func(path string, message any) {
+		response, err := w.send("POST", path, jsonBody(message))
+		switch {
+		case err != nil && w.t.Context().Err() == nil:
+			w.t.Errorf("%s: %v", path, err)
+		case err == nil:
+			response.Body.Close()
+		}
+	}
 	var wg sync.WaitGroup
 	wg.Go(func() {
 		for {
@@ -263,9 +293,9 @@ func (w *watcher) obey(live ...api.Conn) {
 			case !ok:
 				return
 			case update.Slice != nil:
-				w.report(api.Applied{Revision: update.Slice.Revision})
+				answer(api.PathApplied, api.Applied{Revision: update.Slice.Revision})
 			case update.Ask != 0:
-				ask[struct{}](w.client, "POST", api.PathLive, api.Live{Ask: update.Ask, Conns: live})
+				answer(api.PathLive, api.Live{Ask: update.Ask, Conns: live})
 			}
 		}
 	})

@@ -3,7 +3,6 @@ package cli
 import (
 	"context"
 	"fmt"
-	"os"
 
 	"github.com/signet-tls/signet/internal/tamper"
 )
@@ -37,11 +36,7 @@ func (c *tamperCmd) run(ctx context.Context, s *shell) error {
 // progress returns what keeps a line on standard error that says how far
 // something is, and removes it in the end; nil where nobody would see it.
 func (s *shell) progress(what string) func(done, total int) {
-	file, ok := s.stderr.(*os.File)
-	if !ok {
-		return nil
-	}
-	if info, err := file.Stat(); err != nil || info.Mode()&os.ModeCharDevice == 0 {
+	if !isTerminal(s.stderr) {
 		return nil
 	}
 	const redraw = 128 // a terminal is slower than what it shows

@@ -65,7 +65,7 @@ func Codes() []fault.Entry {
 			Next:  "Run Signet as the folder's owner, or give it to this user."},
 		{Code: MarkerDamaged, Meaning: "The folder's own description, signet.json, cannot be read.",
 			Cause: "It was edited, or the disk lost a part of it.",
-			Next:  restoreOrFresh},
+			Next:  "Restore the data folder from a backup, or move it away."},
 		{Code: AlreadyRunning, Meaning: "Another process has this data folder open.",
 			Cause: "Signet is running already.",
 			Next:  "Stop that process, or talk to it: signet conns."},

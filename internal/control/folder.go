@@ -127,22 +127,22 @@ func readMarker(dir string, td spiffeid.TrustDomain) (m marker, err error) {
 			WithHint("name an empty folder, a new one, or one that Signet made")
 	}
 	if err != nil {
-		return m, damaged(MarkerDamaged, path, "%v", err)
+		return m, markerDamaged(path, err.Error())
 	}
 	defer file.Close()
 	text, err := io.ReadAll(io.LimitReader(file, markerBytes))
 	if err != nil {
-		return m, damaged(MarkerDamaged, path, "%v", err)
+		return m, markerDamaged(path, err.Error())
 	}
 	if err := json.Unmarshal(text, &m); err != nil {
-		return m, damaged(MarkerDamaged, path, "%v", err)
+		return m, markerDamaged(path, err.Error())
 	}
 	switch {
 	case m.Format > format:
 		return m, fault.New(FolderNewer, "%s has the format %d, and this Signet knows up to %d", dir, m.Format, format).
 			WithHint("run the newer Signet that wrote it")
 	case m.Format < 1 || m.TrustDomain == "":
-		return m, damaged(MarkerDamaged, path, "it has no format or no trust domain")
+		return m, markerDamaged(path, "it has no format or no trust domain")
 	case m.TrustDomain != td.String():
 		return m, fault.New(FolderOtherDomain, "%s belongs to %s, not to %s", dir, m.TrustDomain, td).
 			WithHint("name %s's own folder", td)
@@ -202,6 +202,13 @@ func holder(file *os.File) string {
 func notWritable(dir string, err error) error {
 	return fault.Wrap(err, FolderNotWritable, "the data folder %s cannot be written", dir).
 		WithHint("run Signet as the folder's owner, on a disk with room")
+}
+
+// markerDamaged does not offer to start over: what a folder is without its
+// description, nobody knows.
+func markerDamaged(path, what string) error {
+	return fault.New(MarkerDamaged, "%s: %s", path, what).
+		WithHint("restore the data folder from a backup, or move it away")
 }
 
 // damaged returns the refusal of a file that is not as we left it.

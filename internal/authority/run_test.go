@@ -1,0 +1,226 @@
+package authority
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net"
+	"net/http/httptest"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/signet-tls/signet/fault"
+	"github.com/signet-tls/signet/internal/agent/api"
+	"github.com/signet-tls/signet/internal/bind"
+	"github.com/signet-tls/signet/internal/ca"
+	"github.com/signet-tls/signet/internal/control"
+	"github.com/signet-tls/signet/internal/testpki"
+)
+
+// TestRunEndsHandlers stops an authority while a watch is open and a change
+// waits for a proxy that does not answer.
+func TestRunEndsHandlers(t *testing.T) {
+	r := newRig(t, func(a *Authority) { a.patience = time.Hour })
+	ctx, cancel := context.WithCancel(t.Context())
+	a, err := New(Config{Store: r.store, CA: r.ca})
+	if err != nil {
+		t.Fatal(err)
+	}
+	a.patience = time.Hour
+	if err := a.Listen(ctx, "127.0.0.1:0"); err != nil {
+		t.Fatal(err)
+	}
+	second := &rig{Authority: a, t: t, roots: r.roots, address: a.listener.Addr().String()}
+	done := make(chan error)
+	go func() { done <- a.Run(ctx) }()
+	w, _ := second.watchAs("proxy/one")
+	var wg sync.WaitGroup
+	ann := second.as("operator/ann")
+	wg.Go(func() {
+		response, err := ann.send("POST", api.PathAllow, jsonBody(request("web", "orders")))
+		if err == nil {
+			response.Body.Close()
+		}
+	})
+	if slice := w.slice(); slice.Revision != 2 {
+		t.Errorf("revision %d, want 2", slice.Revision)
+	}
+	cancel()
+	if err := <-done; err != nil {
+		t.Errorf("Run: %v", err)
+	}
+	if a.enter() {
+		t.Error("a handler begins after the end")
+	}
+	if update, ok := w.next(); ok {
+		t.Errorf("the watch goes on with %+v", update)
+	}
+	wg.Wait()
+	if conn, err := net.Dial("tcp", second.address); err == nil {
+		conn.Close()
+		t.Error("it still listens")
+	}
+}
+
+func TestListenRefuses(t *testing.T) {
+	r := newRig(t, nil)
+	a := testpki.Must(New(Config{Store: r.store, CA: r.ca}))
+	a.Close() // nothing to let go of
+	if err := a.Listen(t.Context(), r.address); !errors.Is(err, bind.AddressInUse) {
+		t.Errorf("listening on a taken port: %v", err)
+	}
+	if err := a.Listen(t.Context(), "127.0.0.1:0"); err != nil {
+		t.Fatal(err)
+	}
+	address := a.listener.Addr().String()
+	a.Close()
+	if conn, err := net.Dial("tcp", address); err == nil {
+		conn.Close()
+		t.Error("it still listens")
+	}
+}
+
+// TestRunFails takes the listener away.
+func TestRunFails(t *testing.T) {
+	r := newRig(t, nil)
+	a := testpki.Must(New(Config{Store: r.store, CA: r.ca}))
+	if err := a.Listen(t.Context(), "127.0.0.1:0"); err != nil {
+		t.Fatal(err)
+	}
+	a.Close()
+	if err := a.Run(t.Context()); !errors.Is(err, net.ErrClosed) {
+		t.Errorf("Run: %v, want %v", err, net.ErrClosed)
+	}
+}
+
+func TestLimit(t *testing.T) {
+	under, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	const most = 2
+	listener := limit(under, most)
+	accepted := make(chan net.Conn)
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		defer close(accepted)
+		for {
+			conn, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			accepted <- conn
+		}
+	})
+	for range most + 1 {
+		conn, err := net.Dial("tcp", under.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+	}
+	first, second := <-accepted, <-accepted
+	if places := listener.(limited).places; len(places) != cap(places) {
+		t.Errorf("%d of %d places are taken", len(places), cap(places))
+	}
+	first.Close()
+	first.Close() // gives no second place back
+	third := <-accepted
+	second.Close()
+	third.Close()
+	listener.Close()
+	if conn, ok := <-accepted; ok {
+		conn.Close()
+		t.Error("there was a fourth connection")
+	}
+	wg.Wait()
+	if places := listener.(limited).places; len(places) != 0 {
+		t.Errorf("%d places are still taken", len(places))
+	}
+}
+
+// TestOwnCertificate steps the clock: the authority renews its own certificate
+// at half of its life.
+func TestOwnCertificate(t *testing.T) {
+	now := time.Now()
+	own := ownCertificate{id: id(Path), ca: testpki.Must(ca.New(domain, now)), now: func() time.Time { return now }}
+	first := testpki.Must(own.Credential())
+	now = now.Add(ca.DefaultLifetime/2 - time.Second)
+	if again := testpki.Must(own.Credential()); again != first {
+		t.Error("it was renewed too early")
+	}
+	now = now.Add(time.Second)
+	renewed := testpki.Must(own.Credential())
+	if renewed == first || renewed.Leaf().ID() != id(Path) || !renewed.Leaf().X509().NotAfter.After(first.Leaf().X509().NotAfter) {
+		t.Errorf("after half of its life: %s until %v", renewed.Leaf().ID(), renewed.Leaf().X509().NotAfter)
+	}
+	now = now.AddDate(100, 0, 0)
+	if _, err := own.Credential(); err == nil {
+		t.Error("an authority that is expired still signs")
+	}
+}
+
+// TestSlice gives a proxy its part of the truth.
+func TestSlice(t *testing.T) {
+	r := newRig(t, nil)
+	r.change(func(tx *control.Tx) {
+		for _, pair := range []control.Pair{{From: id("web"), To: id("orders")}, {From: id("idle"), To: id("batch")}, {From: id("idle"), To: id("orders")}, {}} {
+			name := "for-" + pair.From.Path() + "-" + pair.To.Path()
+			tx.PutRule(control.Rule{Name: name, Text: "x", From: pair.From, To: pair.To})
+		}
+		tx.Revoke(control.Revocation{ID: id("batch")})
+		tx.Revoke(control.Revocation{ID: id("idle"), Because: "a test"})
+	})
+	have := slice(r.store.State(), id("proxy/one"))
+	if len(have.Identities) != 1 || have.Identities[0] != id("web") {
+		t.Errorf("the identities are %v, want web alone: batch is revoked", have.Identities)
+	}
+	names := map[string]bool{}
+	for _, rule := range have.Rules {
+		names[rule.Name] = true
+	}
+	if len(names) != 2 || !names["for-web-orders"] || !names["for--"] {
+		t.Errorf("the rules are %v, want web's, and the one for everybody", names)
+	}
+	if len(have.Revoked) != 2 {
+		t.Errorf("%d revocations, want both", len(have.Revoked))
+	}
+}
+
+func TestErrorsAreCoded(t *testing.T) {
+	tests := []struct {
+		name   string
+		err    error
+		status int
+		code   fault.Code
+	}{
+		{"ours", fault.New(NotGranted, "no").WithHint("none"), 403, NotGranted},
+		{"wrapped", errors.Join(errors.New("x"), fault.New(ConnUnknown, "no")), 404, ConnUnknown},
+		{"the store's", fault.New(control.StoreClosed, "closed"), 503, control.StoreClosed},
+		{"nobody's", errors.New("secret"), 500, Failed},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			answer := httptest.NewRecorder()
+			writeError(answer, test.err)
+			var have api.Error
+			if err := json.Unmarshal(answer.Body.Bytes(), &have); err != nil {
+				t.Fatal(err)
+			}
+			if answer.Code != test.status || have.Code != string(test.code) || have.Message == "secret" {
+				t.Errorf("%d %+v, want %d [%s]", answer.Code, have, test.status, test.code)
+			}
+		})
+	}
+}
+
+func TestCodes(t *testing.T) {
+	seen := map[fault.Code]bool{}
+	for _, entry := range Codes() {
+		if seen[entry.Code] || entry.Meaning == "" || entry.Cause == "" || entry.Next == "" {
+			t.Errorf("%+v is incomplete, or there twice", entry)
+		}
+		seen[entry.Code] = true
+	}
+}
