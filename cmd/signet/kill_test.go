@@ -167,6 +167,7 @@ func (k *killer) work(stop <-chan struct{}, revoke bool) {
 // signet is a command line; the test's own program is signet by its name.
 func (k *killer) signet(args ...string) *exec.Cmd {
 	command := exec.Command(os.Args[0])
+	command.Env = append(os.Environ(), hurry)
 	command.Args = append([]string{"signet"}, args...)
 	command.Args = append(command.Args, "--data", k.dir)
 	return command

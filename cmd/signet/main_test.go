@@ -13,6 +13,10 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
+// hurry has programs under the race detector end at once, not after the second
+// that it waits by default.
+const hurry = "GORACE=atexit_sleep_ms=0"
+
 var update = flag.Bool("update", false, "rewrite the golden texts in testdata")
 
 func TestMain(m *testing.M) {
@@ -30,6 +34,7 @@ func stories(dir string, update bool) testscript.Params {
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("HOME", env.WorkDir)
 			env.Setenv("USER", "ann")
+			env.Vars = append(env.Vars, hurry)
 			env.Setenv("TZ", "UTC")
 			env.Setenv("GORACE", "atexit_sleep_ms=10") // else each command waits a second at its end
 			return nil
