@@ -53,7 +53,7 @@ var rooms = []room{
 
 	{"internal/testpki", []string{"fault", "spiffeid", "pki"}, "fixtures stand on what they are fixtures of"},
 	{"internal/peers", nil, "it finds programs of others"},
-	{"internal/tamper", with(library, "internal/testpki"), "it attacks from outside and needs no system to do it"},
+	{"internal/tamper", library, "it attacks from outside and needs no system to do it"},
 	{"internal/cli", with(library, "policy", "internal/control", "internal/ca", "internal/authority", "internal/agent", "internal/agent/api", "internal/proxy", "internal/tamper"), "it wires the system together, and fixtures are not part of it"},
 	{"cmd/signet", []string{"internal/cli"}, "it is a few lines"},
 	{"examples/seed1", with(library, "internal/testpki"), "an example shows the library"},

@@ -11,6 +11,8 @@ import (
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/signet-tls/signet/internal/peers"
 )
 
 // hurry has programs under the race detector end at once, not after the second
@@ -24,7 +26,10 @@ func TestMain(m *testing.M) {
 }
 
 // TestStories runs each user story of testdata with the real main.
-func TestStories(t *testing.T) { testscript.Run(t, stories("testdata", *update)) }
+func TestStories(t *testing.T) {
+	peers.Curl(t)
+	testscript.Run(t, stories("testdata", *update))
+}
 
 func stories(dir string, update bool) testscript.Params {
 	return testscript.Params{

@@ -1,6 +1,6 @@
 // Package testpki makes fixture authorities, good credentials, and chains that
-// are broken on purpose. It is for tests and examples, and for showing
-// impostors to programs under attack. Time is a parameter everywhere.
+// are broken on purpose. It is for tests and examples. Time is a parameter
+// everywhere.
 package testpki
 
 import (
