@@ -141,6 +141,6 @@ func (n *news) line(event api.Event) string {
 // more stands for the rest of a second that has too many events.
 func (n *news) more(event api.Event) string {
 	var p page
-	p.line("%s  %s%s", n.view.clock(event.Time), gap("and more in the same second, which are not listed", 9+16+24), n.shell.own("signet conns"))
+	p.line("%s  %s%s", n.view.clock(event.Time), gap("and more in this second, not listed", 9+16+24), n.shell.own("signet conns"))
 	return p.String()
 }

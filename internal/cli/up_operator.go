@@ -61,25 +61,33 @@ func (s *system) writeOperator(ctx context.Context) error {
 	return s.write(filepath.Join(identityFolder, path+".pem"), data)
 }
 
-// keepOperator renews the operator's identity while the system runs. It looks
-// at the clock each minute: while a host is suspended its timers stand still.
+// keepOperator renews the operator's identity while the system runs.
 func (s *system) keepOperator(ctx context.Context) error {
+	keepFresh(ctx, ca.DefaultLifetime/2, func() error {
+		err := s.writeOperator(ctx)
+		if err != nil {
+			s.logger.Error("the operator's identity was not renewed", slog.Any("error", err))
+		}
+		return err
+	})
+	return nil
+}
+
+// keepFresh renews after each span of time, and a minute after a failure, until
+// ctx ends. It looks at the clock each minute: while a host is suspended its
+// timers stand still.
+func keepFresh(ctx context.Context, span time.Duration, renew func() error) {
 	tick := time.NewTicker(time.Minute)
 	defer tick.Stop()
-	wall := func() time.Time { return time.Now().Round(0) }
-	for due := wall().Add(ca.DefaultLifetime / 2); ; {
+	clock := func() time.Time { return time.Now().Round(0) } // without the reading that stands still, too
+	for due := clock().Add(span); ; {
 		select {
 		case <-ctx.Done():
-			return nil
+			return
 		case <-tick.C:
 		}
-		if wall().Before(due) {
-			continue
+		if !clock().Before(due) && renew() == nil {
+			due = clock().Add(span)
 		}
-		if err := s.writeOperator(ctx); err != nil {
-			s.logger.Error("the operator's identity was not renewed", slog.Any("error", err))
-			continue
-		}
-		due = wall().Add(ca.DefaultLifetime / 2)
 	}
 }

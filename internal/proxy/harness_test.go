@@ -20,6 +20,7 @@ import (
 	"github.com/signet-tls/signet/internal/ca"
 	"github.com/signet-tls/signet/internal/control"
 	"github.com/signet-tls/signet/internal/proxy"
+	"github.com/signet-tls/signet/internal/testpki"
 	"github.com/signet-tls/signet/pki"
 	"github.com/signet-tls/signet/spiffeid"
 	"github.com/signet-tls/signet/verify"
@@ -34,11 +35,23 @@ type world struct {
 	ca        *ca.CA
 	roots     verify.Roots
 	authority string
+	started   *authority.Authority
 	operator  *http.Client
-	backend   *backend
+	backend   *backend // nil if the setup has its own
 	service   string   // the inbound proxy's port
 	doors     []string // the outbound proxy's ports, in the order of the names
 	events    *eventLog
+	stop      func() // ends both proxies, and returns when they have ended
+	stopLast  func() // ends the authority
+}
+
+// setup is what is particular about a world.
+type setup struct {
+	names   []string                    // a door for each
+	backend proxy.Address               // instead of the one that echoes
+	between func(service string) string // what doors dial instead of the service
+	now     func() time.Time            // the proxies' clock
+	late    bool                        // the authority starts only when the test says so
 }
 
 type eventLog struct {
@@ -63,78 +76,143 @@ func (l *eventLog) count(want func(api.Event) bool) (n int) {
 	return n
 }
 
+// last describes the latest event.
+func (l *eventLog) last() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(l.events) == 0 {
+		return "none"
+	}
+	last := l.events[len(l.events)-1]
+	return string(last.Kind) + " " + last.Code + ": " + last.Reason
+}
+
 // newWorld has a door for each name, and a service "orders".
 func newWorld(t *testing.T, names ...string) *world {
 	t.Helper()
-	domain, err := spiffeid.ParseTrustDomain("test.signet")
-	if err != nil {
-		t.Fatal(err)
-	}
-	w := &world{t: t, domain: domain, events: &eventLog{}}
-	ctx, cancel := context.WithCancel(t.Context())
-	var wg sync.WaitGroup
-	if w.store, err = control.Open(ctx, control.Config{Dir: t.TempDir(), TrustDomain: domain}); err != nil {
+	return newWorldOf(t, setup{names: names})
+}
+
+func newWorldOf(t *testing.T, s setup) *world {
+	t.Helper()
+	w := &world{t: t, domain: testpki.Must(spiffeid.ParseTrustDomain("test.signet")), events: &eventLog{}, stopLast: func() {}}
+	var err error
+	if w.store, err = control.Open(t.Context(), control.Config{Dir: t.TempDir(), TrustDomain: w.domain}); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		cancel()
-		wg.Wait()
 		if err := w.store.Close(); err != nil {
 			t.Errorf("closing the store: %v", err)
 		}
 	})
-	if w.ca, err = ca.New(domain, time.Now()); err != nil {
-		t.Fatal(err)
-	}
-	if w.roots, err = verify.ForTrustDomain(domain, w.ca.Root()); err != nil {
-		t.Fatal(err)
-	}
-	w.populate(names)
-	a, err := authority.New(authority.Config{Store: w.store, CA: w.ca, OnEvent: w.events.add})
-	if err != nil {
-		t.Fatal(err)
-	}
+	w.ca = testpki.Must(ca.New(w.domain, time.Now()))
+	w.roots = testpki.Must(verify.ForTrustDomain(w.domain, w.ca.Root()))
+	w.populate(s.names)
 	w.authority = freePort(t)
-	if err := a.Listen(ctx, w.authority); err != nil {
-		t.Fatal(err)
-	}
-	wg.Go(func() { a.Run(ctx) })
 	client := &signet.Client{Roots: w.roots, Name: verify.ID(w.id(authority.Path)), Identity: identity.Static(w.credential("operator/ann"))}
 	w.operator = client.HTTP()
 	t.Cleanup(w.operator.CloseIdleConnections)
+	t.Cleanup(func() { w.stopLast() })
+	w.startProxies(s)
+	if !s.late {
+		w.start()
+	}
+	return w
+}
 
-	w.backend = newBackend(t)
-	inbound := w.proxy("proxy/in", proxy.Config{Services: []proxy.Service{
-		{ID: w.id("orders"), Address: "127.0.0.1:0", Backend: proxy.Address{Network: "tcp", Address: w.backend.listener.Addr().String()}}}})
-	if err := inbound.Listen(ctx); err != nil {
-		t.Fatal(err)
+// start starts the authority and waits until both proxies have heard it.
+func (w *world) start() {
+	w.t.Helper()
+	a, err := authority.New(authority.Config{Store: w.store, CA: w.ca, OnEvent: w.events.add})
+	if err != nil {
+		w.t.Fatal(err)
 	}
-	w.service = inbound.Addresses()[0].String()
-	var doors []proxy.Door
-	for _, name := range names {
-		doors = append(doors, proxy.Door{From: w.id(name), To: w.id("orders"), Address: "127.0.0.1:0", Target: w.service})
+	if err := a.Listen(w.t.Context(), w.authority); err != nil {
+		w.t.Fatal(err)
 	}
-	outbound := w.proxy("proxy/out", proxy.Config{Doors: doors})
-	if err := outbound.Listen(ctx); err != nil {
-		t.Fatal(err)
-	}
-	for _, address := range outbound.Addresses() {
-		w.doors = append(w.doors, address.String())
-	}
-	for _, p := range []*proxy.Proxy{inbound, outbound} {
-		wg.Go(func() {
-			if err := p.Run(ctx); err != nil {
-				t.Errorf("proxy: %v", err)
-			}
-		})
-	}
+	w.started = a
+	w.stopLast = background(func(ctx context.Context) {
+		if err := a.Run(ctx); err != nil {
+			w.t.Errorf("authority: %v", err)
+		}
+	})
 	w.until("both proxies are up to date", func() bool {
 		status := a.Status()
 		return len(status.Proxies) == 2 && !slices.ContainsFunc(status.Proxies, func(p api.ProxyStatus) bool {
 			return !p.Connected || p.Revision < status.Revision
 		})
 	})
-	return w
+}
+
+func (w *world) startProxies(s setup) {
+	w.t.Helper()
+	if s.backend.Address == "" {
+		w.backend = newBackend(w.t)
+		s.backend = proxy.Address{Network: "tcp", Address: w.backend.listener.Addr().String()}
+	}
+	inbound := w.proxy("proxy/in", s.now, proxy.Config{Services: []proxy.Service{{ID: w.id("orders"), Address: "127.0.0.1:0", Backend: s.backend}}})
+	w.service = inbound.Addresses()[0].String()
+	target := w.service
+	if s.between != nil {
+		target = s.between(w.service)
+	}
+	var doors []proxy.Door
+	for _, name := range s.names {
+		doors = append(doors, proxy.Door{From: w.id(name), To: w.id("orders"), Address: "127.0.0.1:0", Target: target})
+	}
+	outbound := w.proxy("proxy/out", s.now, proxy.Config{Doors: doors})
+	for _, address := range outbound.Addresses() {
+		w.doors = append(w.doors, address.String())
+	}
+	run := func(p *proxy.Proxy) func() {
+		return background(func(ctx context.Context) {
+			if err := p.Run(ctx); err != nil {
+				w.t.Errorf("proxy: %v", err)
+			}
+		})
+	}
+	stops := []func(){run(inbound), run(outbound)}
+	w.stop = func() {
+		var wg sync.WaitGroup
+		for _, stop := range stops {
+			wg.Go(stop)
+		}
+		wg.Wait()
+	}
+	w.t.Cleanup(w.stop)
+}
+
+// background runs something until stop is called, which returns when it has
+// ended.
+func background(run func(context.Context)) (stop func()) {
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		run(ctx)
+	}()
+	return func() {
+		cancel()
+		<-done
+	}
+}
+
+// find returns the first event that is wanted, once it comes.
+func (w *world) find(what string, want func(api.Event) bool) (found api.Event) {
+	w.t.Helper()
+	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(2 * time.Millisecond) {
+		if w.events.count(func(e api.Event) bool {
+			if !want(e) {
+				return false
+			}
+			found = e
+			return true
+		}) > 0 {
+			return found
+		}
+	}
+	w.t.Fatalf("timed out until %s; the last event is %s", what, w.events.last())
+	return found
 }
 
 // populate makes the first revision: everybody, and who may hold whom.
@@ -189,14 +267,20 @@ func (w *world) credential(path string) *pki.Credential {
 	return credential
 }
 
-func (w *world) proxy(path string, cfg proxy.Config) *proxy.Proxy {
+// proxy returns one that listens.
+func (w *world) proxy(path string, now func() time.Time, cfg proxy.Config) *proxy.Proxy {
 	w.t.Helper()
 	var err error
-	cfg.Agent, err = agent.New(agent.Config{Authority: w.authority, Self: w.credential(path), Roots: w.roots})
+	cfg.Now = now
+	cfg.Agent, err = agent.New(agent.Config{Authority: w.authority, Self: w.credential(path), Roots: w.roots, Now: now})
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	return proxy.New(cfg)
+	made := proxy.New(cfg)
+	if err := made.Listen(w.t.Context()); err != nil {
+		w.t.Fatal(err)
+	}
+	return made
 }
 
 // ask is an operator's request; a refusal is the test's end.
