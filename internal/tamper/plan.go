@@ -172,6 +172,9 @@ func attacksOn(ctx context.Context, a *arena, toward side, sends payloads, much 
 			add(bitsFlipped, small, flip{offset, 1 << bit})
 		}
 	}
+	for offset := range little.length {
+		add(little.place(offset), small, cut{offset})
+	}
 	for range much.flips {
 		add(bitsFlipped, large, flip{random.IntN(big.length), 1 << random.IntN(8)})
 	}
@@ -213,6 +216,14 @@ func (r reference) inside(random *rand.Rand, n int) (offsets []int) {
 		start = end
 	}
 	return offsets
+}
+
+// place says in which row a cut in front of a byte counts.
+func (r reference) place(offset int) kind {
+	if _, boundary := slices.BinarySearch(r.records, offset); boundary || offset == 0 {
+		return betweenRecords
+	}
+	return insideRecord
 }
 
 // between returns every place between two records behind the handshake: in

@@ -40,8 +40,9 @@ func Codes() []fault.Entry {
 type Options struct {
 	// Quick flips one bit in every byte of a small exchange, its handshake
 	// included, and 64 bits of each flow of a large one (64 KiB each way); cuts
-	// the large one between all its records and in four places of each; and makes
-	// 10,000 clean connections: some 15 s on two cores. Without it every bit of
+	// the small one in front of every byte, the large one between all its records
+	// and in four places of each; and makes 10,000 clean connections: some 15 s
+	// on two cores. Without it every bit of
 	// the small exchange is flipped, and the large one is cut at every byte: some
 	// 10 minutes.
 	Quick bool
