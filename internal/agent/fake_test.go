@@ -2,6 +2,7 @@ package agent
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"io"
@@ -37,9 +38,9 @@ type fake struct {
 
 // RoundTrip implements http.RoundTripper.
 func (f *fake) RoundTrip(r *http.Request) (*http.Response, error) {
-	var body []byte
+	var sent []byte
 	if r.Body != nil {
-		body = testpki.Must(io.ReadAll(r.Body))
+		sent = testpki.Must(io.ReadAll(r.Body))
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -56,10 +57,10 @@ func (f *fake) RoundTrip(r *http.Request) (*http.Response, error) {
 		if f.stream != nil {
 			said = f.stream(f.watches)
 		}
-		return &http.Response{StatusCode: 200, Body: io.NopCloser(io.MultiReader(said, silent{r.Context().Done()}))}, nil
+		return &http.Response{StatusCode: 200, Body: io.NopCloser(body{r.Context(), said})}, nil
 	case api.PathCertificate:
 		var request api.CertificateRequest
-		if err := json.Unmarshal(body, &request); err != nil {
+		if err := json.Unmarshal(sent, &request); err != nil {
 			return nil, err
 		}
 		f.issued[request.ID]++
@@ -78,12 +79,18 @@ func answer(status int, value any) *http.Response {
 	return &http.Response{StatusCode: status, Status: http.StatusText(status), Body: io.NopCloser(bytes.NewReader(data))}
 }
 
-// silent is a stream that says nothing until it is given up.
-type silent struct{ done <-chan struct{} }
+// body is a stream that falls silent at its end, until it is given up.
+type body struct {
+	ctx  context.Context
+	said io.Reader
+}
 
-func (s silent) Read([]byte) (int, error) {
-	<-s.done
-	return 0, errors.New("given up")
+func (b body) Read(p []byte) (int, error) {
+	if n, err := b.said.Read(p); err == nil && b.ctx.Err() == nil {
+		return n, nil
+	}
+	<-b.ctx.Done()
+	return 0, b.ctx.Err()
 }
 
 func (f *fake) set(change func(*fake)) {
@@ -274,6 +281,29 @@ func TestSilence(t *testing.T) {
 			t.Errorf("after the silence revision %d is in force, want 2, of a new watch", e.revision())
 		}
 	})
+}
+
+// TestHeartbeat has an authority that has nothing to say for an hour but that it
+// is alive.
+func TestHeartbeat(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f, a := newFake(t)
+		f.stream = func(int) io.Reader { return io.MultiReader(lines(slice(1)), beats{}) }
+		stop := run(t, a, &enforcer{})
+		defer stop()
+		time.Sleep(time.Hour)
+		if n := f.get(func(f *fake) int { return f.watches }); n != 1 {
+			t.Errorf("%d watches were made, want one", n)
+		}
+	})
+}
+
+// beats is a stream of heartbeats.
+type beats struct{}
+
+func (beats) Read(p []byte) (int, error) {
+	time.Sleep(silence - time.Second)
+	return copy(p, "{\"beat\":true}\n"), nil
 }
 
 // TestBadLines has watches that cannot be read: what was in force stays so.

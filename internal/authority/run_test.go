@@ -63,6 +63,47 @@ func TestRunEndsHandlers(t *testing.T) {
 	}
 }
 
+// TestRunWaits stops an authority while a handler is under way.
+func TestRunWaits(t *testing.T) {
+	r := newRig(t, nil)
+	begun, release := make(chan struct{}), make(chan struct{})
+	a := testpki.Must(New(Config{Store: r.store, CA: r.ca, OnEvent: func(api.Event) {
+		close(begun)
+		<-release
+	}}))
+	if err := a.Listen(t.Context(), "127.0.0.1:0"); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- a.Run(ctx) }()
+	w := (&rig{Authority: a, t: t, roots: r.roots, address: a.listener.Addr().String()}).as("proxy/one")
+	go func() {
+		event := api.Event{Kind: api.Refused, Side: api.Door, From: id("web"), To: id("orders")}
+		if response, err := w.send("POST", api.PathEvents, jsonBody([]api.Event{event})); err == nil {
+			response.Body.Close()
+		}
+	}()
+	<-begun
+	cancel()
+	r.until("it has closed its port", func() bool {
+		conn, err := net.Dial("tcp", w.address)
+		if err == nil {
+			conn.Close()
+		}
+		return err != nil
+	})
+	select {
+	case <-done:
+		t.Error("Run returned before the handler had ended")
+	default:
+	}
+	close(release)
+	if err := <-done; err != nil {
+		t.Errorf("Run: %v", err)
+	}
+}
+
 func TestListenRefuses(t *testing.T) {
 	r := newRig(t, nil)
 	a := testpki.Must(New(Config{Store: r.store, CA: r.ca}))

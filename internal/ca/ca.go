@@ -99,12 +99,12 @@ func load(path string) (*pki.Credential, error) {
 		return nil, lost(filepath.Dir(path), filepath.Base(path)+" is missing")
 	}
 	if err != nil {
-		return nil, fault.Wrap(err, KeyFileFault, "the authority's key").
+		return nil, fault.Wrap(err, KeyFileFault, "the authority's key cannot be read").
 			WithHint("make %s readable for this user alone, or run as its owner", path)
 	}
 	credential, err := pki.ParseCredential(data)
 	if err != nil {
-		return nil, fault.Wrap(err, KeyFileFault, "the authority's key in %s", path).WithHint(restoreHint)
+		return nil, fault.Wrap(err, KeyFileFault, "the authority's key in %s cannot be used", path).WithHint(restoreHint)
 	}
 	return credential, nil
 }

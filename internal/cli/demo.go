@@ -31,7 +31,7 @@ func newDemo(dir string) (*demo, error) {
 	if len(path) > maxSocketPath {
 		folder, err := os.MkdirTemp("", "signet-")
 		if err != nil {
-			return nil, fault.Wrap(err, FolderUnwritable, "a folder for the demo service's socket").
+			return nil, fault.Wrap(err, FolderUnwritable, "a folder for the demo service's socket cannot be made").
 				WithHint("make the folder for temporary files writable, or name a shorter path with --data")
 		}
 		d.folder, path = folder, filepath.Join(folder, "orders.sock")
@@ -40,8 +40,8 @@ func newDemo(dir string) (*demo, error) {
 	listener, err := net.Listen("unix", path)
 	if err != nil {
 		d.close()
-		return nil, fault.Wrap(err, FolderUnwritable, "the demo service's socket").
-			WithHint("make %s writable, and remove what stands there", path)
+		return nil, fault.Wrap(err, FolderUnwritable, "the demo service's socket cannot be made").
+			WithHint("remove what stands at %s, or make its folder writable", path)
 	}
 	d.listener = listener
 	return d, nil

@@ -3,6 +3,7 @@ package cli
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io/fs"
 	"net"
 	"net/netip"
@@ -55,11 +56,8 @@ func (s settings) all() []string { return []string{s.Authority, s.Status, s.Orde
 func (s settings) check() error {
 	for _, address := range s.all() {
 		at, err := netip.ParseAddrPort(address)
-		if err != nil {
-			return err
-		}
-		if !at.Addr().IsLoopback() || at.Port() == 0 {
-			return errors.New(address + " is not a port of this machine's loopback")
+		if err != nil || !at.Addr().IsLoopback() || at.Port() == 0 {
+			return fmt.Errorf("%.60q is not a port of this machine's loopback", address)
 		}
 	}
 	return nil

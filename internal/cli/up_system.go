@@ -225,7 +225,7 @@ func (s *system) writeFolder(ctx context.Context) error {
 
 func (s *system) write(name string, data []byte) error {
 	if err := atomicfile.Write(filepath.Join(s.dir, name), data, atomicfile.Private); err != nil {
-		return fault.Wrap(err, FolderUnwritable, "the data folder").WithHint("make %s writable, or free some space", s.dir)
+		return fault.Wrap(err, FolderUnwritable, "the data folder cannot be written").WithHint("make %s writable, or free some space", s.dir)
 	}
 	return nil
 }

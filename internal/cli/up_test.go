@@ -296,7 +296,7 @@ func TestUpRefuses(t *testing.T) {
 		{"settings that are no JSON", put("settings.json", "{"), "settings.json cannot be used", "up --port 7400     # writes it anew", true},
 		{"settings without an address", put("settings.json", "{}"), "[settings_unreadable]", "up --port 7400", true},
 		{"settings for the whole network", put("settings.json", `{"authority":"0.0.0.0:7400","status":"127.0.0.1:7401","orders":"127.0.0.1:7402","web":"127.0.0.1:7403"}`),
-			"0.0.0.0:7400 is not a port of this machine's loopback [settings_unreadable]", "up --port 7400", true},
+			`"0.0.0.0:7400" is not a port of this machine's loopback [settings_unreadable]`, "up --port 7400", true},
 		{"settings that cannot be read", func(t *testing.T, dir string) {
 			drop(t, filepath.Join(dir, "settings.json"))
 			if err := os.Mkdir(filepath.Join(dir, "settings.json"), 0o700); err != nil {
@@ -308,7 +308,7 @@ func TestUpRefuses(t *testing.T) {
 		{"the authority's key is garbage", put("ca/root.pem", "x"), "root.pem", "bring the folder back from a backup", true},
 		{"the database is lost", func(t *testing.T, dir string) { drop(t, filepath.Join(dir, "etcd", "member", "snap", "db")) }, "[db_missing]", "restore the data folder from a backup", true},
 		{"the database is garbage", put("etcd/member/snap/db", strings.Repeat("x", 1<<16)), "[db_header_damaged]", "restore the data folder from a backup", true},
-		{"the socket's place is taken", put("orders.sock/file", "x"), "the demo service's socket", "orders.sock writable, and remove what stands there", true},
+		{"the socket's place is taken", put("orders.sock/file", "x"), "the demo service's socket", "orders.sock, or make its folder writable", true},
 		{"another trust domain's folder", put("signet.json", `{"format":1,"trust_domain":"prod.example","ready":true}`), "[folder_other_domain]", "name demo.signet's own folder", false},
 		{"a folder that is not ours", func(t *testing.T, dir string) { drop(t, filepath.Join(dir, "signet.json")) }, "[folder_not_ours]", "name an empty folder, a new one, or one that Signet made", false},
 		{"a file in its place", func(t *testing.T, dir string) {

@@ -177,7 +177,9 @@ func TestExpired(t *testing.T) {
 	step(0) // so that the authority is believed again, and hears of it
 	w.start()
 	for _, side := range []api.Side{api.Door, api.Service} {
-		w.find(string(side)+" tells why", func(e api.Event) bool { return e.Kind == api.Ended && e.Side == side && e.Code == "own_certificate_expired" })
+		w.find(string(side)+" tells why", func(e api.Event) bool {
+			return e.Kind == api.Ended && e.Side == side && e.Code == "own_certificate_expired"
+		})
 	}
 }
 
