@@ -213,6 +213,9 @@ func TestRevokedWatchEnds(t *testing.T) {
 	w, _ := r.watchAs("proxy/one")
 	other, _ := r.watchAs("proxy/two")
 	r.revokeInStore("proxy/one")
+	if last := w.slice(); last.Revision != 2 || len(last.Identities) != 0 || len(last.Rules) != 0 || len(last.Revoked) != 1 {
+		t.Errorf("the last that the revoked proxy hears is %+v, want that it may hold nobody", last)
+	}
 	if update, ok := w.next(); ok {
 		t.Errorf("the revoked proxy's watch went on with %+v", update)
 	}

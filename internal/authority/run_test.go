@@ -94,8 +94,10 @@ func TestRunWaits(t *testing.T) {
 		return err != nil
 	})
 	select {
-	case <-done:
-		t.Error("Run returned before the handler had ended")
+	case err := <-done:
+		t.Errorf("Run returned before the handler had ended: %v", err)
+		close(release)
+		return
 	default:
 	}
 	close(release)

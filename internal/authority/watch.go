@@ -46,10 +46,11 @@ func (a *Authority) watch(w http.ResponseWriter, r *http.Request) error {
 			if !ok {
 				return nil
 			}
+			update.Slice = slice(state, id)
 			if _, revoked := state.Revocations[id]; revoked {
+				lines.send(update) // the last that it hears: it may hold nobody, so it ends everything
 				return nil
 			}
-			update.Slice = slice(state, id)
 		case update.Ask = <-session.asks:
 		case <-beat.C:
 			update.Beat = true
@@ -78,16 +79,24 @@ func (l lines) send(update api.Update) error {
 }
 
 // slice is the part of the truth that a proxy needs. A rule for no pair in
-// particular concerns everybody.
+// particular concerns everybody. A proxy that was revoked may hold nobody, and
+// gets no rule that would let anything pass.
 func slice(state *control.State, proxy spiffeid.ID) *api.Slice {
 	held := map[spiffeid.ID]bool{}
+	_, barred := state.Revocations[proxy]
 	for grant := range state.Grants {
+		if barred {
+			break
+		}
 		if _, revoked := state.Revocations[grant.Identity]; grant.Proxy == proxy && !revoked {
 			held[grant.Identity] = true
 		}
 	}
 	out := &api.Slice{Revision: state.Revision, Identities: slices.SortedFunc(maps.Keys(held), byID)}
 	for pair, rule := range state.Rules {
+		if barred {
+			break
+		}
 		if held[pair.From] || held[pair.To] || pair.From.IsZero() || pair.To.IsZero() {
 			out.Rules = append(out.Rules, api.Rule{Name: rule.Name, Text: rule.Text})
 		}

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"errors"
+	"os"
 	"slices"
 	"strings"
 
@@ -84,6 +85,9 @@ func (s *shell) parse(args []string) (command, error) {
 		return nil, misuse(err, args)
 	}
 	s.data = g.Data
+	if s.data != "" && s.data != os.Getenv("SIGNET_DATA") {
+		s.program += " --data " + quote(s.data) // commands that are printed mean the same folder
+	}
 	cmd := parsed.Selected().Target.Addr().Interface().(command)
 	if flags, ok := cmd.(interface{ set(*shell) }); ok {
 		flags.set(s)

@@ -8,8 +8,6 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"os/user"
-	"path"
 	"slices"
 	"strings"
 	"time"
@@ -71,8 +69,8 @@ func (s *shell) operatorCredential(home folder, as string) (*pki.Credential, err
 	}
 	mine := slices.DeleteFunc(home.identities(), func(name string) bool { return !strings.HasPrefix(name, "operator/") })
 	if len(mine) > 1 {
-		if u, err := user.Current(); err == nil && slices.Contains(mine, path.Join("operator", u.Username)) {
-			mine = []string{path.Join("operator", u.Username)}
+		if me := operatorPath(); slices.Contains(mine, me) {
+			mine = []string{me}
 		}
 	}
 	switch len(mine) {

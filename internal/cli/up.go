@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"os"
+	"net/netip"
+	"os/signal"
 	"path/filepath"
+	"syscall"
 
 	"github.com/signet-tls/signet/fault"
 	"github.com/signet-tls/signet/internal/bind"
@@ -36,8 +38,9 @@ func (c *upCmd) run(ctx context.Context, s *shell) error {
 	if err != nil {
 		return err
 	}
+	signal.Ignore(syscall.SIGPIPE) // that nobody reads the news is no reason to stop
 	if c.Fresh {
-		if err := control.Erase(dir, domain); err != nil {
+		if c.Port, err = eraseFor(ctx, dir, domain, c.Port); err != nil {
 			return upHint(err)
 		}
 	}
@@ -54,16 +57,36 @@ func (c *upCmd) run(ctx context.Context, s *shell) error {
 	return system.Run(ctx, func() { news.open(system.welcome(s)) })
 }
 
+// eraseFor empties the data folder, once it is known that the ports can be had,
+// and returns the first of them: those of the last time, unless others are
+// wanted.
+func eraseFor(ctx context.Context, dir string, domain spiffeid.TrustDomain, port int) (first int, err error) {
+	set, err := chooseSettings(dir, port)
+	if err != nil {
+		set = portsFrom(defaultPort) // the file goes with the rest
+	}
+	at, err := netip.ParseAddrPort(set.Authority)
+	if err != nil {
+		return 0, err // these were checked
+	}
+	return int(at.Port()), control.Erase(dir, domain, func() error {
+		for _, address := range set.all() {
+			probe, err := bind.Loopback(ctx, address)
+			if err != nil {
+				return err
+			}
+			probe.Close()
+		}
+		return nil
+	})
+}
+
 // upFolder is the folder that --data names, or the demonstration's in the data
-// home. Commands that are printed from now on name the folder as the user did:
-// "signet up --fresh" alone would erase another one.
+// home.
 func (s *shell) upFolder() (string, error) {
 	if s.data == "" {
 		home, err := dataHome()
 		return filepath.Join(home, demoDomain), err
-	}
-	if s.data != os.Getenv("SIGNET_DATA") {
-		s.program += " --data " + quote(s.data)
 	}
 	return filepath.Abs(s.data)
 }

@@ -250,6 +250,7 @@ func (s *system) Run(ctx context.Context, ready func()) error {
 		start(proxy.Run)
 	}
 	start(s.keepOperator)
+	start(s.store.Wait) // without its store the system would go on with what it last knew
 	start(func(ctx context.Context) error {
 		if s.waitReady(ctx) {
 			ready()

@@ -105,9 +105,6 @@ func (s *Store) Change(ctx context.Context, fn func(tx *Tx) error) (*State, erro
 		if tx.err != nil {
 			return nil, tx.err
 		}
-		if len(tx.writes) == 0 {
-			return tx.State, nil
-		}
 		done, revision, err := s.commit(ctx, tx)
 		if err != nil {
 			return nil, err
@@ -143,15 +140,22 @@ func (s *Store) commit(ctx context.Context, tx *Tx) (done bool, revision int64, 
 		none := clientv3.Compare(clientv3.ModRevision(certificateKeys(id)).WithPrefix(), "<", seen+1)
 		unchanged = append(unchanged, none)
 	}
-	ops, err := tx.ops()
-	if err != nil {
-		return false, 0, err
+	// A change that stages nothing is compared, too: an answer that nothing
+	// needed to change must not rest on a replica that fell behind.
+	var ops []clientv3.Op
+	if len(tx.writes) > 0 {
+		if ops, err = tx.ops(); err != nil {
+			return false, 0, err
+		}
 	}
 	answer, err := s.client.Txn(ctx).If(unchanged...).Then(ops...).Else(clientv3.OpGet(revisionKey)).Commit()
 	if err != nil {
 		return false, 0, s.explain(ctx, err)
 	}
 	if answer.Succeeded {
+		if len(ops) == 0 {
+			return true, tx.State.head, nil
+		}
 		return true, answer.Header.Revision, nil
 	}
 	for _, kv := range answer.Responses[0].GetResponseRange().Kvs {

@@ -114,6 +114,17 @@ func (s *Store) Close() error {
 	return s.stop()
 }
 
+// Wait returns the store's failure once it has failed, or nil when ctx ends
+// first.
+func (s *Store) Wait(ctx context.Context) error {
+	select {
+	case <-s.life.Done():
+		return context.Cause(s.life)
+	case <-ctx.Done():
+		return nil
+	}
+}
+
 // State returns the current state.
 func (s *Store) State() *State {
 	state, _ := s.replica.current()

@@ -8,10 +8,11 @@ import (
 )
 
 // Erase empties the data folder of a trust domain, damaged or not, after making
-// sure that it is ours and in nobody's use. A folder that does not exist, or is
+// sure that it is ours and in nobody's use, and that check, called then, has
+// nothing against it. A folder that does not exist, or is
 // empty, becomes ours. A crash on the way leaves a folder that opens as a new
 // one.
-func Erase(dir string, td spiffeid.TrustDomain) error {
+func Erase(dir string, td spiffeid.TrustDomain, check func() error) error {
 	if err := claim(dir, td); err != nil {
 		return err
 	}
@@ -20,8 +21,11 @@ func Erase(dir string, td spiffeid.TrustDomain) error {
 		return err
 	}
 	defer lock.Close()
+	if err := check(); err != nil {
+		return err
+	}
 	// Not ready first: from here on nothing in the folder counts.
-	if err := (marker{Format: format, TrustDomain: td.String()}).write(dir); err != nil {
+	if err := unready(td).write(dir); err != nil {
 		return err
 	}
 	entries, err := os.ReadDir(dir)

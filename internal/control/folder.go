@@ -33,7 +33,7 @@ type marker struct {
 	// Ready is set once the store has been open: from then on a missing file is
 	// damage, and before it whatever stands there is left from a first start
 	// that was interrupted, in which nothing was confirmed.
-	Ready bool `json:"ready"`
+	Ready *bool `json:"ready"`
 }
 
 // folder is a data folder that this process has locked.
@@ -74,7 +74,7 @@ func (f *folder) check(td spiffeid.TrustDomain) (err error) {
 	if f.marker, err = readMarker(f.dir, td); err != nil {
 		return err
 	}
-	if !f.marker.Ready {
+	if !*f.marker.Ready {
 		if err := os.RemoveAll(f.etcd()); err != nil {
 			return notWritable(f.dir, err)
 		}
@@ -87,10 +87,10 @@ func (f *folder) etcd() string { return filepath.Join(f.dir, etcdName) }
 
 // markReady notes that the store has been open once.
 func (f *folder) markReady() error {
-	if f.marker.Ready {
+	if *f.marker.Ready {
 		return nil
 	}
-	f.marker.Ready = true
+	f.marker.Ready = new(true)
 	return f.marker.write(f.dir)
 }
 
@@ -112,7 +112,7 @@ func claim(dir string, td spiffeid.TrustDomain) error {
 		return !strings.HasPrefix(e.Name(), "."+markerName) // which a kill may leave of our first write
 	})
 	if !others {
-		return marker{Format: format, TrustDomain: td.String()}.write(dir)
+		return unready(td).write(dir)
 	}
 	_, err = readMarker(dir, td)
 	return err
@@ -141,13 +141,18 @@ func readMarker(dir string, td spiffeid.TrustDomain) (m marker, err error) {
 	case m.Format > format:
 		return m, fault.New(FolderNewer, "%s has the format %d, and this Signet knows up to %d", dir, m.Format, format).
 			WithHint("run the newer Signet that wrote it")
-	case m.Format < 1 || m.TrustDomain == "":
-		return m, markerDamaged(path, "it has no format or no trust domain")
+	case m.Format < 1 || m.TrustDomain == "" || m.Ready == nil:
+		return m, markerDamaged(path, "it lacks its format, its trust domain or its state")
 	case m.TrustDomain != td.String():
 		return m, fault.New(FolderOtherDomain, "%s belongs to %s, not to %s", dir, m.TrustDomain, td).
 			WithHint("name %s's own folder", td)
 	}
 	return m, nil
+}
+
+// unready is the marker of a folder in which nothing has been confirmed.
+func unready(td spiffeid.TrustDomain) marker {
+	return marker{Format: format, TrustDomain: td.String(), Ready: new(bool)}
 }
 
 // write replaces signet.json.

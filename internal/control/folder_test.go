@@ -14,7 +14,7 @@ import (
 )
 
 func TestFolders(t *testing.T) {
-	ours := `{"format":1,"trust_domain":"demo.signet","future":true}`
+	ours := `{"format":1,"trust_domain":"demo.signet","ready":false,"future":true}`
 	for _, test := range []struct {
 		name  string
 		files map[string]string
@@ -26,12 +26,13 @@ func TestFolders(t *testing.T) {
 		{"ours", map[string]string{markerName: ours}, "", ""},
 		{"ours, with files of others", map[string]string{markerName: ours, "audit": "x"}, "", ""},
 		{"not ours", map[string]string{"holiday.jpg": "x"}, FolderNotOurs, "no signet.json"},
-		{"another trust domain", map[string]string{markerName: `{"format":1,"trust_domain":"prod.example"}`}, FolderOtherDomain, "prod.example"},
+		{"another trust domain", map[string]string{markerName: `{"format":1,"trust_domain":"prod.example","ready":true}`}, FolderOtherDomain, "prod.example"},
 		{"newer", map[string]string{markerName: `{"format":2,"trust_domain":["a","b"]}`}, MarkerDamaged, ""},
 		{"newer, same fields", map[string]string{markerName: `{"format":2,"trust_domain":"demo.signet"}`}, FolderNewer, "format 2"},
 		{"marker not JSON", map[string]string{markerName: `{"format":1,`}, MarkerDamaged, ""},
 		{"marker empty", map[string]string{markerName: ``}, MarkerDamaged, ""},
 		{"marker without trust domain", map[string]string{markerName: `{"format":1}`}, MarkerDamaged, ""},
+		{"marker without its state", map[string]string{markerName: `{"format":1,"trust_domain":"demo.signet","reaey":true}`}, MarkerDamaged, ""},
 		{"marker without format", map[string]string{markerName: `{"trust_domain":"demo.signet"}`}, MarkerDamaged, ""},
 		{"marker too long", map[string]string{markerName: ours + strings.Repeat(" ", markerBytes) + "x"}, "", ""},
 	} {
@@ -128,7 +129,7 @@ func TestFirstStartInterrupted(t *testing.T) {
 	s := open(t, dir)
 	closeStore(t, s)
 	for _, gone := range []string{"etcd/member/wal", "etcd/member/snap/db", "etcd"} {
-		noError(marker{Format: format, TrustDomain: demo.String()}.write(dir))
+		noError(unready(demo).write(dir))
 		noError(os.RemoveAll(filepath.Join(dir, gone)))
 		s := open(t, dir)
 		if state := change(t, s, func(tx *Tx) { tx.SetCA(CA{Root: "root"}) }); state.Revision != 1 {
@@ -142,11 +143,11 @@ func TestErase(t *testing.T) {
 	dir := t.TempDir()
 	s := open(t, dir)
 	fill(t, s)
-	wantCode(t, Erase(dir, demo), AlreadyRunning)
+	wantCode(t, Erase(dir, demo, func() error { return nil }), AlreadyRunning)
 	closeStore(t, s)
-	wantCode(t, Erase(dir, must(spiffeid.ParseTrustDomain("prod.example"))), FolderOtherDomain)
+	wantCode(t, Erase(dir, must(spiffeid.ParseTrustDomain("prod.example")), func() error { return nil }), FolderOtherDomain)
 	noError(os.WriteFile(filepath.Join(dir, "etcd", "member", "snap", "db"), nil, 0o600)) // damaged
-	if err := Erase(dir, demo); err != nil {
+	if err := Erase(dir, demo, func() error { return nil }); err != nil {
 		t.Fatal(err)
 	}
 	if state := open(t, dir).State(); state.Revision != 0 || len(state.Identities) != 0 {

@@ -35,6 +35,7 @@ type world struct {
 	ca        *ca.CA
 	roots     verify.Roots
 	authority string
+	agents    map[spiffeid.ID]*agent.Agent // by the proxy that each works for
 	started   *authority.Authority
 	operator  *http.Client
 	backend   *backend // nil if the setup has its own
@@ -95,7 +96,7 @@ func newWorld(t *testing.T, names ...string) *world {
 
 func newWorldOf(t *testing.T, s setup) *world {
 	t.Helper()
-	w := &world{t: t, domain: testpki.Must(spiffeid.ParseTrustDomain("test.signet")), events: &eventLog{}, stopLast: func() {}}
+	w := &world{agents: map[spiffeid.ID]*agent.Agent{}, t: t, domain: testpki.Must(spiffeid.ParseTrustDomain("test.signet")), events: &eventLog{}, stopLast: func() {}}
 	var err error
 	if w.store, err = control.Open(t.Context(), control.Config{Dir: t.TempDir(), TrustDomain: w.domain}); err != nil {
 		t.Fatal(err)
@@ -140,8 +141,24 @@ func (w *world) start() {
 		status := a.Status()
 		return len(status.Proxies) == 2 && !slices.ContainsFunc(status.Proxies, func(p api.ProxyStatus) bool {
 			return !p.Connected || p.Revision < status.Revision
-		})
+		}) && w.certified()
 	})
+}
+
+// certified reports whether the proxies have a certificate for every identity
+// that they may hold.
+func (w *world) certified() bool {
+	state := w.store.State()
+	for grant := range state.Grants {
+		held := w.agents[grant.Proxy]
+		if _, revoked := state.Revocations[grant.Identity]; revoked || held == nil {
+			continue
+		}
+		if _, err := held.Source(grant.Identity).Credential(); err != nil {
+			return false
+		}
+	}
+	return true
 }
 
 func (w *world) startProxies(s setup) {
@@ -276,6 +293,7 @@ func (w *world) proxy(path string, now func() time.Time, cfg proxy.Config) *prox
 	if err != nil {
 		w.t.Fatal(err)
 	}
+	w.agents[w.id(path)] = cfg.Agent
 	made := proxy.New(cfg)
 	if err := made.Listen(w.t.Context()); err != nil {
 		w.t.Fatal(err)
