@@ -22,7 +22,7 @@ type connectCmd struct {
 
 func (connectCmd) Help() string {
 	return "printf 'Hello, server!' | signet connect localhost:8443 --roots ca.crt\n" +
-		"signet connect 127.0.0.1:7402 --roots demo.signet --name orders --as web"
+		"signet connect 127.0.0.1:7402 --roots demo.signet --name orders --as web.pem"
 }
 
 func (c *connectCmd) run(ctx context.Context, s *shell) error {
