@@ -82,27 +82,24 @@ func (l lines) send(update api.Update) error {
 // particular concerns everybody. A proxy that was revoked may hold nobody, and
 // gets no rule that would let anything pass.
 func slice(state *control.State, proxy spiffeid.ID) *api.Slice {
+	out := &api.Slice{Revision: state.Revision}
+	for _, revocation := range state.Revocations {
+		out.Revoked = append(out.Revoked, apiRevocation(revocation))
+	}
+	if _, revoked := state.Revocations[proxy]; revoked {
+		return out
+	}
 	held := map[spiffeid.ID]bool{}
-	_, barred := state.Revocations[proxy]
 	for grant := range state.Grants {
-		if barred {
-			break
-		}
 		if _, revoked := state.Revocations[grant.Identity]; grant.Proxy == proxy && !revoked {
 			held[grant.Identity] = true
 		}
 	}
-	out := &api.Slice{Revision: state.Revision, Identities: slices.SortedFunc(maps.Keys(held), byID)}
+	out.Identities = slices.SortedFunc(maps.Keys(held), byID)
 	for pair, rule := range state.Rules {
-		if barred {
-			break
-		}
 		if held[pair.From] || held[pair.To] || pair.From.IsZero() || pair.To.IsZero() {
 			out.Rules = append(out.Rules, api.Rule{Name: rule.Name, Text: rule.Text})
 		}
-	}
-	for _, revocation := range state.Revocations {
-		out.Revoked = append(out.Revoked, apiRevocation(revocation))
 	}
 	return out
 }
