@@ -62,7 +62,7 @@ func (w *world) listener() *signet.Server {
 func (w *world) bare(as role, version uint16) *tls.Config {
 	pool := x509.NewCertPool()
 	for _, anchor := range w.Roots() {
-		pool.AddCert(anchor.X509())
+		pool.AddCert(testpki.Must(anchor.X509()))
 	}
 	credential := w.server
 	if as == asClient {

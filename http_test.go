@@ -16,6 +16,7 @@ import (
 	"testing"
 
 	"github.com/signet-tls/signet"
+	"github.com/signet-tls/signet/pki"
 	"github.com/signet-tls/signet/verify"
 )
 
@@ -58,7 +59,7 @@ func TestHTTP(t *testing.T) {
 			address := serve(t, server, func(out http.ResponseWriter, in *http.Request) {
 				peer := signet.PeerOf(in.Context())
 				body, err := io.ReadAll(in.Body)
-				fmt.Fprintf(out, "%s from %s: %s %v", in.Proto, peer.Chain[0].X509().DNSNames[0], body, err)
+				fmt.Fprintf(out, "%s from %s: %s %v", in.Proto, peer.Chain[0].NamesOf(pki.DNSName)[0], body, err)
 			})
 			response, err := httpClient(t, client).Post("https://"+address+"/", "text/plain", strings.NewReader("hello"))
 			if err != nil {

@@ -78,6 +78,7 @@ var owners = []owner{
 	{"google.golang.org/protobuf", []string{"internal/control"}, "it reads etcd's files before etcd does"},
 	{"github.com/coreos/go-semver", []string{"internal/control"}, "it reads etcd's files before etcd does"},
 	{"github.com/cedar-policy/cedar-go", []string{"policy"}, "a decision comes from one place"},
+	{"golang.org/x/crypto", []string{"pki"}, "what is parsed and signed is parsed and signed in one place"},
 	{"github.com/rogpeppe/go-internal", nil, "testscript is for tests"},
 	{"github.com/google/go-cmp", nil, "it panics on what it cannot compare, so it is for tests"},
 	{"pgregory.net/rapid", nil, "properties are checked in tests"},

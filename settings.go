@@ -76,15 +76,19 @@ func leaf(source identity.Source) (*tls.Certificate, error) {
 	if err != nil {
 		return nil, err
 	}
-	return tlsCertificate(credential), nil
+	return tlsCertificate(credential)
 }
 
-func tlsCertificate(credential *pki.Credential) *tls.Certificate {
+func tlsCertificate(credential *pki.Credential) (*tls.Certificate, error) {
+	leaf, err := credential.Leaf().X509()
+	if err != nil {
+		return nil, err
+	}
 	chain := make([][]byte, len(credential.Chain))
 	for i, cert := range credential.Chain {
 		chain[i] = cert.Raw()
 	}
-	return &tls.Certificate{Certificate: chain, PrivateKey: credential.Key, Leaf: credential.Leaf().X509()}
+	return &tls.Certificate{Certificate: chain, PrivateKey: credential.Key, Leaf: leaf}, nil
 }
 
 func clock(now func() time.Time) time.Time {

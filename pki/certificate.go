@@ -7,37 +7,122 @@ import (
 	"cmp"
 	"crypto/sha256"
 	"crypto/x509"
-	"crypto/x509/pkix"
 	"encoding/hex"
 	"encoding/pem"
+	"math/big"
 	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/crypto/cryptobyte/asn1"
 
 	"github.com/signet-tls/signet/fault"
 	"github.com/signet-tls/signet/spiffeid"
 )
 
-// MaxInput is the largest input that the parsers of this package read, in
-// bytes.
-const MaxInput = 16 << 20
-
-// Certificate is a parsed certificate. It is immutable and safe for concurrent
-// use.
+// Certificate is a parsed certificate (RFC 5280, section 4.1): of what others
+// made as much as can be read, so that it can be looked at and explained.
+// Whatever is not as it must be is an error where it is asked for. A Certificate
+// is immutable and safe for concurrent use.
 type Certificate struct {
-	x *x509.Certificate
+	raw, tbs            []byte
+	version             int
+	serial              []byte // contents of the INTEGER
+	algorithm           Algorithm
+	issuer, subject     Name
+	notBefore, notAfter time.Time
+	publicKey           *PublicKey
+	issuerID, subjectID []byte // unique identifiers, as good as never used
+	signedWith          Algorithm
+	signature           []byte
+	list                []Extension
+
+	decode sync.Once
+	set    *extensionSet
+
+	convert sync.Once
+	x       *x509.Certificate
+	refused error
 }
 
 // ParseCertificate parses one certificate in DER.
-func ParseCertificate(der []byte) (*Certificate, error) {
-	x, err := x509.ParseCertificate(der)
-	if err != nil {
-		return nil, unreadable(fault.Wrap(err, CertUnreadable, "unreadable certificate"))
+func ParseCertificate(raw []byte) (*Certificate, error) {
+	d := newDER(raw)
+	c := d.certificate()
+	if err := d.end("the certificate"); err != nil {
+		return nil, unreadable(fault.Wrap(err, CertUnreadable, "unreadable certificate: %s", err))
 	}
-	return &Certificate{x}, nil
+	return c, nil
+}
+
+func (d *der) certificate() *Certificate {
+	c := new(Certificate)
+	var content der
+	c.raw, content = d.whole(asn1.SEQUENCE, "certificate")
+	var tbs der
+	c.tbs, tbs = content.whole(asn1.SEQUENCE, "certificate's contents")
+	c.signedWith = content.algorithm("signature")
+	c.signature, _ = content.bits("signature")
+	content.end("the certificate")
+
+	c.version = 1
+	if tbs.has(constructed(0)) {
+		version := tbs.read(constructed(0), "version")
+		c.version = version.small("version") + 1
+		version.end("the version")
+	}
+	c.serial = tbs.integer("serial number")
+	c.algorithm = tbs.algorithm("signature")
+	c.issuer = tbs.name("issuer")
+	validity := tbs.sequence("validity")
+	c.notBefore = validity.time("beginning")
+	c.notAfter = validity.time("end")
+	validity.end("the validity")
+	c.subject = tbs.name("subject")
+	c.publicKey = tbs.publicKey()
+	if tbs.has(primitive(1)) {
+		c.issuerID = tbs.read(primitive(1), "issuer's unique identifier").String
+	}
+	if tbs.has(primitive(2)) {
+		c.subjectID = tbs.read(primitive(2), "subject's unique identifier").String
+	}
+	if tbs.has(constructed(3)) {
+		extensions := tbs.read(constructed(3), "extensions")
+		c.list = extensions.extensions("the certificate")
+		extensions.end("the extensions")
+	}
+	tbs.end("the certificate's contents")
+	return c
 }
 
 // Adopt returns the Certificate of one that crypto/tls or crypto/x509 parsed
-// already.
-func Adopt(x *x509.Certificate) *Certificate { return &Certificate{x} }
+// already; it is not parsed again.
+func Adopt(x *x509.Certificate) *Certificate {
+	c := &Certificate{
+		raw: x.Raw, tbs: x.RawTBSCertificate, version: x.Version, serial: integerOf(x.SerialNumber),
+		issuer: Name{x.RawIssuer}, subject: Name{x.RawSubject}, notBefore: x.NotBefore, notAfter: x.NotAfter,
+		signature: x.Signature, list: make([]Extension, len(x.Extensions)), x: x,
+	}
+	d := newDER(x.RawTBSCertificate)
+	c.algorithm = d.tbsAlgorithm()
+	c.signedWith = c.algorithm // crypto/x509 has compared them
+	key := newDER(x.RawSubjectPublicKeyInfo)
+	c.publicKey = key.publicKey()
+	for i, e := range x.Extensions {
+		c.list[i] = Extension{oidOf(e.Id), e.Critical, e.Value}
+	}
+	return c
+}
+
+// tbsAlgorithm returns the algorithm in a certificate's contents.
+func (d *der) tbsAlgorithm() Algorithm {
+	tbs := d.sequence("certificate's contents")
+	if tbs.has(constructed(0)) {
+		tbs.read(constructed(0), "version")
+	}
+	tbs.integer("serial number")
+	return tbs.algorithm("signature")
+}
 
 // AdoptAll adopts each certificate of a chain.
 func AdoptAll(chain []*x509.Certificate) []*Certificate {
@@ -48,156 +133,163 @@ func AdoptAll(chain []*x509.Certificate) []*Certificate {
 	return adopted
 }
 
-// ParseCertificates reads every certificate of data, PEM or DER, in its order.
-// PEM blocks of other types are passed over; a certificate block that cannot be
-// read is an error that says which, and so is data without any certificate.
-func ParseCertificates(data []byte) ([]*Certificate, error) {
-	if len(data) > MaxInput {
-		return nil, tooLarge(len(data))
-	}
-	if !bytes.Contains(data, pemBegin) {
-		return parseDER(data)
-	}
-	var certs []*Certificate
-	blocks := 0
-	for number, section := range sections(data) {
-		blocks = number
-		if section.label != "CERTIFICATE" {
-			continue
+// X509 returns the certificate as crypto/x509 has it, or why crypto/x509 cannot
+// read it. The caller must not change it.
+func (c *Certificate) X509() (*x509.Certificate, error) {
+	c.convert.Do(func() {
+		if c.x != nil {
+			return
 		}
-		if section.block == nil {
-			return nil, unreadable(fault.New(CertUnreadable, "block %d is a certificate, but not valid PEM", number))
-		}
-		cert, err := ParseCertificate(section.block.Bytes)
+		x, err := x509.ParseCertificate(c.raw)
 		if err != nil {
-			return nil, unreadable(fault.Wrap(err, CertUnreadable, "block %d", number))
+			reason := strings.TrimPrefix(fault.Printable(err.Error(), 200), "x509: ")
+			c.refused = fault.Wrap(err, CertUnsupported, "Go's crypto/x509, and so TLS here, cannot use %s: %s", c.Title(), reason).
+				WithHint("have the certificate issued again, without what the message names")
+			return
 		}
-		certs = append(certs, cert)
-	}
-	if len(certs) == 0 {
-		return nil, noCertificate("there is no certificate among its %d PEM blocks", blocks)
-	}
-	return certs, nil
+		c.x = x
+	})
+	return c.x, c.refused
 }
-
-func parseDER(data []byte) ([]*Certificate, error) {
-	if len(data) == 0 {
-		return nil, noCertificate("there is no certificate: the input is empty")
-	}
-	if data[0] != 0x30 { // every certificate is an ASN.1 SEQUENCE
-		return nil, noCertificate("there is no certificate: the input is neither PEM nor DER")
-	}
-	parsed, err := x509.ParseCertificates(data)
-	if err != nil {
-		return nil, unreadable(fault.Wrap(err, CertUnreadable, "unreadable certificate"))
-	}
-	return AdoptAll(parsed), nil
-}
-
-func tooLarge(have int) error {
-	return fault.New(InputTooLarge, "%d bytes are more than the %d that are read", have, MaxInput).
-		WithHint("name the certificate's or key's own file")
-}
-
-func noCertificate(format string, args ...any) error {
-	return fault.New(NoCertificate, format, args...).
-		WithHint("name a file with a -----BEGIN CERTIFICATE----- block, or a certificate in DER")
-}
-
-func unreadable(err *fault.Error) error {
-	return err.WithHint("copy the certificate again from where it was made; if that is damaged too, ask its issuer for a new one")
-}
-
-// X509 returns the certificate as crypto/x509 has it. The caller must not
-// change it.
-func (c *Certificate) X509() *x509.Certificate { return c.x }
 
 // Raw returns the certificate in DER. The caller must not change it.
-func (c *Certificate) Raw() []byte { return c.x.Raw }
+func (c *Certificate) Raw() []byte { return c.raw }
 
-// Fingerprint returns the SHA-256 of the certificate's DER.
-func (c *Certificate) Fingerprint() [sha256.Size]byte { return sha256.Sum256(c.x.Raw) }
+// RawTBS returns the part of the certificate that is signed, in DER. The caller
+// must not change it.
+func (c *Certificate) RawTBS() []byte { return c.tbs }
 
-// Serial returns the serial number in lower-case hexadecimal, two digits a
-// byte.
-func (c *Certificate) Serial() string {
-	if c.x.SerialNumber.Sign() == 0 {
-		return "00"
+// Version returns 3, or 1 or 2 for certificates of long ago.
+func (c *Certificate) Version() int { return c.version }
+
+// SerialNumber returns the serial number; broken certificates may have one that
+// is negative.
+func (c *Certificate) SerialNumber() *big.Int { return bigInt(c.serial) }
+
+// Serial returns the serial number in lower-case hexadecimal, two digits a byte.
+func (c *Certificate) Serial() string { return serialText(c.serial) }
+
+func serialText(content []byte) string {
+	n := bigInt(content)
+	sign := ""
+	if n.Sign() < 0 {
+		sign = "-"
 	}
-	return hex.EncodeToString(c.x.SerialNumber.Bytes())
+	return sign + cmp.Or(hex.EncodeToString(n.Bytes()), "00")
 }
 
+// Issuer returns the name of who signed the certificate.
+func (c *Certificate) Issuer() Name { return c.issuer }
+
+// Subject returns the name of whom it is about. Verification looks at the
+// subject alternative names instead.
+func (c *Certificate) Subject() Name { return c.subject }
+
+// NotBefore returns the first moment of the certificate's life.
+func (c *Certificate) NotBefore() time.Time { return c.notBefore }
+
+// NotAfter returns the last.
+func (c *Certificate) NotAfter() time.Time { return c.notAfter }
+
+// PublicKey returns the key that the certificate is about.
+func (c *Certificate) PublicKey() *PublicKey { return c.publicKey }
+
+// SignatureAlgorithm returns how the certificate was signed.
+func (c *Certificate) SignatureAlgorithm() Algorithm { return c.signedWith }
+
+// Signature returns the signature's bytes. The caller must not change them.
+func (c *Certificate) Signature() []byte { return c.signature }
+
+// CheckSignatureBy reports whether the key made the certificate's signature. That
+// the key may do so, or is the issuer's at all, is for package verify to say.
+func (c *Certificate) CheckSignatureBy(key *PublicKey) error {
+	if !c.algorithm.equal(c.signedWith) {
+		return fault.New(SignatureWrong, "the certificate names two algorithms of its signature, %s and %s", c.algorithm, c.signedWith).
+			WithHint("do not trust this certificate")
+	}
+	return key.Verify(c.signedWith, c.tbs, c.signature)
+}
+
+// Fingerprint returns the SHA-256 of the certificate's DER.
+func (c *Certificate) Fingerprint() [sha256.Size]byte { return sha256.Sum256(c.raw) }
+
 // Equal reports whether both are the same bytes.
-func (c *Certificate) Equal(other *Certificate) bool { return bytes.Equal(c.x.Raw, other.x.Raw) }
+func (c *Certificate) Equal(other *Certificate) bool { return bytes.Equal(c.raw, other.raw) }
 
 // SelfIssued reports whether subject and issuer are the same name
 // (RFC 5280, section 3.2).
-func (c *Certificate) SelfIssued() bool { return bytes.Equal(c.x.RawSubject, c.x.RawIssuer) }
+func (c *Certificate) SelfIssued() bool { return c.subject.Equal(c.issuer) }
 
 // IsAuthority reports whether the certificate may sign others
 // (RFC 5280, sections 4.2.1.9 and 4.2.1.3).
 func (c *Certificate) IsAuthority() bool {
-	return c.x.BasicConstraintsValid && c.x.IsCA &&
-		(c.x.KeyUsage == 0 || c.x.KeyUsage&x509.KeyUsageCertSign != 0)
+	constraints, err := c.BasicConstraints()
+	usage, usageErr := c.KeyUsage()
+	return err == nil && usageErr == nil && constraints != nil && constraints.CA && (usage == nil || *usage&KeyCertSign != 0)
 }
 
 // signedItself reports whether the certificate's own key made its signature.
 func (c *Certificate) signedItself() bool {
-	return c.SelfIssued() && c.x.CheckSignature(c.x.SignatureAlgorithm, c.x.RawTBSCertificate, c.x.Signature) == nil
+	return c.SelfIssued() && c.CheckSignatureBy(c.publicKey) == nil
 }
 
 // ID returns the SPIFFE ID of a workload's certificate: its only URI name, on a
 // certificate that is no authority (SPIFFE X.509-SVID, sections 2 and 5.2). It
 // is the zero ID for all others.
 func (c *Certificate) ID() spiffeid.ID {
-	if len(c.x.URIs) != 1 || c.x.IsCA {
+	names, err := c.SubjectAltNames()
+	constraints, constraintsErr := c.BasicConstraints()
+	if err != nil || constraintsErr != nil || constraints != nil && constraints.CA {
 		return spiffeid.ID{}
 	}
-	id, err := spiffeid.Parse(c.x.URIs[0].String())
-	if err != nil {
-		return spiffeid.ID{}
+	var found spiffeid.ID
+	for _, name := range names {
+		if name.Kind != URIName {
+			continue
+		}
+		id, err := spiffeid.Parse(string(name.Raw))
+		if err != nil || !found.IsZero() {
+			return spiffeid.ID{}
+		}
+		found = id
 	}
-	return id
+	return found
 }
 
 // Title returns a short name for a person to read: the common name, the
 // organisation, the first subject alternative name, or the serial number.
 func (c *Certificate) Title() string {
-	x := c.x
-	name := distinguished(x.Subject)
-	switch {
+	names := c.NamesOf(DNSName, IPName, EmailName)
+	switch name := distinguished(c.subject); {
 	case name != "":
 		return name
 	case !c.ID().IsZero():
 		return c.ID().String()
-	case len(x.DNSNames) > 0 && x.DNSNames[0] != "":
-		return printable(x.DNSNames[0])
-	case len(x.IPAddresses) > 0:
-		return x.IPAddresses[0].String()
+	case len(names) > 0 && names[0] != "":
+		return fault.Printable(names[0], 64)
 	}
 	return "serial " + c.Serial()
 }
 
 // IssuerTitle is Title for the issuer's name.
 func (c *Certificate) IssuerTitle() string {
-	return cmp.Or(distinguished(c.x.Issuer), "an unnamed issuer")
+	return cmp.Or(distinguished(c.issuer), "an unnamed issuer")
 }
 
 // distinguished returns the part of a subject's or issuer's name that people
 // know it by, or "".
-func distinguished(name pkix.Name) string {
-	for _, part := range append([]string{name.CommonName}, name.Organization...) {
-		if strings.TrimSpace(part) != "" {
-			return printable(part)
+func distinguished(name Name) string {
+	for _, kind := range []OID{OIDCommonName, OIDOrganization} {
+		for _, part := range name.Get(kind) {
+			if strings.TrimSpace(part) != "" {
+				return fault.Printable(part, 64)
+			}
 		}
 	}
 	return ""
 }
 
-// printable makes a hostile name fit to be read.
-func printable(name string) string { return fault.Printable(name, 64) }
-
 // PEM returns the certificate as one PEM block.
 func (c *Certificate) PEM() []byte {
-	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: c.x.Raw})
+	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: c.raw})
 }

@@ -15,6 +15,15 @@ const (
 	RequestInvalid  fault.Code = "request_invalid"
 	SigningFailed   fault.Code = "signing_failed"
 	AuthorityIsOver fault.Code = "authority_expired"
+
+	CertUnsupported  fault.Code = "cert_unsupported"
+	ExtensionInvalid fault.Code = "extension_invalid"
+	OIDInvalid       fault.Code = "oid_invalid"
+	SignatureWrong   fault.Code = "signature_wrong"
+	SignatureWeak    fault.Code = "signature_weak"
+	KeyUnsupported   fault.Code = "key_unsupported"
+
+	SignatureUnsupported fault.Code = "signature_unsupported"
 )
 
 // Codes returns the table of this package's codes.
@@ -53,5 +62,26 @@ func Codes() []fault.Entry {
 		{Code: AuthorityIsOver, Meaning: "The issuing certificate is not valid now, so what it signs could not be either.",
 			Cause: "The authority was not renewed in time, or this machine's clock is wrong.",
 			Next:  "Renew the authority's certificate, or set the clock."},
+		{Code: CertUnsupported, Meaning: "The certificate can be read here, but not by Go's crypto/x509, which TLS needs.",
+			Cause: "It breaks a rule that crypto/x509 insists on; the message names it.",
+			Next:  "Have the certificate issued again without what the message names."},
+		{Code: ExtensionInvalid, Meaning: "An extension's contents are not what its kind says that they are, or it stands there twice.",
+			Cause: "The program that made the certificate encodes it wrongly.",
+			Next:  "Have it issued again by another program; strict ones refuse it as it is."},
+		{Code: OIDInvalid, Meaning: "An object identifier is not one.",
+			Cause: "It is misspelt.",
+			Next:  "Write it as numbers with dots, such as 1.3.6.1.5.5.7.3.1."},
+		{Code: SignatureWrong, Meaning: "The signature was not made by the key over these bytes.",
+			Cause: "The bytes were altered, or another key signed them.",
+			Next:  "Do not trust what is signed; get it again from where it was made."},
+		{Code: SignatureWeak, Meaning: "The signature is right, but its algorithm can be forged.",
+			Cause: "It was made with MD5 or SHA-1, long ago or by old software.",
+			Next:  "Have it signed again with SHA-256 or better."},
+		{Code: SignatureUnsupported, Meaning: "The signature's algorithm is not known here.",
+			Cause: "It is rare, or newer than this version.",
+			Next:  "Have it signed again with RSA, ECDSA or Ed25519."},
+		{Code: KeyUnsupported, Meaning: "The key is of a kind that cannot be used here, or is broken.",
+			Cause: "A curve or an algorithm outside of what TLS commonly uses.",
+			Next:  "Use an RSA, ECDSA or Ed25519 key."},
 	}
 }

@@ -59,7 +59,8 @@ func NewCredential(chain []*Certificate, key crypto.Signer) (*Credential, error)
 
 func isKeyOf(key crypto.Signer, cert *Certificate) bool {
 	public, ok := key.Public().(interface{ Equal(crypto.PublicKey) bool })
-	return ok && public.Equal(cert.x.PublicKey)
+	certified, err := cert.PublicKey().Key()
+	return ok && err == nil && public.Equal(certified)
 }
 
 // ParseCredential reads a PEM chain, leaf first, and its unencrypted private

@@ -44,7 +44,10 @@ func (c *Credential) Issue(spec Spec, public crypto.PublicKey) (*Certificate, er
 	if err != nil {
 		return nil, err
 	}
-	issuer := c.Leaf().X509()
+	issuer, err := c.Leaf().X509()
+	if err != nil {
+		return nil, err
+	}
 	template.AuthorityKeyId = issuer.SubjectKeyId
 	if template.NotAfter.After(issuer.NotAfter) {
 		template.NotAfter = issuer.NotAfter
@@ -57,19 +60,22 @@ func (c *Credential) Issue(spec Spec, public crypto.PublicKey) (*Certificate, er
 
 // maySign reports whether a certificate that c signs could be valid at all.
 func (c *Credential) maySign(spec Spec) error {
-	issuer, now := c.Leaf().X509(), spec.now()
+	issuer, now := c.Leaf(), spec.now()
+	constraints, err := issuer.BasicConstraints()
 	switch {
+	case err != nil:
+		return err
 	case spec.Profile == Root:
 		return specInvalid("a root signs itself")
-	case !c.Leaf().IsAuthority():
-		return fault.New(NotAnAuthority, "%s is not an authority and can sign nothing", c.Leaf().Title()).
+	case !issuer.IsAuthority():
+		return fault.New(NotAnAuthority, "%s is not an authority and can sign nothing", issuer.Title()).
 			WithHint("sign with a root or an intermediate certificate")
-	case spec.Profile == Intermediate && issuer.MaxPathLenZero:
-		return fault.New(NotAnAuthority, "%s signs leaves only, no further authority", c.Leaf().Title()).
+	case spec.Profile == Intermediate && constraints.PathLen == 0:
+		return fault.New(NotAnAuthority, "%s signs leaves only, no further authority", issuer.Title()).
 			WithHint("sign the intermediate with a root")
-	case now.Before(issuer.NotBefore), !now.Before(issuer.NotAfter):
+	case now.Before(issuer.NotBefore()), !now.Before(issuer.NotAfter()):
 		return fault.New(AuthorityIsOver, "%s is valid from %s until %s, so nothing can be signed at %s",
-			c.Leaf().Title(), instant(issuer.NotBefore), instant(issuer.NotAfter), instant(now)).
+			issuer.Title(), instant(issuer.NotBefore()), instant(issuer.NotAfter()), instant(now)).
 			WithHint("renew the authority's certificate, or set this machine's clock")
 	}
 	return nil

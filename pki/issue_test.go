@@ -108,7 +108,7 @@ func TestProfiles(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			cert := made.Leaf().X509()
+			cert := testpki.Must(made.Leaf().X509())
 			if cert.Version != 3 {
 				t.Errorf("have version %d, want 3", cert.Version)
 			}
@@ -133,10 +133,10 @@ func TestProfiles(t *testing.T) {
 			if diff := cmp.Diff(keyID(t, cert.PublicKey), cert.SubjectKeyId); diff != "" {
 				t.Errorf("subject key identifier (-want +have):\n%s", diff)
 			}
-			if diff := cmp.Diff(signer.Leaf().X509().SubjectKeyId, cert.AuthorityKeyId); diff != "" {
+			if diff := cmp.Diff(testpki.Must(signer.Leaf().X509()).SubjectKeyId, cert.AuthorityKeyId); diff != "" {
 				t.Errorf("authority key identifier (-want +have):\n%s", diff)
 			}
-			if err := cert.CheckSignatureFrom(signer.Leaf().X509()); err != nil {
+			if err := cert.CheckSignatureFrom(testpki.Must(signer.Leaf().X509())); err != nil {
 				t.Error(err)
 			}
 		})
@@ -164,7 +164,7 @@ func keyID(t *testing.T, public crypto.PublicKey) []byte {
 
 func TestNames(t *testing.T) {
 	fixture := testpki.Must(testpki.New(now))
-	cert := testpki.Must(fixture.Server("a.example", "*.b.example", "10.0.0.1", "::1")).Leaf().X509()
+	cert := testpki.Must(testpki.Must(fixture.Server("a.example", "*.b.example", "10.0.0.1", "::1")).Leaf().X509())
 	var addresses []string
 	for _, ip := range cert.IPAddresses {
 		addresses = append(addresses, ip.String())
@@ -186,7 +186,7 @@ func TestSerialNumbers(t *testing.T) {
 	seen := map[string]bool{}
 	for range 64 {
 		cert := testpki.Must(fixture.Intermediate.Issue(pki.Spec{Profile: pki.Workload, ID: web, Now: now}, key.Public()))
-		serial := cert.X509().SerialNumber
+		serial := testpki.Must(cert.X509()).SerialNumber
 		if serial.Sign() <= 0 || serial.BitLen() != 159 || len(cert.Serial()) != 40 {
 			t.Fatalf("have %x, want a positive number of 20 bytes", serial)
 		}
@@ -216,7 +216,7 @@ func TestLifetimeIsClippedToTheIssuers(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			cert := made.Leaf().X509()
+			cert := testpki.Must(made.Leaf().X509())
 			if !cert.NotBefore.Equal(test.begin) || !cert.NotAfter.Equal(test.end) {
 				t.Errorf("valid from %v until %v, want %v and %v", cert.NotBefore, cert.NotAfter, test.begin, test.end)
 			}
@@ -256,7 +256,7 @@ func TestRefusedToIssue(t *testing.T) {
 		{"an intermediate by an intermediate", fixture.Intermediate, pki.Spec{Profile: pki.Intermediate, Name: "Sub", Now: now}, nil, pki.NotAnAuthority, "signs leaves only"},
 		{"a root", fixture.Root, pki.Spec{Profile: pki.Root, Name: "Sub", Now: now}, nil, pki.SpecInvalid, "a root signs itself"},
 		{"by a root that is over", fixture.Root, with(func(s *pki.Spec) { s.Now = now.AddDate(20, 0, 0) }), nil, pki.AuthorityIsOver, "until 2036-01-19 10:00:00 UTC"},
-		{"by a root that ended a minute ago", fixture.Root, with(func(s *pki.Spec) { s.Now = fixture.Root.Leaf().X509().NotAfter.Add(time.Minute) }), nil, pki.AuthorityIsOver, "Demo Root is valid from"},
+		{"by a root that ended a minute ago", fixture.Root, with(func(s *pki.Spec) { s.Now = testpki.Must(fixture.Root.Leaf().X509()).NotAfter.Add(time.Minute) }), nil, pki.AuthorityIsOver, "Demo Root is valid from"},
 		{"by a root of the future", fixture.Root, with(func(s *pki.Spec) { s.Now = now.AddDate(-2, 0, 0) }), nil, pki.AuthorityIsOver, "Demo Root is valid from"},
 		{"by a key that is gone", removed, good, nil, pki.SigningFailed, "the token was removed"},
 		{"for a key that cannot sign", fixture.Root, good, exchange, pki.SpecInvalid, "no certificate can carry a key of type *ecdh.PrivateKey"},
@@ -327,7 +327,7 @@ func TestChain(t *testing.T) {
 // TestPresent covers specs without a time.
 func TestPresent(t *testing.T) {
 	root := testpki.Must(pki.SelfSigned(pki.Spec{Profile: pki.Root, Name: "R"}))
-	cert := root.Leaf().X509()
+	cert := testpki.Must(root.Leaf().X509())
 	if age := time.Since(cert.NotBefore); age < pki.Backdate || age > pki.Backdate+time.Hour {
 		t.Errorf("the root begins %v ago, want %v", age, pki.Backdate)
 	}

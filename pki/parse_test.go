@@ -284,7 +284,7 @@ func TestTitle(t *testing.T) {
 		{"serial number", x509.Certificate{SerialNumber: big.NewInt(0xabc)}, "serial 0abc"},
 		{"serial number zero", x509.Certificate{SerialNumber: big.NewInt(0), URIs: uri("https://a")}, "serial 00"},
 		{"hostile common name", x509.Certificate{Subject: pkix.Name{CommonName: "a\n\u202eb"}}, "a??b"},
-		{"hostile DNS name", x509.Certificate{DNSNames: []string{"a\x00.example\x1b[2J"}}, "a?.example?[2J"},
+		{"hostile DNS name", x509.Certificate{DNSNames: []string{"a\x00.example\x1b[2J"}}, `a\u0000.example\u001b[2J`},
 		{"long", x509.Certificate{Subject: pkix.Name{CommonName: strings.Repeat("a", 100)}}, strings.Repeat("a", 64) + "…"},
 	}
 	for _, test := range tests {

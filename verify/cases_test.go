@@ -100,7 +100,7 @@ func chainCases() []badCase {
 	asClient.Purpose = verify.ClientAuth
 	stranger := forge(authority("Stranger Root"), nil)
 	sameName := testpki.Must(testpki.New(now))
-	sameKeyID := forge(with(authority("Demo Root"), func(c *x509.Certificate) { c.SubjectKeyId = ours.Root.Leaf().X509().SubjectKeyId }), nil)
+	sameKeyID := forge(with(authority("Demo Root"), func(c *x509.Certificate) { c.SubjectKeyId = testpki.Must(ours.Root.Leaf().X509()).SubjectKeyId }), nil)
 	// Two authorities that signed each other, and are signed by nobody else.
 	b := forge(authority("B"), nil)
 	a := forge(authority("A"), b)
@@ -141,9 +141,9 @@ func chainCases() []badCase {
 
 // resigned is subject's certificate, signed by issuer.
 func resigned(subject, issuer *pki.Credential) *pki.Certificate {
-	template := *subject.Leaf().X509()
+	template := *testpki.Must(subject.Leaf().X509())
 	template.AuthorityKeyId, template.SignatureAlgorithm = nil, 0
-	der := testpki.Must(x509.CreateCertificate(rand.Reader, &template, issuer.Leaf().X509(), subject.Key.Public(), issuer.Key))
+	der := testpki.Must(x509.CreateCertificate(rand.Reader, &template, testpki.Must(issuer.Leaf().X509()), subject.Key.Public(), issuer.Key))
 	return testpki.Must(pki.ParseCertificate(der))
 }
 
@@ -215,7 +215,7 @@ func explicitPolicy(c *x509.Certificate) {
 func enormous(issuer *pki.Credential) *pki.Certificate {
 	modulus := new(big.Int).Lsh(big.NewInt(1), 8_999)
 	template := with(leaf(), func(c *x509.Certificate) { c.SerialNumber = big.NewInt(2) })
-	der := testpki.Must(x509.CreateCertificate(rand.Reader, template, issuer.Leaf().X509(),
+	der := testpki.Must(x509.CreateCertificate(rand.Reader, template, testpki.Must(issuer.Leaf().X509()),
 		&rsa.PublicKey{N: modulus.SetBit(modulus, 0, 1), E: 65537}, issuer.Key))
 	return testpki.Must(pki.ParseCertificate(der))
 }

@@ -1,7 +1,6 @@
 package verify
 
 import (
-	"crypto/x509"
 	"fmt"
 	"slices"
 	"strings"
@@ -31,7 +30,7 @@ func checkName(leaf *pki.Certificate, opts Options) Check {
 func checkDates(path []*pki.Certificate, opts Options) Check {
 	now := opts.Now
 	for depth, cert := range path {
-		from, until := cert.X509().NotBefore, cert.X509().NotAfter
+		from, until := cert.NotBefore(), cert.NotAfter()
 		check := Check{Name: "dates", Verdict: Stop, Depth: depth}
 		switch {
 		case now.After(until):
@@ -65,16 +64,16 @@ func renew(path []*pki.Certificate, depth int, opts Options) string {
 
 // remaining says how long the leaf is valid, and how long the chain above it.
 func remaining(path []*pki.Certificate, now time.Time) string {
-	leaf := path[0].X509().NotAfter
+	leaf := path[0].NotAfter()
 	text := fmt.Sprintf("%s left (until %s)", Span(leaf.Sub(now)), day(leaf))
 	if len(path) == 1 {
 		return text
 	}
-	first := slices.MinFunc(path[1:], func(a, b *pki.Certificate) int { return a.X509().NotAfter.Compare(b.X509().NotAfter) })
-	if until := first.X509().NotAfter; until.Before(leaf) {
+	first := slices.MinFunc(path[1:], func(a, b *pki.Certificate) int { return a.NotAfter().Compare(b.NotAfter()) })
+	if until := first.NotAfter(); until.Before(leaf) {
 		return fmt.Sprintf("%s, but %s only until %s", text, first.Title(), day(until))
 	}
-	return fmt.Sprintf("%s; chain until %s", text, day(first.X509().NotAfter))
+	return fmt.Sprintf("%s; chain until %s", text, day(first.NotAfter()))
 }
 
 // checkPurpose looks for the extended key usage on the leaf and on every
@@ -82,8 +81,8 @@ func remaining(path []*pki.Certificate, now time.Time) string {
 // authorities to it too, the anchor included).
 func checkPurpose(path []*pki.Certificate, purpose Purpose) Check {
 	for depth, cert := range path {
-		usages, unknown := cert.X509().ExtKeyUsage, cert.X509().UnknownExtKeyUsage
-		if len(usages)+len(unknown) == 0 || slices.Contains(usages, purpose.usage()) || slices.Contains(usages, x509.ExtKeyUsageAny) {
+		usages, _ := cert.ExtKeyUsage() // crypto/x509 has refused those that cannot be read
+		if len(usages) == 0 || slices.Contains(usages, purpose.oid()) || slices.Contains(usages, pki.OIDAnyUsage) {
 			continue
 		}
 		text := fmt.Sprintf("%s is for %s, not for a TLS %s", cert.Title(), purposes(usages), purpose)
@@ -97,16 +96,16 @@ func checkPurpose(path []*pki.Certificate, purpose Purpose) Check {
 	return Check{Name: "purpose", Text: "may be a TLS " + purpose.String(), Verdict: OK}
 }
 
-var purposeTexts = map[x509.ExtKeyUsage]string{
-	x509.ExtKeyUsageServerAuth:      "TLS servers",
-	x509.ExtKeyUsageClientAuth:      "TLS clients",
-	x509.ExtKeyUsageCodeSigning:     "signing code",
-	x509.ExtKeyUsageEmailProtection: "e-mail",
-	x509.ExtKeyUsageTimeStamping:    "time stamps",
-	x509.ExtKeyUsageOCSPSigning:     "OCSP answers",
+var purposeTexts = map[pki.OID]string{
+	pki.OIDServerAuth:      "TLS servers",
+	pki.OIDClientAuth:      "TLS clients",
+	pki.OIDCodeSigning:     "signing code",
+	pki.OIDEmailProtection: "e-mail",
+	pki.OIDTimeStamping:    "time stamps",
+	pki.OIDOCSPSigning:     "OCSP answers",
 }
 
-func purposes(usages []x509.ExtKeyUsage) string {
+func purposes(usages []pki.OID) string {
 	var all []string
 	for _, usage := range usages {
 		if text, ok := purposeTexts[usage]; ok && !slices.Contains(all, text) {

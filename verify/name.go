@@ -141,7 +141,7 @@ func (n Name) match(leaf *pki.Certificate, roots Roots) (text string, ok bool) {
 	id := leaf.ID()
 	switch n.kind {
 	case host:
-		text, ok = n.host, leaf.X509().VerifyHostname(n.host) == nil
+		text, ok = n.host, asX509(leaf).VerifyHostname(n.host) == nil
 	case identity:
 		text, ok = id.String(), id == n.id
 	case member:
@@ -167,9 +167,9 @@ func (n Name) wanted(roots Roots) string {
 // found says whom the leaf is for and, where an identity is wanted, why its URIs
 // are none (SPIFFE X.509-SVID, sections 2 and 5.2).
 func (n Name) found(leaf *pki.Certificate) string {
-	uris, identityWanted := len(leaf.X509().URIs), n.kind != host
+	uris, identityWanted := len(leaf.NamesOf(pki.URIName)), n.kind != host
 	switch {
-	case identityWanted && uris > 0 && leaf.X509().IsCA:
+	case identityWanted && uris > 0 && isCA(leaf):
 		return "an authority (" + names(leaf) + ")"
 	case identityWanted && uris > 1:
 		return names(leaf) + " (an identity has exactly one URI)"
@@ -177,17 +177,15 @@ func (n Name) found(leaf *pki.Certificate) string {
 	return names(leaf)
 }
 
+func isCA(cert *pki.Certificate) bool {
+	constraints, _ := cert.BasicConstraints()
+	return constraints != nil && constraints.CA
+}
+
 // names lists whom a leaf is for, the first few of them.
 func names(leaf *pki.Certificate) string {
 	const most = 4
-	var all []string
-	all = append(all, leaf.X509().DNSNames...)
-	for _, ip := range leaf.X509().IPAddresses {
-		all = append(all, ip.String())
-	}
-	for _, uri := range leaf.X509().URIs {
-		all = append(all, uri.String())
-	}
+	all := leaf.NamesOf(pki.DNSName, pki.IPName, pki.URIName)
 	for i, name := range all {
 		all[i] = clip(name)
 	}

@@ -180,7 +180,7 @@ func TestHostMatch(t *testing.T) {
 			template := leaf()
 			template.DNSNames = []string{test.shown}
 			if strings.ContainsAny(test.shown, ":") || strings.HasPrefix(test.shown, "10.") {
-				template.DNSNames, template.IPAddresses = nil, testpki.Must(testpki.Must(testpki.New(now)).Server(test.shown)).Leaf().X509().IPAddresses
+				template.DNSNames, template.IPAddresses = nil, testpki.Must(testpki.Must(testpki.Must(testpki.New(now)).Server(test.shown)).Leaf().X509()).IPAddresses
 			}
 			report, err := verify.Verify(forge(template, root).Chain, verify.Options{Roots: roots(root.Leaf()), Name: verify.Host(test.asked), Now: now})
 			wantWhole(t, report, err)

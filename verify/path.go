@@ -17,9 +17,9 @@ import (
 func build(chain []*pki.Certificate, opts Options) ([]*pki.Certificate, error) {
 	intermediates := x509.NewCertPool()
 	for _, cert := range chain[1:] {
-		intermediates.AddCert(cert.X509())
+		intermediates.AddCert(asX509(cert))
 	}
-	paths, err := chain[0].X509().Verify(x509.VerifyOptions{
+	paths, err := asX509(chain[0]).Verify(x509.VerifyOptions{
 		Roots:         opts.Roots.set.pool,
 		Intermediates: intermediates,
 		CurrentTime:   opts.Now,
@@ -142,15 +142,19 @@ func anyKeyID(_, _ *pki.Certificate) bool { return true }
 // sameKeyID reports whether the key identifiers agree, or cannot tell (RFC 5280,
 // sections 4.2.1.1 and 4.2.1.2).
 func sameKeyID(issuer, cert *pki.Certificate) bool {
-	have, want := issuer.X509().SubjectKeyId, cert.X509().AuthorityKeyId
-	return len(have) == 0 || len(want) == 0 || bytes.Equal(have, want)
+	have, _ := issuer.SubjectKeyID()
+	want, _ := cert.AuthorityKeyID()
+	return len(have) == 0 || want == nil || len(want.KeyID) == 0 || bytes.Equal(have, want.KeyID)
 }
 
 // fetchable names where the issuer's certificate can be had (RFC 5280, section
 // 4.2.2.1), if the certificate says so.
 func fetchable(cert *pki.Certificate) string {
-	if urls := cert.X509().IssuingCertificateURL; len(urls) > 0 {
-		return " (" + clip(urls[0]) + ")"
+	places, _ := cert.AuthorityInfo()
+	for _, place := range places {
+		if place.Method == pki.OIDAccessIssuers && place.Location.Kind == pki.URIName {
+			return " (" + clip(place.Location.Value()) + ")"
+		}
 	}
 	return ""
 }
@@ -158,14 +162,17 @@ func fetchable(cert *pki.Certificate) string {
 // isNamed reports whether cert names issuer as its issuer (RFC 5280, section
 // 4.1.2.4).
 func isNamed(issuer, cert *pki.Certificate) bool {
-	return bytes.Equal(issuer.X509().RawSubject, cert.X509().RawIssuer)
+	return issuer.Subject().Equal(cert.Issuer())
 }
 
 // signed reports whether cert names issuer, and issuer's key made its
 // signature. Whether issuer may sign at all is not looked at.
 func signed(issuer, cert *pki.Certificate) bool {
-	c := cert.X509()
-	return isNamed(issuer, cert) && issuer.X509().CheckSignature(c.SignatureAlgorithm, c.RawTBSCertificate, c.Signature) == nil
+	if !isNamed(issuer, cert) {
+		return false
+	}
+	err := cert.CheckSignatureBy(issuer.PublicKey())
+	return err == nil || errors.Is(err, pki.SignatureWeak)
 }
 
 // rejected says which rule a path breaks that leads to an anchor through
@@ -188,7 +195,7 @@ func rejected(path []*pki.Certificate, refusal error) Check {
 // which certificate broke them.
 func brokenRule(path []*pki.Certificate) (depth int, text string) {
 	for depth, cert := range path {
-		x := cert.X509()
+		x := asX509(cert)
 		if len(x.UnhandledCriticalExtensions) > 0 {
 			return depth, fmt.Sprintf("%s has a critical extension, %s, that is not understood", cert.Title(), x.UnhandledCriticalExtensions[0])
 		}
@@ -197,7 +204,7 @@ func brokenRule(path []*pki.Certificate) (depth int, text string) {
 			return depth, fmt.Sprintf("%s allows at most %d authorities below it; this path has %d", cert.Title(), x.MaxPathLen, below)
 		}
 		var insecure x509.InsecureAlgorithmError
-		if depth < len(path)-1 && errors.As(x.CheckSignatureFrom(path[depth+1].X509()), &insecure) {
+		if depth < len(path)-1 && errors.As(x.CheckSignatureFrom(asX509(path[depth+1])), &insecure) {
 			return depth, fmt.Sprintf("%s is signed with %s, which can be forged", cert.Title(), x509.SignatureAlgorithm(insecure))
 		}
 	}

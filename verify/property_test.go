@@ -26,7 +26,7 @@ func TestVerdictIsX509s(t *testing.T) {
 			t.Fatal(err)
 		}
 		wantWhole(t, report, err)
-		want := x509Verdict(chain, opts, anchors) == nil && chain[0].X509().VerifyHostname(testpki.Host) == nil
+		want := x509Verdict(chain, opts, anchors) == nil && testpki.Must(chain[0].X509()).VerifyHostname(testpki.Host) == nil
 		if report.Trusted != want {
 			t.Fatalf("have trusted %v, want %v: %v\n%s%s", report.Trusted, want, x509Verdict(chain, opts, anchors), text(report), pemOf(chain))
 		}
@@ -41,16 +41,16 @@ func TestVerdictIsX509s(t *testing.T) {
 func x509Verdict(chain []*pki.Certificate, opts verify.Options, anchors []*pki.Certificate) error {
 	trusted, others := x509.NewCertPool(), x509.NewCertPool()
 	for _, anchor := range anchors {
-		trusted.AddCert(anchor.X509())
+		trusted.AddCert(testpki.Must(anchor.X509()))
 	}
 	for _, cert := range chain[1:] {
-		others.AddCert(cert.X509())
+		others.AddCert(testpki.Must(cert.X509()))
 	}
 	usage := x509.ExtKeyUsageServerAuth
 	if opts.Purpose == verify.ClientAuth {
 		usage = x509.ExtKeyUsageClientAuth
 	}
-	_, err := chain[0].X509().Verify(x509.VerifyOptions{Roots: trusted, Intermediates: others, CurrentTime: opts.Now, KeyUsages: []x509.ExtKeyUsage{usage}})
+	_, err := testpki.Must(chain[0].X509()).Verify(x509.VerifyOptions{Roots: trusted, Intermediates: others, CurrentTime: opts.Now, KeyUsages: []x509.ExtKeyUsage{usage}})
 	return err
 }
 

@@ -82,18 +82,23 @@ func newRoots(set rootSet) (Roots, error) {
 			return Roots{}, fault.New(RootsIsLeaf, "%s is %s own certificate (%s), not an authority", set.origin, roleOf(anchor), anchor.Title()).
 				WithHint("name the certificate of the authority that signed it: %s", anchor.IssuerTitle())
 		}
-		set.pool.AddCert(anchor.X509())
+		x, err := anchor.X509()
+		if err != nil {
+			return Roots{}, err
+		}
+		set.pool.AddCert(x)
 	}
 	return Roots{&set}, nil
 }
 
 // roleOf names whose certificate a leaf is, by its extended key usage.
 func roleOf(leaf *pki.Certificate) string {
-	for _, usage := range leaf.X509().ExtKeyUsage {
+	usages, _ := leaf.ExtKeyUsage()
+	for _, usage := range usages {
 		switch usage {
-		case x509.ExtKeyUsageServerAuth:
+		case pki.OIDServerAuth:
 			return "the server's"
-		case x509.ExtKeyUsageClientAuth:
+		case pki.OIDClientAuth:
 			return "the client's"
 		}
 	}
@@ -141,7 +146,7 @@ func (s *rootSet) anchorOf(cert *pki.Certificate) *pki.Certificate {
 	if len(s.anchors) > 0 {
 		return nil
 	}
-	chains, err := cert.X509().Verify(x509.VerifyOptions{Roots: s.pool, CurrentTime: cert.X509().NotBefore,
+	chains, err := asX509(cert).Verify(x509.VerifyOptions{Roots: s.pool, CurrentTime: cert.NotBefore(),
 		Intermediates: x509.NewCertPool(), KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageAny}})
 	if err != nil {
 		return nil

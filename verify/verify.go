@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/signet-tls/signet/fault"
 	"github.com/signet-tls/signet/pki"
 )
 
@@ -25,6 +26,13 @@ func (p Purpose) String() string {
 		return "client"
 	}
 	return "server"
+}
+
+func (p Purpose) oid() pki.OID {
+	if p == ClientAuth {
+		return pki.OIDClientAuth
+	}
+	return pki.OIDServerAuth
 }
 
 func (p Purpose) usage() x509.ExtKeyUsage {
@@ -83,6 +91,12 @@ func unfit(chain []*pki.Certificate, peer Purpose) *Check {
 		stop.Text = fmt.Sprintf("the %s sent %d certificates; at most %d are looked at", peer, len(chain), MaxChain)
 		stop.next = []string{fmt.Sprintf("on the %s, leave only its own certificate and its intermediates in the certificate file", peer)}
 	default:
+		if depth := slices.IndexFunc(chain, unusable); depth >= 0 {
+			_, err := chain[depth].X509()
+			stop.Code, stop.Depth, stop.Text = PathRejected, depth, fault.Text(err)
+			stop.next = []string{fmt.Sprintf("have %s issued again, without what the message names", chain[depth].Title())}
+			break
+		}
 		depth := slices.IndexFunc(chain, func(cert *pki.Certificate) bool { return rsaBits(cert) > maxRSA })
 		if depth < 0 {
 			return nil
@@ -96,10 +110,24 @@ func unfit(chain []*pki.Certificate, peer Purpose) *Check {
 }
 
 func rsaBits(cert *pki.Certificate) int {
-	if key, ok := cert.X509().PublicKey.(*rsa.PublicKey); ok {
+	key, _ := cert.PublicKey().Key()
+	if key, ok := key.(*rsa.PublicKey); ok {
 		return key.N.BitLen()
 	}
 	return 0
+}
+
+// unusable reports whether crypto/x509, by which paths are built, cannot read a
+// certificate.
+func unusable(cert *pki.Certificate) bool {
+	_, err := cert.X509()
+	return err != nil
+}
+
+// asX509 returns a certificate that is not unusable.
+func asX509(cert *pki.Certificate) *x509.Certificate {
+	x, _ := cert.X509()
+	return x
 }
 
 // judge leaves the verdict on the path to crypto/x509. Where it refuses, each

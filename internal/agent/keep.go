@@ -81,9 +81,9 @@ func (a *Agent) due(id spiffeid.ID) time.Time {
 	if credential == nil {
 		return time.Time{}
 	}
-	leaf := credential.Leaf().X509()
-	life := leaf.NotAfter.Sub(leaf.NotBefore)
-	return leaf.NotBefore.Add(life/2 + rand.N(life/10+1))
+	leaf := credential.Leaf()
+	life := leaf.NotAfter().Sub(leaf.NotBefore())
+	return leaf.NotBefore().Add(life/2 + rand.N(life/10+1))
 }
 
 // renew reports whether the identity has a new certificate, or ctx has ended.

@@ -91,5 +91,5 @@ func (a *Agent) Deadline(id spiffeid.ID) (until time.Time, renewing bool) {
 	if credential == nil {
 		return time.Time{}, false
 	}
-	return credential.Leaf().X509().NotAfter, !a.keys.failing[id]
+	return credential.Leaf().NotAfter(), !a.keys.failing[id]
 }

@@ -195,8 +195,8 @@ func TestOwnCertificate(t *testing.T) {
 	}
 	now = now.Add(time.Second)
 	renewed := testpki.Must(own.Credential())
-	if renewed == first || renewed.Leaf().ID() != id(Path) || !renewed.Leaf().X509().NotAfter.After(first.Leaf().X509().NotAfter) {
-		t.Errorf("after half of its life: %s until %v", renewed.Leaf().ID(), renewed.Leaf().X509().NotAfter)
+	if renewed == first || renewed.Leaf().ID() != id(Path) || !renewed.Leaf().NotAfter().After(first.Leaf().NotAfter()) {
+		t.Errorf("after half of its life: %s until %v", renewed.Leaf().ID(), renewed.Leaf().NotAfter())
 	}
 	now = now.AddDate(100, 0, 0)
 	if _, err := own.Credential(); err == nil {

@@ -139,7 +139,7 @@ func TestIssue(t *testing.T) {
 	if have, want := leaf.ID().String(), "spiffe://demo.signet/proxy/edge-3"; have != want {
 		t.Errorf("the leaf is %s's, want %s's", have, want)
 	}
-	if have, want := leaf.X509().NotAfter, now.Add(DefaultLifetime); !have.Equal(want) {
+	if have, want := leaf.NotAfter(), now.Add(DefaultLifetime); !have.Equal(want) {
 		t.Errorf("the leaf ends at %v, want %v", have, want)
 	}
 	if len(chain) != 2 || !chain[1].Equal(ca.Intermediate()) {

@@ -43,7 +43,7 @@ func (c *connectCmd) run(ctx context.Context, s *shell) error {
 // proof says who the peer is, who vouches for that, and for how long.
 func (s *shell) proof(conn *dialed, b basis) string {
 	report := conn.Peer().Report
-	left := verify.Span(time.Until(report.Leaf().X509().NotAfter))
+	left := verify.Span(time.Until(report.Leaf().NotAfter()))
 	who := s.who(report, conn.name)
 	if !report.ID().IsZero() {
 		return fmt.Sprintf("%s, %s left", who, left)

@@ -197,7 +197,7 @@ func (s *system) credential(ctx context.Context, path string) (*pki.Credential, 
 		return nil, err
 	}
 	leaf := chain[0]
-	record := control.Certificate{Serial: leaf.Serial(), ID: id, NotAfter: leaf.X509().NotAfter}
+	record := control.Certificate{Serial: leaf.Serial(), ID: id, NotAfter: leaf.NotAfter()}
 	if err := s.store.RecordCertificate(ctx, record); err != nil {
 		return nil, err
 	}

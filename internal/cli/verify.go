@@ -7,7 +7,6 @@ import (
 	"io/fs"
 	"net"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -148,10 +147,7 @@ func (c *verifyCmd) nameless(leaf *pki.Certificate) error {
 
 // leafNames lists the names of a host's certificate, the first few of them.
 func leafNames(leaf *pki.Certificate) []string {
-	names := slices.Clone(leaf.X509().DNSNames)
-	for _, ip := range leaf.X509().IPAddresses {
-		names = append(names, ip.String())
-	}
+	names := leaf.NamesOf(pki.DNSName, pki.IPName)
 	return names[:min(len(names), 4)]
 }
 

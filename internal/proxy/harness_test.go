@@ -273,7 +273,7 @@ func (w *world) credential(path string) *pki.Credential {
 		w.t.Fatal(err)
 	}
 	leaf := chain[0]
-	err = w.store.RecordCertificate(w.t.Context(), control.Certificate{Serial: leaf.Serial(), ID: w.id(path), NotAfter: leaf.X509().NotAfter})
+	err = w.store.RecordCertificate(w.t.Context(), control.Certificate{Serial: leaf.Serial(), ID: w.id(path), NotAfter: leaf.NotAfter()})
 	if err != nil {
 		w.t.Fatal(err)
 	}

@@ -61,7 +61,11 @@ func newFixture() (*fixture, error) {
 		return nil, err
 	}
 	f := &fixture{pool: x509.NewCertPool()}
-	f.pool.AddCert(root.Leaf().X509())
+	anchor, err := root.Leaf().X509()
+	if err != nil {
+		return nil, err
+	}
+	f.pool.AddCert(anchor)
 	if f.roots, err = verify.NewRoots("tamper", root.Leaf()); err != nil {
 		return nil, err
 	}
@@ -88,7 +92,10 @@ func certify(issuer *pki.Credential, template x509.Certificate) (*pki.Credential
 	template.NotBefore, template.NotAfter = time.Now().Add(-time.Hour), time.Now().Add(24*time.Hour)
 	parent, signer := &template, crypto.Signer(key)
 	if issuer != nil {
-		parent, signer = issuer.Leaf().X509(), issuer.Key
+		if parent, err = issuer.Leaf().X509(); err != nil {
+			return nil, err
+		}
+		signer = issuer.Key
 	}
 	der, err := x509.CreateCertificate(rand.Reader, &template, parent, key.Public(), signer)
 	if err != nil {
@@ -168,5 +175,5 @@ func shake(ctx context.Context, conn *tls.Conn) (stream, error) {
 
 func tlsCertificate(credential *pki.Credential) tls.Certificate {
 	leaf := credential.Leaf()
-	return tls.Certificate{Certificate: [][]byte{leaf.Raw()}, PrivateKey: credential.Key, Leaf: leaf.X509()}
+	return tls.Certificate{Certificate: [][]byte{leaf.Raw()}, PrivateKey: credential.Key}
 }

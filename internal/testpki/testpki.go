@@ -105,7 +105,10 @@ func Forge(template *x509.Certificate, issuer *pki.Credential) (*pki.Credential,
 	parent, signer := &forged, key
 	var above []*pki.Certificate
 	if issuer != nil {
-		parent, signer, above = issuer.Leaf().X509(), issuer.Key, issuer.Chain
+		if parent, err = issuer.Leaf().X509(); err != nil {
+			return nil, err
+		}
+		signer, above = issuer.Key, issuer.Chain
 	}
 	der, err := x509.CreateCertificate(rand.Reader, &forged, parent, key.Public(), signer)
 	if err != nil {

@@ -17,12 +17,12 @@ import (
 func verify(credential *pki.Credential, roots []*pki.Certificate, host string, usage x509.ExtKeyUsage, now time.Time) error {
 	anchors, others := x509.NewCertPool(), x509.NewCertPool()
 	for _, root := range roots {
-		anchors.AddCert(root.X509())
+		anchors.AddCert(testpki.Must(root.X509()))
 	}
 	for _, cert := range credential.Chain[1:] {
-		others.AddCert(cert.X509())
+		others.AddCert(testpki.Must(cert.X509()))
 	}
-	_, err := credential.Leaf().X509().Verify(x509.VerifyOptions{Roots: anchors, Intermediates: others, CurrentTime: now,
+	_, err := testpki.Must(credential.Leaf().X509()).Verify(x509.VerifyOptions{Roots: anchors, Intermediates: others, CurrentTime: now,
 		DNSName: host, KeyUsages: []x509.ExtKeyUsage{usage}})
 	return err
 }
@@ -154,11 +154,11 @@ func TestForge(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cert := forged.Leaf().X509()
+	cert := testpki.Must(forged.Leaf().X509())
 	if len(forged.Chain) != 3 || !forged.Chain[1].Equal(leaf.Leaf()) || cert.NotAfter.Before(now.AddDate(49, 0, 0)) {
 		t.Errorf("have a chain of %d that ends %v", len(forged.Chain), cert.NotAfter)
 	}
-	if err := leaf.Leaf().X509().CheckSignature(cert.SignatureAlgorithm, cert.RawTBSCertificate, cert.Signature); err != nil {
+	if err := testpki.Must(leaf.Leaf().X509()).CheckSignature(cert.SignatureAlgorithm, cert.RawTBSCertificate, cert.Signature); err != nil {
 		t.Errorf("the leaf did not sign it: %v", err)
 	}
 }

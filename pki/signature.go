@@ -1,0 +1,169 @@
+package pki
+
+import (
+	"bytes"
+	"crypto"
+	"crypto/dsa"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/rsa"
+
+	"github.com/signet-tls/signet/fault"
+)
+
+// Algorithm is an AlgorithmIdentifier (RFC 5280, section 4.1.1.2).
+type Algorithm struct {
+	ID         OID
+	Parameters []byte // one element in DER, nil if absent
+}
+
+func (d *der) algorithm(what string) Algorithm {
+	item := d.sequence("algorithm of the " + what)
+	a := Algorithm{ID: item.oid("algorithm")}
+	if item.more() {
+		a.Parameters, _, _ = item.element("parameters of an algorithm")
+	}
+	item.end("an algorithm")
+	return a
+}
+
+func (a Algorithm) equal(other Algorithm) bool {
+	return a.ID == other.ID && bytes.Equal(a.Parameters, other.Parameters)
+}
+
+// String returns the algorithm's name.
+func (a Algorithm) String() string { return a.ID.Name() }
+
+// scheme is how an algorithm signs.
+type scheme struct {
+	kind byte // 'R' PKCS#1 v1.5, 'P' PSS, 'E' ECDSA, 'D' Ed25519, 'S' DSA
+	hash crypto.Hash
+	weak string // why its signatures prove little, or ""
+}
+
+const (
+	md5Weak  = "MD5 can be forged"
+	sha1Weak = "SHA-1 can be forged"
+	dsaWeak  = "DSA is no longer used"
+)
+
+// schemes are the algorithms whose signatures can be checked.
+var schemes = map[OID]scheme{
+	oidMD5RSA:      {'R', crypto.MD5, md5Weak},
+	oidSHA1RSA:     {'R', crypto.SHA1, sha1Weak},
+	oidSHA224RSA:   {'R', crypto.SHA224, ""},
+	oidSHA256RSA:   {'R', crypto.SHA256, ""},
+	oidSHA384RSA:   {'R', crypto.SHA384, ""},
+	oidSHA512RSA:   {'R', crypto.SHA512, ""},
+	oidRSAPSS:      {'P', 0, ""},
+	oidSHA1ECDSA:   {'E', crypto.SHA1, sha1Weak},
+	oidSHA224ECDSA: {'E', crypto.SHA224, ""},
+	oidSHA256ECDSA: {'E', crypto.SHA256, ""},
+	oidSHA384ECDSA: {'E', crypto.SHA384, ""},
+	oidSHA512ECDSA: {'E', crypto.SHA512, ""},
+	oidEd25519:     {'D', 0, ""},
+	oidSHA1DSA:     {'S', crypto.SHA1, sha1Weak},
+	oidSHA224DSA:   {'S', crypto.SHA224, dsaWeak},
+	oidSHA256DSA:   {'S', crypto.SHA256, dsaWeak},
+}
+
+// Verify reports whether the key made the signature over the message. If it did,
+// but by an algorithm that can be forged, the error is SignatureWeak; if it did
+// not, SignatureWrong.
+func (k *PublicKey) Verify(algorithm Algorithm, message, signature []byte) error {
+	s, ok := schemes[algorithm.ID]
+	if !ok {
+		return fault.New(SignatureUnsupported, "a signature by %s cannot be checked here", algorithm).
+			WithHint("have it signed again with RSA, ECDSA or Ed25519")
+	}
+	key, err := k.Key()
+	if err != nil {
+		return err
+	}
+	salt := 0
+	if s.kind == 'P' {
+		if s.hash, salt, err = pssParameters(algorithm.Parameters); err != nil {
+			return err
+		}
+	}
+	switch {
+	case !s.verifies(key, message, signature, salt):
+		return fault.New(SignatureWrong, "the signature was not made by this key").WithHint("do not trust what it signs")
+	case s.weak != "":
+		return fault.New(SignatureWeak, "a signature by %s proves little: %s", algorithm, s.weak).
+			WithHint("have it signed again with SHA-256 or better")
+	}
+	return nil
+}
+
+func (s scheme) verifies(key crypto.PublicKey, message, signature []byte, salt int) bool {
+	digest := message
+	if s.hash != 0 {
+		h := s.hash.New()
+		h.Write(message)
+		digest = h.Sum(nil)
+	}
+	switch key := key.(type) {
+	case *rsa.PublicKey:
+		switch s.kind {
+		case 'R':
+			return rsa.VerifyPKCS1v15(key, s.hash, digest, signature) == nil
+		case 'P':
+			return rsa.VerifyPSS(key, s.hash, digest, signature, &rsa.PSSOptions{SaltLength: salt}) == nil
+		}
+	case *ecdsa.PublicKey:
+		return s.kind == 'E' && ecdsa.VerifyASN1(key, digest, signature)
+	case ed25519.PublicKey:
+		return s.kind == 'D' && ed25519.Verify(key, message, signature)
+	case *dsa.PublicKey:
+		return s.kind == 'S' && verifyDSA(key, digest, signature)
+	}
+	return false
+}
+
+// verifyDSA checks a signature of a kind that is no longer made (FIPS 186-4,
+// section 4.7).
+func verifyDSA(key *dsa.PublicKey, digest, signature []byte) bool {
+	d := newDER(signature)
+	pair := d.sequence("DSA signature")
+	r, s := bigInt(pair.integer("DSA signature")), bigInt(pair.integer("DSA signature"))
+	pair.end("a DSA signature")
+	return d.end("a DSA signature") == nil && dsa.Verify(key, digest[:min(len(digest), key.Q.BitLen()/8)], r, s)
+}
+
+// pssHashes are the digests that PSS is used with.
+var pssHashes = map[OID]crypto.Hash{
+	oidSHA256: crypto.SHA256,
+	oidSHA384: crypto.SHA384,
+	oidSHA512: crypto.SHA512,
+}
+
+// pssParameters reads RSASSA-PSS-params (RFC 4055, section 3.1): of their many
+// forms those with one of three digests, the same in the mask generation, and
+// the usual trailer.
+func pssParameters(raw []byte) (crypto.Hash, int, error) {
+	d := newDER(raw)
+	params := d.sequence("PSS parameters")
+	hash := params.tagged(0, "PSS digest").algorithm("PSS digest")
+	mask := params.tagged(1, "PSS mask").algorithm("PSS mask")
+	inner := newDER(mask.Parameters)
+	maskHash := inner.algorithm("PSS mask digest")
+	salt := params.tagged(2, "PSS salt length").small("PSS salt length")
+	trailer := 1
+	if params.has(constructed(3)) {
+		trailer = params.tagged(3, "PSS trailer").small("PSS trailer")
+	}
+	params.end("the PSS parameters")
+	h, ok := pssHashes[hash.ID]
+	if d.end("the PSS parameters") != nil || inner.end("the PSS mask") != nil || !ok || mask.ID != oidMGF1 || maskHash.ID != hash.ID || trailer != 1 || salt > 512 {
+		return 0, 0, fault.New(SignatureUnsupported, "a signature by RSASSA-PSS with these parameters cannot be checked here").
+			WithHint("have it signed again with SHA-256 for digest and mask")
+	}
+	return h, salt, nil
+}
+
+// tagged returns the contents of an explicitly tagged element.
+func (d *der) tagged(number uint8, what string) *der {
+	content := d.read(constructed(number), what)
+	return &content
+}
