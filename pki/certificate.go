@@ -50,7 +50,7 @@ func ParseCertificate(raw []byte) (*Certificate, error) {
 	d := newDER(raw)
 	c := d.certificate()
 	if err := d.end("the certificate"); err != nil {
-		return nil, unreadable(fault.Wrap(err, CertUnreadable, "unreadable certificate: %s", err))
+		return nil, unreadable(fault.Wrap(err, CertUnreadable, "unreadable certificate"))
 	}
 	return c, nil
 }
@@ -108,6 +108,9 @@ func Adopt(x *x509.Certificate) *Certificate {
 	c.signedWith = c.algorithm // crypto/x509 has compared them
 	key := newDER(x.RawSubjectPublicKeyInfo)
 	c.publicKey = key.publicKey()
+	if x.PublicKey != nil {
+		c.publicKey.parse.Do(func() { c.publicKey.key = x.PublicKey })
+	}
 	for i, e := range x.Extensions {
 		c.list[i] = Extension{oidOf(e.Id), e.Critical, e.Value}
 	}

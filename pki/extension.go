@@ -50,7 +50,7 @@ func (e Extension) Decode() (any, error) {
 	d := newDER(e.Value)
 	value := decode(&d)
 	if err := d.end("the value"); err != nil {
-		return nil, fault.Wrap(err, ExtensionInvalid, "the extension %s is not as it must be: %s", e.ID.Name(), err).
+		return nil, fault.Wrap(err, ExtensionInvalid, "the value of the extension %s is not as it must be", e.ID.Name()).
 			WithHint("have the certificate issued again; strict programs refuse it as it is")
 	}
 	return value, nil
@@ -104,32 +104,33 @@ type extensionSet struct {
 }
 
 // find returns the value of the extension, or the zero value where there is
-// none. An extension that stands there twice is an error (RFC 5280, section 4.2).
+// none.
 func find[T any](set *extensionSet, id OID) (value T, err error) {
-	at := -1
 	for i, e := range set.list {
-		switch {
-		case e.ID != id:
-		case at < 0:
-			at = i
-		default:
-			return value, fault.New(ExtensionInvalid, "the extension %s stands there twice", id.Name()).
-				WithHint("have the certificate issued again; strict programs refuse it as it is")
+		if e.ID != id {
+			continue
 		}
+		if err := set.decoded[i].err; err != nil {
+			return value, err
+		}
+		return set.decoded[i].value.(T), nil
 	}
-	if at < 0 {
-		return value, nil
-	}
-	if err := set.decoded[at].err; err != nil {
-		return value, err
-	}
-	return set.decoded[at].value.(T), nil
+	return value, nil
 }
 
+// newExtensionSet decodes a list of extensions. One that stands there twice is
+// an error (RFC 5280, section 4.2).
 func newExtensionSet(list []Extension) *extensionSet {
 	set := &extensionSet{list, make([]decoded, len(list))}
+	first := make(map[OID]int, len(list))
 	for i, e := range list {
 		set.decoded[i].value, set.decoded[i].err = e.Decode()
+		if at, twice := first[e.ID]; twice {
+			set.decoded[at].err = fault.New(ExtensionInvalid, "the extension %s stands there twice", e.ID.Name()).
+				WithHint("have the certificate issued again; strict programs refuse it as it is")
+			continue
+		}
+		first[e.ID] = i
 	}
 	return set
 }

@@ -4,7 +4,6 @@ import (
 	"crypto"
 	"crypto/sha256"
 	"crypto/x509"
-	"strings"
 	"sync"
 
 	"golang.org/x/crypto/cryptobyte/asn1"
@@ -54,7 +53,7 @@ func (k *PublicKey) Key() (crypto.PublicKey, error) {
 	k.parse.Do(func() {
 		key, err := x509.ParsePKIXPublicKey(k.raw)
 		if err != nil {
-			k.err = fault.Wrap(err, KeyUnsupported, "a public key of the kind %s cannot be used: %s", k.algorithm, strings.TrimPrefix(err.Error(), "x509: ")).
+			k.err = fault.Wrap(err, KeyUnsupported, "a public key of the kind %s cannot be used", k.algorithm).
 				WithHint("use an RSA, ECDSA or Ed25519 key")
 			return
 		}

@@ -72,7 +72,7 @@ func parseDER(data []byte) ([]*Certificate, error) {
 		certs = append(certs, d.certificate())
 	}
 	if err := d.err(); err != nil {
-		return nil, unreadable(fault.Wrap(err, CertUnreadable, "unreadable certificate: %s", err))
+		return nil, unreadable(fault.Wrap(err, CertUnreadable, "unreadable certificate"))
 	}
 	return certs, nil
 }
