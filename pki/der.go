@@ -236,6 +236,9 @@ func parseUTC(text []byte) (time.Time, error) {
 	if t, ok := parseDigits(text, 2); ok {
 		return t, nil
 	}
+	if len(text) == 0 || text[0] < '0' || text[0] > '9' { // time.Parse would take a sign
+		return time.Time{}, errTime
+	}
 	for _, layout := range []string{"060102150405Z0700", "0601021504Z0700"} {
 		if t, err := time.Parse(layout, string(text)); err == nil {
 			if t.Year() >= 2050 {

@@ -2,6 +2,7 @@ package pki_test
 
 import (
 	"bytes"
+	"crypto/x509"
 	"testing"
 
 	"github.com/signet-tls/signet/fault"
@@ -28,6 +29,9 @@ func FuzzParseCertificates(f *testing.F) {
 	f.Add([]byte("-----BEGIN CERTIFICATE-----\n-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----"))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		certs, err := pki.ParseCertificates(data)
+		if x, refused := x509.ParseCertificate(data); refused == nil && err != nil {
+			t.Errorf("crypto/x509 reads the certificate of %s: %v", x.Subject, err)
+		}
 		if err != nil {
 			wantAnyFault(t, err)
 			return
@@ -39,8 +43,13 @@ func FuzzParseCertificates(f *testing.F) {
 			if title := cert.Title(); title == "" || title != fault.Printable(title, 100) {
 				t.Errorf("the title %q is empty or not printable", title)
 			}
-			if id := cert.ID(); !id.IsZero() && len(testpki.Must(cert.X509()).URIs) != 1 {
-				t.Errorf("the ID %s of a certificate with %d URIs", id, len(testpki.Must(cert.X509()).URIs))
+			if id := cert.ID(); !id.IsZero() && len(cert.NamesOf(pki.URIName)) != 1 {
+				t.Errorf("the ID %s of a certificate with the URIs %q", id, cert.NamesOf(pki.URIName))
+			}
+			if x, err := cert.X509(); err == nil {
+				wantSame(t, cert, pki.Adopt(x))
+			} else {
+				wantAnyFault(t, err)
 			}
 			again, err := pki.ParseCertificates(cert.PEM())
 			if err != nil || len(again) != 1 || !again[0].Equal(cert) {
