@@ -62,7 +62,7 @@ func (d *der) certificate() *Certificate {
 	var tbs der
 	c.tbs, tbs = content.whole(asn1.SEQUENCE, "certificate's contents")
 	c.signedWith = content.algorithm("signature")
-	c.signature, _ = content.bits("signature")
+	c.signature = content.octets("signature")
 	content.end("the certificate")
 
 	c.version = 1

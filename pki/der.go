@@ -195,6 +195,23 @@ func (d *der) bitsContent(what string) (data []byte, unused int) {
 	return b[1:], int(b[0])
 }
 
+// octets returns a BIT STRING that should be of whole bytes, as signatures and
+// keys are; the bits of any other are moved to the right, as crypto/x509 does, so
+// that it is another value.
+func (d *der) octets(what string) []byte {
+	data, unused := d.bits(what)
+	if unused == 0 {
+		return data
+	}
+	moved := make([]byte, len(data))
+	carry := byte(0)
+	for i, octet := range data {
+		moved[i] = carry | octet>>unused
+		carry = octet << (8 - unused)
+	}
+	return moved
+}
+
 // time returns a UTCTime or GeneralizedTime (RFC 5280, section 4.1.2.5).
 func (d *der) time(what string) time.Time {
 	whole, tag, content := d.element(what)

@@ -111,6 +111,15 @@ func TestBits(t *testing.T) {
 	}
 }
 
+func TestOctets(t *testing.T) {
+	for der, want := range map[string]string{"03 03 00 8001": "8001", "03 03 01 8002": "4001", "03 03 04 8010": "0801", "03 03 07 8080": "0101", "03 01 00": ""} {
+		d := newDER(unhex(der))
+		if have := hex.EncodeToString(d.octets("it")); d.err() != nil || have != want {
+			t.Errorf("%s: have %s, %v", der, have, d.err())
+		}
+	}
+}
+
 func TestBool(t *testing.T) {
 	for der, want := range map[string]any{"01 01 00": false, "01 01 ff": true, "01 01 01": nil, "01 00": nil, "01 02 ffff": nil, "02 01 ff": nil} {
 		d := newDER(unhex(der))

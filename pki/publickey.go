@@ -29,7 +29,7 @@ func (d *der) publicKey() *PublicKey {
 	var content der
 	k.raw, content = d.whole(asn1.SEQUENCE, "public key")
 	k.algorithm = content.algorithm("public key")
-	k.bits, _ = content.bits("public key")
+	k.bits = content.octets("public key")
 	content.end("the public key")
 	return k
 }
