@@ -21,6 +21,7 @@ type plainConn struct {
 // stream is what *net.TCPConn and *net.UnixConn are.
 type stream interface {
 	net.Conn
+	syscall.Conn
 	CloseWrite() error
 }
 

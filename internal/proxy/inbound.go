@@ -36,13 +36,9 @@ func (p *Proxy) inbound(service Service) serve {
 			return nil
 		},
 	}
-	return func(ctx context.Context, raw net.Conn, shakes places) {
-		if !shakes.enter(ctx) {
-			raw.Close()
-			return
-		}
-		secure, err := server.Wrap(ctx, raw)
-		shakes.leave()
+	crowd, seats := newCrowd(), newSeats()
+	return func(ctx context.Context, raw net.Conn) {
+		secure, err := crowd.pass(ctx, raw, func(ctx context.Context) (*signet.Conn, error) { return server.Wrap(ctx, raw) })
 		if err != nil {
 			if already := (*reported)(nil); !errors.As(err, &already) {
 				p.refused(ctx, api.Event{Side: api.Service, To: service.ID}, err)
@@ -50,10 +46,18 @@ func (p *Proxy) inbound(service Service) serve {
 			return
 		}
 		l := &live{id: secure.ID(), side: api.Service, from: secure.Peer().ID, to: service.ID, own: service.ID}
-		plain, err := dialBackend(ctx, service.Backend)
-		if err != nil {
+		refuse := func(err error) {
 			secure.Abort()
 			p.refused(ctx, api.Event{Side: api.Service, Conn: l.id, From: l.from, To: l.to}, err)
+		}
+		if err := seats.take(l.from); err != nil {
+			refuse(err)
+			return
+		}
+		defer seats.leave(l.from)
+		plain, err := dialBackend(ctx, service.Backend)
+		if err != nil {
+			refuse(err)
 			return
 		}
 		p.join(ctx, l, secure, plain, &l.back, &l.sent)

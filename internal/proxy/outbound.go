@@ -22,15 +22,22 @@ func (p *Proxy) outbound(door Door) serve {
 			return p.table.current().Peer(peer.Chain)
 		},
 	}
-	return func(ctx context.Context, raw net.Conn, shakes places) {
+	seats, shakes := newSeats(), make(places, maxShakes)
+	return func(ctx context.Context, raw net.Conn) {
 		plain := plainConn{raw.(stream), "the client program"}
-		refuse := func(err error, revision int64) {
+		tell := func(err error, revision int64) {
 			p.refused(ctx, api.Event{Side: api.Door, From: door.From, To: door.To, Revision: revision}, err)
-			slam(ctx, plain)
 		}
+		if err := seats.take(door.From); err != nil {
+			tell(err, 0)
+			plain.Abort() // at once: there is no room to wait in
+			return
+		}
+		defer seats.leave(door.From)
 		// Decided before dialing: a denied program's bytes never leave the host.
 		if verdict, err := p.table.current().Decide(door.From, door.To); err != nil {
-			refuse(err, verdict.Revision)
+			tell(err, verdict.Revision)
+			slam(ctx, plain)
 			return
 		}
 		if !shakes.enter(ctx) {
@@ -40,7 +47,8 @@ func (p *Proxy) outbound(door Door) serve {
 		secure, err := client.Dial(ctx, "tcp", door.Target)
 		shakes.leave()
 		if err != nil {
-			refuse(err, 0)
+			tell(err, 0)
+			slam(ctx, plain)
 			return
 		}
 		l := &live{id: secure.ID(), side: api.Door, from: door.From, to: door.To, own: door.From}

@@ -57,23 +57,16 @@ type Proxy struct {
 	ports  []port
 }
 
-// port is a socket and what to do with what it accepts. Each has places of its
-// own, so that strangers at one port take none from another.
+// port is a socket and what to do with what it accepts.
 type port struct {
 	listener net.Listener
 	serve    serve
-	conns    places
-	shakes   places
 }
 
 // serve is what a port does with a connection, from its first byte to its end.
-type serve func(ctx context.Context, conn net.Conn, shakes places)
-
-// Bounds of one port.
-const (
-	maxConns  = 8192 // two descriptors each
-	maxShakes = 1024 // connections that have not proved anything yet
-)
+// It bounds how many it has; the bounds are each port's own, so that strangers
+// at one take nothing from another.
+type serve func(ctx context.Context, conn net.Conn)
 
 // places are a bounded number of places.
 type places chan struct{}
@@ -129,7 +122,7 @@ func (p *Proxy) Listen(ctx context.Context) (err error) {
 }
 
 func (p *Proxy) open(listener net.Listener, serve serve) {
-	p.ports = append(p.ports, port{listener, serve, make(places, maxConns), make(places, maxShakes)})
+	p.ports = append(p.ports, port{listener, serve})
 }
 
 // Addresses returns where the services and then the doors listen.
@@ -169,20 +162,16 @@ func (p *Proxy) Run(ctx context.Context) error {
 	return nil
 }
 
-// accept serves a port. It waits, instead of refusing, when the port is full.
+// accept serves a port. What it accepts waits or is refused where it is served.
 func (p *Proxy) accept(ctx context.Context, wg *sync.WaitGroup, port port) {
-	for port.conns.enter(ctx) {
+	for {
 		conn, err := port.listener.Accept()
 		switch {
 		case err == nil:
-			wg.Go(func() {
-				defer port.conns.leave()
-				port.serve(ctx, conn, port.shakes)
-			})
+			wg.Go(func() { port.serve(ctx, conn) })
 		case errors.Is(err, net.ErrClosed):
 			return
 		default:
-			port.conns.leave()
 			p.logger.Warn("accept failed", slog.Any("error", err))
 			pause(ctx)
 		}

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -351,6 +352,8 @@ type pipe struct{ net.Conn }
 
 func (p pipe) CloseWrite() error { return p.Close() }
 
+func (pipe) SyscallConn() (syscall.RawConn, error) { return nil, errors.ErrUnsupported }
+
 // TestSlam resets a refused program only after its first byte, or a second.
 func TestSlam(t *testing.T) {
 	tests := []struct {
@@ -386,54 +389,5 @@ func TestSlam(t *testing.T) {
 				}
 			})
 		})
-	}
-}
-
-// TestPlaces has a port serve no more connections at once than it has places.
-func TestPlaces(t *testing.T) {
-	const most, all = 3, 20
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var mu sync.Mutex
-	var now, worst, served int // guarded by mu
-	turn := make(chan struct{})
-	p := &Proxy{}
-	ctx, cancel := context.WithCancel(t.Context())
-	var wg sync.WaitGroup
-	wg.Go(func() {
-		p.accept(ctx, &wg, port{listener: listener, conns: make(places, most), serve: func(_ context.Context, conn net.Conn, _ places) {
-			defer conn.Close()
-			mu.Lock()
-			now++
-			worst = max(worst, now)
-			mu.Unlock()
-			<-turn
-			mu.Lock()
-			defer mu.Unlock()
-			now--
-			served++
-		}})
-	})
-	for range all {
-		conn, err := net.Dial("tcp", listener.Addr().String())
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer conn.Close()
-	}
-	for range all {
-		turn <- struct{}{}
-	}
-	cancel()
-	listener.Close()
-	wg.Wait()
-	if worst != most || served != all {
-		t.Errorf("%d of %d were served, %d at once; want all, %d at once", served, all, worst, most)
-	}
-	full := make(places, 1)
-	if !full.enter(t.Context()) || full.enter(ctx) {
-		t.Error("a place was given that is not there, or none that is")
 	}
 }
