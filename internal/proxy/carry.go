@@ -4,9 +4,11 @@ import (
 	"errors"
 	"io"
 	"net"
+	"os"
 	"sync"
 	"sync/atomic"
 	"syscall"
+	"time"
 
 	"github.com/signet-tls/signet"
 	"github.com/signet-tls/signet/fault"
@@ -38,6 +40,9 @@ func (c plainConn) Write(p []byte) (int, error) {
 	return n, c.explain(err)
 }
 
+// await returns when Read has something to give.
+func (c plainConn) await() error { return c.explain(awaitReadable(c.stream)) }
+
 // CloseWrite says to the program that this was all, and leaves the other
 // direction open.
 func (c plainConn) CloseWrite() error { return c.explain(c.stream.CloseWrite()) }
@@ -60,10 +65,61 @@ func (c plainConn) Abort() error {
 	return c.Close()
 }
 
-// leg is one of the two connections that are joined.
+// secureConn is the leg over TLS.
+type secureConn struct {
+	*signet.Conn
+	first [1]byte // what await got; only who reads touches it
+}
+
+// await returns when Read has something to give. crypto/tls tells nobody but a
+// reader, so the first byte is read.
+func (c *secureConn) await() error {
+	n, err := c.Conn.Read(c.first[:])
+	if n > 0 {
+		return nil // the next read fails as this one did
+	}
+	return err
+}
+
+// Read gives what await got and what has come with it: the rest of its record.
+func (c *secureConn) Read(p []byte) (int, error) {
+	n := copy(p, c.first[:])
+	c.SetReadDeadline(past)
+	more, err := c.Conn.Read(p[n:])
+	c.SetReadDeadline(time.Time{})
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		err = nil // there is no more yet
+	}
+	return n + more, err
+}
+
+// past, as a deadline, ends a read that would wait.
+var past = time.Unix(1, 0)
+
+// awaitReadable returns when a read would not block, or how it would fail.
+// Nothing is read, so nobody holds a buffer meanwhile.
+func awaitReadable(conn stream) error {
+	raw, err := conn.SyscallConn()
+	if err != nil {
+		return err
+	}
+	var one [1]byte
+	var failed error // must not be dropped: a reset is told once, and looks like a clean end from then on
+	err = raw.Read(func(fd uintptr) bool {
+		_, _, failed = syscall.Recvfrom(int(fd), one[:], syscall.MSG_PEEK)
+		return failed != syscall.EAGAIN
+	})
+	if err == nil && failed != nil {
+		err = os.NewSyscallError("recvfrom", failed)
+	}
+	return err
+}
+
+// leg is one of the two connections that are joined. Each Read follows an await.
 type leg interface {
 	io.ReadWriteCloser
 	abortable
+	await() error
 	CloseWrite() error
 }
 
@@ -72,7 +128,8 @@ var buffers = sync.Pool{New: func() any { return new([32 << 10]byte) }}
 // carry joins two legs until both directions have ended. Each end of a stream
 // is carried on as what it was: the peer's word that this was all as such, and
 // everything else as a reset. The error is the first thing that went wrong.
-func carry(secure *signet.Conn, plain plainConn, out, in *atomic.Int64) error {
+func carry(conn *signet.Conn, plain plainConn, out, in *atomic.Int64) error {
+	secure := &secureConn{Conn: conn}
 	var wg sync.WaitGroup
 	var first atomic.Pointer[error]
 	direction := func(to, from leg, count *atomic.Int64) {
@@ -95,16 +152,9 @@ func carry(secure *signet.Conn, plain plainConn, out, in *atomic.Int64) error {
 
 // pump copies one direction to its end and passes a clean end on.
 func pump(to, from leg, count *atomic.Int64) error {
-	buffer := buffers.Get().(*[32 << 10]byte)
-	defer buffers.Put(buffer)
 	for {
-		n, err := from.Read(buffer[:])
-		if n > 0 {
-			if _, err := to.Write(buffer[:n]); err != nil {
-				return err
-			}
-			count.Add(int64(n))
-		}
+		n, err := pass(to, from)
+		count.Add(int64(n))
 		if errors.Is(err, io.EOF) {
 			return to.CloseWrite()
 		}
@@ -112,4 +162,22 @@ func pump(to, from leg, count *atomic.Int64) error {
 			return err
 		}
 	}
+}
+
+// pass waits until there is something and passes it on. Only from then on does
+// it hold a buffer: most connections are idle most of the time.
+func pass(to, from leg) (int, error) {
+	if err := from.await(); err != nil {
+		return 0, err
+	}
+	buffer := buffers.Get().(*[32 << 10]byte)
+	defer buffers.Put(buffer)
+	n, err := from.Read(buffer[:])
+	if n == 0 {
+		return 0, err
+	}
+	if _, failed := to.Write(buffer[:n]); failed != nil {
+		return 0, failed
+	}
+	return n, err
 }

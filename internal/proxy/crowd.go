@@ -6,7 +6,6 @@ import (
 	"net"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"time"
 
 	"github.com/signet-tls/signet"
@@ -125,26 +124,12 @@ func awaitFirstByte(ctx context.Context, conn net.Conn) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, firstByte, fault.New(signet.Timeout, "the peer said nothing for %v", firstByte).
 		WithHint("check that the peer speaks TLS at this address"))
 	defer cancel()
-	stop := context.AfterFunc(ctx, func() { conn.SetReadDeadline(time.Unix(1, 0)) })
-	err := awaitReadable(conn.(stream))
+	stop := context.AfterFunc(ctx, func() { conn.SetReadDeadline(past) })
+	awaitReadable(conn.(stream)) // what is wrong shows in the handshake
 	if !stop() {
 		return context.Cause(ctx)
 	}
-	return err
-}
-
-// awaitReadable returns when a read would not block. Nothing is read, so nobody
-// holds a buffer meanwhile.
-func awaitReadable(conn stream) error {
-	raw, err := conn.SyscallConn()
-	if err != nil {
-		return err
-	}
-	var one [1]byte
-	return raw.Read(func(fd uintptr) bool {
-		_, _, err := syscall.Recvfrom(int(fd), one[:], syscall.MSG_PEEK)
-		return err != syscall.EAGAIN && err != syscall.EINTR // the read will say what is wrong
-	})
+	return nil
 }
 
 // Bounds of what has proved who it is. A connection costs two descriptors.
