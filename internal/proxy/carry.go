@@ -17,7 +17,8 @@ import (
 // plainConn is the leg to a program on this host, over TCP or a Unix socket.
 type plainConn struct {
 	stream
-	program string // whose it is, for messages
+	program string      // whose it is, for messages
+	said    atomic.Bool // that this was all
 }
 
 // stream is what *net.TCPConn and *net.UnixConn are.
@@ -29,25 +30,45 @@ type stream interface {
 
 // Read reads what the program sends. The error is io.EOF if the program said
 // that this was all.
-func (c plainConn) Read(p []byte) (int, error) {
+func (c *plainConn) Read(p []byte) (int, error) {
 	n, err := c.stream.Read(p)
+	if err == io.EOF && c.gone() && !c.said.Load() { // in this order
+		err = syscall.ECONNRESET
+	}
 	return n, c.explain(err)
 }
 
+// gone reports whether there is no other end any more. The system tells of a
+// reset once; if a Write was told, a Read sees the same as at a clean end. But
+// there is another end still after a clean one, until we have said that this was
+// all, too.
+func (c *plainConn) gone() bool {
+	raw, err := c.SyscallConn()
+	if err != nil {
+		return true
+	}
+	var failed error
+	err = raw.Control(func(fd uintptr) { _, failed = syscall.Getpeername(int(fd)) })
+	return err != nil || failed != nil
+}
+
 // Write sends p to the program.
-func (c plainConn) Write(p []byte) (int, error) {
+func (c *plainConn) Write(p []byte) (int, error) {
 	n, err := c.stream.Write(p)
 	return n, c.explain(err)
 }
 
 // await returns when Read has something to give.
-func (c plainConn) await() error { return c.explain(awaitReadable(c.stream)) }
+func (c *plainConn) await() error { return c.explain(awaitReadable(c.stream)) }
 
 // CloseWrite says to the program that this was all, and leaves the other
 // direction open.
-func (c plainConn) CloseWrite() error { return c.explain(c.stream.CloseWrite()) }
+func (c *plainConn) CloseWrite() error {
+	c.said.Store(true)
+	return c.explain(c.stream.CloseWrite())
+}
 
-func (c plainConn) explain(err error) error {
+func (c *plainConn) explain(err error) error {
 	for _, gone := range []error{syscall.ECONNRESET, syscall.EPIPE, syscall.ENOTCONN} {
 		if errors.Is(err, gone) {
 			return &fault.Error{Code: ProgramGone, Err: err, Message: c.program + " broke off", Hint: "look into that program's log"}
@@ -58,7 +79,7 @@ func (c plainConn) explain(err error) error {
 
 // Abort ends the leg by a reset. A Unix socket has none: the program sees the
 // stream's end there.
-func (c plainConn) Abort() error {
+func (c *plainConn) Abort() error {
 	if tcp, ok := c.stream.(*net.TCPConn); ok {
 		tcp.SetLinger(0) // an error here means that it is closed already
 	}
@@ -128,7 +149,7 @@ var buffers = sync.Pool{New: func() any { return new([32 << 10]byte) }}
 // carry joins two legs until both directions have ended. Each end of a stream
 // is carried on as what it was: the peer's word that this was all as such, and
 // everything else as a reset. The error is the first thing that went wrong.
-func carry(conn *signet.Conn, plain plainConn, out, in *atomic.Int64) error {
+func carry(conn *signet.Conn, plain *plainConn, out, in *atomic.Int64) error {
 	secure := &secureConn{Conn: conn}
 	var wg sync.WaitGroup
 	var first atomic.Pointer[error]

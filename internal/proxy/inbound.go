@@ -70,14 +70,14 @@ type reported struct{ error }
 // Unwrap returns the refusal.
 func (r *reported) Unwrap() error { return r.error }
 
-func dialBackend(ctx context.Context, backend Address) (plainConn, error) {
+func dialBackend(ctx context.Context, backend Address) (*plainConn, error) {
 	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
 	defer cancel()
 	var dialer net.Dialer
 	conn, err := dialer.DialContext(ctx, backend.Network, backend.Address)
 	if err != nil {
-		return plainConn{}, fault.Wrap(err, BackendUnreachable, "the service behind the proxy does not answer").
+		return nil, fault.Wrap(err, BackendUnreachable, "the service behind the proxy does not answer").
 			WithHint("start the program, or correct its address")
 	}
-	return plainConn{conn.(stream), "the service's program"}, nil
+	return &plainConn{stream: conn.(stream), program: "the service's program"}, nil
 }

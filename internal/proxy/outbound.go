@@ -24,7 +24,7 @@ func (p *Proxy) outbound(door Door) serve {
 	}
 	seats, shakes := newSeats(), make(places, maxShakes)
 	return func(ctx context.Context, raw net.Conn) {
-		plain := plainConn{raw.(stream), "the client program"}
+		plain := &plainConn{stream: raw.(stream), program: "the client program"}
 		tell := func(err error, revision int64) {
 			p.refused(ctx, api.Event{Side: api.Door, From: door.From, To: door.To, Revision: revision}, err)
 		}
@@ -59,7 +59,7 @@ func (p *Proxy) outbound(door Door) serve {
 // slam resets a refused program's connection, but only after its first bytes or
 // a second: reset at once, many programs report that nobody listens, or that
 // they could not send, instead of a reset.
-func slam(ctx context.Context, plain plainConn) {
+func slam(ctx context.Context, plain *plainConn) {
 	stop := context.AfterFunc(ctx, func() { plain.Abort() })
 	defer stop()
 	plain.SetReadDeadline(time.Now().Add(time.Second))

@@ -189,7 +189,7 @@ func pause(ctx context.Context) {
 }
 
 // join admits a connection and carries it to its end.
-func (p *Proxy) join(ctx context.Context, l *live, secure *signet.Conn, plain plainConn, out, in *atomic.Int64) {
+func (p *Proxy) join(ctx context.Context, l *live, secure *signet.Conn, plain *plainConn, out, in *atomic.Int64) {
 	l.secure, l.plain, l.chain = secure, plain, secure.Peer().Chain
 	if err := p.table.admit(l); err != nil {
 		l.abort()
