@@ -77,8 +77,7 @@ func (c *plainConn) explain(err error) error {
 	return err
 }
 
-// Abort ends the leg by a reset. A Unix socket has none: the program sees the
-// stream's end there.
+// Abort ends the leg by a reset. A Unix socket has none: see Address.
 func (c *plainConn) Abort() error {
 	if tcp, ok := c.stream.(*net.TCPConn); ok {
 		tcp.SetLinger(0) // an error here means that it is closed already

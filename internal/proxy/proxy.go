@@ -35,7 +35,15 @@ type Door struct {
 	Target  string      // where To listens, HOST:PORT
 }
 
-// Address is a plain endpoint, as in net.Dial.
+// Address is a plain endpoint, as in net.Dial: "tcp", or "unix", which only
+// those reach who may enter the socket's folder.
+//
+// A stream that was cut ends in a reset over TCP. A Unix socket has no reset
+// that could be relied on: the program reads an end, as after a whole stream,
+// and only its next write fails (EPIPE), which after a whole stream it does not.
+// So give a Unix socket to programs that see for themselves whether a message is
+// whole, as HTTP's and PostgreSQL's do, and not to one that takes the end of the
+// stream for the end of a file.
 type Address struct{ Network, Address string }
 
 // Config is what a proxy carries.
