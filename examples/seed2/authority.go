@@ -15,9 +15,11 @@ import (
 	"github.com/signet-tls/signet/spiffeid"
 )
 
-// Bounds of what a peer may send, and of how long it may take.
+// Bounds of what a peer may send, of how long it may take, and of how many there
+// are at once: together, of memory.
 const (
 	most     = 1 << 20 // bytes
+	places   = 64      // connections
 	patience = 30 * time.Second
 )
 

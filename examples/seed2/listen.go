@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"net"
 	"time"
 
 	"github.com/signet-tls/signet"
@@ -19,15 +20,24 @@ func listen(address, folder string) error {
 	server := signet.Server{Identity: identity.Static(own), Roots: roots, Name: verify.Member(domain())}
 	listener := must(server.Listen(context.Background(), address))
 	fmt.Println("listening on", listener.Addr())
-	for {
+	return serve(listener, func(conn net.Conn) {
+		if err := answer(conn.(*signet.Conn)); err != nil {
+			fmt.Printf("%s was refused: %v\n", conn.RemoteAddr(), err)
+		}
+	})
+}
+
+// serve answers many at once, but not any number: the others wait.
+func serve(listener net.Listener, answer func(net.Conn)) error {
+	for taken := make(chan struct{}, places); ; {
+		taken <- struct{}{}
 		conn, err := listener.Accept()
 		if err != nil {
 			return err
 		}
 		go func() {
-			if err := answer(conn.(*signet.Conn)); err != nil {
-				fmt.Printf("%s was refused: %v\n", conn.RemoteAddr(), err)
-			}
+			defer func() { <-taken }()
+			answer(conn)
 		}()
 	}
 }
