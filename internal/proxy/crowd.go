@@ -43,7 +43,7 @@ func (c *crowd) pass(ctx context.Context, raw net.Conn, shake func(context.Conte
 	}
 	defer c.shakes.leave()
 	c.shakes.limit(ctx, cancel, turn)
-	secure, err := shake(ctx)
+	secure, err := apart(func() (*signet.Conn, error) { return shake(ctx) })
 	if err != nil && ctx.Err() != nil {
 		err = context.Cause(ctx)
 	}

@@ -11,7 +11,7 @@ import (
 )
 
 // TestIdleHoldsNoBuffer has connections through both proxies that have carried
-// something and then nothing more: what they hold is less than one of the four
+// something and then nothing more: what they hold is less than two of the four
 // buffers that move their bytes.
 func TestIdleHoldsNoBuffer(t *testing.T) {
 	const many, buffer = 200, 32 << 10

@@ -44,7 +44,7 @@ func (p *Proxy) outbound(door Door) serve {
 			plain.Abort()
 			return
 		}
-		secure, err := client.Dial(ctx, "tcp", door.Target)
+		secure, err := apart(func() (*signet.Conn, error) { return client.Dial(ctx, "tcp", door.Target) })
 		shakes.leave()
 		if err != nil {
 			tell(err, 0)

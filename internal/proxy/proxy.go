@@ -196,6 +196,18 @@ func pause(ctx context.Context) {
 	}
 }
 
+// apart makes a handshake in a goroutine of its own, so that the large stack that
+// it needs does not stay with the connection.
+func apart(shake func() (*signet.Conn, error)) (conn *signet.Conn, err error) {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		conn, err = shake()
+	}()
+	<-done
+	return conn, err
+}
+
 // join admits a connection and carries it to its end.
 func (p *Proxy) join(ctx context.Context, l *live, secure *signet.Conn, plain *plainConn, out, in *atomic.Int64) {
 	l.secure, l.plain, l.chain = secure, plain, secure.Peer().Chain
