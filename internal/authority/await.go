@@ -84,10 +84,11 @@ func (a *Authority) missing(id spiffeid.ID) api.Missing {
 }
 
 // ends reports whether it was this change that ended a connection: one report
-// can tell of several changes.
+// can tell of several changes. A revoked proxy's connections are in the names of
+// identities that it held.
 func ends(change *api.Change, conn api.EndedConn) bool {
 	if !change.Who.IsZero() {
-		return conn.From == change.Who || conn.To == change.Who
+		return conn.Revocation == change.Revision || conn.From == change.Who || conn.To == change.Who
 	}
 	return conn.From == change.From && conn.To == change.To
 }

@@ -98,20 +98,21 @@ func (j *journal) change(end *api.Event) (change api.Event, found bool) {
 	for e := range j.all() {
 		if e.Kind == api.Changed && e.Revision <= end.Revision && e.Revision >= change.Revision &&
 			(e.Code == string(api.IdentityRevoked)) == (end.Code == string(api.IdentityRevoked)) &&
-			concerns(e, end.From, end.To) {
+			concerns(e, end) {
 			change, found = *e, true
 		}
 	}
 	return change, found
 }
 
-// concerns reports whether a change is about connections of a pair: a
-// revocation names one identity, a rule both.
-func concerns(change *api.Event, from, to spiffeid.ID) bool {
+// concerns reports whether a change is about a connection that ended: a rule
+// names both of its identities, a revocation one of them or the proxy that held
+// it; the end tells the revocation's own revision.
+func concerns(change, end *api.Event) bool {
 	if change.To.IsZero() {
-		return change.From == from || change.From == to
+		return change.From == end.From || change.From == end.To || change.Revision == end.Revision
 	}
-	return change.From == from && change.To == to
+	return change.From == end.From && change.To == end.To
 }
 
 // lastTry returns the latest attempt from one identity to another.

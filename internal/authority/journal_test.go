@@ -59,7 +59,7 @@ func TestHistoryNamesTheChange(t *testing.T) {
 	}
 	for _, e := range []api.Event{
 		rule(2, "web", "orders"), rule(3, "batch", "orders"), rule(5, "web", "orders"), revoke(6, "batch"),
-		rule(7, "web", "orders"), revoke(8, "orders"), revoke(9, "web"), rule(12, "web", "orders"),
+		rule(7, "web", "orders"), revoke(8, "orders"), revoke(9, "web"), revoke(10, "proxy/one"), revoke(11, "proxy/two"), rule(12, "web", "orders"),
 	} {
 		j.add(e)
 	}
@@ -75,6 +75,7 @@ func TestHistoryNamesTheChange(t *testing.T) {
 		{"a policy that cannot be used", string(policy.RuleFailed), 4, "2"},
 		{"a revocation", string(api.IdentityRevoked), 9, "9"},
 		{"a revocation of the other end", string(api.IdentityRevoked), 8, "8"},
+		{"a revocation of the proxy that held it", string(api.IdentityRevoked), 10, "10"},
 		{"before there was one", string(policy.NoRule), 1, ""},
 		{"a cut", "truncated", 5, ""},
 		{"a clean end", "", 5, ""},

@@ -127,7 +127,7 @@ func (a *Authority) end(ctx context.Context, state *control.State, id spiffeid.I
 		return end, err
 	}
 	for _, cert := range issued {
-		if cert.NotAfter.After(end.NotAfter) {
+		if _, dead := state.Revocations[cert.Holder]; !dead && cert.NotAfter.After(end.NotAfter) {
 			end.NotAfter = cert.NotAfter
 		}
 	}

@@ -186,9 +186,20 @@ func TestPair(t *testing.T) {
 	}
 }
 
+// recordHeld records a certificate of web's in a proxy's hands.
+func (r *rig) recordHeld(proxy, serial string, end time.Time) {
+	r.t.Helper()
+	record := control.Certificate{Serial: serial, ID: id("web"), Holder: id(proxy), NotAfter: end}
+	if err := r.store.RecordCertificate(r.t.Context(), record); err != nil {
+		r.t.Fatal(err)
+	}
+}
+
 func TestPairCertificate(t *testing.T) {
 	r := newRig(t, nil)
 	until := time.Now().Add(time.Hour).Truncate(time.Second).UTC()
+	r.recordHeld("proxy/one", "0a", until.Add(time.Hour))
+	r.revokeInStore("proxy/one") // so that what it held does not count
 	for i, end := range []time.Time{until.Add(-time.Minute), until, until.Add(-time.Hour / 2)} {
 		if err := r.store.RecordCertificate(t.Context(), control.Certificate{Serial: fmt.Sprintf("0%d", i), ID: id("web"), NotAfter: end}); err != nil {
 			t.Fatal(err)

@@ -34,7 +34,7 @@ func (a *Authority) certificate(r *http.Request) (any, error) {
 		return nil, err
 	}
 	leaf := chain[0]
-	record := control.Certificate{Serial: leaf.Serial(), ID: request.ID, NotAfter: leaf.NotAfter()}
+	record := control.Certificate{Serial: leaf.Serial(), ID: request.ID, NotAfter: leaf.NotAfter(), Holder: id}
 	if err := a.store.RecordCertificate(r.Context(), record); err != nil {
 		return nil, err
 	}

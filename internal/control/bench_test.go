@@ -53,7 +53,7 @@ func BenchmarkRecordCertificate(b *testing.B) {
 			identified(b, s, "web")
 			end := time.Now().Add(time.Hour)
 			together(b, clients, func(n int64) {
-				issue(b, s, Certificate{fmt.Sprintf("%x", n+1), id("web"), end})
+				issue(b, s, Certificate{Serial: fmt.Sprintf("%x", n+1), ID: id("web"), NotAfter: end})
 			})
 		})
 	}

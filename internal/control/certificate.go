@@ -3,6 +3,7 @@ package control
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -19,11 +20,19 @@ type Certificate struct {
 	Serial   string      `json:"serial"` // lower-case hexadecimal, at most 40 digits (RFC 5280, section 4.1.2.2)
 	ID       spiffeid.ID `json:"id"`
 	NotAfter time.Time   `json:"not_after"`
+	// Holder is the proxy that it was handed to; zero where that is ID itself.
+	Holder spiffeid.ID `json:"holder,omitzero"`
 }
 
-func (c Certificate) key() string { return certificateKeys(c.ID) + c.Serial }
+// owners are the identities whose revocation kills the certificate.
+func (c Certificate) owners() []spiffeid.ID {
+	if c.Holder.IsZero() || c.Holder == c.ID {
+		return []spiffeid.ID{c.ID}
+	}
+	return []spiffeid.ID{c.ID, c.Holder}
+}
 
-// certificateKeys returns the prefix of an identity's certificates.
+// certificateKeys returns the prefix of the certificates that an identity owns.
 func certificateKeys(id spiffeid.ID) string { return certificatePrefix + id.String() + " " }
 
 // leaseSlack is how long a record outlives its certificate. Deadlines are
@@ -38,8 +47,9 @@ const maxValidity = 100 * 365 * 24 * time.Hour
 const maxLeaseTries = 3
 
 // RecordCertificate makes a certificate known before it is handed out; when it
-// returns nil the record is on disk. It fails with IdentityUnknown or
-// IdentityRevoked, judged at the moment of writing. The revision stays.
+// returns nil the record is on disk, once for each owner. It fails with
+// IdentityUnknown or IdentityRevoked if an owner is, judged at the moment of
+// writing. The revision stays.
 func (s *Store) RecordCertificate(ctx context.Context, c Certificate) error {
 	ctx, release := s.bind(ctx)
 	defer release()
@@ -48,34 +58,50 @@ func (s *Store) RecordCertificate(ctx context.Context, c Certificate) error {
 	}
 	s.issuing.RLock()
 	defer s.issuing.RUnlock()
-	value, err := encode(c.key(), c)
-	if err != nil {
-		return err
-	}
+	var err error
 	for range maxLeaseTries {
 		var lease clientv3.LeaseID
 		if lease, err = s.leases.until(ctx, s, c.NotAfter); err != nil {
 			break
 		}
-		var answer *clientv3.TxnResponse
-		answer, err = s.client.Txn(ctx).
-			If(clientv3.Compare(clientv3.CreateRevision(identities.key(c.ID)), ">", 0),
-				clientv3.Compare(clientv3.CreateRevision(revocations.key(c.ID)), "=", 0)).
-			Then(clientv3.OpPut(c.key(), value, clientv3.WithLease(lease))).
-			Else(clientv3.OpGet(revocations.key(c.ID), clientv3.WithCountOnly())).
-			Commit()
-		if err == nil && answer.Succeeded {
-			return nil
-		}
-		if err == nil {
-			return refuse(c.ID, answer.Responses[0].GetResponseRange().Count > 0)
-		}
-		if !errors.Is(err, rpctypes.ErrLeaseNotFound) {
+		if err = s.record(ctx, c, lease); !errors.Is(err, rpctypes.ErrLeaseNotFound) {
 			break
 		}
 		s.leases.forget(c.NotAfter)
 	}
+	if _, ours := fault.Of(err); ours || err == nil {
+		return err
+	}
 	return s.explain(ctx, err)
+}
+
+// record writes a certificate's records, under a lease.
+func (s *Store) record(ctx context.Context, c Certificate, lease clientv3.LeaseID) error {
+	var live []clientv3.Cmp
+	var puts, looks []clientv3.Op
+	for _, owner := range c.owners() {
+		key := certificateKeys(owner) + c.Serial
+		value, err := encode(key, c)
+		if err != nil {
+			return err
+		}
+		live = append(live, clientv3.Compare(clientv3.CreateRevision(identities.key(owner)), ">", 0),
+			clientv3.Compare(clientv3.CreateRevision(revocations.key(owner)), "=", 0))
+		puts = append(puts, clientv3.OpPut(key, value, clientv3.WithLease(lease)))
+		looks = append(looks, clientv3.OpGet(identities.key(owner), clientv3.WithCountOnly()),
+			clientv3.OpGet(revocations.key(owner), clientv3.WithCountOnly()))
+	}
+	answer, err := s.client.Txn(ctx).If(live...).Then(puts...).Else(looks...).Commit()
+	if err != nil || answer.Succeeded {
+		return err
+	}
+	for i, owner := range c.owners() {
+		known := answer.Responses[2*i].GetResponseRange().Count > 0
+		if barred := answer.Responses[2*i+1].GetResponseRange().Count > 0; barred || !known {
+			return refuse(owner, barred)
+		}
+	}
+	return errors.New("the store refuses a record whose owners are known and not revoked")
 }
 
 // validate checks what is to be recorded.
@@ -101,15 +127,16 @@ func refuse(id spiffeid.ID, revoked bool) error {
 }
 
 // Certificates returns the recorded certificates of id that are still valid,
-// in the order of their serials' text.
+// whoever holds them, in the order of their serials' text.
 func (s *Store) Certificates(ctx context.Context, id spiffeid.ID) ([]Certificate, error) {
 	ctx, release := s.bind(ctx)
 	defer release()
-	certificates, _, err := s.certificates(ctx, id)
-	return certificates, err
+	owned, _, err := s.certificates(ctx, id)
+	return slices.DeleteFunc(owned, func(c Certificate) bool { return c.ID != id }), err
 }
 
-// certificates also returns etcd's revision at which they were read.
+// certificates returns all that die with id, its own and those that it holds,
+// and etcd's revision at which they were read.
 func (s *Store) certificates(ctx context.Context, id spiffeid.ID) ([]Certificate, int64, error) {
 	answer, err := s.client.Get(ctx, certificateKeys(id), clientv3.WithPrefix())
 	if err != nil {

@@ -24,16 +24,16 @@ func TestRecordCertificate(t *testing.T) {
 		c    Certificate
 		code fault.Code
 	}{
-		{"known", Certificate{"0a", id("web"), soon}, ""},
-		{"below another", Certificate{"0b", id("web/inner"), soon}, ""},
-		{"longest serial", Certificate{"0123456789abcdef0123456789abcdef01234567", id("web"), soon}, ""},
-		{"unknown", Certificate{"0a", id("nobody"), soon}, IdentityUnknown},
-		{"revoked", Certificate{"0a", id("gone"), soon}, IdentityRevoked},
-		{"no serial", Certificate{"", id("web"), soon}, CertificateInvalid},
-		{"upper-case serial", Certificate{"0A", id("web"), soon}, CertificateInvalid},
-		{"serial too long", Certificate{"0123456789abcdef0123456789abcdef012345678", id("web"), soon}, CertificateInvalid},
-		{"ended", Certificate{"0a", id("web"), time.Now().Add(-time.Second)}, CertificateInvalid},
-		{"without end", Certificate{"0a", id("web"), time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC)}, CertificateInvalid},
+		{"known", Certificate{Serial: "0a", ID: id("web"), NotAfter: soon}, ""},
+		{"below another", Certificate{Serial: "0b", ID: id("web/inner"), NotAfter: soon}, ""},
+		{"longest serial", Certificate{Serial: "0123456789abcdef0123456789abcdef01234567", ID: id("web"), NotAfter: soon}, ""},
+		{"unknown", Certificate{Serial: "0a", ID: id("nobody"), NotAfter: soon}, IdentityUnknown},
+		{"revoked", Certificate{Serial: "0a", ID: id("gone"), NotAfter: soon}, IdentityRevoked},
+		{"no serial", Certificate{Serial: "", ID: id("web"), NotAfter: soon}, CertificateInvalid},
+		{"upper-case serial", Certificate{Serial: "0A", ID: id("web"), NotAfter: soon}, CertificateInvalid},
+		{"serial too long", Certificate{Serial: "0123456789abcdef0123456789abcdef012345678", ID: id("web"), NotAfter: soon}, CertificateInvalid},
+		{"ended", Certificate{Serial: "0a", ID: id("web"), NotAfter: time.Now().Add(-time.Second)}, CertificateInvalid},
+		{"without end", Certificate{Serial: "0a", ID: id("web"), NotAfter: time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC)}, CertificateInvalid},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			err := s.RecordCertificate(t.Context(), test.c)
@@ -69,8 +69,8 @@ func TestRevokeAndComeBack(t *testing.T) {
 	}
 	t.Cleanup(func() { closeStore(t, s) })
 	web := identified(t, s, "web")
-	issue(t, s, Certificate{"01", web, now.Add(time.Minute)})
-	issue(t, s, Certificate{"02", web, now.Add(time.Hour)})
+	issue(t, s, Certificate{Serial: "01", ID: web, NotAfter: now.Add(time.Minute)})
+	issue(t, s, Certificate{Serial: "02", ID: web, NotAfter: now.Add(time.Hour)})
 	now = now.Add(2 * time.Minute)
 	state := change(t, s, func(tx *Tx) {
 		tx.Revoke(Revocation{ID: web, Because: "lost", Serials: []string{"ff"}, Revision: 99})
@@ -79,6 +79,36 @@ func TestRevokeAndComeBack(t *testing.T) {
 	if !slices.Equal(got.Serials, []string{"02"}) || got.Revision != 2 || !got.At.Equal(now) || got.Because != "lost" {
 		t.Errorf("revocation %+v: want the serial 02, which alone is valid, and revision 2", got)
 	}
+}
+
+// TestRevokeHolder revokes a proxy that held certificates of others: those die,
+// the identities and what others hold of them do not.
+func TestRevokeHolder(t *testing.T) {
+	s := open(t, t.TempDir())
+	web, edge, other := identified(t, s, "web"), identified(t, s, "proxy/edge"), identified(t, s, "proxy/other")
+	soon := time.Now().Add(time.Hour)
+	issue(t, s, Certificate{Serial: "01", ID: edge, Holder: edge, NotAfter: soon})
+	issue(t, s, Certificate{Serial: "02", ID: web, Holder: edge, NotAfter: soon})
+	issue(t, s, Certificate{Serial: "03", ID: web, Holder: other, NotAfter: soon})
+	issue(t, s, Certificate{Serial: "04", ID: web, NotAfter: soon})
+	if have := serials(t, s, "web"); !slices.Equal(have, []string{"02", "03", "04"}) {
+		t.Errorf("recorded for web: %v", have)
+	}
+	if have := serials(t, s, "proxy/edge"); !slices.Equal(have, []string{"01"}) {
+		t.Errorf("recorded for the proxy: %v, want its own", have)
+	}
+	state := change(t, s, func(tx *Tx) { tx.Revoke(Revocation{ID: edge}) })
+	if have := state.Revocations[edge].Serials; !slices.Equal(have, []string{"01", "02"}) || len(state.Revocations) != 1 {
+		t.Errorf("dead are %v, want 01 and 02; %d revocations, want 1", have, len(state.Revocations))
+	}
+	wantCode(t, s.RecordCertificate(t.Context(), Certificate{Serial: "05", ID: web, Holder: edge, NotAfter: soon}), IdentityRevoked)
+	wantCode(t, s.RecordCertificate(t.Context(), Certificate{Serial: "06", ID: web, Holder: id("proxy/nobody"), NotAfter: soon}), IdentityUnknown)
+	issue(t, s, Certificate{Serial: "07", ID: web, Holder: other, NotAfter: soon})
+	state = change(t, s, func(tx *Tx) { tx.Revoke(Revocation{ID: web}) })
+	if have := state.Revocations[web].Serials; !slices.Equal(have, []string{"02", "03", "04", "07"}) {
+		t.Errorf("dead with web are %v, want all of web's", have)
+	}
+	wantCode(t, s.RecordCertificate(t.Context(), Certificate{Serial: "08", ID: web, Holder: other, NotAfter: soon}), IdentityRevoked)
 }
 
 // TestRevokeAgainstRecord lets two stores on one etcd race: each certificate
@@ -103,7 +133,7 @@ func TestRevokeAgainstRecord(t *testing.T) {
 			group.Go(func() {
 				for n := range most {
 					serial := fmt.Sprintf("%x%08x", worker+1, n)
-					err := store.RecordCertificate(t.Context(), Certificate{serial, id(name), time.Now().Add(time.Hour)})
+					err := store.RecordCertificate(t.Context(), Certificate{Serial: serial, ID: id(name), NotAfter: time.Now().Add(time.Hour)})
 					if err != nil {
 						wantCode(t, err, IdentityRevoked)
 						return
@@ -134,7 +164,7 @@ func TestLeases(t *testing.T) {
 	web := identified(t, s, "web")
 	start := time.Now().Add(time.Hour).Truncate(time.Minute)
 	for n := range 60 {
-		issue(t, s, Certificate{fmt.Sprintf("%02x", n), web, start.Add(time.Duration(n) * 3 * time.Second)})
+		issue(t, s, Certificate{Serial: fmt.Sprintf("%02x", n), ID: web, NotAfter: start.Add(time.Duration(n) * 3 * time.Second)})
 	}
 	leases, err := s.client.Leases(t.Context())
 	if err != nil || len(leases.Leases) != 3 {
@@ -148,7 +178,7 @@ func TestLeases(t *testing.T) {
 	if have := serials(t, s, "web"); len(have) != 0 {
 		t.Errorf("%v are left after their leases", have)
 	}
-	issue(t, s, Certificate{"ff", web, start}) // although its lease is gone
+	issue(t, s, Certificate{Serial: "ff", ID: web, NotAfter: start}) // although its lease is gone
 	if have := serials(t, s, "web"); !slices.Equal(have, []string{"ff"}) {
 		t.Errorf("recorded %v, want ff", have)
 	}
@@ -160,8 +190,8 @@ func TestSweep(t *testing.T) {
 	dir := t.TempDir()
 	s := open(t, dir)
 	web := identified(t, s, "web")
-	issue(t, s, Certificate{"01", web, time.Now().Add(time.Hour)})
-	issue(t, s, Certificate{"02", web, time.Now().Add(48 * time.Hour)})
+	issue(t, s, Certificate{Serial: "01", ID: web, NotAfter: time.Now().Add(time.Hour)})
+	issue(t, s, Certificate{Serial: "02", ID: web, NotAfter: time.Now().Add(48 * time.Hour)})
 	closeStore(t, s)
 	later, err := Open(t.Context(), Config{Dir: dir, TrustDomain: demo, Now: func() time.Time { return time.Now().Add(24 * time.Hour) }})
 	if err != nil {

@@ -74,7 +74,7 @@ func child(dir string) {
 	go func() {
 		for {
 			serial := fmt.Sprintf("%016x", rand.Uint64())
-			noError(s.RecordCertificate(ctx, Certificate{serial, web.ID, time.Now().Add(time.Hour)}))
+			noError(s.RecordCertificate(ctx, Certificate{Serial: serial, ID: web.ID, NotAfter: time.Now().Add(time.Hour)}))
 			say("certificate %s", serial)
 		}
 	}()

@@ -45,11 +45,12 @@ type Rule struct {
 func (r Rule) Pair() Pair { return Pair{r.From, r.To} }
 
 // Revocation says that an identity gets no certificates, and that those it had
-// are dead.
+// are dead: its own, and those of others that were handed to it.
 type Revocation struct {
 	ID spiffeid.ID `json:"id"`
 	// Serials are those of all certificates that were recorded and valid then,
-	// in lower-case hexadecimal, sorted; set by the store.
+	// of ID and of whom it held, in lower-case hexadecimal, sorted; set by the
+	// store.
 	Serials  []string    `json:"serials"`
 	By       spiffeid.ID `json:"by"`
 	Because  string      `json:"because,omitempty"`

@@ -235,7 +235,7 @@ func (w *world) find(what string, want func(api.Event) bool) (found api.Event) {
 // populate makes the first revision: everybody, and who may hold whom.
 func (w *world) populate(names []string) {
 	w.t.Helper()
-	_, err := w.store.Change(w.t.Context(), func(tx *control.Tx) error {
+	w.change(func(tx *control.Tx) {
 		tx.PutIdentity(control.Identity{ID: w.id("operator/ann"), Kind: control.Operator})
 		in, out := w.id("proxy/in"), w.id("proxy/out")
 		tx.PutIdentity(control.Identity{ID: in, Kind: control.Proxy})
@@ -246,6 +246,14 @@ func (w *world) populate(names []string) {
 			tx.PutIdentity(control.Identity{ID: w.id(name), Kind: control.Service})
 			tx.PutGrant(control.Grant{Proxy: out, Identity: w.id(name)})
 		}
+	})
+}
+
+// change makes one in the store itself.
+func (w *world) change(stage func(*control.Tx)) {
+	w.t.Helper()
+	_, err := w.store.Change(w.t.Context(), func(tx *control.Tx) error {
+		stage(tx)
 		return nil
 	})
 	if err != nil {

@@ -161,9 +161,20 @@ func (t *table) Enforce(view *agent.View) api.Applied {
 	t.mu.Unlock()
 	for l, cause := range denied {
 		t.end(l, cause, view.Revision)
-		applied.Ended = append(applied.Ended, api.EndedConn{ID: l.id, From: l.from, To: l.to})
+		applied.Ended = append(applied.Ended, api.EndedConn{ID: l.id, From: l.from, To: l.to, Revocation: revocation(cause)})
 	}
 	return applied
+}
+
+// revocation returns the revision of the revocation that a refusal rests on, 0
+// if it rests on none.
+func revocation(err error) int64 {
+	if ours, ok := fault.Of(err); ok {
+		if detail, ok := ours.Detail.(api.Revocation); ok {
+			return detail.Revision
+		}
+	}
+	return 0
 }
 
 // condemn takes a connection out; whoever carries it will leave it to the table

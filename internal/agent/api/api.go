@@ -61,8 +61,8 @@ type Rule struct {
 	Text string `json:"text"`
 }
 
-// Revocation bars an identity: its certificates are dead and it gets no new
-// one.
+// Revocation bars an identity: its certificates, and those of others that it
+// held, are dead, and it gets no new one.
 type Revocation struct {
 	ID       spiffeid.ID `json:"id"`
 	Serials  []string    `json:"serials"` // lower-case hexadecimal
@@ -198,6 +198,8 @@ type EndedConn struct {
 	From spiffeid.ID `json:"from"`
 	To   spiffeid.ID `json:"to"`
 	Ends int         `json:"ends,omitempty"` // how many of its two ends confirmed; set by the authority
+	// Revocation is the revision of the one that ended it; 0 if policy did.
+	Revocation int64 `json:"revocation,omitempty"`
 }
 
 // Conns are the live connections, each once, and the state of the proxies.
