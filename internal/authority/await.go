@@ -16,7 +16,9 @@ import (
 func (a *Authority) await(ctx context.Context, change *api.Change, since time.Time) {
 	ctx, cancel := context.WithTimeout(ctx, a.patience)
 	defer cancel()
-	wanted := enrolled(a.store.State())
+	state := a.store.State()
+	wanted := enrolled(state)
+	change.Barred = barred(state)
 	for {
 		a.mu.Lock()
 		a.tally(change, wanted, since)
@@ -43,6 +45,16 @@ func enrolled(state *control.State) []spiffeid.ID {
 	}
 	slices.SortFunc(ids, byID)
 	return ids
+}
+
+// barred counts the proxies that are revoked.
+func barred(state *control.State) (n int) {
+	for id := range state.Revocations {
+		if state.Identities[id].Kind == control.Proxy {
+			n++
+		}
+	}
+	return n
 }
 
 // tally counts how far a change has come. The caller holds mu.

@@ -80,7 +80,7 @@ func TestMissing(t *testing.T) {
 		return !r.proxies[id("proxy/left")].connected()
 	})
 	change := r.as("operator/ann").allow("web", "orders")
-	if change.Proxies != 4 || change.InForce != 1 || len(change.Missing) != 3 {
+	if change.Proxies != 4 || change.Barred != 1 || change.InForce != 1 || len(change.Missing) != 3 {
 		t.Fatalf("in force at %d of %d, %d missing; want 1 of 4, 3: %+v", change.InForce, change.Proxies, len(change.Missing), change)
 	}
 	for i, want := range []struct {
@@ -248,5 +248,21 @@ func TestPolicyFullRefuses(t *testing.T) {
 	wantRefusal(t, refusal, PolicyFull, "no room for another")
 	if change := ask[api.Change](ann, "POST", api.PathDeny, request("web", "orders")); change.Replaced != "allow-web-orders" {
 		t.Errorf("the last word on a pair is %+v", change)
+	}
+}
+
+// TestNobodyLeft revokes every proxy: nobody can have a change in force.
+func TestNobodyLeft(t *testing.T) {
+	r := newRig(t, func(a *Authority) { a.patience = 100 * time.Millisecond })
+	ann := r.as("operator/ann")
+	for i, proxy := range proxies {
+		change := ask[api.Change](ann, "POST", api.PathRevoke, api.RevokeRequest{Who: proxy})
+		if !change.WhoIsProxy || change.Barred != i+1 || change.Proxies != len(proxies)-i-1 {
+			t.Errorf("after %d revocations: %+v", i+1, change)
+		}
+	}
+	change := ask[api.Change](ann, "POST", api.PathDeny, request("web", "orders"))
+	if change.Proxies != 0 || change.InForce != 0 || change.Barred != len(proxies) || change.WhoIsProxy {
+		t.Errorf("a rule that nobody can enforce: %+v", change)
 	}
 }

@@ -119,6 +119,7 @@ func (a *Authority) revoke(r *http.Request) (any, error) {
 		return nil, err
 	}
 	change.Revision, change.Certificates = state.Revision, len(state.Revocations[who].Serials)
+	change.WhoIsProxy = state.Identities[who].Kind == control.Proxy
 	return a.finish(r, change, api.Event{From: who, Code: string(api.IdentityRevoked),
 		Reason: who.Short(a.domain) + " was revoked", Because: request.Because}, since)
 }

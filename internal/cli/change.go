@@ -121,17 +121,19 @@ func (v view) revoked(c api.Change) changed {
 func (s *shell) showChange(change api.Change, words func(view, api.Change) changed) error {
 	v := s.view(change.TrustDomain)
 	said := words(v, change)
-	everywhere := change.InForce == change.Proxies
 	var err error
 	if s.json {
 		err = s.printJSON(change)
 	} else {
-		err = s.print(v.change(change, said, everywhere, time.Now()))
+		err = s.print(v.change(change, said, time.Now()))
 	}
 	switch {
 	case err != nil:
 		return err
-	case !everywhere:
+	case nobodyLeft(change):
+		s.steps("next", `stop the programs of the revoked proxies; new proxies need new identities: here "signet up --fresh" starts over`)
+		return exitNo
+	case !everywhere(change):
 		s.steps("next", "bring back the proxies that are not reached: each gets the change as soon as it is back")
 		return exitNo
 	case !change.Unchanged:
@@ -140,11 +142,19 @@ func (s *shell) showChange(change api.Change, words func(view, api.Change) chang
 	return nil
 }
 
+// nobodyLeft reports whether every proxy that there was is revoked.
+func nobodyLeft(c api.Change) bool { return c.Proxies == 0 && c.Barred > 0 }
+
+// everywhere reports whether all proxies that can have a change do.
+func everywhere(c api.Change) bool { return c.InForce == c.Proxies && !nobodyLeft(c) }
+
 // change writes the page of a change.
-func (v view) change(c api.Change, said changed, everywhere bool, now time.Time) string {
+func (v view) change(c api.Change, said changed, now time.Time) string {
 	head := said.head + "."
 	switch {
-	case !everywhere:
+	case nobodyLeft(c):
+		head = said.head + ", but NO proxy is left to enforce it."
+	case !everywhere(c):
 		head = said.head + ", but NOT in force everywhere yet."
 	case c.Unchanged:
 		head = said.head + ", as before: nothing changed."
@@ -156,36 +166,42 @@ func (v view) change(c api.Change, said changed, everywhere bool, now time.Time)
 	if said.rule != "" {
 		p.fact("rule", "%s", said.rule)
 	}
-	p.fact("in force", "%s", v.inForce(c, everywhere))
+	p.fact("in force", "%s", v.inForce(c))
 	for _, missing := range c.Missing {
 		p.fact("not yet", "%s: %s", v.proxy(missing.Proxy), silence(missing, now))
 	}
-	if ended := v.ended(c, everywhere); ended != "" {
+	if ended := v.ended(c); ended != "" {
 		p.fact("ended", "%s", ended)
 	}
 	return p.String()
 }
 
 // inForce says how many proxies have a change, and after how long.
-func (v view) inForce(c api.Change, everywhere bool) string {
-	if c.Proxies == 0 {
+func (v view) inForce(c api.Change) string {
+	switch {
+	case nobodyLeft(c):
+		return "nowhere: every proxy is revoked; one that does not obey can go on until its certificates end"
+	case c.Proxies == 0:
 		return "nowhere: no proxy has enrolled yet"
 	}
 	text := fmt.Sprintf("%d of %s", c.InForce, count(c.Proxies, "proxy", "proxies"))
 	if c.After > 0 {
 		text += ", after " + milliseconds(c.After)
 	}
-	if !everywhere && len(c.Ended) > 0 {
+	if !everywhere(c) && len(c.Ended) > 0 {
 		text += fmt.Sprintf("; %s ended there", count(len(c.Ended), "connection", "connections"))
 	}
 	return text
 }
 
 // ended tells which connections a change ended, and who knows of it.
-func (v view) ended(c api.Change, everywhere bool) string {
+func (v view) ended(c api.Change) string {
 	const most = 3 // that are named
-	if len(c.Ended) == 0 || !everywhere {
+	switch {
+	case !everywhere(c) || len(c.Ended) == 0 && (!c.WhoIsProxy || c.Unchanged):
 		return ""
+	case len(c.Ended) == 0:
+		return fmt.Sprintf("none that another proxy carried; what %s ended itself it may not report", v.id(c.Who))
 	}
 	ids := make([]string, len(c.Ended))
 	both := 0
@@ -203,7 +219,11 @@ func (v view) ended(c api.Change, everywhere bool) string {
 	if rest := len(c.Ended) - most; rest > 0 {
 		named = append(named, fmt.Sprintf("and %d more", rest))
 	}
-	return fmt.Sprintf("%d: %s; %s. %s", len(c.Ended), strings.Join(named, ", "), told(both, len(c.Ended)), untouched(c.Others))
+	told := told(both, len(c.Ended))
+	if c.WhoIsProxy {
+		told = fmt.Sprintf("the other ends told this: %s may not report", v.id(c.Who))
+	}
+	return fmt.Sprintf("%d: %s; %s. %s", len(c.Ended), strings.Join(named, ", "), told, untouched(c.Others))
 }
 
 // untouched says how many connections went on.

@@ -94,6 +94,19 @@ func TestChange(t *testing.T) {
 		{"allowed-replaces", view.allowed, func(c *api.Change) { c.Rule, c.Replaced = "allow-web-orders", "deny-web-orders" }},
 		{"allowed-already", view.allowed, func(c *api.Change) { c.Rule, c.Unchanged, c.After = "allow-web-orders", true, 0 }},
 		{"allowed-no-proxy", view.allowed, func(c *api.Change) { c.Rule, c.Proxies, c.InForce, c.After = "allow-web-orders", 0, 0, 0 }},
+		{"denied-nobody-left", view.denied, func(c *api.Change) {
+			c.Rule, c.Proxies, c.InForce, c.After, c.Barred = "deny-web-orders", 0, 0, 0, 2
+		}},
+		{"revoked-proxy", view.revoked, func(c *api.Change) {
+			c.Who, c.WhoIsProxy, c.Certificates, c.Ended = f.id("proxy/edge"), true, 5, f.ended("c4f2aa00")
+			c.Proxies, c.InForce, c.Barred, c.Others, c.Ended[0].Ends = 1, 1, 1, 2, 1
+		}},
+		{"revoked-proxy-without-connections", view.revoked, func(c *api.Change) {
+			c.Who, c.WhoIsProxy, c.Certificates, c.Proxies, c.InForce, c.Barred = f.id("proxy/edge"), true, 5, 1, 1, 1
+		}},
+		{"revoked-last-proxy", view.revoked, func(c *api.Change) {
+			c.Who, c.WhoIsProxy, c.Certificates, c.Proxies, c.InForce, c.After, c.Barred = f.id("proxy/edge"), true, 5, 0, 0, 0, 2
+		}},
 		{"denied", view.denied, func(c *api.Change) {
 			c.Rule, c.Replaced, c.Ended, c.Others = "deny-web-orders", "allow-web-orders", f.ended("c4f2aa00"), 2
 		}},
@@ -122,7 +135,7 @@ func TestChange(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			c := f.change(test.with)
-			golden(t, "change-"+test.name, f.view().change(c, test.words(f.view(), c), c.InForce == c.Proxies, noon))
+			golden(t, "change-"+test.name, f.view().change(c, test.words(f.view(), c), noon))
 		})
 	}
 }

@@ -76,7 +76,7 @@ func TestRevokedProxyThatDoesNotListen(t *testing.T) {
 	w.until("the honest proxy's is open", func() bool { return others.opened() == 1 })
 
 	change := w.revoke("proxy/rogue")
-	if change.Certificates != 4 || change.InForce != 2 || change.Proxies != 2 {
+	if !change.WhoIsProxy || change.Barred != 1 || change.Certificates != 4 || change.InForce != 2 || change.Proxies != 2 {
 		t.Errorf("the change is %+v, want 4 dead certificates, two of them its own, in force at 2 of 2 proxies", change)
 	}
 	var ended []string

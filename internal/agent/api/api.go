@@ -173,10 +173,12 @@ type Change struct {
 	From         spiffeid.ID          `json:"from,omitzero"` // of a pair
 	To           spiffeid.ID          `json:"to,omitzero"`
 	Who          spiffeid.ID          `json:"who,omitzero"`           // of a revocation
+	WhoIsProxy   bool                 `json:"who_is_proxy,omitempty"` // so that it may not report what it ended
 	Certificates int                  `json:"certificates,omitempty"` // that the revocation killed
 	Rule         string               `json:"rule,omitempty"`         // that was written
 	Replaced     string               `json:"replaced,omitempty"`     // that it stands in place of
 	Proxies      int                  `json:"proxies"`                // that the change concerns
+	Barred       int                  `json:"barred,omitempty"`       // proxies that are revoked, and hear of no change
 	InForce      int                  `json:"in_force"`               // of them, have it
 	After        time.Duration        `json:"after_ns"`               // until the last of them had it
 	Missing      []Missing            `json:"missing,omitempty"`      // the others
