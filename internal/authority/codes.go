@@ -29,7 +29,7 @@ func Codes() []fault.Entry {
 			Cause: "There are 10,000 rules, or 8 MiB of them: more than a proxy could be sent at once.",
 			Next:  "Replace rules for single pairs by one rule for many."},
 		{Code: ConnUnknown, Meaning: "No connection with that ID is known.",
-			Cause: "A typing error, or it is older than the events that are kept.",
+			Cause: "A typing error, or its events had to go: the authority keeps only the latest 10,000 of connections and changes, and as many refusals.",
 			Next:  "signet conns     # lists the live ones"},
 		{Code: ConnAmbiguous, Meaning: "The ID fits several connections.",
 			Cause: "It is too short.",

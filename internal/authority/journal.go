@@ -13,36 +13,65 @@ import (
 	"github.com/signet-tls/signet/spiffeid"
 )
 
-// maxEvents is how many events are kept for questions; the oldest go first.
+// journal keeps the latest events in memory, for questions. Refusals are kept
+// apart: strangers can make any number of them, and must not push the stories
+// of connections out.
+type journal struct {
+	mu      sync.Mutex
+	refused ring // guarded by mu
+	rest    ring // guarded by mu
+}
+
+// maxEvents is how many events a ring keeps; the oldest go first.
 const maxEvents = 10_000
 
-// journal keeps the latest events in memory.
-type journal struct {
-	mu   sync.Mutex
-	ring []api.Event // guarded by mu; grows to maxEvents, then wraps
-	next int         // guarded by mu; where the next goes once the ring is full
+// ring is a bounded list.
+type ring struct {
+	events  []api.Event // grows to maxEvents, then wraps
+	next    int         // where the next goes once the ring is full
+	dropped time.Time   // of the latest event that had to go
+}
+
+func (r *ring) add(event api.Event) {
+	if len(r.events) < maxEvents {
+		r.events = append(r.events, event)
+		return
+	}
+	if gone := r.events[r.next].Time; gone.After(r.dropped) {
+		r.dropped = gone
+	}
+	r.events[r.next] = event
+	r.next = (r.next + 1) % maxEvents
+}
+
+// each gives every event, as they came in, until yield has enough.
+func (r *ring) each(yield func(*api.Event) bool) (more bool) {
+	for i := range r.events {
+		if !yield(&r.events[(r.next+i)%len(r.events)]) {
+			return false
+		}
+	}
+	return true
 }
 
 func (j *journal) add(event api.Event) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	if len(j.ring) < maxEvents {
-		j.ring = append(j.ring, event)
+	if event.Kind == api.Refused {
+		j.refused.add(event)
 		return
 	}
-	j.ring[j.next] = event
-	j.next = (j.next + 1) % maxEvents
+	j.rest.add(event)
 }
 
-// all gives every event, as they came in. The journal is locked meanwhile.
+// all gives the refusals and then every other event, as they came in. The
+// journal is locked meanwhile.
 func (j *journal) all() iter.Seq[*api.Event] {
 	return func(yield func(*api.Event) bool) {
 		j.mu.Lock()
 		defer j.mu.Unlock()
-		for i := range j.ring {
-			if !yield(&j.ring[(j.next+i)%len(j.ring)]) {
-				return
-			}
+		if j.refused.each(yield) {
+			j.rest.each(yield)
 		}
 	}
 }
@@ -128,12 +157,16 @@ func (j *journal) lastTry(from, to spiffeid.ID) *api.Event {
 	return last
 }
 
-// refusedSince counts refusals.
-func (j *journal) refusedSince(t time.Time) (n int) {
-	for e := range j.all() {
-		if e.Kind == api.Refused && e.Time.After(t) {
+// refusedSince counts refusals; more says that there were others, which are not
+// kept.
+func (j *journal) refusedSince(t time.Time) (n int, more bool) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.refused.each(func(e *api.Event) bool {
+		if e.Time.After(t) {
 			n++
 		}
-	}
-	return n
+		return true
+	})
+	return n, j.refused.dropped.After(t)
 }

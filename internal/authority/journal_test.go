@@ -11,24 +11,33 @@ import (
 	"github.com/signet-tls/signet/spiffeid"
 )
 
+// TestJournalBound floods each ring: it keeps its latest events, and the other
+// ring all of its own.
 func TestJournalBound(t *testing.T) {
-	var j journal
 	const all = maxEvents + maxEvents/2
-	for i := range all {
-		j.add(api.Event{Conn: fmt.Sprint("c", i)})
-	}
-	next := all - maxEvents // the oldest that is kept
-	for e := range j.all() {
-		if want := fmt.Sprint("c", next); e.Conn != want {
-			t.Fatalf("the event is %s, want %s", e.Conn, want)
-		}
-		next++
-	}
-	if next != all {
-		t.Errorf("the last event is c%d, want c%d", next-1, all-1)
-	}
-	if len(j.ring) != maxEvents {
-		t.Errorf("%d events are kept, want %d", len(j.ring), maxEvents)
+	for _, kind := range []api.Kind{api.Refused, api.Opened} {
+		t.Run(string(kind), func(t *testing.T) {
+			var j journal
+			j.add(api.Event{Kind: api.Refused, Conn: "c-first"})
+			j.add(api.Event{Kind: api.Ended, Conn: "c-first"})
+			for i := range all {
+				j.add(api.Event{Kind: kind, Conn: fmt.Sprint("c", i)})
+			}
+			next, others := all-maxEvents, 0 // the oldest that is kept
+			for e := range j.all() {
+				if e.Conn == "c-first" {
+					others++
+					continue
+				}
+				if want := fmt.Sprint("c", next); e.Conn != want {
+					t.Fatalf("the event is %s, want %s", e.Conn, want)
+				}
+				next++
+			}
+			if next != all || others != 1 {
+				t.Errorf("the last event is c%d, want c%d; %d others are kept, want 1", next-1, all-1, others)
+			}
+		})
 	}
 }
 
@@ -36,7 +45,7 @@ func TestJournalOrder(t *testing.T) {
 	var j journal
 	at := func(second int) time.Time { return time.Unix(int64(second), 0) }
 	for _, second := range []int{3, 1, 2, 1} {
-		j.add(api.Event{Conn: "c1", Time: at(second), Rule: fmt.Sprint(len(j.ring))})
+		j.add(api.Event{Conn: "c1", Time: at(second), Rule: fmt.Sprint(len(j.rest.events))})
 	}
 	var have []string
 	for _, e := range j.history("c1") {
@@ -103,7 +112,16 @@ func TestRefusedSince(t *testing.T) {
 	for i, kind := range []api.Kind{api.Refused, api.Opened, api.Refused, api.Ended, api.Refused} {
 		j.add(api.Event{Kind: kind, Time: time.Unix(int64(i), 0)})
 	}
-	if have := j.refusedSince(time.Unix(1, 0)); have != 2 {
-		t.Errorf("%d refusals, want 2", have)
+	if have, more := j.refusedSince(time.Unix(1, 0)); have != 2 || more {
+		t.Errorf("%d refusals, more: %v; want 2 and no more", have, more)
+	}
+	for i := range maxEvents {
+		j.add(api.Event{Kind: api.Refused, Time: time.Unix(int64(5+i), 0)})
+	}
+	if have, more := j.refusedSince(time.Unix(3, 0)); have != maxEvents || !more {
+		t.Errorf("%d refusals, more: %v; want %d, and more", have, more, maxEvents)
+	}
+	if have, more := j.refusedSince(time.Unix(4, 0)); have != maxEvents || more {
+		t.Errorf("%d refusals, more: %v; those that had to go are older", have, more)
 	}
 }

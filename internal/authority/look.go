@@ -19,8 +19,8 @@ import (
 func (a *Authority) conns(r *http.Request) (any, error) {
 	state := a.store.State()
 	live, silent := a.ask(r.Context(), state)
-	out := api.Conns{TrustDomain: a.domain, Revision: state.Revision, Now: a.now(), Conns: live, Silent: silent,
-		Refused: a.journal.refusedSince(a.now().Add(-time.Hour))}
+	out := api.Conns{TrustDomain: a.domain, Revision: state.Revision, Now: a.now(), Conns: live, Silent: silent}
+	out.Refused, out.RefusedMore = a.journal.refusedSince(a.now().Add(-time.Hour))
 	for _, id := range enrolled(state) {
 		out.Proxies++
 		if a.upToDate(id, state.Revision) {
@@ -53,7 +53,7 @@ func (a *Authority) conn(r *http.Request) (any, error) {
 	}
 	switch {
 	case len(ids) == 0:
-		return nil, fault.New(ConnUnknown, "no connection %s is known", fault.Printable(prefix, 40)).WithHint(listHint)
+		return nil, fault.New(ConnUnknown, "no connection %s is known; only the latest %d events of connections are kept", fault.Printable(prefix, 40), maxEvents).WithHint(listHint)
 	case len(ids) > 1:
 		return nil, fault.New(ConnAmbiguous, "%s fits %d connections", prefix, len(ids)).WithHint("write more of its digits")
 	}

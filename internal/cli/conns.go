@@ -39,11 +39,20 @@ func (v view) conns(c api.Conns) string {
 		p.line("")
 	}
 	p.line("%s on %s%s (revision %d). Refused in the last hour: %s.", live(len(c.Conns)), count(c.Proxies, "proxy", "proxies"),
-		stateOf(c.UpToDate, c.Proxies), c.Revision, thousands(int64(c.Refused)))
+		stateOf(c.UpToDate, c.Proxies), c.Revision, refusals(c))
 	for _, missing := range c.Silent {
 		p.line("Not counted: those of %s: %s.", v.proxy(missing.Proxy), silence(missing, c.Now))
 	}
 	return p.String()
+}
+
+// refusals says how often somebody was not let in.
+func refusals(c api.Conns) string {
+	text := thousands(int64(c.Refused))
+	if c.RefusedMore {
+		return "at least " + text
+	}
+	return text
 }
 
 func live(n int) string {

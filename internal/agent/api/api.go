@@ -212,8 +212,9 @@ type Conns struct {
 	Conns       []Conn               `json:"conns"`
 	Proxies     int                  `json:"proxies"`
 	UpToDate    int                  `json:"up_to_date"`
-	Silent      []Missing            `json:"silent,omitempty"`  // proxies that did not answer
-	Refused     int                  `json:"refused_last_hour"` // as far as events are kept
+	Silent      []Missing            `json:"silent,omitempty"`       // proxies that did not answer
+	Refused     int                  `json:"refused_last_hour"`      // as far as events are kept
+	RefusedMore bool                 `json:"refused_more,omitempty"` // and there were others
 }
 
 // History is what is known of one connection, oldest first.
