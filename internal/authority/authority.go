@@ -155,9 +155,8 @@ func (a *Authority) authorize(_ context.Context, peer *signet.Peer) error {
 // older than a revocation, so each request asks again.
 func (a *Authority) known(id spiffeid.ID) (control.Identity, error) {
 	state := a.store.State()
-	if revocation, revoked := state.Revocations[id]; revoked {
-		return control.Identity{}, fault.New(api.IdentityRevoked, "%s was revoked in revision %d", id.Short(a.domain), revocation.Revision).
-			WithHint("it comes back only as a new identity with a new key")
+	if err := a.notRevoked(state, id); err != nil {
+		return control.Identity{}, err
 	}
 	known, ok := state.Identities[id]
 	if !ok {
@@ -165,6 +164,15 @@ func (a *Authority) known(id spiffeid.ID) (control.Identity, error) {
 			WithHint("enroll it, or use an identity that is")
 	}
 	return known, nil
+}
+
+// notRevoked refuses an identity that was revoked.
+func (a *Authority) notRevoked(state *control.State, id spiffeid.ID) error {
+	if revocation, revoked := state.Revocations[id]; revoked {
+		return fault.New(api.IdentityRevoked, "%s was revoked in revision %d", id.Short(a.domain), revocation.Revision).
+			WithHint(`it comes back only as a new identity with a new key; here "signet up --fresh" starts over`)
+	}
+	return nil
 }
 
 // Status returns what the status port tells.

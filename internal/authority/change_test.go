@@ -2,6 +2,7 @@ package authority
 
 import (
 	"fmt"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -43,6 +44,16 @@ func TestRule(t *testing.T) {
 	wantChange(t, ask[api.Change](ann, "POST", api.PathRevoke, api.RevokeRequest{Who: "web"}), want)
 	want.Unchanged = true
 	wantChange(t, ask[api.Change](ann, "POST", api.PathRevoke, api.RevokeRequest{Who: "web"}), want)
+
+	for _, pair := range []api.PairRequest{request("web", "orders"), request("orders", "web")} {
+		status, refusal := ann.try("POST", api.PathAllow, jsonBody(pair))
+		wantRefusal(t, refusal, api.IdentityRevoked, "web was revoked in revision 4", "signet up --fresh")
+		if status != http.StatusForbidden {
+			t.Errorf("allow for the revoked: status %d, want 403", status)
+		}
+	}
+	want = api.Change{TrustDomain: domain, Revision: 5, From: pair.To, To: pair.From, Rule: "deny-orders-web", Proxies: 2, InForce: 2}
+	wantChange(t, ask[api.Change](ann, "POST", api.PathDeny, request("orders", "web")), want)
 }
 
 // wantChange compares all but the time that it took.

@@ -23,12 +23,21 @@ const (
 	maxRuleText = api.MaxUpdate / 2 // bytes, names included
 )
 
-func (a *Authority) allow(r *http.Request) (any, error) { return a.rule(r, policy.Allow) }
+func (a *Authority) allow(r *http.Request) (any, error) {
+	return a.rule(r, policy.Allow, func(state *control.State, pair control.Pair) error {
+		if err := a.notRevoked(state, pair.From); err != nil {
+			return err
+		}
+		return a.notRevoked(state, pair.To)
+	})
+}
 
-func (a *Authority) deny(r *http.Request) (any, error) { return a.rule(r, policy.Deny) }
+func (a *Authority) deny(r *http.Request) (any, error) {
+	return a.rule(r, policy.Deny, func(*control.State, control.Pair) error { return nil })
+}
 
-// rule makes the last word on a pair.
-func (a *Authority) rule(r *http.Request, write func(policy.Pair) policy.Rule) (any, error) {
+// rule makes the last word on a pair, unless check is against it.
+func (a *Authority) rule(r *http.Request, write func(policy.Pair) policy.Rule, check func(*control.State, control.Pair) error) (any, error) {
 	var request api.PairRequest
 	if err := readJSON(r, api.MaxRequest, &request); err != nil {
 		return nil, err
@@ -44,6 +53,9 @@ func (a *Authority) rule(r *http.Request, write func(policy.Pair) policy.Rule) (
 	change := api.Change{TrustDomain: a.domain, From: from, To: to}
 	pair := control.Pair{From: from, To: to}
 	state, err := a.store.Change(r.Context(), func(tx *control.Tx) error {
+		if err := check(tx.State, pair); err != nil {
+			return err
+		}
 		rule := unique(write(policy.Pair(pair)), pair, tx.State.Rules)
 		old, replaces := tx.State.Rules[pair]
 		change.Rule, change.Replaced, change.Unchanged = rule.Name, old.Name, old.Text == rule.Text

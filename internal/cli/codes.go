@@ -19,6 +19,7 @@ const (
 	NotRunning         fault.Code = "not_running"
 	CredentialUnknown  fault.Code = "identity_not_here"
 	AuthorityBrokeOff  fault.Code = "authority_broke_off"
+	AccessRefused      fault.Code = "access_refused"
 	AuthorityGarbled   fault.Code = "authority_garbled"
 	WouldRemoveOneself fault.Code = "own_access"
 	SettingsUnreadable fault.Code = "settings_unreadable"
@@ -71,8 +72,11 @@ func Codes() []fault.Entry {
 			Cause: "A mistyped name, or an identity that is kept on another host.",
 			Next:  "Use one of the names that the message lists, or name a PEM file."},
 		{Code: AuthorityBrokeOff, Meaning: "The authority was there, and broke the request off.",
-			Cause: "It was stopped at that moment, or this operator's access was revoked.",
-			Next:  "Try again; if it stays, ask another operator whether the access was revoked."},
+			Cause: "It was stopped at that moment.",
+			Next:  "Try again; if it stays, stop signet up and start it again."},
+		{Code: AccessRefused, Meaning: "The authority refuses the operator's identity that was used.",
+			Cause: "It was revoked, its certificate expired, or the trust domain was started over.",
+			Next:  "Ask another operator; who has another identity names it with --as."},
 		{Code: AuthorityGarbled, Meaning: "The authority's answer could not be understood.",
 			Cause: "It is of another version.",
 			Next:  "Use the signet command of the authority's version."},

@@ -31,7 +31,9 @@ const answerTimeout = 30 * time.Second
 // operator asks the authority of this host's trust domain.
 type operator struct {
 	id      spiffeid.ID
+	until   time.Time // the end of its certificate
 	address string
+	client  *signet.Client
 	http    *http.Client
 }
 
@@ -58,8 +60,9 @@ func (s *shell) operator(as string) (*operator, error) {
 	if err != nil {
 		return nil, err
 	}
-	client := signet.Client{Roots: roots, Name: verify.ID(authority), Identity: identity.Static(credential)}
-	return &operator{credential.Leaf().ID(), set.Authority, client.HTTP()}, nil
+	client := &signet.Client{Roots: roots, Name: verify.ID(authority), Identity: identity.Static(credential)}
+	leaf := credential.Leaf()
+	return &operator{leaf.ID(), leaf.NotAfter(), set.Authority, client, client.HTTP()}, nil
 }
 
 func (s *shell) operatorCredential(home folder, as string) (*pki.Credential, error) {
@@ -107,12 +110,12 @@ func (o *operator) do(ctx context.Context, method, path string, body []byte, ans
 	}
 	response, err := o.http.Do(request)
 	if err != nil {
-		return o.unanswered(err)
+		return o.unanswered(ctx, err)
 	}
 	defer response.Body.Close()
 	data, err := io.ReadAll(io.LimitReader(response.Body, api.MaxUpdate))
 	if err != nil {
-		return o.unanswered(err)
+		return o.unanswered(ctx, err)
 	}
 	if response.StatusCode/100 != 2 {
 		return refusal(data)
@@ -142,7 +145,7 @@ func garbled(err error) error {
 }
 
 // unanswered says why there was no answer.
-func (o *operator) unanswered(err error) error {
+func (o *operator) unanswered(ctx context.Context, err error) error {
 	switch _, ours := fault.Of(err); {
 	case errors.Is(err, context.Canceled):
 		return err
@@ -151,9 +154,39 @@ func (o *operator) unanswered(err error) error {
 			WithHint("signet up      # in another terminal; it goes on where it stopped")
 	case ours && !errors.Is(err, signet.Truncated):
 		return err
+	case o.refused(ctx):
+		return o.locked(time.Now())
 	}
 	return fault.Wrap(cause(err), AuthorityBrokeOff, "the authority at %s broke off", o.address).
-		WithHint("try again; if it stays, ask another operator whether this access was revoked")
+		WithHint("try again; if it stays, stop signet up and start it again")
+}
+
+// refusalTimeout is how long a refusal of ours may take to arrive.
+const refusalTimeout = time.Second
+
+// refused reports whether the authority refuses our identity. With TLS 1.3 a
+// client hears of that after its handshake, where net/http may meet a reset
+// instead; a connection over which nothing is sent always hears it.
+func (o *operator) refused(ctx context.Context) bool {
+	conn, err := o.client.Dial(ctx, "tcp", o.address)
+	if err != nil {
+		return errors.Is(err, signet.RefusedByPeer)
+	}
+	defer conn.Abort()
+	conn.SetReadDeadline(time.Now().Add(refusalTimeout))
+	_, err = conn.Read(make([]byte, 1))
+	return errors.Is(err, signet.RefusedByPeer)
+}
+
+// locked says why the authority refuses our identity, as far as we can know.
+func (o *operator) locked(now time.Time) error {
+	name := o.id.Path()
+	if now.After(o.until) {
+		return fault.New(AccessRefused, "the authority refuses %s: its certificate expired %s", name, verify.Ago(now.Sub(o.until))).
+			WithHint("signet up      # renews it, where it was made")
+	}
+	return fault.New(AccessRefused, "the authority refuses %s: it was revoked, or is not enrolled", name).
+		WithHint("ask another operator; who has another identity names it with --as")
 }
 
 // cause leaves out what net/http says about the request.

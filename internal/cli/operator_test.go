@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"log/slog"
 	"net"
 	"net/http"
@@ -25,12 +26,16 @@ import (
 // and returns its address.
 func (h host) authority(roots *testpki.PKI, path string, handler http.HandlerFunc) string {
 	h.t.Helper()
-	server := signet.Server{
+	return h.serve(&signet.Server{
 		Identity: identity.Static(testpki.Must(roots.Workload("spiffe://demo.signet/" + path))),
 		Roots:    testpki.Must(verify.ForTrustDomain(domain(h.t, "demo.signet"), roots.Roots()...)),
 		Name:     verify.Member(domain(h.t, "demo.signet")),
 		ALPN:     []string{"h2", "http/1.1"},
-	}
+	}, handler)
+}
+
+func (h host) serve(server *signet.Server, handler http.HandlerFunc) string {
+	h.t.Helper()
 	listener, err := server.Listen(h.t.Context(), "127.0.0.1:0")
 	if err != nil {
 		h.t.Fatal(err)
@@ -231,5 +236,27 @@ func TestQuestionIsInterrupted(t *testing.T) {
 	code := Main(ctx, []string{"conns"}, nil, &strings.Builder{}, &stderr)
 	if code != 130 || stderr.String() != "error: interrupted [interrupted]\n  next: run it again\n" {
 		t.Errorf("exit %d, %s", code, stderr.String())
+	}
+}
+
+// TestAuthorityThatRefusesUs has an authority that refuses us at the handshake,
+// as it does after our own access was revoked: with TLS 1.3 that shows only at
+// the first read, in net/http's hands.
+func TestAuthorityThatRefusesUs(t *testing.T) {
+	h := newHost(t)
+	roots := h.domain("demo.signet", "operator/ann")
+	h.settings("demo.signet", h.serve(&signet.Server{
+		Identity:  identity.Static(testpki.Must(roots.Workload("spiffe://demo.signet/authority"))),
+		Roots:     testpki.Must(verify.ForTrustDomain(domain(t, "demo.signet"), roots.Roots()...)),
+		Name:      verify.Member(domain(t, "demo.signet")),
+		Authorize: func(context.Context, *signet.Peer) error { return errors.New("revoked") },
+		ALPN:      []string{"h2", "http/1.1"},
+	}, answer(200, api.Conns{})))
+	const want = "error: the authority refuses operator/ann: it was revoked, or is not enrolled [access_refused]\n"
+	for _, args := range [][]string{{"conns"}, {"why", "web", "orders"}, {"why", "c4f2"}, {"allow", "web", "orders"}, {"revoke", "web"}} {
+		have := signetMain(t, nil, args...)
+		if have.code != 2 || have.stdout != "" || !strings.HasPrefix(have.stderr, want) || !strings.Contains(have.stderr, "  next: ") {
+			t.Errorf("%v: have %+v, want %s", args, have, want)
+		}
 	}
 }

@@ -27,7 +27,8 @@ func TestWhyPair(t *testing.T) {
 		with func(*api.Pair)
 	}{
 		{"no-rule", f.view(), func(p *api.Pair) {
-			p.LastTry = &api.Event{Time: before(8 * time.Second), Kind: api.Refused, Side: api.Door, From: p.From.ID, To: p.To.ID}
+			p.LastTry = &api.Event{Time: before(8 * time.Second), Kind: api.Refused, Side: api.Door, From: p.From.ID, To: p.To.ID,
+				Code: "no_rule", Reason: "web may not talk to orders: no rule allows it"}
 		}},
 		{"full-names", full, func(*api.Pair) {}},
 		{"allowed", f.view(), func(p *api.Pair) {
@@ -37,7 +38,7 @@ func TestWhyPair(t *testing.T) {
 		}},
 		{"denied", f.view(), func(p *api.Pair) {
 			p.Code, p.Rules, p.Reason, p.RuleCount = "denied_by_rule", []string{"deny-web-orders"}, "deny-web-orders forbids it", 3
-			p.LastTry = &api.Event{Time: noon, Kind: api.Refused, Side: api.Service, From: p.From.ID, To: p.To.ID}
+			p.LastTry = &api.Event{Time: noon, Kind: api.Refused, Side: api.Service, From: p.From.ID, To: p.To.ID, Code: "backend_unreachable"}
 		}},
 		{"rule-fails", f.view(), func(p *api.Pair) {
 			p.Code, p.Rules, p.RuleCount = "policy_error", []string{"odd"}, 1

@@ -66,11 +66,11 @@ func (t story) head(out *page) {
 	case t.Live != nil:
 		out.headline(fmt.Sprintf("Live: %s has been open for %s.", t.pair(t.Live.From, t.Live.To), long(t.Now.Sub(t.Live.Opened))), "")
 	case end != nil && end.Code != "":
-		out.headline(fmt.Sprintf("Ended: %s was cut%s because %s.", t.pair(end.From, end.To), t.lasted(end.Time), t.because(end)), fault.Code(end.Code))
+		out.headline(fmt.Sprintf("Ended: %s was cut%s because %s.", t.pair(end.From, end.To), t.lasted(end.Time), t.because(*end)), fault.Code(end.Code))
 	case end != nil:
 		out.headline(fmt.Sprintf("Ended: %s was closed by its own ends%s.", t.pair(end.From, end.To), t.lasted(end.Time)), "")
 	case t.refused != nil:
-		out.headline(fmt.Sprintf("Refused: %s was never let in because %s.", t.pair(t.refused.From, t.refused.To), t.because(t.refused)), fault.Code(t.refused.Code))
+		out.headline(fmt.Sprintf("Refused: %s was never let in because %s.", t.pair(t.refused.From, t.refused.To), t.because(*t.refused)), fault.Code(t.refused.Code))
 	case t.opened != nil:
 		out.headline(fmt.Sprintf("Lost: %s was opened at %s; its proxies have not told of its end.",
 			t.pair(t.opened.From, t.opened.To), t.clock(t.opened.Time)), "")
@@ -87,9 +87,9 @@ func (t story) lasted(until time.Time) string {
 	return " after " + long(until.Sub(t.opened.Time))
 }
 
-// because is an event's reason without what the headline says already.
-func (t story) because(e *api.Event) string {
-	named := fmt.Sprintf("%s may not talk to %s: ", e.From.Short(t.TrustDomain), e.To.Short(t.TrustDomain))
+// because is an event's reason without what is said beside it already.
+func (v view) because(e api.Event) string {
+	named := fmt.Sprintf("%s may not talk to %s: ", e.From.Short(v.domain), e.To.Short(v.domain))
 	return strings.TrimPrefix(strings.TrimPrefix(e.Reason, named), "cut: ")
 }
 

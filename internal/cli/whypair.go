@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"time"
@@ -95,7 +96,7 @@ func (v view) policy(out *page, p api.Pair) {
 // try says what became of an attempt.
 func (v view) try(e api.Event) string {
 	if e.Kind == api.Refused {
-		return "refused " + v.place(e)
+		return fmt.Sprintf("refused (%s) %s", cmp.Or(v.because(e), e.Code, "no reason was told"), v.place(e))
 	}
 	return "opened"
 }
