@@ -59,6 +59,18 @@ func refused(err error) bool {
 	return ok && answer.status/100 == 4
 }
 
+// Newest asks for the newest successor of each certificate, in their order.
+func (a *Agent) Newest(ctx context.Context, certs []api.Issued) (newest []api.Issued, err error) {
+	if err := a.post(ctx, api.PathNewest, certs, &newest); err != nil {
+		return nil, err
+	}
+	if len(newest) != len(certs) {
+		return nil, fault.New(AuthorityFailed, "the authority was asked for %d certificates and names %d", len(certs), len(newest)).
+			WithHint("run authority and proxy with the same version of signet")
+	}
+	return newest, nil
+}
+
 // post sends a message and reads the answer into result, unless that is nil.
 func (a *Agent) post(ctx context.Context, path string, body, result any) error {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)

@@ -42,12 +42,12 @@ func (a *Authority) ask(ctx context.Context, state *control.State) (conns []api.
 		news := a.news
 		a.mu.Unlock()
 		if !waiting {
-			return merge(got), silent
+			return merge(got, state, silent), silent
 		}
 		select {
 		case <-news:
 		case <-ctx.Done():
-			return merge(got), silent
+			return merge(got, state, silent), silent
 		}
 	}
 }
@@ -93,10 +93,12 @@ func (a *Authority) live(r *http.Request) (any, error) {
 
 // merge makes one connection of both ends' reports: the earlier deadline
 // counts, and the larger of each count, since the ends count a moment apart.
-func merge(reports answer) []api.Conn {
+func merge(reports answer, state *control.State, silent []api.Missing) []api.Conn {
 	byConn := map[string]api.Conn{}
+	ends := map[string]int{}
 	for _, conns := range reports {
 		for _, conn := range conns {
+			ends[conn.ID]++
 			if other, ok := byConn[conn.ID]; ok {
 				conn.Sent, conn.Back = max(conn.Sent, other.Sent), max(conn.Back, other.Back)
 				if other.Opened.Before(conn.Opened) {
@@ -109,10 +111,25 @@ func merge(reports answer) []api.Conn {
 			byConn[conn.ID] = conn
 		}
 	}
+	for id, conn := range byConn {
+		mute := func(m api.Missing) bool { return holdsOne(state, m.Proxy, conn.From, conn.To) }
+		if ends[id] == 1 && !slices.ContainsFunc(silent, mute) {
+			byConn[id] = unproxied(conn)
+		}
+	}
 	return slices.SortedFunc(maps.Values(byConn), func(x, y api.Conn) int {
 		if c := x.Opened.Compare(y.Opened); c != 0 {
 			return c
 		}
 		return strings.Compare(x.ID, y.ID)
 	})
+}
+
+// unproxied is a connection that no proxy stands at the other end of: nothing
+// is known to renew the certificate there.
+func unproxied(conn api.Conn) api.Conn {
+	if !conn.PeerUntil.IsZero() && (conn.Renewing || conn.PeerUntil.Before(conn.Deadline)) {
+		conn.Deadline, conn.Renewing = conn.PeerUntil, false
+	}
+	return conn
 }

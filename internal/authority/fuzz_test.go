@@ -60,7 +60,14 @@ func FuzzRequests(f *testing.F) {
 		}
 		var live api.Live
 		if read(&live) {
-			merge(answer{id("proxy/one"): live.Conns, id("proxy/two"): live.Conns})
+			merge(answer{id("proxy/one"): live.Conns}, state, nil)
+			merge(answer{id("proxy/one"): live.Conns, id("proxy/two"): live.Conns}, state, nil)
+		}
+		var certs []api.Issued
+		if read(&certs) {
+			for _, cert := range certs {
+				successor([]control.Certificate{{Serial: cert.Serial, ID: id("web")}}, cert)
+			}
 		}
 		var events []api.Event
 		if read(&events) {

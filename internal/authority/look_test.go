@@ -44,6 +44,64 @@ func TestConns(t *testing.T) {
 	}
 }
 
+// TestUnproxied tells when a connection ends at the latest whose other end has
+// no proxy: with the certificate there, which nothing is known to renew.
+func TestUnproxied(t *testing.T) {
+	now := time.Unix(1000, 0)
+	in := func(hours int) time.Time { return now.Add(time.Duration(hours) * time.Hour) }
+	state := &control.State{Grants: map[control.Grant]struct{}{{Proxy: id("proxy/one"), Identity: id("web")}: {}}}
+	conn := api.Conn{ID: connID("a"), From: id("web"), To: id("orders"), Deadline: in(5), Renewing: true, PeerUntil: in(9)}
+	tests := []struct {
+		name     string
+		with     func(*api.Conn)
+		both     bool
+		silent   []api.Missing
+		want     time.Time
+		renewing bool
+	}{
+		{"ours renews", func(*api.Conn) {}, false, nil, in(9), false},
+		{"ours ends first, and does not renew", func(c *api.Conn) { c.Renewing = false }, false, nil, in(5), false},
+		{"theirs ends first", func(c *api.Conn) { c.Renewing, c.PeerUntil = false, in(2) }, false, nil, in(2), false},
+		{"both ends told", func(*api.Conn) {}, true, nil, in(5), true},
+		{"the other end's proxy is silent", func(*api.Conn) {}, false, []api.Missing{{Proxy: id("proxy/one")}}, in(5), true},
+		{"another proxy is silent", func(*api.Conn) {}, false, []api.Missing{{Proxy: id("proxy/two")}}, in(9), false},
+		{"theirs is not known", func(c *api.Conn) { c.PeerUntil = time.Time{} }, false, nil, in(5), true},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			c := conn
+			test.with(&c)
+			reports := answer{id("proxy/two"): {c}}
+			if test.both {
+				reports[id("proxy/one")] = []api.Conn{c}
+			}
+			merged := merge(reports, state, test.silent)
+			if len(merged) != 1 || !merged[0].Deadline.Equal(test.want) || merged[0].Renewing != test.renewing {
+				t.Errorf("merged %+v, want its end at %v, renewing: %v", merged, test.want, test.renewing)
+			}
+		})
+	}
+}
+
+// TestNewest asks for successors: those of the same identity in the same hands.
+func TestNewest(t *testing.T) {
+	r := newRig(t, nil)
+	until := time.Now().Add(time.Hour).Truncate(time.Second).UTC()
+	for i, serial := range []string{"0a", "0b", "0c"} {
+		r.recordHeld("proxy/one", serial, until.Add(time.Duration(i)*time.Minute))
+	}
+	r.recordHeld("proxy/two", "0d", until.Add(time.Hour))
+	asked := []api.Issued{{ID: id("web"), Serial: "0a"}, {ID: id("web"), Serial: "0c"}, {ID: id("web"), Serial: "0d"},
+		{ID: id("web"), Serial: "ff", NotAfter: until}, {ID: id("orders"), Serial: "0a"}}
+	var have []string
+	for _, newest := range ask[[]api.Issued](r.as("proxy/two"), "POST", api.PathNewest, asked) {
+		have = append(have, newest.ID.Path()+" "+newest.Serial)
+	}
+	if diff := cmp.Diff([]string{"web 0c", "web 0c", "web 0d", "web ff", "orders 0a"}, have); diff != "" {
+		t.Errorf("the newest (- want, + have):\n%s", diff)
+	}
+}
+
 // TestAsksAtOnce asks from many sides: each proxy's latest answer answers all.
 func TestAsksAtOnce(t *testing.T) {
 	r := newRig(t, nil)

@@ -45,6 +45,42 @@ func (a *Authority) certificate(r *http.Request) (any, error) {
 	return answer, nil
 }
 
+// newest names the newest successor of each certificate.
+func (a *Authority) newest(r *http.Request) (any, error) {
+	var certs []api.Issued
+	if err := readJSON(r, api.MaxRequest, &certs); err != nil {
+		return nil, err
+	}
+	if len(certs) > api.MaxBatch {
+		return nil, fault.New(BadRequest, "%d certificates are asked for; %d are the most", len(certs), api.MaxBatch).
+			WithHint("ask for fewer at once")
+	}
+	for i, cert := range certs {
+		recorded, err := a.store.Certificates(r.Context(), cert.ID)
+		if err != nil {
+			return nil, err
+		}
+		certs[i] = successor(recorded, cert)
+	}
+	return certs, nil
+}
+
+// successor finds a certificate's newest successor among those on record; one
+// that is not on record has none.
+func successor(recorded []control.Certificate, cert api.Issued) api.Issued {
+	self := slices.IndexFunc(recorded, func(c control.Certificate) bool { return c.Serial == cert.Serial })
+	if self < 0 {
+		return cert
+	}
+	newest := recorded[self]
+	for _, other := range recorded {
+		if other.Holder == newest.Holder && other.NotAfter.After(newest.NotAfter) {
+			newest = other
+		}
+	}
+	return api.Issued{ID: newest.ID, Serial: newest.Serial, NotAfter: newest.NotAfter}
+}
+
 // holds reports whether a proxy may hold an identity.
 func holds(state *control.State, proxy, id spiffeid.ID) bool {
 	_, granted := state.Grants[control.Grant{Proxy: proxy, Identity: id}]

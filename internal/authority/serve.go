@@ -27,6 +27,7 @@ func (a *Authority) handler() http.Handler {
 		"POST " + api.PathApplied:     {control.Proxy, answering(a.applied)},
 		"POST " + api.PathEvents:      {control.Proxy, answering(a.events)},
 		"POST " + api.PathLive:        {control.Proxy, answering(a.live)},
+		"POST " + api.PathNewest:      {control.Proxy, answering(a.newest)},
 		"POST " + api.PathAllow:       {control.Operator, answering(a.allow)},
 		"POST " + api.PathDeny:        {control.Operator, answering(a.deny)},
 		"POST " + api.PathRevoke:      {control.Operator, answering(a.revoke)},

@@ -234,10 +234,15 @@ func untouched(others int) string {
 	return count(others, "other", "others") + " untouched"
 }
 
-// told says whether both ends of the ended connections confirmed it.
+// told says whether both ends of the ended connections confirmed it. Where every
+// proxy has the change in force, an end that did not is at none of them: a
+// client of its own.
 func told(both, all int) string {
-	if both == all {
+	switch both {
+	case all:
 		return "both ends were told"
+	case 0:
+		return "the other end is at no proxy, and was reset"
 	}
-	return fmt.Sprintf("both ends of %d were told, one end of the others", both)
+	return fmt.Sprintf("both ends of %d were told; of the others one end is at no proxy, and was reset", both)
 }

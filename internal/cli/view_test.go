@@ -114,6 +114,10 @@ func TestChange(t *testing.T) {
 			c.Rule, c.Ended, c.Others = "deny-web-orders", f.ended("c4f2aa00", "c4f2bb00"), 1
 			c.Ended[1].Ends = 1
 		}},
+		{"denied-without-proxy", view.denied, func(c *api.Change) {
+			c.Rule, c.Ended = "deny-web-orders", f.ended("c4f2aa00")
+			c.Ended[0].Ends = 1
+		}},
 		{"denied-many", view.denied, func(c *api.Change) {
 			c.Rule, c.Ended = "deny-web-orders", f.ended("c0aa", "c1bb", "c2cc", "c3dd", "c4ee")
 		}},

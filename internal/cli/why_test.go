@@ -49,6 +49,7 @@ func TestWhyPair(t *testing.T) {
 			p.From.Revoked = &api.Revocation{ID: p.From.ID, By: f.id("operator/ann"), At: before(3 * time.Minute), Because: "key on a lost laptop"}
 		}},
 		{"no-proxy", f.view(), func(p *api.Pair) { p.To.Proxies, p.To.UpToDate, p.RuleCount = 0, 0, 1 }},
+		{"client-without-proxy", f.view(), func(p *api.Pair) { p.From.Proxies, p.From.UpToDate, p.RuleCount = 0, 0, 1 }},
 		{"behind", f.view(), func(p *api.Pair) { p.To.Proxies, p.To.UpToDate, p.RuleCount = 5, 3, 1 }},
 		{"expired", f.view(), func(p *api.Pair) { p.From.NotAfter = before(2 * time.Hour) }},
 		{"no-certificate", f.view(), func(p *api.Pair) { p.From.NotAfter = time.Time{} }},
@@ -106,7 +107,8 @@ func TestWhyConnection(t *testing.T) {
 		{"denied-and-door-first", f.history(opened(api.Door, 0), denied,
 			ended(api.Door, 2*ms, "denied_by_rule", "web may not talk to orders: deny-web-orders forbids it", 100),
 			ended(api.Service, 3*ms, "denied_by_rule", "web may not talk to orders: deny-web-orders forbids it", 200)), false},
-		{"one-end-told", f.history(opened(api.Service, 0), revoked, ended(api.Service, 9*ms, "identity_revoked", "web was revoked", 7)), false},
+		{"without-proxy", f.history(opened(api.Service, 0), revoked, ended(api.Service, 9*ms, "identity_revoked", "web was revoked", 7)), false},
+		{"one-end-told", f.history(opened(api.Door, 0), opened(api.Service, 0), revoked, ended(api.Service, 9*ms, "identity_revoked", "web was revoked", 7)), false},
 		{"change-forgotten", f.history(ended(api.Door, 0, "identity_revoked", "web was revoked", 7),
 			ended(api.Service, ms, "identity_revoked", "web was revoked", 7)), false},
 		{"closed", f.history(opened(api.Door, 0), ended(api.Door, 0, "", "", 18204), ended(api.Service, 0, "", "", 18204)), false},

@@ -14,7 +14,8 @@ import (
 type story struct {
 	view
 	api.History
-	opened  *api.Event // the first of the two ends'
+	opened  *api.Event        // the first of the two ends'
+	sides   map[api.Side]bool // that told of its opening
 	refused *api.Event
 	changed *api.Event  // what ended it
 	ended   []api.Event // as its ends told, oldest first
@@ -22,10 +23,11 @@ type story struct {
 
 // whyConn writes what became of a connection, and why.
 func (v view) whyConn(h api.History) string {
-	t := story{view: v, History: h}
+	t := story{view: v, History: h, sides: map[api.Side]bool{}}
 	for i := range h.Events {
 		switch event := &h.Events[i]; event.Kind {
 		case api.Opened:
+			t.sides[event.Side] = true
 			if t.opened == nil {
 				t.opened = event
 			}
@@ -155,6 +157,8 @@ func (t story) places() string {
 	}
 	text := strings.Join(where, ", ")
 	switch {
+	case len(where) < 2 && len(t.sides) == 1:
+		return text + "; the other end is at no proxy"
 	case len(where) < 2:
 		return text + "; the other end has not told yet"
 	case t.end().Code == "":

@@ -68,7 +68,11 @@ func certificate(end api.PairEnd, now time.Time) finding {
 	case now.After(end.NotAfter):
 		return finding{"known; its certificate expired " + verify.Ago(now.Sub(end.NotAfter)), verify.Stop}
 	}
-	return finding{fmt.Sprintf("known; certificate good for %s, renews itself", verify.Span(end.NotAfter.Sub(now))), verify.OK}
+	renewal := "renews itself"
+	if end.Proxies == 0 {
+		renewal = "no proxy renews it"
+	}
+	return finding{fmt.Sprintf("known; certificate good for %s, %s", verify.Span(end.NotAfter.Sub(now)), renewal), verify.OK}
 }
 
 func service(end api.PairEnd) finding {

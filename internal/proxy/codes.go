@@ -7,6 +7,7 @@ const (
 	BackendUnreachable fault.Code = "backend_unreachable"
 	ProgramGone        fault.Code = "program_gone"
 	CertificateExpired fault.Code = "own_certificate_expired"
+	PeerExpired        fault.Code = "peer_certificate_expired"
 	ShuttingDown       fault.Code = "shutting_down"
 	CrowdedOut         fault.Code = "crowded_out"
 	TooManyConnections fault.Code = "too_many_connections"
@@ -24,6 +25,9 @@ func Codes() []fault.Entry {
 		{Code: CertificateExpired, Meaning: "The connection ended because this end's own certificate did, and was not renewed.",
 			Cause: "The authority was not reachable for half of the certificate's life.",
 			Next:  "Bring the authority back; certificates renew by themselves."},
+		{Code: PeerExpired, Meaning: "The connection ended because the other end's certificate did, and the authority knows of no newer one in the same hands.",
+			Cause: "A client without a proxy, whose certificate nobody renews, or an authority that could not be asked.",
+			Next:  "The other end connects again, with a new certificate."},
 		{Code: ShuttingDown, Meaning: "The connection ended because its proxy was stopped.",
 			Cause: "Somebody stopped the proxy.",
 			Next:  "Start it again."},

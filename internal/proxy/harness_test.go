@@ -106,7 +106,7 @@ func newWorldOf(t *testing.T, s setup) *world {
 			t.Errorf("closing the store: %v", err)
 		}
 	})
-	w.ca = testpki.Must(ca.New(w.domain, time.Now()))
+	w.ca = testpki.Must(ca.New(w.domain, time.Now().Add(-24*time.Hour))) // so that it can have signed before
 	w.roots = testpki.Must(verify.ForTrustDomain(w.domain, w.ca.Root()))
 	w.populate(s.names)
 	w.authority = freePort(t)
@@ -272,11 +272,17 @@ func (w *world) id(path string) spiffeid.ID {
 // credential issues and records a certificate, as the authority does.
 func (w *world) credential(path string) *pki.Credential {
 	w.t.Helper()
+	return w.credentialOf(path, time.Now())
+}
+
+// credentialOf is credential, at another time.
+func (w *world) credentialOf(path string, now time.Time) *pki.Credential {
+	w.t.Helper()
 	key, err := pki.NewKey()
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	chain, err := w.ca.Issue(w.id(path), key.Public(), time.Now())
+	chain, err := w.ca.Issue(w.id(path), key.Public(), now)
 	if err != nil {
 		w.t.Fatal(err)
 	}

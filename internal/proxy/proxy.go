@@ -161,6 +161,7 @@ func (p *Proxy) Run(ctx context.Context) error {
 		conns.Go(func() { p.accept(ctx, &conns, port) })
 	}
 	conns.Go(func() { p.watchDeadlines(ctx) })
+	conns.Go(func() { p.watchPeers(ctx) })
 	<-ctx.Done()
 	p.Close()
 	p.table.close(fault.New(ShuttingDown, "its proxy was stopped").WithHint("start the proxy again"))
@@ -211,6 +212,7 @@ func apart(shake func() (*signet.Conn, error)) (conn *signet.Conn, err error) {
 // join admits a connection and carries it to its end.
 func (p *Proxy) join(ctx context.Context, l *live, secure *signet.Conn, plain *plainConn, out, in *atomic.Int64) {
 	l.secure, l.plain, l.chain = secure, plain, secure.Peer().Chain
+	l.peer.Store(issued(l.chain[0]))
 	if err := p.table.admit(l); err != nil {
 		l.abort()
 		p.refused(ctx, api.Event{Side: l.side, Conn: l.id, From: l.from, To: l.to}, err)
@@ -220,6 +222,9 @@ func (p *Proxy) join(ctx context.Context, l *live, secure *signet.Conn, plain *p
 	opened.TLS = secure.Peer().TLS()
 	p.agent.Report(opened)
 	err := carry(secure, plain, out, in)
+	if cause := p.expired(l); cause != nil && errors.Is(err, signet.Truncated) {
+		err = cause
+	}
 	if p.table.remove(l, err) {
 		return
 	}
@@ -246,24 +251,3 @@ func (p *Proxy) Enforce(view *agent.View) api.Applied { return p.table.Enforce(v
 
 // Live implements agent.Enforcer.
 func (p *Proxy) Live() []api.Conn { return p.table.list(p.agent.Deadline) }
-
-// watchDeadlines ends the connections of an identity of ours whose certificate
-// ended without being renewed.
-func (p *Proxy) watchDeadlines(ctx context.Context) {
-	tick := time.NewTicker(time.Second)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-		}
-		now := p.now()
-		cause := fault.New(CertificateExpired, "this end's certificate expired and was not renewed").
-			WithHint("bring the authority back: certificates renew by themselves")
-		p.table.endAll(cause, func(l *live) bool {
-			until, _ := p.agent.Deadline(l.own)
-			return now.After(until)
-		})
-	}
-}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"io"
 	"net"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -152,29 +151,18 @@ func TestTargetUnreachable(t *testing.T) {
 // TestExpired steps the clock past the end of the certificates, and the
 // authority is gone: what is open ends, at both proxies.
 func TestExpired(t *testing.T) {
-	var mu sync.Mutex
-	var later time.Duration
-	now := func() time.Time {
-		mu.Lock()
-		defer mu.Unlock()
-		return time.Now().Add(later)
-	}
-	w := newWorldOf(t, setup{names: []string{"ann"}, now: now})
+	var clock stepped
+	w := newWorldOf(t, setup{names: []string{"ann"}, now: clock.now})
 	w.allow("ann")
 	client := w.open(w.doors[0], "ann.0")
 	w.stopLast()
 	w.stopLast = func() {}
-	step := func(to time.Duration) {
-		mu.Lock()
-		defer mu.Unlock()
-		later = to
-	}
-	step(25 * time.Hour)
+	clock.step(25 * time.Hour)
 	if _, err := io.ReadAll(client); !errors.Is(err, syscall.ECONNRESET) {
 		t.Errorf("the client sees %v, want a reset", err)
 	}
 	w.until("the service sees it", func() bool { _, ok := w.backend.end("ann.0"); return ok })
-	step(0) // so that the authority is believed again, and hears of it
+	clock.step(0) // so that the authority is believed again, and hears of it
 	w.start()
 	for _, side := range []api.Side{api.Door, api.Service} {
 		w.find(string(side)+" tells why", func(e api.Event) bool {

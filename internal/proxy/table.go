@@ -26,8 +26,9 @@ type live struct {
 	plain    abortable
 	opened   time.Time
 	verdict  atomic.Pointer[agent.Verdict]
-	sent     atomic.Int64 // from → to
-	back     atomic.Int64 // to → from
+	peer     atomic.Pointer[api.Issued] // the newest certificate that is known of the peer
+	sent     atomic.Int64               // from → to
+	back     atomic.Int64               // to → from
 
 	condemned chan struct{} // closed when the table ends it for cause, and tells why
 	over      atomic.Bool   // both legs have ended
@@ -229,6 +230,9 @@ func (t *table) list(deadline func(spiffeid.ID) (time.Time, bool)) []api.Conn {
 		conn := api.Conn{ID: l.id, From: l.from, To: l.to, Opened: l.opened,
 			Sent: l.sent.Load(), Back: l.back.Load(), Rule: l.verdict.Load().Rule}
 		conn.Deadline, conn.Renewing = deadline(l.own)
+		if peer := l.peer.Load(); peer != nil {
+			conn.PeerUntil = peer.NotAfter
+		}
 		conns = append(conns, conn)
 	}
 	return conns

@@ -16,6 +16,7 @@ const (
 	PathApplied     = "/v1/applied"     // POST Applied
 	PathEvents      = "/v1/events"      // POST []Event
 	PathLive        = "/v1/live"        // POST Live
+	PathNewest      = "/v1/newest"      // POST []Issued → []Issued, of each its newest successor
 
 	PathAllow  = "/v1/allow"  // POST PairRequest → Change
 	PathDeny   = "/v1/deny"   // POST PairRequest → Change
@@ -29,7 +30,7 @@ const (
 const (
 	MaxRequest = 1 << 20
 	MaxUpdate  = 16 << 20
-	MaxBatch   = 1000 // events
+	MaxBatch   = 1000 // events, or certificates
 )
 
 // Error is the body of every answer whose status is not 2xx.
@@ -84,6 +85,14 @@ type Certificate struct {
 	Chain [][]byte `json:"chain"`
 }
 
+// Issued is a certificate that was issued. Its successors are those of the same
+// identity in the same hands; without one it is its own newest.
+type Issued struct {
+	ID       spiffeid.ID `json:"id"`
+	Serial   string      `json:"serial"` // lower-case hexadecimal
+	NotAfter time.Time   `json:"not_after"`
+}
+
 // Applied says that a proxy has a revision in force, and what that ended.
 type Applied struct {
 	Revision int64       `json:"revision"`
@@ -109,6 +118,9 @@ type Conn struct {
 	Rule     string      `json:"rule"` // that allows it
 	Deadline time.Time   `json:"deadline"`
 	Renewing bool        `json:"renewing"` // the deadline moves on by itself
+	// PeerUntil is when the newest certificate ends that is known of the other
+	// end. It is the deadline where no proxy stands at that end.
+	PeerUntil time.Time `json:"peer_until,omitzero"`
 }
 
 // Kind is what happened.
