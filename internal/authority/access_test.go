@@ -93,6 +93,7 @@ var doors = []struct {
 func TestKinds(t *testing.T) {
 	r := newRig(t, nil)
 	before := r.store.State().Revision
+	articles := map[control.Kind]string{control.Proxy: "a proxy", control.Operator: "an operator", control.Service: "a service"}
 	for path, kind := range map[string]control.Kind{"proxy/one": control.Proxy, "operator/ann": control.Operator, "web": control.Service} {
 		c := r.as(path)
 		for _, door := range doors {
@@ -100,7 +101,7 @@ func TestKinds(t *testing.T) {
 				continue
 			}
 			status, refusal := c.try(door.method, door.path, strings.NewReader("{}"))
-			wantRefusal(t, refusal, NotPermitted, path+" is a "+string(kind))
+			wantRefusal(t, refusal, NotPermitted, path+" is "+articles[kind]+"; this is for "+articles[door.kind])
 			if status != http.StatusForbidden {
 				t.Errorf("%s %s as %s: status %d, want 403", door.method, door.path, path, status)
 			}

@@ -117,12 +117,14 @@ func merge(reports answer, state *control.State, silent []api.Missing) []api.Con
 			byConn[id] = unproxied(conn)
 		}
 	}
-	return slices.SortedFunc(maps.Values(byConn), func(x, y api.Conn) int {
+	merged := slices.AppendSeq(make([]api.Conn, 0, len(byConn)), maps.Values(byConn)) // never nil: none is [] in JSON
+	slices.SortFunc(merged, func(x, y api.Conn) int {
 		if c := x.Opened.Compare(y.Opened); c != 0 {
 			return c
 		}
 		return strings.Compare(x.ID, y.ID)
 	})
+	return merged
 }
 
 // unproxied is a connection that no proxy stands at the other end of: nothing

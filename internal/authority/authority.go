@@ -179,7 +179,7 @@ func (a *Authority) notRevoked(state *control.State, id spiffeid.ID) error {
 func (a *Authority) Status() api.Status {
 	state := a.store.State()
 	out := api.Status{TrustDomain: a.domain, Revision: state.Revision, Identities: len(state.Identities),
-		Rules: len(state.Rules), Revoked: len(state.Revocations)}
+		Rules: len(state.Rules), Revoked: len(state.Revocations), Proxies: []api.ProxyStatus{}}
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for _, id := range enrolled(state) {

@@ -90,7 +90,7 @@ func (j *journal) connections(prefix string) map[string]bool {
 // history returns a connection's events and the change that ended it, in the
 // order of their times.
 func (j *journal) history(id string) []api.Event {
-	var events []api.Event
+	events := []api.Event{} // so that none is [] in JSON
 	var end *api.Event
 	for e := range j.all() {
 		if e.Conn == id {

@@ -44,6 +44,21 @@ func TestConns(t *testing.T) {
 	}
 }
 
+// TestNoneIsAnEmptyList reads the JSON as a program would.
+func TestNoneIsAnEmptyList(t *testing.T) {
+	r := newRig(t, nil)
+	conns := ask[map[string]json.RawMessage](r.as("operator/ann"), "GET", api.PathConns, nil)
+	if have := string(conns["conns"]); have != "[]" {
+		t.Errorf("no connections are %s, want []", have)
+	}
+	w, _ := r.watchAs("proxy/one")
+	w.obey(api.Conn{ID: connID("1"), From: id("web"), To: id("orders")})
+	history := ask[map[string]json.RawMessage](r.as("operator/ann"), "GET", api.PathConn+"?id=c1", nil)
+	if have := string(history["events"]); have != "[]" {
+		t.Errorf("the events of a connection whose events are gone are %s, want []", have)
+	}
+}
+
 // TestUnproxied tells when a connection ends at the latest whose other end has
 // no proxy: with the certificate there, which nothing is known to renew.
 func TestUnproxied(t *testing.T) {

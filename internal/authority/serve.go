@@ -70,10 +70,18 @@ func (a *Authority) serve(routes map[string]route, w http.ResponseWriter, r *htt
 			WithHint("use the signet command of the authority's version")
 	}
 	if known.Kind != route.kind {
-		return fault.New(NotPermitted, "%s is a %s; this is for a %s", known.ID.Short(a.domain), known.Kind, route.kind).
+		return fault.New(NotPermitted, "%s is %s; this is for %s", known.ID.Short(a.domain), one(known.Kind), one(route.kind)).
 			WithHint("use an identity of that kind, for example --as operator/NAME")
 	}
 	return route.handle(w, r)
+}
+
+// one is somebody of a kind, in words.
+func one(kind control.Kind) string {
+	if kind == control.Operator {
+		return "an operator"
+	}
+	return "a " + string(kind)
 }
 
 // answering is a handler whose answer is a JSON value; nil is none.

@@ -22,6 +22,7 @@ const (
 	KeyLost      fault.Code = "ca_key_lost"
 	ForeignID    fault.Code = "foreign_id"
 	KeyFileFault fault.Code = "ca_key_unreadable"
+	KeyExposed   fault.Code = "ca_key_exposed"
 )
 
 // Codes returns the table of this package's codes.
@@ -33,6 +34,9 @@ func Codes() []fault.Entry {
 		{Code: KeyFileFault, Meaning: "A file with the authority's key could not be read or written.",
 			Cause: "Missing permissions, a full disk, or a damaged file.",
 			Next:  "Look at the cause in the message and at the ca/ folder."},
+		{Code: KeyExposed, Meaning: "A file with the authority's key may be read or written by others than its owner.",
+			Cause: "Its permissions were changed, or it was copied without them. Who has read it can sign for everybody.",
+			Next:  "chmod 600 the files that the message names; where somebody else may have read them, start over with signet up --fresh."},
 		{Code: ForeignID, Meaning: "An identity of another trust domain was asked for.",
 			Cause: "An authority signs for its own trust domain only.",
 			Next:  "Ask the authority of that trust domain."},
@@ -98,6 +102,9 @@ func load(path string) (*pki.Credential, error) {
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, lost(filepath.Dir(path), filepath.Base(path)+" is missing")
 	}
+	if errors.Is(err, KeyExposed) {
+		return nil, err
+	}
 	if err != nil {
 		return nil, fault.Wrap(err, KeyFileFault, "the authority's key cannot be read").
 			WithHint("make %s readable for this user alone, or run as its owner", path)
@@ -109,14 +116,22 @@ func load(path string) (*pki.Credential, error) {
 	return credential, nil
 }
 
-// read returns a file's content, up to one byte beyond what package pki
-// accepts.
+// read returns the content of a file that is its owner's alone, up to one byte
+// beyond what package pki accepts.
 func read(path string) ([]byte, error) {
 	file, err := os.Open(path)
 	if err != nil {
 		return nil, err
 	}
 	defer file.Close()
+	info, err := file.Stat()
+	if err != nil {
+		return nil, err
+	}
+	if mode := info.Mode(); mode.IsRegular() && mode.Perm()&0o077 != 0 {
+		return nil, fault.New(KeyExposed, "the authority's key in %s is open to others: its permissions are %04o", path, mode.Perm()).
+			WithHint("chmod 600 %s      # and signet up --fresh, if somebody else may have read it", path)
+	}
 	return io.ReadAll(io.LimitReader(file, pki.MaxInput+1))
 }
 

@@ -83,6 +83,13 @@ func TestSavedForTheOwnerAlone(t *testing.T) {
 	}
 }
 
+func chmod(t *testing.T, folder, name string, mode fs.FileMode) {
+	t.Helper()
+	if err := os.Chmod(filepath.Join(folder, name), mode); err != nil {
+		t.Fatal(err)
+	}
+}
+
 func TestLoadRefuses(t *testing.T) {
 	tests := []struct {
 		name    string
@@ -107,6 +114,9 @@ func TestLoadRefuses(t *testing.T) {
 		{"too large", func(t *testing.T, folder string) {
 			write(t, folder, "root.pem", bytes.Repeat([]byte("x"), pki.MaxInput+1))
 		}, KeyFileFault, "root.pem"},
+		{"readable by the group", func(t *testing.T, folder string) { chmod(t, folder, "root.pem", 0o640) }, KeyExposed, "root.pem is open to others: its permissions are 0640"},
+		{"readable by all", func(t *testing.T, folder string) { chmod(t, folder, "intermediate.pem", 0o644) }, KeyExposed, "intermediate.pem is open to others: its permissions are 0644"},
+		{"writable by others", func(t *testing.T, folder string) { chmod(t, folder, "root.pem", 0o602) }, KeyExposed, "its permissions are 0602"},
 		{"a folder in its place", func(t *testing.T, folder string) {
 			remove(t, filepath.Join(folder, "root.pem"))
 			if err := os.Mkdir(filepath.Join(folder, "root.pem"), 0o700); err != nil {
