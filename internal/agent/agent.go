@@ -184,6 +184,6 @@ func (a *Agent) enforce(enforcer Enforcer, slice *api.Slice) {
 // Report sends an event to the authority, some time soon. It never blocks.
 func (a *Agent) Report(event api.Event) {
 	if !a.outbox.event(event) {
-		a.logger.Error("the outbox is full; an event is lost", slog.String("code", string(OutboxFull)))
+		a.logger.Error("the outbox is full; an event is lost, and the authority will hear how many", slog.String("code", string(OutboxFull)))
 	}
 }

@@ -24,6 +24,6 @@ func Codes() []fault.Entry {
 			Next:  "Run both with the same version of signet."},
 		{Code: OutboxFull, Meaning: "Events were dropped because the authority took none for too long.",
 			Cause: "The authority is gone or overloaded.",
-			Next:  "The gap stays; connections were not affected."},
+			Next:  "The gap stays, and signet conns tells its size; connections were not affected."},
 	}
 }

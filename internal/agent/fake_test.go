@@ -407,8 +407,8 @@ func TestGoneForGood(t *testing.T) {
 		if took := time.Since(start); took > flushTimeout {
 			t.Errorf("it took %v", took)
 		}
-		if len(a.outbox.events) != 1 {
-			t.Errorf("%d events wait, want the one", len(a.outbox.events))
+		if unsent := a.outbox.unsent; unsent == nil || len(unsent.Events) != 1 || unsent.Number != 1 {
+			t.Errorf("%+v waits, want the one event", unsent)
 		}
 	})
 }

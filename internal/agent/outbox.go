@@ -2,6 +2,7 @@ package agent
 
 import (
 	"context"
+	"crypto/rand"
 	"log/slog"
 	"sync"
 	"time"
@@ -22,12 +23,15 @@ type outbox struct {
 
 	mu     sync.Mutex
 	events []api.Event  // guarded by mu
+	lost   int          // guarded by mu; events for which there was no room, to be told with the next batch
+	last   api.Batch    // guarded by mu; its run and number
+	unsent *api.Batch   // guarded by mu; put back, to go again as it is
 	report *api.Applied // guarded by mu; several become one
 	answer *api.Live    // guarded by mu; the latest answers all earlier asks
 }
 
 func newOutbox() outbox {
-	return outbox{wake: make(chan struct{}, 1), again: make(chan struct{}, 1)}
+	return outbox{wake: make(chan struct{}, 1), again: make(chan struct{}, 1), last: api.Batch{Run: rand.Text()}}
 }
 
 // event reports whether there was room.
@@ -35,6 +39,7 @@ func (o *outbox) event(event api.Event) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if len(o.events) >= maxOutbox {
+		o.lost++
 		return false
 	}
 	o.events = append(o.events, event)
@@ -75,11 +80,13 @@ func (o *outbox) take() (path string, message any, putBack func()) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	switch {
+	case o.unsent != nil:
+		batch := *o.unsent
+		o.unsent = nil
+		return api.PathEvents, batch, func() { o.putBackBatch(batch) }
 	case len(o.events) > 0:
-		n := min(len(o.events), api.MaxBatch)
-		batch := o.events[:n:n]
-		o.events = o.events[n:]
-		return api.PathEvents, batch, func() { o.putBackEvents(batch) }
+		batch := o.batch()
+		return api.PathEvents, batch, func() { o.putBackBatch(batch) }
 	case o.report != nil:
 		report := *o.report
 		o.report = nil
@@ -92,10 +99,18 @@ func (o *outbox) take() (path string, message any, putBack func()) {
 	return "", nil, nil
 }
 
-func (o *outbox) putBackEvents(batch []api.Event) {
+// batch takes the oldest events out. The caller holds mu.
+func (o *outbox) batch() api.Batch {
+	n := min(len(o.events), api.MaxBatch)
+	batch := api.Batch{Run: o.last.Run, Number: o.last.Number + 1, Events: o.events[:n:n], Lost: o.lost}
+	o.events, o.lost, o.last.Number = o.events[n:], 0, batch.Number
+	return batch
+}
+
+func (o *outbox) putBackBatch(batch api.Batch) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.events = append(batch, o.events...)
+	o.unsent = &batch
 }
 
 func (o *outbox) putBackReport(report api.Applied) {

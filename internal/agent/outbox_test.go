@@ -22,9 +22,14 @@ func TestOutboxBound(t *testing.T) {
 	if o.event(api.Event{Reason: "one too many"}) {
 		t.Error("there was room for one too many")
 	}
-	_, batch, _ := o.take()
-	if events := batch.([]api.Event); len(events) != api.MaxBatch || events[0].Reason != "0" {
-		t.Errorf("a batch of %d begins with %s; the oldest are wanted, %d", len(events), events[0].Reason, api.MaxBatch)
+	_, taken, putBack := o.take()
+	batch := taken.(api.Batch)
+	if len(batch.Events) != api.MaxBatch || batch.Events[0].Reason != "0" || batch.Lost != 1 {
+		t.Errorf("a batch of %d begins with %s and tells of %d lost; the oldest are wanted, %d, and 1 lost", len(batch.Events), batch.Events[0].Reason, batch.Lost, api.MaxBatch)
+	}
+	putBack()
+	if _, again, _ := o.take(); again.(api.Batch).Lost != 1 || again.(api.Batch).Number != batch.Number {
+		t.Errorf("what was put back is %+v, want it as it was", again)
 	}
 	if !o.event(api.Event{}) {
 		t.Error("there is no room where a batch was taken")
@@ -41,11 +46,17 @@ func TestOutboxOrder(t *testing.T) {
 	o.live(api.Live{Ask: 2})
 
 	path, message, putBack := o.take()
-	wantTaken(t, path, message, api.PathEvents, []api.Event{{Reason: "a"}, {Reason: "b"}})
+	first := api.Batch{Run: o.last.Run, Number: 1, Events: []api.Event{{Reason: "a"}, {Reason: "b"}}}
+	wantTaken(t, path, message, api.PathEvents, first)
 	o.event(api.Event{Reason: "c"})
 	putBack()
 	path, message, _ = o.take()
-	wantTaken(t, path, message, api.PathEvents, []api.Event{{Reason: "a"}, {Reason: "b"}, {Reason: "c"}})
+	wantTaken(t, path, message, api.PathEvents, first)
+	path, message, _ = o.take()
+	wantTaken(t, path, message, api.PathEvents, api.Batch{Run: o.last.Run, Number: 2, Events: []api.Event{{Reason: "c"}}})
+	if other := newOutbox(); other.last.Run == "" || other.last.Run == o.last.Run {
+		t.Errorf("two runs are called %q and %q", o.last.Run, other.last.Run)
+	}
 
 	path, message, putBack = o.take()
 	wantTaken(t, path, message, api.PathApplied, api.Applied{Revision: 1, Ended: []api.EndedConn{{ID: "c1"}}})

@@ -56,7 +56,7 @@ func TestAuthorityRestarts(t *testing.T) {
 }
 
 // distinct returns the events' reasons in the order in which each came first: a
-// batch whose answer was lost comes twice.
+// batch whose answer was lost comes again to an authority that was started anew.
 func distinct(events []api.Event) []string {
 	var reasons []string
 	seen := map[string]bool{}

@@ -141,11 +141,14 @@ func TestBadRequests(t *testing.T) {
 		{"a huge reason", "operator/ann", "POST", api.PathRevoke, jsonBody(api.RevokeRequest{Who: "web", Because: strings.Repeat("é", maxReason+1)}), BadRequest, "the reason has 1001 characters; 1000 are the most"},
 		{"a huge reason of a rule", "operator/ann", "POST", api.PathDeny, jsonBody(api.PairRequest{From: "web", To: "orders", Because: strings.Repeat("x", maxReason+1)}), BadRequest, "the reason has"},
 		{"nobody", "operator/ann", "POST", api.PathAllow, strings.NewReader(`{}`), spiffeid.InvalidID, ""},
-		{"too many events", "proxy/one", "POST", api.PathEvents, jsonBody(make([]api.Event, api.MaxBatch+1)), BadRequest, "1001 events; 1000 are the most"},
+		{"too many events", "proxy/one", "POST", api.PathEvents, jsonBody(api.Batch{Number: 1, Events: make([]api.Event, api.MaxBatch+1)}), BadRequest, "1001 events; 1000 are the most"},
 		{"too many certificates", "proxy/one", "POST", api.PathNewest, jsonBody(make([]api.Issued, api.MaxBatch+1)), BadRequest, "1001 certificates are asked for; 1000 are the most"},
 		{"broken certificates", "proxy/one", "POST", api.PathNewest, strings.NewReader(`[{"id":"x"}]`), BadRequest, "not the JSON"},
 		{"a report without a watch", "proxy/one", "POST", api.PathApplied, jsonBody(api.Applied{}), BadRequest, "without a watch"},
 		{"an ID that is none", "proxy/one", "POST", api.PathApplied, strings.NewReader(`{"ended":[{"from":"spiffe://"}]}`), BadRequest, "not the JSON"},
+		{"events without a number", "proxy/one", "POST", api.PathEvents, jsonBody(api.Batch{Run: "a"}), BadRequest, "a number from 1 on"},
+		{"an endless run", "proxy/one", "POST", api.PathEvents, jsonBody(api.Batch{Run: strings.Repeat("x", maxWord+1), Number: 1}), BadRequest, "a run of at most 64 bytes"},
+		{"events won back", "proxy/one", "POST", api.PathEvents, jsonBody(api.Batch{Number: 1, Lost: -1}), BadRequest, "no less than 0 events lost"},
 		{"broken events", "proxy/one", "POST", api.PathEvents, strings.NewReader(`{`), BadRequest, "not the JSON"},
 		{"a broken answer", "proxy/one", "POST", api.PathLive, strings.NewReader(`{`), BadRequest, "not the JSON"},
 		{"a broken certificate request", "proxy/one", "POST", api.PathCertificate, strings.NewReader(`{`), BadRequest, "not the JSON"},
@@ -180,14 +183,14 @@ func TestSlowBody(t *testing.T) {
 
 // TestRevokedAtOnce revokes a proxy and an operator that are connected.
 func TestRevokedAtOnce(t *testing.T) {
-	for _, test := range []struct{ path, method, ask string }{
-		{"proxy/one", "POST", api.PathEvents},
-		{"operator/bob", "GET", api.PathConns},
+	for _, test := range []struct{ path, method, ask, body string }{
+		{"proxy/one", "POST", api.PathEvents, `{"number":1}`},
+		{"operator/bob", "GET", api.PathConns, ""},
 	} {
 		t.Run(test.path, func(t *testing.T) {
 			r := newRig(t, nil)
 			old := r.as(test.path)
-			if status, refusal := old.try(test.method, test.ask, strings.NewReader("[]")); status/100 != 2 {
+			if status, refusal := old.try(test.method, test.ask, strings.NewReader(test.body)); status/100 != 2 {
 				t.Fatalf("before the revocation: %d %+v", status, refusal)
 			}
 			for i := range 2 {
@@ -197,7 +200,7 @@ func TestRevokedAtOnce(t *testing.T) {
 				}
 			}
 			r.revokeInStore(test.path)
-			status, refusal := old.try(test.method, test.ask, strings.NewReader("[]"))
+			status, refusal := old.try(test.method, test.ask, strings.NewReader(test.body))
 			wantRefusal(t, refusal, api.IdentityRevoked, "was revoked in revision 2")
 			if status != http.StatusForbidden {
 				t.Errorf("on the live connection: status %d, want 403", status)

@@ -55,6 +55,7 @@ type Authority struct {
 	news     chan struct{}          // guarded by mu; closed and replaced when a proxy reports
 	asks     uint64                 // guarded by mu; the last number used
 	answers  map[uint64]answer      // guarded by mu; of asks under way
+	batches  map[spiffeid.ID]batch  // guarded by mu; the last that each proxy sent
 }
 
 // Path is the authority's own path in its trust domain.
@@ -66,7 +67,7 @@ func New(cfg Config) (*Authority, error) {
 		store: cfg.Store, ca: cfg.CA, domain: cfg.Store.State().TrustDomain,
 		onEvent: cfg.OnEvent, now: cfg.Now, logger: cfg.Logger,
 		patience: 2 * time.Second, slowest: 10 * time.Second,
-		proxies: map[spiffeid.ID]*proxy{}, news: make(chan struct{}), answers: map[uint64]answer{},
+		proxies: map[spiffeid.ID]*proxy{}, news: make(chan struct{}), answers: map[uint64]answer{}, batches: map[spiffeid.ID]batch{},
 	}
 	if a.now == nil {
 		a.now = time.Now

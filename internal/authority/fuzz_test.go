@@ -22,11 +22,12 @@ func FuzzRequests(f *testing.F) {
 		api.CertificateRequest{ID: id("web"), Request: []byte{0x30, 0}},
 		api.Applied{Revision: 2, Ended: []api.EndedConn{{ID: connID("1"), From: id("web"), To: id("orders")}}},
 		api.Live{Ask: 1, Conns: []api.Conn{{ID: connID("1"), From: id("web"), To: id("orders")}}},
-		[]api.Event{{Kind: api.Opened, Conn: connID("1"), Side: api.Service, From: id("web"), To: id("orders"), Reason: "\x1b"}},
+		[]api.Issued{{ID: id("web"), Serial: "0a"}},
+		api.Batch{Run: "a", Number: 1, Lost: 1, Events: []api.Event{{Kind: api.Opened, Conn: connID("1"), Side: api.Service, From: id("web"), To: id("orders"), Reason: "\x1b"}}},
 	} {
 		f.Add(testpki.Must(json.Marshal(message)))
 	}
-	f.Add([]byte(`[{"time":"9999-12-31T23:59:59-23:59"}]`))
+	f.Add([]byte(`{"events":[{"time":"9999-12-31T23:59:59-23:59"}]}`))
 	state := &control.State{TrustDomain: domain, Grants: map[control.Grant]struct{}{{Proxy: id("proxy/one"), Identity: id("web")}: {}}}
 	a := &Authority{domain: domain}
 	f.Fuzz(func(t *testing.T, body []byte) {
@@ -69,10 +70,10 @@ func FuzzRequests(f *testing.F) {
 				successor([]control.Certificate{{Serial: cert.Serial, ID: id("web")}}, cert)
 			}
 		}
-		var events []api.Event
-		if read(&events) {
+		var batch api.Batch
+		if read(&batch) {
 			var j journal
-			for _, event := range events {
+			for _, event := range batch.Events {
 				if !mayTell(state, id("proxy/one"), &event) {
 					continue
 				}

@@ -18,8 +18,46 @@ import (
 // of connections out.
 type journal struct {
 	mu      sync.Mutex
-	refused ring // guarded by mu
-	rest    ring // guarded by mu
+	refused ring   // guarded by mu
+	rest    ring   // guarded by mu
+	losses  []loss // guarded by mu; the latest maxLosses
+}
+
+// loss is a number of events that a proxy had no room for.
+type loss struct {
+	at    time.Time // when the authority heard of it
+	count int
+}
+
+// Bounds of what is kept of losses; the oldest go first.
+const (
+	maxLosses = 1000
+	maxLost   = 1_000_000_000 // events of one
+)
+
+// lose notes events that never came.
+func (j *journal) lose(count int, at time.Time) {
+	if count == 0 {
+		return
+	}
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if len(j.losses) == maxLosses {
+		j.losses = j.losses[1:]
+	}
+	j.losses = append(j.losses, loss{at, min(count, maxLost)})
+}
+
+// lostSince counts events that never came.
+func (j *journal) lostSince(t time.Time) (n int) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	for _, loss := range j.losses {
+		if loss.at.After(t) {
+			n += loss.count
+		}
+	}
+	return n
 }
 
 // maxEvents is how many events a ring keeps; the oldest go first.

@@ -220,8 +220,9 @@ func (c client) allow(from, to string) api.Change {
 // watcher is a proxy that does as the test says.
 type watcher struct {
 	client
-	lines *bufio.Scanner
-	close func()
+	lines   *bufio.Scanner
+	close   func()
+	batches uint64 // that it has sent
 }
 
 // watch opens a watch; the first line is there when it returns.
@@ -237,7 +238,7 @@ func (r *rig) watchAs(path string) (*watcher, *api.Slice) {
 	}
 	lines := bufio.NewScanner(response.Body)
 	lines.Buffer(nil, api.MaxUpdate)
-	w := &watcher{c, lines, func() { response.Body.Close() }}
+	w := &watcher{client: c, lines: lines, close: func() { response.Body.Close() }}
 	r.t.Cleanup(w.close)
 	return w, w.slice()
 }
@@ -271,7 +272,10 @@ func (w *watcher) report(applied api.Applied) {
 	ask[struct{}](w.client, "POST", api.PathApplied, applied)
 }
 
-func (w *watcher) tell(events ...api.Event) { ask[struct{}](w.client, "POST", api.PathEvents, events) }
+func (w *watcher) tell(events ...api.Event) {
+	w.batches++
+	ask[struct{}](w.client, "POST", api.PathEvents, api.Batch{Run: "a run", Number: w.batches, Events: events})
+}
 
 // obey reports every slice as in force and answers every ask, until the watch
 // or the test ends.

@@ -80,7 +80,7 @@ func TestRunWaits(t *testing.T) {
 	w := (&rig{Authority: a, t: t, roots: r.roots, address: a.listener.Addr().String()}).as("proxy/one")
 	go func() {
 		event := api.Event{Kind: api.Refused, Side: api.Door, From: id("web"), To: id("orders")}
-		if response, err := w.send("POST", api.PathEvents, jsonBody([]api.Event{event})); err == nil {
+		if response, err := w.send("POST", api.PathEvents, jsonBody(api.Batch{Number: 1, Events: []api.Event{event}})); err == nil {
 			response.Body.Close()
 		}
 	}()

@@ -40,6 +40,9 @@ func (v view) conns(c api.Conns) string {
 	}
 	p.line("%s on %s%s (revision %d). Refused in the last hour: %s.", live(len(c.Conns)), count(c.Proxies, "proxy", "proxies"),
 		stateOf(c.UpToDate, c.Proxies), c.Revision, refusals(c))
+	if c.Lost > 0 {
+		p.line("Lost in the last hour: %s that proxies had no room for; what is told of that time has gaps.", count(int64(c.Lost), "event", "events"))
+	}
 	for _, missing := range c.Silent {
 		p.line("Not counted: those of %s: %s.", v.proxy(missing.Proxy), silence(missing, c.Now))
 	}

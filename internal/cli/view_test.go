@@ -172,6 +172,7 @@ func TestConns(t *testing.T) {
 		{"full-names", full, func(*api.Conns) {}},
 		{"none", f.view(), func(c *api.Conns) { c.Conns, c.Refused = nil, 0 }},
 		{"more-refused", f.view(), func(c *api.Conns) { c.Conns, c.Refused, c.RefusedMore = nil, 10_000, true }},
+		{"events-lost", f.view(), func(c *api.Conns) { c.Conns, c.Refused, c.RefusedMore, c.Lost = nil, 6, true, 1234 }},
 		{"one-proxy", f.view(), func(c *api.Conns) { c.Conns, c.Proxies, c.UpToDate = c.Conns[:1], 1, 1 }},
 		{"silent-proxy", f.view(), func(c *api.Conns) {
 			c.Conns, c.Proxies = c.Conns[:1], 3

@@ -14,7 +14,7 @@ const (
 	PathWatch       = "/v1/watch"       // GET: a stream of Update, one JSON value a line
 	PathCertificate = "/v1/certificate" // POST CertificateRequest → Certificate
 	PathApplied     = "/v1/applied"     // POST Applied
-	PathEvents      = "/v1/events"      // POST []Event
+	PathEvents      = "/v1/events"      // POST Batch
 	PathLive        = "/v1/live"        // POST Live
 	PathNewest      = "/v1/newest"      // POST []Issued → []Issued, of each its newest successor
 
@@ -163,6 +163,15 @@ type Event struct {
 	Because  string      `json:"because,omitempty"`
 }
 
+// Batch is events of one run of an agent. Batches are numbered from 1 on; one
+// that comes again, because its answer was lost, is not taken twice.
+type Batch struct {
+	Run    string  `json:"run"` // other in each run
+	Number uint64  `json:"number"`
+	Events []Event `json:"events"`
+	Lost   int     `json:"lost,omitempty"` // events since the last batch for which there was no room
+}
+
 // PairRequest names two identities: short names of the authority's trust
 // domain, or SPIFFE IDs.
 type PairRequest struct {
@@ -226,6 +235,7 @@ type Conns struct {
 	UpToDate    int                  `json:"up_to_date"`
 	Silent      []Missing            `json:"silent,omitempty"`       // proxies that did not answer
 	Refused     int                  `json:"refused_last_hour"`      // as far as events are kept
+	Lost        int                  `json:"events_lost,omitempty"`  // of the last hour, that proxies had no room for
 	RefusedMore bool                 `json:"refused_more,omitempty"` // and there were others
 }
 
