@@ -8,6 +8,7 @@ const (
 	NotGranted    fault.Code = "not_granted"
 	BadRequest    fault.Code = "bad_request"
 	PolicyFull    fault.Code = "policy_full"
+	RevokedFull   fault.Code = "revocations_full"
 	ConnUnknown   fault.Code = "connection_unknown"
 	ConnAmbiguous fault.Code = "connection_ambiguous"
 	Failed        fault.Code = "authority_internal"
@@ -28,6 +29,9 @@ func Codes() []fault.Entry {
 		{Code: PolicyFull, Meaning: "The policy has no room for another rule.",
 			Cause: "There are 10,000 rules, or 8 MiB of them: more than a proxy could be sent at once.",
 			Next:  "Replace rules for single pairs by one rule for many."},
+		{Code: RevokedFull, Meaning: "There is no room for another revocation.",
+			Cause: "The revocations fill 4 MiB, about 15,000 of them: more than a proxy could be sent at once, beside the rules.",
+			Next:  "Deny the identity's pairs instead: signet deny FROM TO. Revoked certificates that expire make room."},
 		{Code: ConnUnknown, Meaning: "No connection with that ID is known.",
 			Cause: "A typing error, or its events had to go: the authority keeps only the latest 10,000 of connections and changes, and as many refusals.",
 			Next:  "signet conns     # lists the live ones"},

@@ -20,6 +20,7 @@ import (
 const (
 	maxReason   = 1000 // characters
 	maxRules    = 10_000
+	maxRevoked  = api.MaxUpdate / 4 // bytes, as they are sent; the last may go beyond, by its own serials
 	maxRuleText = api.MaxUpdate / 2 // bytes, names included
 )
 
@@ -123,6 +124,9 @@ func (a *Authority) revoke(r *http.Request) (any, error) {
 	change := api.Change{TrustDomain: a.domain, Who: who}
 	state, err := a.store.Change(r.Context(), func(tx *control.Tx) error {
 		if _, change.Unchanged = tx.State.Revocations[who]; !change.Unchanged {
+			if err := roomToRevoke(tx.State.Revocations, a.now()); err != nil {
+				return err
+			}
 			tx.Revoke(control.Revocation{ID: who, By: caller(r), Because: request.Because})
 		}
 		return nil
@@ -134,6 +138,29 @@ func (a *Authority) revoke(r *http.Request) (any, error) {
 	change.WhoIsProxy = state.Identities[who].Kind == control.Proxy
 	return a.finish(r, change, api.Event{From: who, Code: string(api.IdentityRevoked),
 		Reason: who.Short(a.domain) + " was revoked", Because: request.Because}, since)
+}
+
+// roomToRevoke refuses another revocation where proxies could not be sent all.
+func roomToRevoke(revocations map[spiffeid.ID]control.Revocation, now time.Time) error {
+	size := 0
+	for _, revocation := range revocations {
+		size += sentSize(briefly(revocation, now))
+	}
+	if size < maxRevoked {
+		return nil
+	}
+	return fault.New(RevokedFull, "%d revocations fill the %d MiB that proxies can be sent", len(revocations), maxRevoked>>20).
+		WithHint("signet deny FROM TO      # for each of its pairs; revoked certificates that expire make room")
+}
+
+// sentSize bounds the bytes of a revocation in a line of the watch.
+func sentSize(r api.Revocation) int {
+	const words, quotes = 200, 3 // names of fields and numbers; around a serial
+	size := words + len(r.ID.String()) + len(r.By.String())
+	for _, serial := range r.Serials {
+		size += len(serial) + quotes
+	}
+	return size
 }
 
 // finish journals a change that was asked for at the time since, waits for the

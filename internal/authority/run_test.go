@@ -215,7 +215,7 @@ func TestSlice(t *testing.T) {
 		tx.Revoke(control.Revocation{ID: id("batch")})
 		tx.Revoke(control.Revocation{ID: id("idle"), Because: "a test"})
 	})
-	have := slice(r.store.State(), id("proxy/one"))
+	have := slice(r.store.State(), id("proxy/one"), time.Now())
 	if len(have.Identities) != 1 || have.Identities[0] != id("web") {
 		t.Errorf("the identities are %v, want web alone: batch is revoked", have.Identities)
 	}

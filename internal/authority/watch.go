@@ -46,7 +46,7 @@ func (a *Authority) watch(w http.ResponseWriter, r *http.Request) error {
 			if !ok {
 				return nil
 			}
-			update.Slice = slice(state, id)
+			update.Slice = slice(state, id, a.now())
 			if _, revoked := state.Revocations[id]; revoked {
 				lines.send(update) // the last that it hears: it may hold nobody, so it ends everything
 				return nil
@@ -81,10 +81,10 @@ func (l lines) send(update api.Update) error {
 // slice is the part of the truth that a proxy needs. A rule for no pair in
 // particular concerns everybody. A proxy that was revoked may hold nobody, and
 // gets no rule that would let anything pass.
-func slice(state *control.State, proxy spiffeid.ID) *api.Slice {
+func slice(state *control.State, proxy spiffeid.ID, now time.Time) *api.Slice {
 	out := &api.Slice{Revision: state.Revision}
 	for _, revocation := range state.Revocations {
-		out.Revoked = append(out.Revoked, apiRevocation(revocation))
+		out.Revoked = append(out.Revoked, briefly(revocation, now))
 	}
 	if _, revoked := state.Revocations[proxy]; revoked {
 		return out
@@ -100,6 +100,21 @@ func slice(state *control.State, proxy spiffeid.ID) *api.Slice {
 		if held[pair.From] || held[pair.To] || pair.From.IsZero() || pair.To.IsZero() {
 			out.Rules = append(out.Rules, api.Rule{Name: rule.Name, Text: rule.Text})
 		}
+	}
+	return out
+}
+
+// remembered is how long serials are sent after their certificates expired: a
+// day for proxies whose clocks are slow.
+const remembered = 24 * time.Hour
+
+// briefly is a revocation as proxies need it: the identity for good, serials as
+// long as their certificates count, and no reason.
+func briefly(r control.Revocation, now time.Time) api.Revocation {
+	out := apiRevocation(r)
+	out.Because = ""
+	if !r.Until.IsZero() && now.After(r.Until.Add(remembered)) {
+		out.Serials = nil
 	}
 	return out
 }

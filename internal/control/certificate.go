@@ -58,7 +58,10 @@ func (s *Store) RecordCertificate(ctx context.Context, c Certificate) error {
 	}
 	s.issuing.RLock()
 	defer s.issuing.RUnlock()
-	var err error
+	err := s.hasRoom(ctx, c.Holder)
+	if err != nil {
+		return err
+	}
 	for range maxLeaseTries {
 		var lease clientv3.LeaseID
 		if lease, err = s.leases.until(ctx, s, c.NotAfter); err != nil {
@@ -102,6 +105,26 @@ func (s *Store) record(ctx context.Context, c Certificate, lease clientv3.LeaseI
 		}
 	}
 	return errors.New("the store refuses a record whose owners are known and not revoked")
+}
+
+// maxHeld bounds the valid certificates in one proxy's hands: its revocation has
+// to name all of them, in one change and to every other proxy at once.
+const maxHeld = 10_000
+
+// hasRoom refuses a holder that has as many certificates as it may.
+func (s *Store) hasRoom(ctx context.Context, holder spiffeid.ID) error {
+	if holder.IsZero() {
+		return nil
+	}
+	held, err := s.client.Get(ctx, certificateKeys(holder), clientv3.WithPrefix(), clientv3.WithCountOnly())
+	if err != nil {
+		return s.explain(ctx, err)
+	}
+	if held.Count >= s.maxHeld {
+		return fault.New(CertificatesFull, "%s holds %d valid certificates, and may hold no more", holder, held.Count).
+			WithHint("look at the proxy's log: why does it ask for so many?")
+	}
+	return nil
 }
 
 // validate checks what is to be recorded.

@@ -111,6 +111,28 @@ func TestRevokeHolder(t *testing.T) {
 	wantCode(t, s.RecordCertificate(t.Context(), Certificate{Serial: "08", ID: web, Holder: other, NotAfter: soon}), IdentityRevoked)
 }
 
+// TestHolderIsBounded fills a proxy's hands: nobody else's are full.
+func TestHolderIsBounded(t *testing.T) {
+	s := open(t, t.TempDir())
+	if s.maxHeld != maxHeld {
+		t.Errorf("a proxy may hold %d, want %d", s.maxHeld, maxHeld)
+	}
+	s.maxHeld = 3
+	web, edge, other := identified(t, s, "web"), identified(t, s, "proxy/edge"), identified(t, s, "proxy/other")
+	soon := time.Now().Add(time.Hour)
+	issue(t, s, Certificate{Serial: "01", ID: edge, Holder: edge, NotAfter: soon})
+	issue(t, s, Certificate{Serial: "02", ID: web, Holder: edge, NotAfter: soon})
+	issue(t, s, Certificate{Serial: "03", ID: web, Holder: edge, NotAfter: soon.Add(time.Minute)})
+	wantCode(t, s.RecordCertificate(t.Context(), Certificate{Serial: "04", ID: web, Holder: edge, NotAfter: soon}), CertificatesFull)
+	wantCode(t, s.RecordCertificate(t.Context(), Certificate{Serial: "05", ID: edge, Holder: edge, NotAfter: soon}), CertificatesFull)
+	issue(t, s, Certificate{Serial: "06", ID: web, Holder: other, NotAfter: soon})
+	issue(t, s, Certificate{Serial: "07", ID: web, NotAfter: soon})
+	state := change(t, s, func(tx *Tx) { tx.Revoke(Revocation{ID: edge, Until: soon.Add(time.Hour)}) })
+	if have := state.Revocations[edge].Until; !have.Equal(soon.Add(time.Minute)) {
+		t.Errorf("the last of its certificates expires at %v, want %v", have, soon.Add(time.Minute))
+	}
+}
+
 // TestRevokeAgainstRecord lets two stores on one etcd race: each certificate
 // that was recorded is among the revoked, and none is recorded afterwards. A
 // stream of certificates in the revoking process itself never ends, and must

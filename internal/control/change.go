@@ -133,8 +133,12 @@ func (s *Store) commit(ctx context.Context, tx *Tx) (done bool, revision int64, 
 			return false, 0, err
 		}
 		revocation.Serials = make([]string, len(certificates))
+		revocation.Until = time.Time{}
 		for i, c := range certificates {
 			revocation.Serials[i] = c.Serial
+			if c.NotAfter.After(revocation.Until) {
+				revocation.Until = c.NotAfter
+			}
 		}
 		// Another process may record one meanwhile: then this is tried again.
 		none := clientv3.Compare(clientv3.ModRevision(certificateKeys(id)).WithPrefix(), "<", seen+1)

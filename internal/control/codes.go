@@ -29,6 +29,7 @@ const (
 	ChangeInvalid      fault.Code = "change_invalid"
 	ChangeTooLarge     fault.Code = "change_too_large"
 	CertificateInvalid fault.Code = "certificate_invalid"
+	CertificatesFull   fault.Code = "certificates_full"
 
 	// These two are the authority's answers too: their rows stand in the table
 	// of internal/agent/api.
@@ -108,6 +109,9 @@ func Codes() []fault.Entry {
 		{Code: ChangeTooLarge, Meaning: "One change is larger than the store takes.",
 			Cause: "More than 4,000 values, or 4 MiB, in one change.",
 			Next:  "Split it into smaller changes."},
+		{Code: CertificatesFull, Meaning: "A proxy holds as many valid certificates as it may.",
+			Cause: "It asks for new ones without end: it is started again and again, or misused.",
+			Next:  "Look at the proxy's log. There is room again as its certificates expire, within a day; a proxy that is misused: signet revoke it."},
 		{Code: CertificateInvalid, Meaning: "A certificate cannot be recorded as described.",
 			Cause: "A serial number that is not lower-case hexadecimal, or a certificate that is expired already.",
 			Next:  "Set this host's clock, then ask for a new certificate."},

@@ -39,6 +39,7 @@ type Store struct {
 	client  *clientv3.Client
 	replica *replica
 	leases  leases
+	maxHeld int64 // valid certificates in one proxy's hands
 
 	turn    chan struct{} // holds a value while a Change is under way
 	issuing sync.RWMutex  // held for writing by a Change that revokes, lest a stream of new certificates keeps it from ending
@@ -79,7 +80,7 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 }
 
 func newStore(cfg Config) *Store {
-	s := &Store{now: cfg.Now, logger: cfg.Logger, turn: make(chan struct{}, 1)}
+	s := &Store{now: cfg.Now, logger: cfg.Logger, turn: make(chan struct{}, 1), maxHeld: maxHeld}
 	if s.now == nil {
 		s.now = time.Now
 	}

@@ -51,7 +51,9 @@ type Revocation struct {
 	// Serials are those of all certificates that were recorded and valid then,
 	// of ID and of whom it held, in lower-case hexadecimal, sorted; set by the
 	// store.
-	Serials  []string    `json:"serials"`
+	Serials []string `json:"serials"`
+	// Until is when the last of them expires by itself; set by the store.
+	Until    time.Time   `json:"until,omitzero"`
 	By       spiffeid.ID `json:"by"`
 	Because  string      `json:"because,omitempty"`
 	Revision int64       `json:"revision"` // set by the store
