@@ -28,7 +28,7 @@ type room struct {
 }
 
 // library is what the system and its program stand on.
-var library = []string{"fault", "spiffeid", "pki", "verify", "identity", ".", "internal/atomicfile", "internal/bind"}
+var library = []string{"fault", "spiffeid", "dangerous", "pki", "verify", "identity", ".", "internal/atomicfile", "internal/bind"}
 
 // rooms is the house, from the ground up: imports go down only. Tests may
 // import any room; internal/testpki and internal/peers are for tests and
@@ -39,7 +39,8 @@ var rooms = []room{
 	{"internal/bind", []string{"fault"}, "it opens sockets and does not know for whom"},
 	{"spiffeid", []string{"fault"}, "a name is a value"},
 	{"pki", []string{"fault", "spiffeid"}, "it makes and reads certificates and trusts none"},
-	{"verify", []string{"fault", "spiffeid", "pki"}, "it judges the evidence that it is handed"},
+	{"dangerous", nil, "permissions are values that nothing else makes"},
+	{"verify", []string{"fault", "spiffeid", "dangerous", "pki"}, "it judges the evidence that it is handed"},
 	{"identity", []string{"fault", "spiffeid", "pki", "verify"}, "it brings our own certificate and connects to nobody"},
 	{".", []string{"fault", "spiffeid", "pki", "verify", "identity", "internal/bind"}, "the library takes an authorise function and knows no policy and no system"},
 
@@ -79,6 +80,7 @@ var owners = []owner{
 	{"github.com/coreos/go-semver", []string{"internal/control"}, "it reads etcd's files before etcd does"},
 	{"github.com/cedar-policy/cedar-go", []string{"policy"}, "a decision comes from one place"},
 	{"golang.org/x/crypto", []string{"pki"}, "what is parsed and signed is parsed and signed in one place"},
+	{"golang.org/x/net", []string{"verify"}, "whose names are everybody's, it asks in one place"},
 	{"github.com/rogpeppe/go-internal", nil, "testscript is for tests"},
 	{"github.com/google/go-cmp", nil, "it panics on what it cannot compare, so it is for tests"},
 	{"pgregory.net/rapid", nil, "properties are checked in tests"},

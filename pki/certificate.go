@@ -203,10 +203,14 @@ func (c *Certificate) SignatureAlgorithm() Algorithm { return c.signedWith }
 // Signature returns the signature's bytes. The caller must not change them.
 func (c *Certificate) Signature() []byte { return c.signature }
 
+// AlgorithmsAgree reports whether the certificate's contents and what stands
+// beside its signature name the same algorithm (RFC 5280, section 4.1.1.2).
+func (c *Certificate) AlgorithmsAgree() bool { return c.algorithm.equal(c.signedWith) }
+
 // CheckSignatureBy reports whether the key made the certificate's signature. That
 // the key may do so, or is the issuer's at all, is for package verify to say.
 func (c *Certificate) CheckSignatureBy(key *PublicKey) error {
-	if !c.algorithm.equal(c.signedWith) {
+	if !c.AlgorithmsAgree() {
 		return fault.New(SignatureWrong, "the certificate names two algorithms of its signature, %s and %s", c.algorithm, c.signedWith).
 			WithHint("do not trust this certificate")
 	}

@@ -3,7 +3,7 @@ package pki
 import (
 	"bytes"
 	"crypto"
-	"crypto/dsa"
+	"crypto/dsa" //lint:ignore SA1019 its signatures are looked at where a caller permits it
 	"crypto/ecdsa"
 	"crypto/ed25519"
 	"crypto/rsa"
@@ -33,6 +33,9 @@ func (a Algorithm) equal(other Algorithm) bool {
 
 // String returns the algorithm's name.
 func (a Algorithm) String() string { return a.ID.Name() }
+
+// Weakness says why signatures by the algorithm prove little, or "".
+func (a Algorithm) Weakness() string { return schemes[a.ID].weak }
 
 // scheme is how an algorithm signs.
 type scheme struct {

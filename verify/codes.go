@@ -22,6 +22,23 @@ const (
 	CertNotYetValid    fault.Code = "cert_not_yet_valid"
 	WrongPurpose       fault.Code = "wrong_purpose"
 	PathRejected       fault.Code = "path_rejected"
+
+	BudgetExceeded       fault.Code = "budget_exceeded"
+	ExtensionMalformed   fault.Code = "extension_malformed"
+	ExtensionMissing     fault.Code = "extension_missing"
+	ExtensionForbidden   fault.Code = "extension_forbidden"
+	ExtensionCriticality fault.Code = "extension_criticality"
+	CriticalUnknown      fault.Code = "critical_extension_unknown"
+	VersionOld           fault.Code = "version_old"
+	SerialInvalid        fault.Code = "serial_invalid"
+	NameEmpty            fault.Code = "name_empty"
+	PathTooLong          fault.Code = "path_too_long"
+	LeafSigns            fault.Code = "leaf_is_authority"
+	KeyWeak              fault.Code = "key_weak"
+	SignatureForgeable   fault.Code = "signature_forgeable"
+	NameNotPermitted     fault.Code = "name_not_permitted"
+	PolicyMissing        fault.Code = "policy_missing"
+	NameMalformed        fault.Code = "name_malformed"
 )
 
 // rank is the order in which failed checks compete for the headline: a chain
@@ -38,7 +55,23 @@ var rank = []fault.Code{
 	CertExpired,
 	CertNotYetValid,
 	WrongPurpose,
+	NameNotPermitted,
+	PathTooLong,
+	PolicyMissing,
+	KeyWeak,
+	SignatureForgeable,
+	CriticalUnknown,
+	LeafSigns,
+	VersionOld,
+	NameEmpty,
+	SerialInvalid,
+	NameMalformed,
+	ExtensionMalformed,
+	ExtensionForbidden,
+	ExtensionMissing,
+	ExtensionCriticality,
 	PathRejected,
+	BudgetExceeded,
 }
 
 // Codes returns the table of this package's codes.
@@ -92,6 +125,54 @@ func Codes() []fault.Entry {
 		{Code: WrongPurpose, Meaning: "The certificate is not meant for this end of a connection.",
 			Cause: "A client's certificate on a server, or a server's on a client (RFC 5280, section 4.2.1.12).",
 			Next:  "Use a certificate whose extended key usage has the purpose."},
+		{Code: BudgetExceeded, Meaning: "Judging this chain would cost more than is spent on one.",
+			Cause: "A chain made to keep verifiers busy: very many certificates, names or constraints.",
+			Next:  "Do not trust this peer; if it is yours, have it send its own chain alone."},
+		{Code: ExtensionMalformed, Meaning: "An extension of a certificate cannot be read, stands there twice, or contradicts itself.",
+			Cause: "The program that made the certificate encodes it wrongly.",
+			Next:  "Have the certificate issued again by another program."},
+		{Code: ExtensionMissing, Meaning: "A certificate lacks an extension that its role needs.",
+			Cause: "It was made by hand, or by an old program; RFC 5280, section 4.2, says which are needed.",
+			Next:  "Have the certificate issued again, with what the message names."},
+		{Code: ExtensionForbidden, Meaning: "A certificate has an extension that has no place on it.",
+			Cause: "An extension of authorities on a leaf, or one that contradicts another.",
+			Next:  "Have the certificate issued again, without what the message names."},
+		{Code: ExtensionCriticality, Meaning: "An extension is critical and must not be, or the other way round.",
+			Cause: "It was made by hand, or by an old program; RFC 5280, section 4.2, says which are critical.",
+			Next:  "Have the certificate issued again."},
+		{Code: CriticalUnknown, Meaning: "A certificate has a critical extension that is not understood here, so that it must be refused.",
+			Cause: "A certificate for a special use, or of a private kind.",
+			Next:  "Use a certificate without it, or a program that understands it."},
+		{Code: VersionOld, Meaning: "A certificate is of version 1 or 2, and cannot say what it may be used for.",
+			Cause: "It was made with a command or program of the nineties.",
+			Next:  "Have it issued again as version 3."},
+		{Code: SerialInvalid, Meaning: "A certificate's serial number is not positive, or has more than 20 bytes.",
+			Cause: "It was made by hand, or by a program with a fault.",
+			Next:  "Have the certificate issued again."},
+		{Code: NameEmpty, Meaning: "An issuer, or an authority, has no name.",
+			Cause: "It was made by hand, or by a program with a fault.",
+			Next:  "Have the authority's certificate issued again, with a name, and what it signed after it."},
+		{Code: NameMalformed, Meaning: "A name in a certificate is not of its form, or must not be there.",
+			Cause: "A host name with an underscore, a wildcard in the middle or for everybody's names, a common name that is no alternative name.",
+			Next:  "Have the certificate issued again with names that are valid."},
+		{Code: NameNotPermitted, Meaning: "An authority of the path signed for a name that its own certificate does not let it sign for.",
+			Cause: "An authority of limited rights was used for a name outside of them (RFC 5280, section 4.2.1.10).",
+			Next:  "Have the certificate signed by an authority that may sign for the name."},
+		{Code: PathTooLong, Meaning: "The path has more authorities than one of them, or the caller, allows.",
+			Cause: "An authority that may sign leaves only has signed another (RFC 5280, section 4.2.1.9).",
+			Next:  "Have the certificate signed by an authority nearer to the root."},
+		{Code: PolicyMissing, Meaning: "No policy is good for all certificates of the path, and one is required.",
+			Cause: "The certificate was issued under another policy than the one that is asked for (RFC 5280, section 6.1.5).",
+			Next:  "Use a certificate that was issued under the policy."},
+		{Code: LeafSigns, Meaning: "The peer's own certificate is an authority's, or says that it may sign others.",
+			Cause: "An authority's certificate was configured on a server, or a leaf was made with an authority's key usage.",
+			Next:  "Have the peer use a certificate of its own that may sign nothing."},
+		{Code: KeyWeak, Meaning: "A key is too small or of a kind that protects nothing.",
+			Cause: "It was made long ago.",
+			Next:  "Make a new key, ECDSA P-256 or RSA of 2048 bits at least, and have its certificate issued anew."},
+		{Code: SignatureForgeable, Meaning: "A certificate is signed by an algorithm that can be forged.",
+			Cause: "It was signed with MD5 or SHA-1, long ago or by old software.",
+			Next:  "Have the certificate signed again with SHA-256 or better."},
 		{Code: PathRejected, Meaning: "The path to the root breaks a rule of RFC 5280; the message says which.",
 			Cause: "Name constraints, a path that is too long, or a critical extension that is not understood.",
 			Next:  "Show the message to the authority that signed the chain."},

@@ -137,21 +137,21 @@ func rootsHint(n Name) string {
 
 // match holds the leaf's names against n and says, for a person, what was
 // wanted and what is there.
-func (n Name) match(leaf *pki.Certificate, roots Roots) (text string, ok bool) {
-	id := leaf.ID()
+func (n Name) match(leaf *node, opts *Options) (text string, ok bool) {
+	id, roots := leaf.cert.ID(), opts.Roots
 	switch n.kind {
 	case host:
-		text, ok = n.host, asX509(leaf).VerifyHostname(n.host) == nil
+		text, ok = n.host, isFor(leaf, n.host, opts)
 	case identity:
 		text, ok = id.String(), id == n.id
 	case member:
 		text, ok = id.String(), id.TrustDomain() == n.domain
 	case anybody:
 		// A trust domain's roots vouch for its own IDs, whatever name is asked for.
-		text, ok = fmt.Sprintf("%s; any name will do: %s", leaf.Title(), n.reason), id.TrustDomain() == roots.TrustDomain() || roots.TrustDomain().IsZero()
+		text, ok = fmt.Sprintf("%s; any name will do: %s", leaf.title(), n.reason), id.TrustDomain() == roots.TrustDomain() || roots.TrustDomain().IsZero()
 	}
 	if !ok {
-		text = fmt.Sprintf("wanted %s; it is for %s", n.wanted(roots), n.found(leaf))
+		text = fmt.Sprintf("wanted %s; it is for %s", n.wanted(roots), n.found(leaf.cert))
 	}
 	return text, ok
 }

@@ -2,79 +2,58 @@ package verify
 
 import (
 	"bytes"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"slices"
 	"strings"
 
-	"github.com/signet-tls/signet/fault"
 	"github.com/signet-tls/signet/pki"
 )
 
-// build asks crypto/x509 for a path that is right in everything but the name;
-// the shortest is taken.
-func build(chain []*pki.Certificate, opts Options) ([]*pki.Certificate, error) {
-	intermediates := x509.NewCertPool()
-	for _, cert := range chain[1:] {
-		intermediates.AddCert(asX509(cert))
+// dangle says how far the chain leads by names and signatures, where it leads to
+// no anchor: along the longest way.
+func (s *search) dangle(sent []*pki.Certificate) ([]*node, Check) {
+	if s.exhausted != "" {
+		return []*node{s.leaf}, s.exhaustion()
 	}
-	paths, err := asX509(chain[0]).Verify(x509.VerifyOptions{
-		Roots:         opts.Roots.set.pool,
-		Intermediates: intermediates,
-		CurrentTime:   opts.Now,
-		KeyUsages:     []x509.ExtKeyUsage{opts.Purpose.usage()},
-	})
-	if err != nil {
-		return nil, err
-	}
-	return pki.AdoptAll(slices.MinFunc(paths, func(a, b []*x509.Certificate) int { return len(a) - len(b) })), nil
-}
-
-// walk goes from the leaf towards an anchor by names and signatures alone,
-// through each sent certificate once. It returns the shortest path to an
-// anchor, or else the longest of those that lead to none.
-func walk(chain []*pki.Certificate, roots Roots) (path []*pki.Certificate, anchored bool) {
-	seen := []*pki.Certificate{chain[0]}
-	for paths := [][]*pki.Certificate{chain[:1]}; len(paths) > 0; paths = paths[1:] {
-		path = slices.Clip(paths[0])
-		last := path[len(path)-1]
-		if anchor := roots.set.anchorOf(last); anchor != nil {
-			if !anchor.Equal(last) {
-				path = append(path, anchor)
-			}
-			return path, true
-		}
-		for _, candidate := range chain[1:] {
-			if !slices.ContainsFunc(seen, candidate.Equal) && signed(candidate, last) {
-				seen = append(seen, candidate)
-				paths = append(paths, append(path, candidate))
+	longest := []*node{s.leaf}
+	seen := map[*node]bool{}
+	for paths := [][]*node{longest}; len(paths) > 0; paths = paths[1:] {
+		longest = paths[0]
+		last := longest[len(longest)-1]
+		for _, issuer := range s.others[last.issuer] {
+			if !seen[issuer] && !repeats(longest, issuer) && s.hasSigned(issuer, last) {
+				seen[issuer] = true
+				paths = append(paths, append(slices.Clip(longest), issuer))
 			}
 		}
 	}
-	return path, false
+	return longest, s.dangling(certificates(longest), sent)
 }
 
-// explain says how far the chain leads by names and signatures: to an anchor,
-// and through authorities alone?
-func explain(chain []*pki.Certificate, opts Options) ([]*pki.Certificate, Check) {
-	path, anchored := walk(chain, opts.Roots)
-	if !anchored {
-		return path, dangling(path, chain, opts)
+func certificates(path []*node) []*pki.Certificate {
+	certs := make([]*pki.Certificate, len(path))
+	for i, m := range path {
+		certs[i] = m.cert
 	}
-	for depth, issuer := range path[1:] {
-		if !issuer.IsAuthority() {
-			text := fmt.Sprintf("%s was signed by %s, which is not an authority", path[depth].Title(), issuer.Title())
-			return path, Check{Name: "chain", Text: text, Verdict: Stop, Code: IssuerNotAuthority, Depth: depth + 1, message: text,
-				next: []string{fmt.Sprintf("do not trust this %s; have it use a certificate that an authority signed", opts.Purpose)}}
-		}
-	}
-	return path, Check{Name: "chain", Text: describe(path, opts.Roots), Verdict: OK}
+	return certs
+}
+
+// exhaustion says which bound the chain has passed.
+func (s *search) exhaustion() Check {
+	text := map[string]string{
+		"paths":      "the certificates can be put together in more ways than are tried",
+		"signatures": "checking the signatures of this chain would cost more than is spent on one",
+		"names":      "the chain has more names and name constraints than are compared",
+	}[s.exhausted]
+	return Check{Name: "chain", Text: text, Verdict: Stop, Code: BudgetExceeded, message: text,
+		next: []string{fmt.Sprintf("do not trust this %s; if it is yours, have it send its own chain alone", s.opts.Purpose)}}
 }
 
 // dangling says why the path ended where its last certificate's issuer is
 // neither sent nor an anchor.
-func dangling(path, sent []*pki.Certificate, opts Options) Check {
+func (s *search) dangling(path, sent []*pki.Certificate) Check {
+	opts := *s.opts
 	last, peer := path[len(path)-1], opts.Purpose.String()
 	issuer := last.IssuerTitle()
 	check := Check{Name: "chain", Verdict: Stop, Depth: len(path) - 1}
@@ -173,42 +152,6 @@ func signed(issuer, cert *pki.Certificate) bool {
 	}
 	err := cert.CheckSignatureBy(issuer.PublicKey())
 	return err == nil || errors.Is(err, pki.SignatureWeak)
-}
-
-// rejected says which rule a path breaks that leads to an anchor through
-// authorities, at the right time and for the right purpose.
-func rejected(path []*pki.Certificate, refusal error) Check {
-	depth, text := brokenRule(path)
-	var invalid x509.CertificateInvalidError
-	switch {
-	case text != "":
-	case errors.As(refusal, &invalid) && invalid.Reason == x509.CANotAuthorizedForThisName:
-		text = "an authority of the path may not sign for this name: " + strings.TrimPrefix(fault.Printable(invalid.Detail, 200), "x509: ")
-	default:
-		text = "the path to the root breaks a rule: " + strings.TrimPrefix(fault.Printable(refusal.Error(), 200), "x509: ")
-	}
-	return Check{Name: "chain", Text: text, Verdict: Stop, Code: PathRejected, Depth: depth, message: text,
-		next: []string{"show this message to the authority that signed the chain"}}
-}
-
-// brokenRule looks for the rules whose refusal crypto/x509 words without saying
-// which certificate broke them.
-func brokenRule(path []*pki.Certificate) (depth int, text string) {
-	for depth, cert := range path {
-		x := asX509(cert)
-		if len(x.UnhandledCriticalExtensions) > 0 {
-			return depth, fmt.Sprintf("%s has a critical extension, %s, that is not understood", cert.Title(), x.UnhandledCriticalExtensions[0])
-		}
-		// RFC 5280, section 4.2.1.9: how many authorities may stand below.
-		if below := depth - 1; x.BasicConstraintsValid && x.MaxPathLen >= 0 && below > x.MaxPathLen {
-			return depth, fmt.Sprintf("%s allows at most %d authorities below it; this path has %d", cert.Title(), x.MaxPathLen, below)
-		}
-		var insecure x509.InsecureAlgorithmError
-		if depth < len(path)-1 && errors.As(x.CheckSignatureFrom(asX509(path[depth+1])), &insecure) {
-			return depth, fmt.Sprintf("%s is signed with %s, which can be forged", cert.Title(), x509.SignatureAlgorithm(insecure))
-		}
-	}
-	return 0, ""
 }
 
 // describe names the certificates of a path, and whose trust it ends in.

@@ -98,7 +98,7 @@ func randomCase(random *rand.Rand) (chain []*pki.Certificate, opts verify.Option
 	if !anchors[0].IsAuthority() {
 		anchors = stranger.Chain
 	}
-	opts = verify.Options{Roots: roots(anchors...), Name: verify.Host(testpki.Host), Now: now}
+	opts = verify.Options{Roots: roots(anchors...), Name: verify.Host(testpki.Host), Now: now, Profile: verify.Path}
 	if chance(3) {
 		opts.Purpose = verify.ClientAuth
 	}

@@ -1,7 +1,6 @@
 package verify
 
 import (
-	"slices"
 	"strings"
 
 	"github.com/signet-tls/signet/fault"
@@ -82,7 +81,7 @@ func (r *Report) conclude() {
 	var worst *Check
 	for i := range r.Checks {
 		check := &r.Checks[i]
-		if check.Verdict == Stop && (worst == nil || slices.Index(rank, check.Code) < slices.Index(rank, worst.Code)) {
+		if check.Verdict == Stop && (worst == nil || rankOf(check.Code) < rankOf(worst.Code)) {
 			worst = check
 		}
 	}

@@ -21,7 +21,8 @@ type rootSet struct {
 	origin  string               // for people: a file's name, "this system's roots"
 	domain  spiffeid.TrustDomain // zero: the anchors vouch for hosts and addresses
 	anchors []*pki.Certificate   // empty for the system's, which cannot be listed
-	pool    *x509.CertPool
+	pool    *x509.CertPool       // of the system's
+	members map[string][]*node   // the anchors, by subject
 }
 
 // NewRoots returns exactly these anchors. They vouch for host names and
@@ -76,17 +77,14 @@ func newRoots(set rootSet) (Roots, error) {
 			WithHint("give the certificates of the authorities to trust")
 	}
 	set.anchors = slices.Clone(set.anchors)
-	set.pool = x509.NewCertPool()
+	set.members = map[string][]*node{}
 	for _, anchor := range set.anchors {
 		if !anchor.IsAuthority() {
 			return Roots{}, fault.New(RootsIsLeaf, "%s is %s own certificate (%s), not an authority", set.origin, roleOf(anchor), anchor.Title()).
 				WithHint("name the certificate of the authority that signed it: %s", anchor.IssuerTitle())
 		}
-		x, err := anchor.X509()
-		if err != nil {
-			return Roots{}, err
-		}
-		set.pool.AddCert(x)
+		m := newNode(anchor, true)
+		set.members[m.subject] = append(set.members[m.subject], m)
 	}
 	return Roots{&set}, nil
 }
@@ -135,21 +133,25 @@ func (r Roots) place() string {
 	return "the roots of " + r.set.origin
 }
 
-// anchorOf returns an anchor that cert is, or that signed it, or nil. For the
-// system's roots, which cannot be listed, it asks crypto/x509.
-func (s *rootSet) anchorOf(cert *pki.Certificate) *pki.Certificate {
-	for _, anchor := range s.anchors {
-		if anchor.Equal(cert) || signed(anchor, cert) {
-			return anchor
-		}
+// issuersOf returns the anchors that may have signed a certificate, by its
+// issuer's name, or that it is itself. For the system's roots, which cannot be
+// listed, it asks crypto/x509.
+func (s *rootSet) issuersOf(m *node) []*node {
+	if s.pool == nil {
+		return s.members[m.issuer]
 	}
-	if len(s.anchors) > 0 {
+	x, err := m.cert.X509()
+	if err != nil {
 		return nil
 	}
-	chains, err := asX509(cert).Verify(x509.VerifyOptions{Roots: s.pool, CurrentTime: cert.NotBefore(),
+	chains, err := x.Verify(x509.VerifyOptions{Roots: s.pool, CurrentTime: m.cert.NotBefore(),
 		Intermediates: x509.NewCertPool(), KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageAny}})
 	if err != nil {
 		return nil
 	}
-	return pki.Adopt(chains[0][len(chains[0])-1])
+	var issuers []*node
+	for _, chain := range chains {
+		issuers = append(issuers, newNode(pki.Adopt(chain[len(chain)-1]), true))
+	}
+	return issuers
 }

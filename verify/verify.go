@@ -2,12 +2,11 @@ package verify
 
 import (
 	"crypto/rsa"
-	"crypto/x509"
 	"fmt"
 	"slices"
 	"time"
 
-	"github.com/signet-tls/signet/fault"
+	"github.com/signet-tls/signet/dangerous"
 	"github.com/signet-tls/signet/pki"
 )
 
@@ -18,32 +17,20 @@ type Purpose int
 const (
 	ServerAuth Purpose = iota
 	ClientAuth
+	AnyPurpose // whatever the certificate may be used for
 )
 
 // String returns "server" or "client".
 func (p Purpose) String() string {
-	if p == ClientAuth {
-		return "client"
-	}
-	return "server"
+	return [...]string{"server", "client", "peer"}[p]
 }
 
 func (p Purpose) oid() pki.OID {
-	if p == ClientAuth {
-		return pki.OIDClientAuth
-	}
-	return pki.OIDServerAuth
-}
-
-func (p Purpose) usage() x509.ExtKeyUsage {
-	if p == ClientAuth {
-		return x509.ExtKeyUsageClientAuth
-	}
-	return x509.ExtKeyUsageServerAuth
+	return [...]pki.OID{pki.OIDServerAuth, pki.OIDClientAuth, ""}[p]
 }
 
 // MaxChain is the most certificates of a peer that are looked at.
-const MaxChain = 16
+const MaxChain = 64
 
 // Options says who the peer must be and whom to believe.
 type Options struct {
@@ -51,6 +38,15 @@ type Options struct {
 	Name    Name      // required
 	Purpose Purpose   // the peer's end
 	Now     time.Time // zero: the present
+	Profile Profile   // zero: Workload for a trust domain's roots, else RFC5280
+	Legacy  []dangerous.Legacy
+
+	MaxIntermediates *int // nil: no limit but that of all paths
+
+	Policies         []pki.OID // those that the caller accepts; none: any
+	RequirePolicy    bool      // the path must be good for one of them
+	InhibitMapping   bool      // one policy is never another
+	InhibitAnyPolicy bool      // "any policy" stands for none
 }
 
 // maxRSA is the largest RSA key of a peer that is computed with, in bits, as in
@@ -67,6 +63,13 @@ func Verify(chain []*pki.Certificate, opts Options) (*Report, error) {
 	}
 	if opts.Now.IsZero() {
 		opts.Now = time.Now()
+	}
+	switch {
+	case opts.Profile != 0:
+	case opts.Roots.TrustDomain().IsZero():
+		opts.Profile = RFC5280
+	default:
+		opts.Profile = Workload
 	}
 	report := &Report{domain: opts.Roots.TrustDomain()}
 	if stop := unfit(chain, opts.Purpose); stop != nil {
@@ -91,12 +94,6 @@ func unfit(chain []*pki.Certificate, peer Purpose) *Check {
 		stop.Text = fmt.Sprintf("the %s sent %d certificates; at most %d are looked at", peer, len(chain), MaxChain)
 		stop.next = []string{fmt.Sprintf("on the %s, leave only its own certificate and its intermediates in the certificate file", peer)}
 	default:
-		if depth := slices.IndexFunc(chain, unusable); depth >= 0 {
-			_, err := chain[depth].X509()
-			stop.Code, stop.Depth, stop.Text = PathRejected, depth, fault.Text(err)
-			stop.next = []string{fmt.Sprintf("have %s issued again, without what the message names", chain[depth].Title())}
-			break
-		}
 		depth := slices.IndexFunc(chain, func(cert *pki.Certificate) bool { return rsaBits(cert) > maxRSA })
 		if depth < 0 {
 			return nil
@@ -117,39 +114,47 @@ func rsaBits(cert *pki.Certificate) int {
 	return 0
 }
 
-// unusable reports whether crypto/x509, by which paths are built, cannot read a
-// certificate.
-func unusable(cert *pki.Certificate) bool {
-	_, err := cert.X509()
-	return err != nil
-}
-
-// asX509 returns a certificate that is not unusable.
-func asX509(cert *pki.Certificate) *x509.Certificate {
-	x, _ := cert.X509()
-	return x
-}
-
-// judge leaves the verdict on the path to crypto/x509. Where it refuses, each
-// rule is looked at on its own to say why; whatever that finds, the refusal
-// stands.
+// judge looks for a path that keeps every rule. Where there is none, the path
+// that breaks the fewest tells why.
 func judge(report *Report, chain []*pki.Certificate, opts Options) {
-	path, refusal := build(chain, opts)
-	link := Check{Name: "chain", Text: describe(path, opts.Roots), Verdict: OK}
-	if refusal != nil {
-		path, link = explain(chain, opts)
+	s := newSearch(chain, &opts)
+	var faults []finding
+	path := s.find()
+	if path == nil && s.exhausted == "" {
+		path, faults = s.best()
 	}
-	dates, purpose := checkDates(path, opts), checkPurpose(path, opts.Purpose)
-	if refusal != nil && link.Verdict == OK && dates.Verdict == OK && purpose.Verdict == OK {
-		link = rejected(path, refusal)
+	link := Check{Name: "chain", Verdict: OK}
+	anchored := path != nil
+	if !anchored {
+		path, link = s.dangle(chain)
+		for depth, m := range path {
+			faults = append(faults, s.faults(path[:depth], m, maxFaults)...)
+		}
+	}
+	report.Path = certificates(path)
+	if anchored {
+		link.Text = describe(report.Path, opts.Roots)
+	}
+	rows := map[string]Check{
+		"chain":   link,
+		"dates":   {Name: "dates", Text: remaining(report.Path, opts.Now), Verdict: OK},
+		"purpose": {Name: "purpose", Text: "may be a TLS " + opts.Purpose.String(), Verdict: OK},
+	}
+	for _, f := range faults {
+		check := f.check(opts, len(path))
+		if check.Name == "chain" && !anchored {
+			continue // that it leads nowhere says more
+		}
+		if have := rows[check.Name]; have.Verdict == OK || rankOf(check.Code) < rankOf(have.Code) {
+			rows[check.Name] = check
+		}
 	}
 	revoked := Check{Name: "revoked", Text: "no staple, none asked for", Verdict: NotChecked}
-	if link.Verdict != OK {
+	if rows["chain"].Verdict != OK {
 		revoked.Text = "needs the issuer first"
 	}
 	if link.Code == ChainIncomplete && opts.Purpose == ServerAuth {
 		report.Note = "Browsers remember or fetch a missing intermediate, so it works there; curl, Python and Go do not."
 	}
-	report.Path = path
-	report.Checks = []Check{checkName(chain[0], opts), link, dates, purpose, revoked}
+	report.Checks = []Check{checkName(s.leaf, opts), rows["chain"], rows["dates"], rows["purpose"], revoked}
 }

@@ -1,0 +1,51 @@
+package verify
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/signet-tls/signet/fault"
+)
+
+// rankOf is the place of a code among the headlines.
+func rankOf(code fault.Code) int {
+	if place := slices.Index(rank, code); place >= 0 {
+		return place
+	}
+	return len(rank)
+}
+
+// check makes the row of a report of a finding.
+func (f finding) check(opts Options, length int) Check {
+	c := Check{Name: "chain", Text: f.text, Verdict: Stop, Code: f.code, Depth: f.depth, message: f.text}
+	title := f.cert.Title()
+	c.next = []string{"show this message to the authority that signed " + title}
+	switch f.code {
+	case CertExpired:
+		c.Name, c.message = "dates", "the certificate of "+f.text
+		c.next = []string{f.renew(opts, length), "or check this machine's clock: it says " + minute(opts.Now)}
+	case CertNotYetValid:
+		c.Name, c.message = "dates", "the certificate of "+f.text
+		c.next = []string{"check the clocks: this machine's says " + minute(opts.Now), fmt.Sprintf("if it is right, wait, or have %s issued again", title)}
+	case WrongPurpose:
+		c.Name, c.message = "purpose", "wrong purpose: "+f.text
+		c.next = []string{fmt.Sprintf("have the %s show a certificate with the extended key usage %sAuth", opts.Purpose, opts.Purpose)}
+		if f.depth > 0 {
+			c.next = []string{fmt.Sprintf("have the %s's certificate signed by an authority that may sign for TLS %ss", opts.Purpose, opts.Purpose)}
+		}
+	case IssuerNotAuthority:
+		c.next = []string{fmt.Sprintf("do not trust this %s; have it use a certificate that an authority signed", opts.Purpose)}
+	}
+	return c
+}
+
+// renew says who must replace an expired certificate.
+func (f finding) renew(opts Options, length int) string {
+	switch {
+	case f.depth == 0:
+		return fmt.Sprintf("on the %s, renew its certificate and load it", opts.Purpose)
+	case f.depth == length-1:
+		return fmt.Sprintf("in %s, replace %s by its present certificate", opts.Roots.place(), f.cert.Title())
+	}
+	return fmt.Sprintf("on the %s, replace %s by its present certificate", opts.Purpose, f.cert.Title())
+}

@@ -1,0 +1,91 @@
+package verify
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"golang.org/x/net/publicsuffix"
+
+	"github.com/signet-tls/signet/dangerous"
+	"github.com/signet-tls/signet/pki"
+)
+
+// isFor reports whether a certificate is for a host, by its alternative names
+// alone (RFC 9525, section 6): an address by its bytes, a name label by label,
+// where a wildcard stands for the whole of the first.
+func isFor(leaf *node, host string, opts *Options) bool {
+	address, err := netip.ParseAddr(host)
+	if err == nil {
+		return slices.ContainsFunc(leaf.names, func(name pki.GeneralName) bool {
+			have, ok := name.Address()
+			return ok && have == address.Unmap()
+		})
+	}
+	host = strings.ToLower(strings.TrimSuffix(host, "."))
+	if len(leaf.names) == 0 && slices.Contains(opts.Legacy, dangerous.CommonName()) {
+		return slices.ContainsFunc(leaf.cert.Subject().Get(pki.OIDCommonName), func(name string) bool { return matchesHost(name, host) })
+	}
+	return slices.ContainsFunc(leaf.names, func(name pki.GeneralName) bool {
+		return name.Kind == pki.DNSName && matchesHost(string(name.Raw), host)
+	})
+}
+
+// matchesHost holds a presented name against a host, which is lower-case and has
+// no dot at its end.
+func matchesHost(name, host string) bool {
+	name = strings.ToLower(name)
+	if rest, wildcard := strings.CutPrefix(name, "*."); wildcard {
+		_, parent, ok := strings.Cut(host, ".")
+		return ok && rest == parent && pki.IsHostname(rest)
+	}
+	return name == host && pki.IsHostname(name)
+}
+
+// badName says which alternative name is none of its form, or "".
+func badName(v *visit) string {
+	for _, name := range v.names {
+		text := string(name.Raw)
+		switch name.Kind {
+		case pki.DNSName:
+			rest := strings.TrimPrefix(text, "*.")
+			if !pki.IsHostname(rest) || strings.ContainsRune(text, '_') {
+				return fmt.Sprintf("%s has the name %s, which is not one of a host", v.title(), clip(name.Value()))
+			}
+		case pki.EmailName:
+			if _, _, ok := splitMail(text); !ok {
+				return fmt.Sprintf("%s has the name %s, which is not an e-mail address", v.title(), clip(name.Value()))
+			}
+		}
+	}
+	return ""
+}
+
+// publicWildcard says which wildcard stands for everybody's names below a public
+// suffix, or "" (CA/Browser Forum, section 3.2.2.6).
+func publicWildcard(v *visit) string {
+	for _, name := range v.names {
+		rest, wildcard := strings.CutPrefix(strings.ToLower(string(name.Raw)), "*.")
+		if name.Kind != pki.DNSName || !wildcard {
+			continue
+		}
+		if suffix, _ := publicsuffix.PublicSuffix(rest); suffix == rest {
+			return fmt.Sprintf("%s is for %s, whose names belong to many", v.title(), clip(name.Value()))
+		}
+	}
+	return ""
+}
+
+// strayCommonName says which common name is not one of the alternative names,
+// character by character, or the parent of a wildcard among them; or "" (CA/Browser
+// Forum, section 7.1.4.3).
+func strayCommonName(v *visit) string {
+	names := v.cert.NamesOf(pki.DNSName, pki.IPName)
+	for _, common := range v.cert.Subject().Get(pki.OIDCommonName) {
+		if !slices.Contains(names, common) && !slices.Contains(names, "*."+common) {
+			return fmt.Sprintf("the common name of %s is not one of its alternative names", v.title())
+		}
+	}
+	return ""
+}

@@ -1,0 +1,315 @@
+package verify
+
+import (
+	"bytes"
+	"crypto/dsa" //lint:ignore SA1019 its signatures are looked at where a caller permits it
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/rsa"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/signet-tls/signet/dangerous"
+	"github.com/signet-tls/signet/fault"
+	"github.com/signet-tls/signet/pki"
+)
+
+// roles are places of a certificate on a path.
+type roles int
+
+const (
+	leaf roles = 1 << iota
+	intermediate
+	anchor
+	authority = intermediate | anchor
+	anyRole   = leaf | authority
+)
+
+// visit is one certificate at its place on a path that is being built.
+type visit struct {
+	*node
+	role  roles
+	below []*node // leaf first
+	opts  *Options
+}
+
+// permits reports whether the caller has the permission.
+func (v *visit) permits(l dangerous.Legacy) bool { return slices.Contains(v.opts.Legacy, l) }
+
+// rule is one thing that a certificate must keep at its place.
+type rule struct {
+	code     fault.Code
+	roles    roles
+	profiles Profile
+	section  string                // where it stands
+	breaks   func(v *visit) string // how the certificate breaks it, or ""
+}
+
+// finding is a rule that is broken.
+type finding struct {
+	code    fault.Code
+	section string
+	depth   int
+	text    string
+	cert    *pki.Certificate
+}
+
+const rfc = "RFC 5280, section "
+
+// rules are looked at one by one, for each certificate of a path.
+var rules = []rule{
+	// What can be read at all.
+	{ExtensionMalformed, anyRole, anyProfile, rfc + "4.2", func(v *visit) string {
+		if err := v.cert.Malformed(); err != nil {
+			return fault.Text(err)
+		}
+		return ""
+	}},
+	{CriticalUnknown, anyRole, anyProfile, rfc + "4.2", func(v *visit) string {
+		for _, e := range v.cert.Extensions() {
+			if e.Critical && !handled[e.ID] {
+				return fmt.Sprintf("%s has a critical extension, %s, that is not understood", v.title(), e.ID.Name())
+			}
+		}
+		return ""
+	}},
+	{VersionOld, anyRole, anyProfile, rfc + "4.1.2.1", func(v *visit) string {
+		if v.cert.Version() != 3 && !(v.role == anchor && v.permits(dangerous.V1Roots())) {
+			return fmt.Sprintf("%s is of version %d; only 3 says what it may be used for", v.title(), v.cert.Version())
+		}
+		return ""
+	}},
+	{SerialInvalid, leaf | intermediate, formal, rfc + "4.1.2.2", func(v *visit) string {
+		switch n := v.cert.SerialNumber(); {
+		case n.Sign() <= 0:
+			return fmt.Sprintf("the serial number of %s is not positive", v.title())
+		case n.BitLen() > 159:
+			return fmt.Sprintf("the serial number of %s has more than 20 bytes", v.title())
+		}
+		return ""
+	}},
+	{NameEmpty, anyRole, formal, rfc + "4.1.2.4", func(v *visit) string {
+		if v.cert.Issuer().IsEmpty() {
+			return fmt.Sprintf("%s does not name its issuer", v.title())
+		}
+		return ""
+	}},
+	{NameEmpty, authority, formal, rfc + "4.1.2.6", func(v *visit) string {
+		if v.cert.Subject().IsEmpty() {
+			return fmt.Sprintf("%s is an authority without a name", v.title())
+		}
+		return ""
+	}},
+
+	{NameMalformed, anyRole, formal, rfc + "4.2.1.6", badName},
+	{NameMalformed, leaf, WebPKI, "CA/B Forum, section 3.2.2.6", publicWildcard},
+	{NameMalformed, leaf, WebPKI, "CA/B Forum, section 7.1.4.3", strayCommonName},
+	{ExtensionForbidden, anchor, WebPKI, "CA/B Forum, section 7.1.2.1.3", func(v *visit) string {
+		switch id := v.issuerKeyID; {
+		case id == nil:
+		case id.Issuer != nil || id.Serial != nil:
+			return fmt.Sprintf("%s names its issuer's certificate beside its issuer's key", v.title())
+		case !bytes.Equal(id.KeyID, v.keyID):
+			return fmt.Sprintf("%s names another key than its own as its issuer's", v.title())
+		}
+		return ""
+	}},
+	{ExtensionMissing, leaf | intermediate, RFC5280 | WebPKI, rfc + "4.2.1.1", func(v *visit) string {
+		if v.issuerKeyID != nil && len(v.issuerKeyID.KeyID) == 0 {
+			return fmt.Sprintf("%s does not say by which key it was signed", v.title())
+		}
+		return ""
+	}},
+
+	// When.
+	{CertExpired, anyRole, anyProfile, rfc + "6.1.3 (a)(2)", func(v *visit) string {
+		if until := v.cert.NotAfter(); v.opts.Now.Truncate(time.Second).After(until) {
+			return fmt.Sprintf("%s expired %s (%s)", v.title(), Ago(v.opts.Now.Sub(until)), day(until))
+		}
+		return ""
+	}},
+	{CertNotYetValid, anyRole, anyProfile, rfc + "6.1.3 (a)(2)", func(v *visit) string {
+		if from := v.cert.NotBefore(); v.opts.Now.Before(from) {
+			return fmt.Sprintf("%s is not valid before %s, in %s", v.title(), minute(from), Span(from.Sub(v.opts.Now)))
+		}
+		return ""
+	}},
+
+	// Who may sign.
+	{IssuerNotAuthority, authority, anyProfile, rfc + "4.2.1.9", func(v *visit) string {
+		if !v.isCA() && !(v.cert.Version() == 1 && v.role == anchor) {
+			return fmt.Sprintf("%s was signed by %s, which is not an authority", v.below[len(v.below)-1].title(), v.title())
+		}
+		return ""
+	}},
+	{IssuerNotAuthority, authority, anyProfile, rfc + "4.2.1.3", func(v *visit) string {
+		if v.isCA() && !v.maySign() {
+			return fmt.Sprintf("%s was signed by %s, whose key may not sign certificates", v.below[len(v.below)-1].title(), v.title())
+		}
+		return ""
+	}},
+	{PathTooLong, authority, anyProfile, rfc + "4.2.1.9", func(v *visit) string {
+		below := v.authoritiesBelow()
+		if v.basic != nil && v.basic.PathLen >= 0 && below > v.basic.PathLen {
+			return fmt.Sprintf("%s allows at most %d authorities below it; this path has %d", v.title(), v.basic.PathLen, below)
+		}
+		return ""
+	}},
+	{PathTooLong, authority, anyProfile, "the caller's limit", func(v *visit) string {
+		below := v.authoritiesBelow()
+		if v.role == intermediate && !v.selfIssued() {
+			below++
+		}
+		if most := v.opts.MaxIntermediates; most != nil && below > *most {
+			return fmt.Sprintf("the path has %d intermediates; %d are allowed", below, *most)
+		}
+		return ""
+	}},
+	{LeafSigns, leaf, formal, rfc + "4.2.1.9", func(v *visit) string {
+		if !v.isCA() && v.usage != nil && *v.usage&pki.KeyCertSign != 0 {
+			return fmt.Sprintf("%s may sign certificates by its key usage, but is no authority", v.title())
+		}
+		return ""
+	}},
+	{LeafSigns, leaf, WebPKI | Workload, "CA/B Forum, section 7.1.2.7.8; SPIFFE X.509-SVID, section 5.2", func(v *visit) string {
+		if v.isCA() {
+			return fmt.Sprintf("%s is an authority's certificate, not a %s's", v.title(), v.opts.Purpose)
+		}
+		return ""
+	}},
+	{ExtensionForbidden, anyRole, formal, rfc + "4.2.1.9", func(v *visit) string {
+		if v.basic != nil && v.basic.PathLen >= 0 && (!v.isCA() || !v.maySign()) {
+			return fmt.Sprintf("%s limits the length of paths, but signs nothing", v.title())
+		}
+		return ""
+	}},
+
+	// What for.
+	{WrongPurpose, anyRole, anyProfile, rfc + "4.2.1.12", func(v *visit) string {
+		if want := v.opts.Purpose.oid(); want != "" && v.purposes != nil && !slices.Contains(v.purposes, want) && !slices.Contains(v.purposes, pki.OIDAnyUsage) {
+			return fmt.Sprintf("%s is for %s, not for a TLS %s", v.title(), purposes(v.purposes), v.opts.Purpose)
+		}
+		return ""
+	}},
+	{WrongPurpose, leaf, WebPKI, "CA/B Forum, section 7.1.2.7.10", func(v *visit) string {
+		switch {
+		case v.purposes == nil:
+			return fmt.Sprintf("%s does not say what it is for", v.title())
+		case slices.Contains(v.purposes, pki.OIDAnyUsage):
+			return fmt.Sprintf("%s is for anything at all", v.title())
+		}
+		return ""
+	}},
+
+	// Keys and signatures.
+	{KeyWeak, anyRole, anyProfile, "NIST SP 800-57 part 1, section 5.6", func(v *visit) string { return weakKey(v) }},
+	{KeyWeak, anyRole, WebPKI, "CA/B Forum, section 6.1.5", func(v *visit) string {
+		key, _ := v.cert.PublicKey().Key()
+		switch key := key.(type) {
+		case *rsa.PublicKey:
+			if bits := key.N.BitLen(); bits%8 != 0 {
+				return fmt.Sprintf("the RSA key of %s has %d bits, which are no whole bytes", v.title(), bits)
+			}
+		case *ecdsa.PublicKey:
+			if bits := key.Curve.Params().BitSize; bits < 256 {
+				return fmt.Sprintf("the ECDSA key of %s has %d bits; 256 are the least", v.title(), bits)
+			}
+		case ed25519.PublicKey:
+			return fmt.Sprintf("the key of %s is Ed25519, which the web does not use", v.title())
+		}
+		return ""
+	}},
+	{SignatureForgeable, leaf | intermediate, anyProfile, "RFC 8446, section 4.4.2.4", func(v *visit) string {
+		weak := v.cert.SignatureAlgorithm().Weakness()
+		if weak != "" && !v.permits(dangerous.SHA1()) && !v.permits(dangerous.DSA()) {
+			return fmt.Sprintf("%s is signed with %s: %s", v.title(), v.cert.SignatureAlgorithm(), weak)
+		}
+		return ""
+	}},
+	{SignatureForgeable, anyRole, anyProfile, rfc + "4.1.1.2", func(v *visit) string {
+		if !v.cert.AlgorithmsAgree() {
+			return fmt.Sprintf("%s names two different algorithms of its signature", v.title())
+		}
+		return ""
+	}},
+}
+
+// weakKey says why a key protects nothing, or cannot be used.
+func weakKey(v *visit) string {
+	key, err := v.cert.PublicKey().Key()
+	if err != nil {
+		return fmt.Sprintf("the key of %s cannot be used: %s", v.title(), fault.Text(err))
+	}
+	switch key := key.(type) {
+	case *rsa.PublicKey:
+		switch bits := key.N.BitLen(); {
+		case bits < 2048:
+			return fmt.Sprintf("the RSA key of %s has %d bits; 2048 are the least", v.title(), bits)
+		case key.E < 3 || key.E%2 == 0:
+			return fmt.Sprintf("the RSA key of %s has the exponent %d, which protects nothing", v.title(), key.E)
+		}
+		return ""
+	case *ecdsa.PublicKey, ed25519.PublicKey:
+		return ""
+	}
+	if _, ok := key.(*dsa.PublicKey); ok && v.permits(dangerous.DSA()) {
+		return ""
+	}
+	return fmt.Sprintf("the key of %s is of a kind that is not used to sign", v.title())
+}
+
+// handled are the extensions that the rules look at, or that change nothing
+// for the path.
+var handled = map[pki.OID]bool{
+	pki.OIDSubjectKeyID: true, pki.OIDAuthorityKeyID: true, pki.OIDKeyUsage: true, pki.OIDExtKeyUsage: true,
+	pki.OIDBasicConstraints: true, pki.OIDSubjectAltName: true, pki.OIDIssuerAltName: true, pki.OIDNameConstraints: true,
+	pki.OIDCertificatePolicies: true, pki.OIDPolicyMappings: true, pki.OIDPolicyConstraints: true, pki.OIDInhibitAnyPolicy: true,
+	pki.OIDCRLPoints: true, pki.OIDFreshestCRL: true, pki.OIDAuthorityInfo: true, pki.OIDSubjectInfo: true, pki.OIDTLSFeature: true,
+}
+
+// authoritiesBelow counts the intermediates below that count for the length of a
+// path: those that are not self-issued (RFC 5280, section 6.1.4 (l)).
+func (v *visit) authoritiesBelow() int {
+	count := 0
+	for _, m := range v.below[min(1, len(v.below)):] {
+		if !m.selfIssued() {
+			count++
+		}
+	}
+	return count
+}
+
+// faults returns the rules that a certificate breaks as the next of a path, at
+// most so many.
+func (s *search) faults(path []*node, m *node, most int) []finding {
+	v := &visit{m, intermediate, path, s.opts}
+	switch {
+	case len(path) == 0:
+		v.role = leaf
+	case m.anchor:
+		v.role = anchor
+	}
+	var found []finding
+	add := func(code fault.Code, section, text string) {
+		if text != "" && len(found) < most {
+			found = append(found, finding{code, section, len(path), text, m.cert})
+		}
+	}
+	for _, r := range rules {
+		if r.roles&v.role != 0 && r.profiles&s.opts.Profile != 0 && len(found) < most {
+			add(r.code, r.section, r.breaks(v))
+		}
+	}
+	for _, r := range extensionRules {
+		if r.roles&v.role != 0 && r.profiles&s.opts.Profile != 0 && len(found) < most {
+			code, text := r.check(v)
+			add(code, r.section, text)
+		}
+	}
+	if m.constraints != nil && v.role != leaf && len(found) < most {
+		code, text := s.constrain(v)
+		add(code, rfc+"4.2.1.10", text)
+	}
+	return found
+}

@@ -1,0 +1,237 @@
+package verify
+
+import (
+	"bytes"
+	"cmp"
+	"crypto/ecdsa"
+	"crypto/rsa"
+	"errors"
+	mathbits "math/bits"
+	"slices"
+
+	"github.com/signet-tls/signet/pki"
+)
+
+// Bounds of one verification. What costs processor time has a price, about a
+// microsecond of it each, so that no chain costs more than the budget.
+const (
+	maxPath  = 12     // certificates of a path, leaf and anchor among them
+	maxSteps = 1000   // certificates that are put on a path while one is looked for
+	maxPrice = 8_000  // signatures; 100 by P-256
+	maxNames = 50_000 // comparisons of a name with a constraint
+)
+
+// search looks for paths from a leaf to an anchor.
+type search struct {
+	opts      *Options
+	leaf      *node
+	others    map[string][]*node // what was sent besides the leaf, by subject
+	anchors   map[*node][]*node  // that may have signed, or are, what was sent
+	signed    map[edge]bool      // signatures that were checked
+	steps     int
+	price     int
+	compared  int
+	exhausted string // which bound was passed, "" if none
+}
+
+// edge is an issuer and what it may have signed.
+type edge struct{ issuer, subject *node }
+
+func newSearch(chain []*pki.Certificate, opts *Options) *search {
+	s := &search{opts: opts, leaf: newNode(chain[0], false), others: map[string][]*node{}, anchors: map[*node][]*node{}, signed: map[edge]bool{}}
+	seen := chain[:1:1]
+	for _, cert := range chain[1:] {
+		if !slices.ContainsFunc(seen, cert.Equal) {
+			seen = append(seen, cert)
+			m := newNode(cert, false)
+			s.others[m.subject] = append(s.others[m.subject], m)
+		}
+	}
+	return s
+}
+
+// find returns the first path that keeps every rule, or nil. It leaves a
+// certificate as soon as it breaks one.
+func (s *search) find() []*node {
+	if len(s.faults(nil, s.leaf, 1)) > 0 {
+		return nil
+	}
+	var found []*node
+	s.extend([]*node{s.leaf}, 1, func(path []*node, faults []finding) bool {
+		if len(faults) == 0 {
+			found = slices.Clone(path)
+		}
+		return found != nil
+	}, nil)
+	return found
+}
+
+// best returns the path whose faults weigh least among those that lead to an
+// anchor, and its faults; nil if none does. Some are enough to choose from.
+func (s *search) best() (path []*node, faults []finding) {
+	const enough = 32
+	s.steps = 0
+	count := 0
+	s.extend([]*node{s.leaf}, maxFaults, func(candidate []*node, found []finding) bool {
+		if path == nil || lighter(found, faults) {
+			path, faults = slices.Clone(candidate), found
+		}
+		count++
+		return count == enough
+	}, s.faults(nil, s.leaf, maxFaults))
+	return path, faults
+}
+
+// maxFaults is how many faults of one path are told.
+const maxFaults = 64
+
+// lighter reports whether a path with the faults a explains more than one with
+// the faults b: by fewer faults, then by the rank of the worst.
+func lighter(a, b []finding) bool {
+	if len(a) != len(b) {
+		return len(a) < len(b)
+	}
+	return cmp.Compare(worst(a), worst(b)) > 0
+}
+
+func worst(faults []finding) int {
+	place := len(rank)
+	for _, f := range faults {
+		place = min(place, rankOf(f.code))
+	}
+	return place
+}
+
+// extend puts each issuer of the path's last certificate on it, and goes on from
+// there; each path that has reached an anchor is shown to done, with its faults,
+// until that says true. Paths with most faults or more are left.
+func (s *search) extend(path []*node, most int, done func(path []*node, faults []finding) bool, faults []finding) bool {
+	last := path[len(path)-1]
+	if last.anchor || s.isAnchor(last) {
+		return done(path, append(slices.Clip(faults), s.policyFaults(path)...))
+	}
+	if len(path) == maxPath {
+		return false
+	}
+	for _, issuer := range s.issuers(last) {
+		if s.steps++; s.steps > maxSteps {
+			s.exhausted = "paths"
+			return true
+		}
+		if repeats(path, issuer) {
+			continue
+		}
+		more := s.faults(path, issuer, most)
+		if len(faults)+len(more) >= most || !s.hasSigned(issuer, last) {
+			continue
+		}
+		if s.extend(append(slices.Clip(path), issuer), most, done, append(slices.Clip(faults), more...)) {
+			return true
+		}
+	}
+	return s.exhausted != ""
+}
+
+// policyFaults is what only a whole path can break.
+func (s *search) policyFaults(path []*node) []finding {
+	depth, text := checkPolicies(path, s.opts)
+	if text == "" {
+		return nil
+	}
+	return []finding{{PolicyMissing, rfc + "6.1.5 (g)", depth, text, path[depth].cert}}
+}
+
+// issuers returns who may have signed a certificate by its name, the likely ones
+// first: anchors, then those with the key identifier that it names (RFC 4158,
+// section 3.5).
+func (s *search) issuers(cert *node) []*node {
+	all := slices.Clone(s.anchorsFor(cert))
+	for _, other := range s.others[cert.issuer] {
+		if !slices.ContainsFunc(all, func(a *node) bool { return a.cert.Equal(other.cert) }) {
+			all = append(all, other)
+		}
+	}
+	slices.SortStableFunc(all, func(a, b *node) int {
+		if a.anchor != b.anchor {
+			return order(a.anchor)
+		}
+		return cmp.Compare(keyDistance(a, cert), keyDistance(b, cert))
+	})
+	return all
+}
+
+// anchorsFor returns the anchors that may have signed a certificate.
+func (s *search) anchorsFor(m *node) []*node {
+	found, known := s.anchors[m]
+	if !known {
+		found = s.opts.Roots.set.issuersOf(m)
+		s.anchors[m] = found
+	}
+	return found
+}
+
+// isAnchor reports whether what was sent is itself an anchor.
+func (s *search) isAnchor(m *node) bool {
+	return m.selfIssued() && slices.ContainsFunc(s.anchorsFor(m), func(a *node) bool { return a.cert.Equal(m.cert) })
+}
+
+func order(first bool) int {
+	if first {
+		return -1
+	}
+	return 1
+}
+
+// keyDistance is 0 if the key identifiers agree, 1 if they cannot tell, and 2 if
+// they differ (RFC 5280, sections 4.2.1.1 and 4.2.1.2).
+func keyDistance(issuer, cert *node) int {
+	switch {
+	case len(issuer.keyID) == 0 || cert.issuerKeyID == nil || len(cert.issuerKeyID.KeyID) == 0:
+		return 1
+	case bytes.Equal(issuer.keyID, cert.issuerKeyID.KeyID):
+		return 0
+	}
+	return 2
+}
+
+// repeats reports whether the issuer stands on the path already: the same name
+// with the same key adds nothing (RFC 4158, section 2.4.2).
+func repeats(path []*node, issuer *node) bool {
+	return slices.ContainsFunc(path[1:], func(m *node) bool {
+		return m == issuer || m.subject == issuer.subject && bytes.Equal(m.cert.PublicKey().Raw(), issuer.cert.PublicKey().Raw())
+	}) || path[0].cert.Equal(issuer.cert) && !issuer.anchor
+}
+
+// hasSigned reports whether the issuer's key made the signature, whatever the
+// algorithm is worth.
+func (s *search) hasSigned(issuer, cert *node) bool {
+	e := edge{issuer, cert}
+	made, known := s.signed[e]
+	if known {
+		return made
+	}
+	if s.price += price(issuer.cert.PublicKey()); s.price > maxPrice {
+		s.exhausted = "signatures"
+		return false
+	}
+	err := cert.cert.CheckSignatureBy(issuer.cert.PublicKey())
+	made = err == nil || errors.Is(err, pki.SignatureWeak)
+	s.signed[e] = made
+	return made
+}
+
+// price is what checking one signature costs, in about microseconds.
+func price(public *pki.PublicKey) int {
+	key, err := public.Key()
+	if err != nil {
+		return 1
+	}
+	switch key := key.(type) {
+	case *rsa.PublicKey:
+		bits := key.N.BitLen()
+		return 5 + bits*bits/160_000*max(1, mathbits.Len(uint(key.E))/16)
+	case *ecdsa.PublicKey:
+		return map[int]int{224: 100, 256: 80, 384: 400, 521: 1000}[key.Curve.Params().BitSize]
+	}
+	return 100
+}
