@@ -6,7 +6,7 @@ FUZZTIME ?= 30s
 # Steps of "make test", the cheap ones first; the tests come last.
 CHECKS := packages python gofmt modules vet staticcheck generated
 
-.PHONY: help test tests build peers fuzz cover $(CHECKS)
+.PHONY: help test tests build peers fuzz mutants cover $(CHECKS)
 
 help: ## this list
 	@sed -nE 's/^([a-z]+):.*## (.*)/make \1\t\2/p' Makefile | expand -t 20
@@ -52,6 +52,9 @@ tests: ## the tests alone, under the race detector
 
 fuzz: ## every fuzz target for FUZZTIME (30s)
 	@tools/fuzz $(FUZZTIME)
+
+mutants: ## 200 small faults put into PACKAGE (pki): which do its tests miss?
+	@go -C tools run ./mutate $(or $(PACKAGE),pki)
 
 cover: ## how much of the code the tests run: .cache/cover.html
 	@mkdir -p .cache
