@@ -28,7 +28,7 @@ func (d *der) curve(what string) curve {
 		numbers := d.sequence(what)
 		return numbers.explicitCurve(what)
 	}
-	d.fail("no curve of %s", what)
+	d.fail("no valid %s", what)
 	return curve{}
 }
 
