@@ -55,7 +55,7 @@ func Codes() []fault.Entry {
 			Cause: "A key that rests in a file was named where one is used without a question.",
 			Next:  "Decrypt it with openssl pkey -in encrypted.pem -out key.pem, and keep key.pem at mode 0600."},
 		{Code: KeyWeak, Meaning: "The key is so weak that it is not used; the message says what is wrong with it.",
-			Cause: "An RSA key below 2,048 bits, with a bad exponent, or made by a chip with the flaw called ROCA.",
+			Cause: "An RSA key below 2,048 bits, with a bad exponent, or made by a chip with the flaw called ROCA, or an Ed25519 key of small order.",
 			Next:  "Make a new key, and have its certificates issued anew."},
 		{Code: KeyCostly, Meaning: "Opening the encrypted key would cost more time or memory than is given.",
 			Cause: "A file made to keep its reader busy, or one written with extreme settings.",

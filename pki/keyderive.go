@@ -15,12 +15,14 @@ import (
 )
 
 // What a file may ask for before it is opened. Each is far above what is in use,
-// and low enough that nobody waits for a hostile file.
+// and low enough that a hostile file takes its reader some seconds at most, and
+// 64 MiB.
 const (
-	maxRounds       = 10_000_000 // of PBKDF2 and the older ways: some seconds; OWASP advises 600,000
-	maxScryptMemory = 64 << 20   // bytes; OpenSSL writes files that need 16 MiB
-	maxScryptWork   = 1 << 22    // N·r·p: about two seconds; OpenSSL writes 2¹⁷
-	maxSalt         = 1024       // bytes; 8 to 64 are in use
+	maxRounds       = 5_000_000 // of PBKDF2; OWASP advises 600,000
+	maxOldRounds    = 1_000_000 // of the older ways; 2,048 is usual, Java takes 10,000
+	maxScryptMemory = 64 << 20  // bytes; OpenSSL's files need 16 MiB
+	maxScryptWork   = 1 << 21   // N·r·p; OpenSSL's files need 2¹⁷
+	maxSalt         = 1024      // bytes; 8 to 64 are in use
 )
 
 // Identifiers of RFC 8018, appendix A.2 and B.1, and RFC 7914, section 7.

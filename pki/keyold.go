@@ -58,8 +58,8 @@ func (d *der) pbes1(old oldScheme) sealing {
 	rounds := params.rounds()
 	params.end("the parameters of the encryption")
 	found := sealing{text: old.name + ", " + strconv.Itoa(rounds) + " rounds", cipher: "DES", block: des.BlockSize}
-	if rounds > maxRounds {
-		found.refused = costly(strconv.Itoa(rounds)+" rounds", maxRounds)
+	if rounds > maxOldRounds {
+		found.refused = costly(strconv.Itoa(rounds)+" rounds", maxOldRounds)
 	}
 	found.open = func(passphrase, sealed []byte) ([]byte, error) {
 		key, vector := old.kdf(old.hash, passphrase, salt, rounds, old.size)

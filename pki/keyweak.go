@@ -1,6 +1,8 @@
 package pki
 
 import (
+	"bytes"
+	"crypto/ed25519"
 	"math/big"
 	"slices"
 	"strconv"
@@ -14,6 +16,9 @@ type KeyProblem struct {
 }
 
 func (f *keyFacts) problems() []KeyProblem {
+	if key, ok := f.key.(ed25519.PublicKey); ok && hasSmallOrder(key) {
+		return []KeyProblem{{"ed25519_small_order", "the key is a point of small order: anybody can sign for it", true}}
+	}
 	if f.modulus == nil {
 		return nil
 	}
@@ -36,6 +41,25 @@ func (f *keyFacts) problems() []KeyProblem {
 	add(!small && !even && e.BitLen() <= 31 && !usual, "rsa_exponent_unusual", "the exponent "+e.String()+" is allowed, but hardly anybody uses another than 65537", false)
 	add(hasROCA(f.modulus), "rsa_roca", "the modulus has the fingerprint of ROCA (CVE-2017-15361): it can be factored", true)
 	return problems
+}
+
+// smallOrder has the y coordinates, low byte first, of the points of Curve25519's
+// twisted Edwards form whose order is 8 or less, in each of their encodings: a
+// signature of such a key fits one message of eight, whoever makes it.
+var smallOrder = [][]byte{
+	make([]byte, 32),
+	slices.Concat([]byte{1}, make([]byte, 31)),
+	[]byte("\x26\xe8\x95\x8f\xc2\xb2\x27\xb0\x45\xc3\xf4\x89\xf2\xef\x98\xf0\xd5\xdf\xac\x05\xd3\xc6\x33\x39\xb1\x38\x02\x88\x6d\x53\xfc\x05"),
+	[]byte("\xc7\x17\x6a\x70\x3d\x4d\xd8\x4f\xba\x3c\x0b\x76\x0d\x10\x67\x0f\x2a\x20\x53\xfa\x2c\x39\xcc\xc6\x4e\xc7\xfd\x77\x92\xac\x03\x7a"),
+	slices.Concat([]byte{0xec}, bytes.Repeat([]byte{0xff}, 30), []byte{0x7f}), // p-1
+	slices.Concat([]byte{0xed}, bytes.Repeat([]byte{0xff}, 30), []byte{0x7f}), // p, for 0
+	slices.Concat([]byte{0xee}, bytes.Repeat([]byte{0xff}, 30), []byte{0x7f}), // p+1, for 1
+}
+
+func hasSmallOrder(key ed25519.PublicKey) bool {
+	y := bytes.Clone(key)
+	y[31] &= 0x7f // the sign of x
+	return slices.ContainsFunc(smallOrder, func(low []byte) bool { return bytes.Equal(low, y) })
 }
 
 // refusal returns the first problem for which the key is not used.

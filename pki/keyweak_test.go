@@ -1,11 +1,14 @@
 package pki_test
 
 import (
+	"crypto/ed25519"
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/x509"
+	"encoding/hex"
 	"math/big"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/signet-tls/signet/internal/testpki"
@@ -79,6 +82,40 @@ func TestProblems(t *testing.T) {
 		block := testpki.Must(pki.MarshalPublicKey(testpki.Must(pki.GenerateKey(kind)).Public()))
 		if problems := testpki.Must(pki.ParsePublicKey(block.Bytes)).Problems(); len(problems) > 0 {
 			t.Errorf("a fresh %s: %v", kind, problems)
+		}
+	}
+}
+
+// TestSmallOrder: for each of these keys the same signature, made without any
+// key, fits some message.
+func TestSmallOrder(t *testing.T) {
+	signature := make([]byte, ed25519.SignatureSize)
+	signature[0] = 1 // R is the neutral point, S is 0
+	for _, text := range []string{
+		"0000000000000000000000000000000000000000000000000000000000000000",
+		"0000000000000000000000000000000000000000000000000000000000000080",
+		"0100000000000000000000000000000000000000000000000000000000000000",
+		"26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05",
+		"26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc85",
+		"c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a",
+		"c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac03fa",
+		"ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+		"edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+		"edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff",
+		"eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+	} {
+		raw := testpki.Must(hex.DecodeString(text))
+		forged := false
+		for i := range 256 {
+			forged = forged || ed25519.Verify(raw, []byte{byte(i)}, signature)
+		}
+		if !forged {
+			t.Errorf("%s is not what it should be", text)
+		}
+		key := testpki.Must(pki.ParsePublicKey(sequence(sequence(oid(edKey)), bitString(raw))))
+		wantFault(t, pki.VerifyFile(key, strings.NewReader("a"), signature), pki.KeyWeak, "a point of small order")
+		if all, refused := names(key.Problems()); !slices.Equal(all, []string{"ed25519_small_order"}) || !slices.Equal(all, refused) {
+			t.Errorf("%s: %v", text, all)
 		}
 	}
 }
