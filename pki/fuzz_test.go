@@ -146,11 +146,11 @@ var costly = regexp.MustCompile(`[0-9]{4} rounds|(N|r|p) = [0-9]{2}`)
 // addKeys adds a small key in each form and encryption, with the fewest rounds,
 // and returns a message.
 func addKeys(f *testing.F) []byte {
-	ec := sequence(oid(ecKey), oid(p256))
+	ec := sequence(objectID(ecKey), objectID(p256))
 	f.Add(pkcs8(0, ec, one()))
-	f.Add(one(explicit(0, oid(p256))))
+	f.Add(one(explicit(0, objectID(p256))))
 	f.Add(one(explicit(0, explicitCurve(func(_, _, _, _, _ *big.Int, _ *[]byte) {}))))
-	f.Add(pkcs8(0, sequence(oid(edKey)), octets(make([]byte, 32))))
+	f.Add(pkcs8(0, sequence(objectID(edKey)), octets(make([]byte, 32))))
 	f.Add(x509.MarshalPKCS1PrivateKey(testpki.Must(pki.GenerateKey(pki.RSA(2048))).(*rsa.PrivateKey)))
 	f.Add(sequence(number(0), number(23), number(11), number(4), number(8), number(3)))
 	f.Add([]byte(keyPEM("PRIVATE KEY", x25519PKCS8)))
@@ -162,12 +162,12 @@ func addKeys(f *testing.F) []byte {
 }
 
 func FuzzParsePublicKey(f *testing.F) {
-	ec := sequence(oid(ecKey), oid(p256))
+	ec := sequence(objectID(ecKey), objectID(p256))
 	f.Add(sequence(ec, bitString(basePoint(elliptic.P256()))))
 	f.Add(sequence(ec, bitString(compressed(elliptic.P256()))))
 	f.Add(rsaPublic(odd(2048), big.NewInt(65537)))
 	f.Add(sequence(big1(odd(2048)), number(3)))
-	f.Add([]byte(keyPEM("PUBLIC KEY", sequence(sequence(oid(edKey)), bitString(make([]byte, 32))))))
+	f.Add([]byte(keyPEM("PUBLIC KEY", sequence(sequence(objectID(edKey)), bitString(make([]byte, 32))))))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		key, err := pki.ParsePublicKey(data)
 		if err != nil {

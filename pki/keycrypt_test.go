@@ -14,30 +14,30 @@ import (
 )
 
 var (
-	aes128    = func() []byte { return sequence(oid("2.16.840.1.101.3.4.1.2"), octets(make([]byte, 16))) }
-	tripleDES = func() []byte { return sequence(oid("1.2.840.113549.3.7"), octets(make([]byte, 8))) }
+	aes128    = func() []byte { return sequence(objectID("2.16.840.1.101.3.4.1.2"), octets(make([]byte, 16))) }
+	tripleDES = func() []byte { return sequence(objectID("1.2.840.113549.3.7"), octets(make([]byte, 8))) }
 )
 
 func pbkdf2(salt int, rounds int64, more ...[]byte) []byte {
 	parts := append([][]byte{octets(make([]byte, salt)), number(rounds)}, more...)
-	return sequence(oid("1.2.840.113549.1.5.12"), sequence(parts...))
+	return sequence(objectID("1.2.840.113549.1.5.12"), sequence(parts...))
 }
 
 func scrypt(n, r, p int64, more ...[]byte) []byte {
 	parts := append([][]byte{octets(make([]byte, 8)), number(n), number(r), number(p)}, more...)
-	return sequence(oid("1.3.6.1.4.1.11591.4.11"), sequence(parts...))
+	return sequence(objectID("1.3.6.1.4.1.11591.4.11"), sequence(parts...))
 }
 
 func pbes2(kdf, cipher []byte) []byte {
-	return sequence(oid("1.2.840.113549.1.5.13"), sequence(kdf, cipher))
+	return sequence(objectID("1.2.840.113549.1.5.13"), sequence(kdf, cipher))
 }
 
 func pbes1(scheme string, salt int, rounds int64) []byte {
-	return sequence(oid(scheme), sequence(octets(make([]byte, salt)), number(rounds)))
+	return sequence(objectID(scheme), sequence(octets(make([]byte, salt)), number(rounds)))
 }
 
 func gcm(nonce int, tag ...[]byte) []byte {
-	return sequence(oid("2.16.840.1.101.3.4.1.46"), sequence(append([][]byte{octets(make([]byte, nonce))}, tag...)...))
+	return sequence(objectID("2.16.840.1.101.3.4.1.46"), sequence(append([][]byte{octets(make([]byte, nonce))}, tag...)...))
 }
 
 // TestEncryptionBounds has, for each bound, the last that is tried (then the
@@ -62,8 +62,8 @@ func TestEncryptionBounds(t *testing.T) {
 		{"no salt", pbes2(pbkdf2(0, 1), aes128()), 16, pki.PassphraseWrong, ""},
 		{"the right length", pbes2(pbkdf2(8, 1, number(16)), aes128()), 16, pki.PassphraseWrong, ""},
 		{"another length", pbes2(pbkdf2(8, 1, number(17)), aes128()), 16, pki.KeyUnreadable, "another length of the key than the 16 bytes"},
-		{"an unknown function", pbes2(pbkdf2(8, 1, sequence(oid("1.2.840.113549.2.6"))), aes128()), 16, pki.KeyUnsupported, "PBKDF2 with the function 1.2.840.113549.2.6"},
-		{"more behind PBKDF2", pbes2(pbkdf2(8, 1, sequence(oid("1.2.840.113549.2.9")), number(1)), aes128()), 16, pki.KeyUnreadable, "goes on where it should end"},
+		{"an unknown function", pbes2(pbkdf2(8, 1, sequence(objectID("1.2.840.113549.2.6"))), aes128()), 16, pki.KeyUnsupported, "PBKDF2 with the function 1.2.840.113549.2.6"},
+		{"more behind PBKDF2", pbes2(pbkdf2(8, 1, sequence(objectID("1.2.840.113549.2.9")), number(1)), aes128()), 16, pki.KeyUnreadable, "goes on where it should end"},
 
 		{"scrypt, the least", pbes2(scrypt(2, 1, 1), aes128()), 16, pki.PassphraseWrong, ""},
 		{"scrypt, N of 1", pbes2(scrypt(1, 1, 1), aes128()), 16, pki.KeyUnreadable, "no valid costs of scrypt"},
@@ -87,13 +87,13 @@ func TestEncryptionBounds(t *testing.T) {
 
 		{"no whole block", pbes2(pbkdf2(8, 1), aes128()), 17, pki.KeyUnreadable, "17 bytes are no whole blocks of AES-128-CBC"},
 		{"nothing", pbes2(pbkdf2(8, 1), aes128()), 0, pki.KeyUnreadable, "0 bytes are no whole blocks"},
-		{"a vector of 15", pbes2(pbkdf2(8, 1), sequence(oid("2.16.840.1.101.3.4.1.2"), octets(make([]byte, 15)))), 16, pki.KeyUnreadable, "an initialisation vector of 15 bytes, not 16"},
+		{"a vector of 15", pbes2(pbkdf2(8, 1), sequence(objectID("2.16.840.1.101.3.4.1.2"), octets(make([]byte, 15)))), 16, pki.KeyUnreadable, "an initialisation vector of 15 bytes, not 16"},
 		{"3DES", pbes2(pbkdf2(8, 1), tripleDES()), 8, pki.PassphraseWrong, ""},
 		{"3DES, no whole block", pbes2(pbkdf2(8, 1), tripleDES()), 12, pki.KeyUnreadable, "12 bytes are no whole blocks of 3DES-CBC"},
-		{"RC2 under PBES2", pbes2(pbkdf2(8, 1), sequence(oid("1.2.840.113549.3.2"))), 8, pki.KeyUnsupported, "PBES2: RC2-CBC, cannot be opened: it is broken"},
-		{"an unknown cipher", pbes2(pbkdf2(8, 1), sequence(oid("1.2.3"))), 8, pki.KeyUnsupported, "the cipher 1.2.3, cannot be opened: it is not known"},
-		{"an unknown derivation", pbes2(sequence(oid("1.2.3")), aes128()), 16, pki.KeyUnsupported, "the key derivation 1.2.3, cannot be opened"},
-		{"PBES2 without parameters", sequence(oid("1.2.840.113549.1.5.13")), 16, pki.KeyUnreadable, "no valid parameters of PBES2"},
+		{"RC2 under PBES2", pbes2(pbkdf2(8, 1), sequence(objectID("1.2.840.113549.3.2"))), 8, pki.KeyUnsupported, "PBES2: RC2-CBC, cannot be opened: it is broken"},
+		{"an unknown cipher", pbes2(pbkdf2(8, 1), sequence(objectID("1.2.3"))), 8, pki.KeyUnsupported, "the cipher 1.2.3, cannot be opened: it is not known"},
+		{"an unknown derivation", pbes2(sequence(objectID("1.2.3")), aes128()), 16, pki.KeyUnsupported, "the key derivation 1.2.3, cannot be opened"},
+		{"PBES2 without parameters", sequence(objectID("1.2.840.113549.1.5.13")), 16, pki.KeyUnreadable, "no valid parameters of PBES2"},
 
 		{"PKCS#12", pbes1(desPKCS12, 8, 1), 8, pki.PassphraseWrong, ""},
 		{"PKCS#12 without salt", pbes1(desPKCS12, 0, 1), 8, pki.PassphraseWrong, ""},
@@ -197,8 +197,8 @@ open("scrypt", "wb").write(AESGCM(k).encrypt(b"n" * 12, plain, None))
 `, map[string][]byte{"plain": plain.Bytes})
 	nonce := sequence(octets(bytes.Repeat([]byte("n"), 12)), number(16))
 	salt := octets([]byte("saltsalt"))
-	derivation := sequence(oid("1.2.840.113549.1.5.12"), sequence(salt, number(2048), sequence(oid("1.2.840.113549.2.9"))))
-	memory := sequence(oid("1.3.6.1.4.1.11591.4.11"), sequence(salt, number(1024), number(4), number(3), number(32)))
+	derivation := sequence(objectID("1.2.840.113549.1.5.12"), sequence(salt, number(2048), sequence(objectID("1.2.840.113549.2.9"))))
+	memory := sequence(objectID("1.3.6.1.4.1.11591.4.11"), sequence(salt, number(1024), number(4), number(3), number(32)))
 	tests := []struct {
 		name, says, cipher string
 		kdf                []byte
@@ -211,7 +211,7 @@ open("scrypt", "wb").write(AESGCM(k).encrypt(b"n" * 12, plain, None))
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			sealed := testpki.Must(os.ReadFile(filepath.Join(folder, test.name)))
-			data := sequence(pbes2(test.kdf, sequence(oid(test.cipher), nonce)), octets(sealed))
+			data := sequence(pbes2(test.kdf, sequence(objectID(test.cipher), nonce)), octets(sealed))
 			read := testpki.Must(pki.ParsePrivateKey(data, secret("secret")))
 			if read.Encryption != test.says || !sameKey(testpki.Must(read.Signer()), key) {
 				t.Errorf("have %q, or another key", read.Encryption)

@@ -28,7 +28,7 @@ func explicit(n uint8, part []byte) []byte {
 	return element(asn1.Tag(n).ContextSpecific().Constructed(), part)
 }
 
-func oid(dotted string) []byte {
+func objectID(dotted string) []byte {
 	return element(asn1.OBJECT_IDENTIFIER, []byte(testpki.Must(pki.ParseOID(dotted))))
 }
 

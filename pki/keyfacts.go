@@ -32,7 +32,9 @@ func (f *keyFacts) describe(a Algorithm, d *der) curve {
 	switch a.ID {
 	case oidEC:
 		on := params.curve("curve of the key")
-		f.setCurve(on)
+		if d.err() == nil {
+			f.setCurve(on)
+		}
 		return on
 	case oidDSA, oidDH, oidDHX:
 		if params.has(asn1.SEQUENCE) { // DSA may inherit its parameters

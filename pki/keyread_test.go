@@ -54,13 +54,13 @@ func explicitCurve(change func(p, a, b, order, cofactor *big.Int, base *[]byte))
 	p, b, order := new(big.Int).Set(params.P), new(big.Int).Set(params.B), new(big.Int).Set(params.N)
 	a, cofactor, base := new(big.Int).Sub(p, big.NewInt(3)), big.NewInt(1), basePoint(elliptic.P256())
 	change(p, a, b, order, cofactor, &base)
-	return sequence(number(1), sequence(oid("1.2.840.10045.1.1"), big1(p)), sequence(octets(a.Bytes()), octets(b.Bytes()), bitString(make([]byte, 20))),
+	return sequence(number(1), sequence(objectID("1.2.840.10045.1.1"), big1(p)), sequence(octets(a.Bytes()), octets(b.Bytes()), bitString(make([]byte, 20))),
 		octets(base), big1(order), big1(cofactor))
 }
 
 func TestReadPrivateKeys(t *testing.T) {
-	ec := sequence(oid(ecKey), oid(p256))
-	ed := sequence(oid(edKey))
+	ec := sequence(objectID(ecKey), objectID(p256))
+	ed := sequence(objectID(edKey))
 	seed := bytes.Repeat([]byte{5}, 32)
 	edPublic := ed25519.NewKeyFromSeed(seed).Public().(ed25519.PublicKey)
 	edContent := octets(seed)
@@ -73,12 +73,12 @@ func TestReadPrivateKeys(t *testing.T) {
 	}{
 		{"EC", pkcs8(0, ec, one()), ""},
 		{"EC, version 2 with attributes", pkcs8(1, ec, one(), explicit(0, sequence())), ""},
-		{"EC, the curve inside too", pkcs8(0, ec, one(explicit(0, oid(p256)))), ""},
+		{"EC, the curve inside too", pkcs8(0, ec, one(explicit(0, objectID(p256)))), ""},
 		{"EC, its public half", pkcs8(0, ec, one(explicit(1, bitString(basePoint(elliptic.P256()))))), ""},
 		{"EC, its public half compressed", pkcs8(0, ec, one(explicit(1, bitString(compressed(elliptic.P256()))))), ""},
 		{"EC without leading zeros", pkcs8(0, ec, short), ""},
 		{"EC with more leading zeros", pkcs8(0, ec, long), ""},
-		{"EC in SEC 1", one(explicit(0, oid(p256))), ""},
+		{"EC in SEC 1", one(explicit(0, objectID(p256))), ""},
 		{"EC by its numbers", one(explicit(0, explicitCurve(func(_, _, _, _, _ *big.Int, _ *[]byte) {}))), ""},
 		{"EC by its numbers, compressed base", one(explicit(0, explicitCurve(func(_, _, _, _, _ *big.Int, base *[]byte) { *base = compressed(elliptic.P256()) }))), ""},
 		{"Ed25519", pkcs8(0, ed, edContent), ""},
@@ -87,7 +87,7 @@ func TestReadPrivateKeys(t *testing.T) {
 		{"version 3", pkcs8(2, ec, one()), "version 2 of PKCS#8"},
 		{"EC, version 2", pkcs8(0, ec, sequence(number(2), octets(seed))), "version 2 of an EC key"},
 		{"EC, version 0", pkcs8(0, ec, sequence(number(0), octets(seed))), "version 0 of an EC key"},
-		{"EC on two curves", pkcs8(0, ec, one(explicit(0, oid(p384)))), "on two curves, P-256 and P-384"},
+		{"EC on two curves", pkcs8(0, ec, one(explicit(0, objectID(p384)))), "on two curves, P-256 and P-384"},
 		{"EC without a curve", one(), "an EC key without its curve"},
 		{"EC, zero", pkcs8(0, ec, sequence(number(1), octets(make([]byte, 32)))), "no number between 0 and the order of P-256"},
 		{"EC, the order", pkcs8(0, ec, sequence(number(1), octets(elliptic.P256().Params().N.Bytes()))), "no number between 0 and the order of P-256"},
@@ -100,7 +100,7 @@ func TestReadPrivateKeys(t *testing.T) {
 		{"Ed25519, long", pkcs8(0, ed, octets(append(seed, 0))), "an Ed25519 key of 33 bytes"},
 		{"Ed25519, bare", pkcs8(0, ed, seed), "no valid Ed25519 key"},
 		{"Ed25519, another's public half", pkcs8(1, ed, edContent, append([]byte{0x81, 33, 0}, make([]byte, 32)...)), "not this private key's"},
-		{"no key", sequence(number(0), oid(edKey)), "no private key of a known form"},
+		{"no key", sequence(number(0), objectID(edKey)), "no private key of a known form"},
 		{"a version alone", sequence(number(0)), "no private key of a known form"},
 		{"something behind", append(pkcs8(0, ed, edContent), 0), "goes on where it should end"},
 		{"a public key", sequence(ed, bitString(edPublic)), "no private key but a public one"},
@@ -250,15 +250,15 @@ func TestKindsThatAreDescribed(t *testing.T) {
 	if public.Kind() != "DSA" || public.Size() != 1024 {
 		t.Errorf("have %s", public.Title())
 	}
-	wantFault(t, wantRefused(t, pkcs8(0, sequence(oid("2.16.840.1.101.3.4.3.18")), nil)), pki.KeyUnsupported, "an ML-DSA-65 key cannot be used")
-	wantFault(t, wantRefused(t, pkcs8(0, sequence(oid("1.2.3")), nil)), pki.KeyUnsupported, "a key of the algorithm 1.2.3 cannot be used: the algorithm is not known")
-	wantFault(t, wantRefused(t, one(explicit(0, oid("1.2.3")))), pki.KeyUnsupported, "a key on the curve 1.2.3 cannot be used")
+	wantFault(t, wantRefused(t, pkcs8(0, sequence(objectID("2.16.840.1.101.3.4.3.18")), nil)), pki.KeyUnsupported, "an ML-DSA-65 key cannot be used")
+	wantFault(t, wantRefused(t, pkcs8(0, sequence(objectID("1.2.3")), nil)), pki.KeyUnsupported, "a key of the algorithm 1.2.3 cannot be used: the algorithm is not known")
+	wantFault(t, wantRefused(t, one(explicit(0, objectID("1.2.3")))), pki.KeyUnsupported, "a key on the curve 1.2.3 cannot be used")
 }
 
 func TestPrivateKeyFiles(t *testing.T) {
 	good := testpki.Must(pki.MarshalKey(testpki.Must(pki.NewKey()), pki.PKCS8))
 	label := func(label string) []byte { return pem.EncodeToMemory(&pem.Block{Type: label, Bytes: good.Bytes}) }
-	filler := sequence(number(0), sequence(oid(edKey)), octets(make([]byte, 64<<10)))
+	filler := sequence(number(0), sequence(objectID(edKey)), octets(make([]byte, 64<<10)))
 	tests := []struct {
 		name string
 		data []byte

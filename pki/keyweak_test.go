@@ -24,7 +24,7 @@ const rocaModulus = "9dcd7420e420c270a68060eb8b5aa7457a9f6648f86fafed2775cc1f79a
 
 // rsaPublic is a SubjectPublicKeyInfo of the two numbers.
 func rsaPublic(modulus, exponent *big.Int) []byte {
-	return sequence(sequence(oid(rsaKey), []byte{5, 0}), bitString(sequence(big1(modulus), big1(exponent))))
+	return sequence(sequence(objectID(rsaKey), []byte{5, 0}), bitString(sequence(big1(modulus), big1(exponent))))
 }
 
 // odd is an odd number of so many bits that has no fingerprint.
@@ -112,7 +112,7 @@ func TestSmallOrder(t *testing.T) {
 		if !forged {
 			t.Errorf("%s is not what it should be", text)
 		}
-		key := testpki.Must(pki.ParsePublicKey(sequence(sequence(oid(edKey)), bitString(raw))))
+		key := testpki.Must(pki.ParsePublicKey(sequence(sequence(objectID(edKey)), bitString(raw))))
 		wantFault(t, pki.VerifyFile(key, strings.NewReader("a"), signature), pki.KeyWeak, "a point of small order")
 		if all, refused := names(key.Problems()); !slices.Equal(all, []string{"ed25519_small_order"}) || !slices.Equal(all, refused) {
 			t.Errorf("%s: %v", text, all)

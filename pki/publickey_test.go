@@ -47,7 +47,7 @@ func TestPublicKeysBothWays(t *testing.T) {
 }
 
 func TestParsePublicKey(t *testing.T) {
-	ec := sequence(oid(ecKey), oid(p256))
+	ec := sequence(objectID(ecKey), objectID(p256))
 	base := basePoint(elliptic.P256())
 	off := append(bytes.Clone(base[:64]), base[64]^1)
 	f4 := big.NewInt(65537)
@@ -66,19 +66,19 @@ func TestParsePublicKey(t *testing.T) {
 		{"behind another block", append(label("CERTIFICATE", nil), label("PUBLIC KEY", good)...), "an ECDSA key of 256 bits", "", ""},
 		{"RSA", rsaPublic(odd(2048), f4), "an RSA key of 2048 bits", "", ""},
 		{"PKCS#1", sequence(big1(odd(2048)), big1(f4)), "an RSA key of 2048 bits", "", ""},
-		{"X25519", sequence(sequence(oid("1.3.101.110")), bitString(make([]byte, 32))), "an X25519 key of 256 bits", pki.KeyUnsupported, "an X25519 key of 256 bits cannot be used"},
-		{"brainpool", sequence(sequence(oid(ecKey), oid("1.3.36.3.3.2.8.1.1.7")), bitString(base)), "a brainpoolP256r1 key of 256 bits", pki.KeyUnsupported, "does not have its curve"},
+		{"X25519", sequence(sequence(objectID("1.3.101.110")), bitString(make([]byte, 32))), "an X25519 key of 256 bits", pki.KeyUnsupported, "an X25519 key of 256 bits cannot be used"},
+		{"brainpool", sequence(sequence(objectID(ecKey), objectID("1.3.36.3.3.2.8.1.1.7")), bitString(base)), "a brainpoolP256r1 key of 256 bits", pki.KeyUnsupported, "does not have its curve"},
 		{"exponent of 32 bits", rsaPublic(odd(2048), odd(32)), "an RSA key of 2048 bits", pki.KeyUnsupported, "its exponent has 32 bits, and crypto/rsa takes 31"},
-		{"DSA that inherits", sequence(sequence(oid("1.2.840.10040.4.1")), bitString(number(5))), "a DSA key", pki.KeyUnsupported, "a DSA key cannot be used"},
-		{"ML-KEM", sequence(sequence(oid("2.16.840.1.101.3.4.4.2")), bitString(nil)), "an ML-KEM-768 key", pki.KeyUnsupported, "an ML-KEM-768 key cannot be used: it is for key exchange"},
+		{"DSA that inherits", sequence(sequence(objectID("1.2.840.10040.4.1")), bitString(number(5))), "a DSA key", pki.KeyUnsupported, "a DSA key cannot be used"},
+		{"ML-KEM", sequence(sequence(objectID("2.16.840.1.101.3.4.4.2")), bitString(nil)), "an ML-KEM-768 key", pki.KeyUnsupported, "an ML-KEM-768 key cannot be used: it is for key exchange"},
 
 		{"EC, not on its curve", sequence(ec, bitString(off)), "", pki.KeyUnreadable, "no point of P-256"},
 		{"EC, infinity", sequence(ec, bitString([]byte{0})), "", pki.KeyUnreadable, "no point of P-256"},
 		{"EC, nothing", sequence(ec, bitString(nil)), "", pki.KeyUnreadable, "no point of P-256"},
 		{"EC, compressed not on its curve", sequence(ec, bitString(append([]byte{2}, bytes.Repeat([]byte{0xff}, 32)...))), "", pki.KeyUnreadable, "no point of P-256"},
 		{"EC, hybrid", sequence(ec, bitString(append([]byte{6}, base[1:]...))), "", pki.KeyUnreadable, "no point of P-256"},
-		{"EC without a curve", sequence(sequence(oid(ecKey)), bitString(base)), "", pki.KeyUnreadable, "no valid curve of the key"},
-		{"Ed25519, short", sequence(sequence(oid(edKey)), bitString(make([]byte, 31))), "", pki.KeyUnreadable, "an Ed25519 key of 31 bytes"},
+		{"EC without a curve", sequence(sequence(objectID(ecKey)), bitString(base)), "", pki.KeyUnreadable, "no valid curve of the key"},
+		{"Ed25519, short", sequence(sequence(objectID(edKey)), bitString(make([]byte, 31))), "", pki.KeyUnreadable, "an Ed25519 key of 31 bytes"},
 		{"odd bits", sequence(ec, []byte{3, 2, 1, 0}), "", pki.KeyUnreadable, "no whole bytes"},
 		{"RSA, modulus 0", rsaPublic(new(big.Int), f4), "", pki.KeyUnreadable, "a number that is not above 0, the RSA modulus"},
 		{"RSA, negative exponent", rsaPublic(odd(2048), big.NewInt(-3)), "", pki.KeyUnreadable, "a number that is not above 0, the RSA exponent"},
@@ -114,6 +114,24 @@ func TestParsePublicKey(t *testing.T) {
 	}
 	_, err := pki.MarshalPublicKey("no key")
 	wantFault(t, err, pki.KeyUnsupported, "a public key of type string cannot be written")
+}
+
+// TestDamagedKeyOfACertificate: a certificate is read although its key cannot be,
+// and the key says what it should have been.
+func TestDamagedKeyOfACertificate(t *testing.T) {
+	cert := testpki.Must(testpki.New(now)).Root.Leaf()
+	raw := bytes.Replace(cert.Raw(), objectID(p256), objectID("1.2.840.10045.3.1.127"), 1) // a curve that does not exist
+	unknown := testpki.Must(pki.ParseCertificate(raw)).PublicKey()
+	if unknown.Title() != "a key on the curve 1.2.840.10045.3.1.127" {
+		t.Errorf("it is %s", unknown.Title())
+	}
+	raw = bytes.Replace(cert.Raw(), objectID(p256), append([]byte{4, 8}, make([]byte, 8)...), 1) // no curve at all
+	damaged := testpki.Must(pki.ParseCertificate(raw)).PublicKey()
+	_, err := damaged.Key()
+	wantFault(t, err, pki.KeyUnsupported, "an EC key cannot be used: it is damaged: no valid curve of the key")
+	if damaged.Kind() != "EC" || damaged.Size() != 0 || damaged.Problems() != nil {
+		t.Errorf("it is %s", damaged.Title())
+	}
 }
 
 // TestHugeKeysCheckNothing: a hostile key may not keep its verifier busy.

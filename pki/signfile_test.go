@@ -125,7 +125,7 @@ func TestVerifyFileRefuses(t *testing.T) {
 	wantFault(t, err, pki.KeyWeak, "an RSA key of 1024 bits")
 	weak := testpki.Must(pki.ParsePublicKey(testpki.Must(pki.MarshalPublicKey(small.Public())).Bytes))
 	wantFault(t, pki.VerifyFile(weak, bytes.NewReader(message), nil), pki.KeyWeak, "an RSA key of 1024 bits")
-	exchange := testpki.Must(pki.ParsePublicKey(sequence(sequence(oid("1.3.101.110")), bitString(make([]byte, 32)))))
+	exchange := testpki.Must(pki.ParsePublicKey(sequence(sequence(objectID("1.3.101.110")), bitString(make([]byte, 32)))))
 	wantFault(t, pki.VerifyFile(exchange, bytes.NewReader(message), nil), pki.KeyUnsupported, "it is for key exchange")
 }
 
