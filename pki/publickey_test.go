@@ -9,6 +9,9 @@ import (
 	"crypto/x509"
 	"encoding/pem"
 	"math/big"
+	"os"
+	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/signet-tls/signet/fault"
@@ -132,6 +135,26 @@ func TestDamagedKeyOfACertificate(t *testing.T) {
 	if damaged.Kind() != "EC" || damaged.Size() != 0 || damaged.Problems() != nil {
 		t.Errorf("it is %s", damaged.Title())
 	}
+}
+
+// TestDSAIsOnlyChecked: a signature of OpenSSL's by DSA is told from a forged one,
+// and the key is good for nothing else.
+func TestDSAIsOnlyChecked(t *testing.T) {
+	parameters := openssl(t, nil, "genpkey", "-genparam", "-algorithm", "DSA", "-pkeyopt", "dsa_paramgen_bits:1024")
+	private := openssl(t, parameters, "genpkey", "-paramfile", "/dev/stdin")
+	key := testpki.Must(pki.ParsePublicKey(openssl(t, private, "pkey", "-pubout")))
+	folder := t.TempDir()
+	path := filepath.Join(folder, "key.pem")
+	if err := os.WriteFile(path, private, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	signature := openssl(t, []byte("a message"), "dgst", "-sha256", "-sign", path)
+	algorithm := pki.Algorithm{ID: testpki.Must(pki.ParseOID("2.16.840.1.101.3.4.3.2"))}
+	wantFault(t, key.Verify(algorithm, []byte("a message"), signature), pki.SignatureWeak, "DSA is no longer used")
+	wantFault(t, key.Verify(algorithm, []byte("another"), signature), pki.SignatureWrong, "was not made by this key")
+	_, err := key.Key()
+	wantFault(t, err, pki.KeyUnsupported, "a DSA key of 1024 bits cannot be used")
+	wantFault(t, pki.VerifyFile(key, strings.NewReader("a message"), signature), pki.KeyUnsupported, "a DSA key of 1024 bits cannot be used")
 }
 
 // TestHugeKeysCheckNothing: a hostile key may not keep its verifier busy.
