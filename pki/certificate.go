@@ -108,9 +108,6 @@ func Adopt(x *x509.Certificate) *Certificate {
 	c.signedWith = c.algorithm // crypto/x509 has compared them
 	key := newDER(x.RawSubjectPublicKeyInfo)
 	c.publicKey = key.publicKey()
-	if x.PublicKey != nil {
-		c.publicKey.parse.Do(func() { c.publicKey.key = x.PublicKey })
-	}
 	for i, e := range x.Extensions {
 		c.list[i] = Extension{oidOf(e.Id), e.Critical, e.Value}
 	}

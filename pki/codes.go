@@ -10,6 +10,10 @@ const (
 	KeyMissing      fault.Code = "key_missing"
 	KeyMismatch     fault.Code = "key_mismatch"
 	InputTooLarge   fault.Code = "input_too_large"
+	KeyEncrypted    fault.Code = "key_encrypted"
+	KeyWeak         fault.Code = "key_weak"
+	KeyCostly       fault.Code = "key_costly"
+	PassphraseWrong fault.Code = "passphrase_wrong"
 	SpecInvalid     fault.Code = "spec_invalid"
 	NotAnAuthority  fault.Code = "not_an_authority"
 	RequestInvalid  fault.Code = "request_invalid"
@@ -47,6 +51,18 @@ func Codes() []fault.Entry {
 		{Code: InputTooLarge, Meaning: "The input is larger than what is read.",
 			Cause: "The wrong file was named.",
 			Next:  "Name a file of at most 16 MiB."},
+		{Code: KeyEncrypted, Meaning: "The private key is encrypted, and no passphrase was given.",
+			Cause: "A key that rests in a file was named where one is used without a question.",
+			Next:  "Decrypt it with openssl pkey -in encrypted.pem -out key.pem, and keep key.pem at mode 0600."},
+		{Code: KeyWeak, Meaning: "The key is so weak that it is not used; the message says what is wrong with it.",
+			Cause: "An RSA key below 2,048 bits, with a bad exponent, or made by a chip with the flaw called ROCA, or an Ed25519 key of small order.",
+			Next:  "Make a new key, and have its certificates issued anew."},
+		{Code: KeyCostly, Meaning: "Opening the encrypted key would cost more time or memory than is given.",
+			Cause: "A file made to keep its reader busy, or one written with extreme settings.",
+			Next:  "Write the file anew with a usual cost, such as openssl pkcs8 -topk8 -iter 600000."},
+		{Code: PassphraseWrong, Meaning: "The passphrase does not open the private key.",
+			Cause: "A mistyped passphrase, that of another key, or a damaged file, which often cannot be told apart.",
+			Next:  "Try it again; if it is certainly right, copy the file again from where it was made."},
 		{Code: SpecInvalid, Meaning: "The wanted certificate contradicts its profile.",
 			Cause: "A server without a name, a workload without a SPIFFE ID, or an authority with subject alternative names.",
 			Next:  "Give the names that the profile needs, and only those."},
@@ -80,8 +96,8 @@ func Codes() []fault.Entry {
 		{Code: SignatureUnsupported, Meaning: "The signature's algorithm is not known here.",
 			Cause: "It is rare, or newer than this version.",
 			Next:  "Have it signed again with RSA, ECDSA or Ed25519."},
-		{Code: KeyUnsupported, Meaning: "The key is of a kind that cannot be used here, or is broken.",
-			Cause: "A curve or an algorithm outside of what TLS commonly uses.",
-			Next:  "Use an RSA, ECDSA or Ed25519 key."},
+		{Code: KeyUnsupported, Meaning: "The key, or its encryption, is of a kind that is recognised but not used; the message says why.",
+			Cause: "A DSA, Ed448 or brainpool key, one for key exchange alone, or a file encrypted with RC2 or RC4.",
+			Next:  "Use an RSA, ECDSA or Ed25519 key in PKCS#8."},
 	}
 }

@@ -2,14 +2,7 @@ package pki
 
 import (
 	"crypto"
-	"crypto/ecdsa"
-	"crypto/ed25519"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/rsa"
-	"crypto/x509"
 	"encoding/pem"
-	"fmt"
 
 	"github.com/signet-tls/signet/fault"
 )
@@ -26,13 +19,7 @@ type Credential struct {
 func (c *Credential) Leaf() *Certificate { return c.Chain[0] }
 
 // NewKey makes an ECDSA P-256 key.
-func NewKey() (crypto.Signer, error) {
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		return nil, fault.Wrap(err, SigningFailed, "making a key").WithHint(signingHint)
-	}
-	return key, nil
-}
+func NewKey() (crypto.Signer, error) { return GenerateKey(P256) }
 
 // NewCredential pairs a chain with its key, or says that they do not belong
 // together.
@@ -77,77 +64,43 @@ func ParseCredential(data []byte) (*Credential, error) {
 	return NewCredential(chain, key)
 }
 
-// ParseKey reads the first private key of PEM data: PKCS#8, PKCS#1 or SEC1,
-// not encrypted; RSA of 2,048 to 8,192 bits, ECDSA of at least 256, or Ed25519.
+// ParseKey reads the first private key of PEM data, or one in DER, for use in
+// TLS: PKCS#8, PKCS#1 or SEC 1, not encrypted; RSA of 2,048 to 8,192 bits, ECDSA
+// of at least 256, or Ed25519. ParsePrivateKey reads all others.
 func ParseKey(data []byte) (crypto.Signer, error) {
-	if len(data) > MaxInput {
-		return nil, tooLarge(len(data))
+	key, err := ParsePrivateKey(data, nil)
+	if err != nil {
+		return nil, err
 	}
-	for number, section := range sections(data) {
-		parse, ok := keyParsers[section.label]
-		if !ok {
-			continue
-		}
-		if section.block == nil {
-			return nil, badKey("block %d is a private key, but not valid PEM", number)
-		}
-		if parse == nil || section.block.Headers["DEK-Info"] != "" {
-			return nil, fault.New(KeyUnreadable, "the private key is encrypted").
-				WithHint("openssl pkey -in encrypted.pem -out key.pem    # asks for its password; keep key.pem at mode 0600")
-		}
-		key, err := parse(section.block.Bytes)
-		if err != nil {
-			// The cause is left out: it could quote bytes of the key.
-			return nil, badKey("block %d (%s) cannot be read", number, section.label)
-		}
-		return signer(key)
+	signer, err := key.Signer()
+	if err != nil {
+		return nil, err
 	}
-	return nil, noKey()
+	if problem := keyProblem(&key.facts); problem != "" {
+		return nil, fault.New(KeyWeak, "%s", problem).WithHint(weakHint)
+	}
+	return signer, nil
 }
 
-// keyParsers holds what each PEM label of a private key is parsed with; an
-// encrypted one has no parser.
-var keyParsers = map[string]func(der []byte) (any, error){
-	"PRIVATE KEY":           x509.ParsePKCS8PrivateKey,
-	"RSA PRIVATE KEY":       func(der []byte) (any, error) { return x509.ParsePKCS1PrivateKey(der) },
-	"EC PRIVATE KEY":        func(der []byte) (any, error) { return x509.ParseECPrivateKey(der) },
-	"ENCRYPTED PRIVATE KEY": nil,
-}
+const weakHint = "make a new key, and have its certificates issued anew"
 
-// signer returns key as one that TLS can sign with.
-func signer(key any) (crypto.Signer, error) {
-	s, ok := key.(crypto.Signer)
-	if !ok {
-		return nil, badKey("TLS does not sign with a %T", key)
+// keyProblem says what keeps a key out of TLS, and so out of a certificate, or "".
+func keyProblem(key *keyFacts) string {
+	if problem, weak := key.refusal(); weak {
+		return problem.Text
 	}
-	if problem := keyProblem(s.Public()); problem != "" {
-		return nil, badKey("%s", problem)
+	if key.key == nil {
+		return key.title() + ", which cannot be used: " + key.reason
 	}
-	return s, nil
-}
-
-// keyProblem says what keeps a public key out of a certificate, or "". The
-// upper bound is that of crypto/tls: a larger key costs its verifier seconds.
-func keyProblem(public crypto.PublicKey) string {
-	switch public := public.(type) {
-	case *rsa.PublicKey:
-		if bits := public.N.BitLen(); bits < 2048 || bits > 8192 {
-			return fmt.Sprintf("an RSA key of %d bits; 2048 are the least and 8192 the most", bits)
-		}
-	case *ecdsa.PublicKey:
-		if bits := public.Curve.Params().BitSize; bits < 256 {
-			return fmt.Sprintf("an ECDSA key of %d bits; 256 are the least", bits)
-		}
-	case ed25519.PublicKey:
-	default:
-		return fmt.Sprintf("TLS does not sign with a %T", public)
+	if key.kind == string(P224) { // crypto/tls has no signature scheme for it
+		return "an ECDSA key of 224 bits; 256 are the least"
 	}
 	return ""
 }
 
 func badKey(format string, args ...any) error {
 	return fault.New(KeyUnreadable, format, args...).
-		WithHint("use an unencrypted PKCS#8, PKCS#1 or SEC1 key in PEM: RSA, ECDSA or Ed25519")
+		WithHint("use an unencrypted PKCS#8, PKCS#1 or SEC 1 key: RSA, ECDSA or Ed25519")
 }
 
 func noKey() error {
@@ -158,11 +111,11 @@ func noKey() error {
 // PEM returns the chain, leaf first, and the private key in PKCS#8. It is a
 // secret: files that hold it are readable by their owner alone.
 func (c *Credential) PEM() ([]byte, error) {
-	der, err := x509.MarshalPKCS8PrivateKey(c.Key)
+	block, err := MarshalKey(c.Key, PKCS8)
 	if err != nil {
-		return nil, badKey("a key of type %T cannot be written: it does not leave its store", c.Key)
+		return nil, err
 	}
-	return append(c.ChainPEM(), pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})...), nil
+	return append(c.ChainPEM(), pem.EncodeToMemory(block)...), nil
 }
 
 // ChainPEM returns the chain, leaf first, without the key.

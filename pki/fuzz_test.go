@@ -2,7 +2,12 @@ package pki_test
 
 import (
 	"bytes"
+	"crypto"
+	"crypto/elliptic"
+	"crypto/rsa"
 	"crypto/x509"
+	"math/big"
+	"regexp"
 	"testing"
 
 	"github.com/signet-tls/signet/fault"
@@ -89,6 +94,99 @@ func FuzzParseKey(f *testing.F) {
 		}
 		if _, err := pki.NewRequest(key); err != nil {
 			t.Errorf("the key was taken, but does not sign: %v", err)
+		}
+	})
+}
+
+func FuzzParsePrivateKey(f *testing.F) {
+	seeds := addKeys(f)
+	f.Fuzz(func(t *testing.T, data []byte) {
+		described, errLocked := pki.ParsePrivateKey(data, nil)
+		if errLocked == nil && costly.MatchString(described.Encryption) {
+			return // allowed, but it would keep the fuzzer from all else
+		}
+		asked := 0
+		key, err := pki.ParsePrivateKey(data, func() ([]byte, error) { asked++; return []byte("secret"), nil })
+		if err != nil {
+			wantAnyFault(t, err)
+			if asked == 0 && errLocked == nil {
+				t.Errorf("without a passphrase it is described as %q, with one: %v", described.Encryption, err)
+			}
+			return
+		}
+		if errLocked != nil {
+			t.Fatalf("with a passphrase it is read, without: %v", errLocked)
+		}
+		if asked > 1 || asked > 0 && (!described.Locked() || key.Locked()) {
+			t.Errorf("asked %d times, locked %v, then %v", asked, described.Locked(), key.Locked())
+		}
+		signer, err := key.Signer()
+		if err != nil {
+			wantAnyFault(t, err)
+			return
+		}
+		public := testpki.Must(pki.ParsePublicKey(key.Public().Raw()))
+		signature, err := pki.SignFile(signer, bytes.NewReader(seeds))
+		if err != nil {
+			t.Fatalf("%s does not sign: %v", public.Title(), err)
+		}
+		if err := pki.VerifyFile(public, bytes.NewReader(seeds), signature); err != nil {
+			t.Errorf("%s does not check what it signed: %v", public.Title(), err)
+		}
+		again := testpki.Must(pki.ParsePrivateKey(testpki.Must(pki.MarshalKey(signer, pki.PKCS8)).Bytes, nil))
+		if !sameKey(testpki.Must(again.Signer()), signer) {
+			t.Error("the key does not survive PKCS#8")
+		}
+	})
+}
+
+// costly is an encryption that takes longer than a thousand rounds of a hash.
+var costly = regexp.MustCompile(`[0-9]{4} rounds|(N|r|p) = [0-9]{2}`)
+
+// addKeys adds a small key in each form and encryption, with the fewest rounds,
+// and returns a message.
+func addKeys(f *testing.F) []byte {
+	ec := sequence(objectID(ecKey), objectID(p256))
+	f.Add(pkcs8(0, ec, one()))
+	f.Add(one(explicit(0, objectID(p256))))
+	f.Add(one(explicit(0, explicitCurve(func(_, _, _, _, _ *big.Int, _ *[]byte) {}))))
+	f.Add(pkcs8(0, sequence(objectID(edKey)), octets(make([]byte, 32))))
+	f.Add(x509.MarshalPKCS1PrivateKey(testpki.Must(pki.GenerateKey(pki.RSA(2048))).(*rsa.PrivateKey)))
+	f.Add(sequence(number(0), number(23), number(11), number(4), number(8), number(3)))
+	f.Add([]byte(keyPEM("PRIVATE KEY", x25519PKCS8)))
+	for _, algorithm := range [][]byte{pbes2(pbkdf2(8, 1), aes128()), pbes2(scrypt(2, 1, 1), gcm(12)), pbes1("1.2.840.113549.1.12.1.3", 8, 1), pbes1("1.2.840.113549.1.5.3", 8, 1)} {
+		f.Add(sequence(algorithm, octets(make([]byte, 16))))
+	}
+	f.Add([]byte("-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: DES-EDE3-CBC,0011223344556677\n\nAAAAAAAAAAA=\n-----END RSA PRIVATE KEY-----\n"))
+	return []byte("a message")
+}
+
+func FuzzParsePublicKey(f *testing.F) {
+	ec := sequence(objectID(ecKey), objectID(p256))
+	f.Add(sequence(ec, bitString(basePoint(elliptic.P256()))))
+	f.Add(sequence(ec, bitString(compressed(elliptic.P256()))))
+	f.Add(rsaPublic(odd(2048), big.NewInt(65537)))
+	f.Add(sequence(big1(odd(2048)), number(3)))
+	f.Add([]byte(keyPEM("PUBLIC KEY", sequence(sequence(objectID(edKey)), bitString(make([]byte, 32))))))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		key, err := pki.ParsePublicKey(data)
+		if err != nil {
+			wantAnyFault(t, err)
+			return
+		}
+		if title := key.Title(); title == "" || title != fault.Printable(title, 300) {
+			t.Errorf("the title %q is empty or not printable", title)
+		}
+		key.Problems()
+		wantAnyFault(t, pki.VerifyFile(key, bytes.NewReader(data), make([]byte, 64)))
+		public, err := key.Key()
+		if err != nil {
+			wantAnyFault(t, err)
+			return
+		}
+		again := testpki.Must(pki.ParsePublicKey(testpki.Must(pki.MarshalPublicKey(public)).Bytes))
+		if !public.(interface{ Equal(crypto.PublicKey) bool }).Equal(testpki.Must(again.Key())) {
+			t.Error("the key does not survive its encoding")
 		}
 	})
 }

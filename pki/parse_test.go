@@ -152,34 +152,37 @@ func TestParseKey(t *testing.T) {
 		return keyPEM("PRIVATE KEY", testpki.Must(x509.MarshalPKCS8PrivateKey(key)))
 	}
 	sec1 := keyPEM("EC PRIVATE KEY", testpki.Must(x509.MarshalECPrivateKey(p384)))
-	legacy := strings.Replace(keyPEM("RSA PRIVATE KEY", []byte("secret")), "KEY-----\n", "KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-256-CBC,00\n\n", 1)
+	legacy := strings.Replace(keyPEM("RSA PRIVATE KEY", []byte("secret")), "KEY-----\n", "KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-256-CBC,00112233445566778899AABBCCDDEEFF\n\n", 1)
+	sealed := testpki.Must(pki.EncryptKey(p384, []byte("secret")))
 	tests := []struct {
 		name, data string
 		want       crypto.Signer
+		code       fault.Code
 		says       string
 	}{
-		{"RSA, PKCS#8", pkcs8(strong), strong, ""},
-		{"RSA, PKCS#1", keyPEM("RSA PRIVATE KEY", x509.MarshalPKCS1PrivateKey(strong)), strong, ""},
-		{"ECDSA, PKCS#8", pkcs8(p384), p384, ""},
-		{"ECDSA, SEC1, behind its parameters", keyPEM("EC PARAMETERS", []byte{5, 0}) + sec1, p384, ""},
-		{"Ed25519", pkcs8(edwards), edwards, ""},
-		{"the first of two", pkcs8(edwards) + sec1, edwards, ""},
-		{"RSA of 1,024 bits", pkcs8(small), nil, "an RSA key of 1024 bits"},
-		{"ECDSA P-224", pkcs8(p224), nil, "an ECDSA key of 224 bits"},
-		{"an exchange key", keyPEM("PRIVATE KEY", x25519PKCS8), nil, "TLS does not sign with a *ecdh.PrivateKey"},
-		{"encrypted PKCS#8", keyPEM("ENCRYPTED PRIVATE KEY", []byte("secret")), nil, "the private key is encrypted"},
-		{"encrypted PKCS#1", legacy, nil, "the private key is encrypted"},
-		{"encrypted SEC1", strings.ReplaceAll(legacy, "RSA", "EC"), nil, "the private key is encrypted"},
-		{"damaged PKCS#8", keyPEM("PRIVATE KEY", []byte("secret")), nil, "block 1 (PRIVATE KEY) cannot be read"},
-		{"damaged PKCS#1", keyPEM("RSA PRIVATE KEY", []byte("secret")), nil, "block 1 (RSA PRIVATE KEY) cannot be read"},
-		{"damaged SEC1", keyPEM("EC PARAMETERS", nil) + keyPEM("EC PRIVATE KEY", []byte("secret")), nil, "block 2 (EC PRIVATE KEY) cannot be read"},
-		{"cut short", sec1[:80], nil, "block 1 is a private key, but not valid PEM"},
+		{"RSA, PKCS#8", pkcs8(strong), strong, "", ""},
+		{"RSA, PKCS#1", keyPEM("RSA PRIVATE KEY", x509.MarshalPKCS1PrivateKey(strong)), strong, "", ""},
+		{"ECDSA, PKCS#8", pkcs8(p384), p384, "", ""},
+		{"ECDSA, SEC1, behind its parameters", keyPEM("EC PARAMETERS", []byte{5, 0}) + sec1, p384, "", ""},
+		{"Ed25519", pkcs8(edwards), edwards, "", ""},
+		{"the first of two", pkcs8(edwards) + sec1, edwards, "", ""},
+		{"RSA of 1,024 bits", pkcs8(small), nil, pki.KeyWeak, "an RSA key of 1024 bits"},
+		{"ECDSA P-224", pkcs8(p224), nil, pki.KeyWeak, "an ECDSA key of 224 bits"},
+		{"an exchange key", keyPEM("PRIVATE KEY", x25519PKCS8), nil, pki.KeyUnsupported, "it is for key exchange"},
+		{"encrypted PKCS#8", string(pem.EncodeToMemory(sealed)), nil, pki.KeyEncrypted, "the private key is encrypted"},
+		{"encrypted PKCS#1", legacy, nil, pki.KeyEncrypted, "the private key is encrypted"},
+		{"encrypted SEC1", strings.ReplaceAll(legacy, "RSA", "EC"), nil, pki.KeyEncrypted, "the private key is encrypted"},
+		{"DER", string(x509.MarshalPKCS1PrivateKey(strong)), strong, "", ""},
+		{"damaged PKCS#8", keyPEM("PRIVATE KEY", []byte("secret")), nil, pki.KeyUnreadable, "block 1 (PRIVATE KEY) cannot be read"},
+		{"damaged PKCS#1", keyPEM("RSA PRIVATE KEY", []byte("secret")), nil, pki.KeyUnreadable, "block 1 (RSA PRIVATE KEY) cannot be read"},
+		{"damaged SEC1", keyPEM("EC PARAMETERS", nil) + keyPEM("EC PRIVATE KEY", []byte("secret")), nil, pki.KeyUnreadable, "block 2 (EC PRIVATE KEY) cannot be read"},
+		{"cut short", sec1[:80], nil, pki.KeyUnreadable, "block 1 is a private key, but not valid PEM"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			key, err := pki.ParseKey([]byte(test.data))
 			if test.says != "" {
-				wantFault(t, err, pki.KeyUnreadable, test.says)
+				wantFault(t, err, test.code, test.says)
 				if strings.Contains(err.Error(), "secret") {
 					t.Errorf("%v quotes the key", err)
 				}

@@ -33,7 +33,8 @@ func ParseRequest(der []byte) (crypto.PublicKey, error) {
 		return nil, fault.Wrap(err, RequestInvalid, "unreadable request").WithHint(requestHint)
 	}
 	// Before the signature: checking it takes seconds with a hostile key.
-	if problem := keyProblem(request.PublicKey); problem != "" {
+	d := newDER(request.RawSubjectPublicKeyInfo)
+	if problem := keyProblem(d.publicKey().look()); problem != "" {
 		return nil, fault.New(RequestInvalid, "the request is for %s", problem).WithHint(requestHint)
 	}
 	if err := request.CheckSignature(); err != nil {

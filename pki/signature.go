@@ -79,7 +79,7 @@ func (k *PublicKey) Verify(algorithm Algorithm, message, signature []byte) error
 		return fault.New(SignatureUnsupported, "a signature by %s cannot be checked here", algorithm).
 			WithHint("have it signed again with RSA, ECDSA or Ed25519")
 	}
-	key, err := k.Key()
+	key, err := k.verifier()
 	if err != nil {
 		return err
 	}
