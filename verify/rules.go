@@ -2,7 +2,6 @@ package verify
 
 import (
 	"bytes"
-	"crypto/dsa" //lint:ignore SA1019 its signatures are looked at where a caller permits it
 	"crypto/ecdsa"
 	"crypto/ed25519"
 	"crypto/rsa"
@@ -237,26 +236,19 @@ var rules = []rule{
 
 // weakKey says why a key protects nothing, or cannot be used.
 func weakKey(v *visit) string {
-	key, err := v.cert.PublicKey().Key()
-	if err != nil {
-		return fmt.Sprintf("the key of %s cannot be used: %s", v.title(), fault.Text(err))
+	key := v.cert.PublicKey()
+	if key.Kind() == "DSA" && v.permits(dangerous.DSA()) {
+		return ""
 	}
-	switch key := key.(type) {
-	case *rsa.PublicKey:
-		switch bits := key.N.BitLen(); {
-		case bits < 2048:
-			return fmt.Sprintf("the RSA key of %s has %d bits; 2048 are the least", v.title(), bits)
-		case key.E < 3 || key.E%2 == 0:
-			return fmt.Sprintf("the RSA key of %s has the exponent %d, which protects nothing", v.title(), key.E)
+	for _, problem := range key.Problems() {
+		if problem.Refused && !(problem.Name == "rsa_long" && v.permits(dangerous.HugeKeys())) {
+			return fmt.Sprintf("the key of %s is not accepted: %s", v.title(), problem.Text)
 		}
-		return ""
-	case *ecdsa.PublicKey, ed25519.PublicKey:
-		return ""
 	}
-	if _, ok := key.(*dsa.PublicKey); ok && v.permits(dangerous.DSA()) {
-		return ""
+	if _, err := key.Key(); err != nil {
+		return fmt.Sprintf("the key of %s is not accepted: %s", v.title(), fault.Text(err))
 	}
-	return fmt.Sprintf("the key of %s is of a kind that is not used to sign", v.title())
+	return ""
 }
 
 // handled are the extensions that the rules look at, or that change nothing
