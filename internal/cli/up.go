@@ -27,8 +27,8 @@ type upCmd struct {
 func (upCmd) Help() string { return "signet up" }
 
 func (c *upCmd) run(ctx context.Context, s *shell) error {
-	if c.Port < 0 || c.Port > 65535-3 {
-		return fault.New(Usage, "up: there is no port %d with three more behind it", c.Port).WithHint("signet up --port 8400")
+	if c.Port < 0 || c.Port > lastPort {
+		return c.elsewhere(ctx, fault.New(Usage, "up: there is no port %d with three more behind it", c.Port))
 	}
 	domain, err := spiffeid.ParseTrustDomain(demoDomain)
 	if err != nil {
@@ -41,7 +41,7 @@ func (c *upCmd) run(ctx context.Context, s *shell) error {
 	signal.Ignore(syscall.SIGPIPE) // that nobody reads the news is no reason to stop
 	if c.Fresh {
 		if c.Port, err = eraseFor(ctx, dir, domain, c.Port); err != nil {
-			return upHint(err)
+			return c.hint(ctx, err)
 		}
 	}
 	logger := slog.New(slog.DiscardHandler)
@@ -51,7 +51,7 @@ func (c *upCmd) run(ctx context.Context, s *shell) error {
 	news := newNews(s, domain)
 	system, err := startSystem(ctx, systemConfig{dir, domain, c.Port, news.hear, logger})
 	if err != nil {
-		return upHint(err)
+		return c.hint(ctx, err)
 	}
 	defer news.start()()
 	return system.Run(ctx, func() { news.open(system.welcome(s)) })
@@ -61,7 +61,7 @@ func (c *upCmd) run(ctx context.Context, s *shell) error {
 // and returns the first of them: those of the last time, unless others are
 // wanted.
 func eraseFor(ctx context.Context, dir string, domain spiffeid.TrustDomain, port int) (first int, err error) {
-	set, err := chooseSettings(dir, port)
+	set, _, err := chooseSettings(dir, port)
 	if err != nil {
 		set = portsFrom(defaultPort) // the file goes with the rest
 	}
@@ -69,16 +69,7 @@ func eraseFor(ctx context.Context, dir string, domain spiffeid.TrustDomain, port
 	if err != nil {
 		return 0, err // these were checked
 	}
-	return int(at.Port()), control.Erase(dir, domain, func() error {
-		for _, address := range set.all() {
-			probe, err := bind.Loopback(ctx, address)
-			if err != nil {
-				return err
-			}
-			probe.Close()
-		}
-		return nil
-	})
+	return int(at.Port()), control.Erase(dir, domain, func() error { return set.free(ctx) })
 }
 
 // upFolder is the folder that --data names, or the demonstration's in the data
@@ -91,16 +82,32 @@ func (s *shell) upFolder() (string, error) {
 	return filepath.Abs(s.data)
 }
 
-// upHint gives the steps that only "up" knows.
-func upHint(err error) error {
+// hint gives the steps that only "up" knows.
+func (c *upCmd) hint(ctx context.Context, err error) error {
 	e, ok := fault.Of(err)
 	switch {
-	case ok && errors.Is(err, bind.AddressInUse):
-		e.WithHint("signet up --port 8400     # moves all four ports")
+	case ok && (errors.Is(err, bind.AddressInUse) || errors.Is(err, bind.PortForbidden)):
+		return c.elsewhere(ctx, e)
 	case ok && errors.Is(err, control.AlreadyRunning):
 		e.WithHint("signet conns     # asks the Signet that is running; to start it anew, stop it first")
 	}
 	return err
+}
+
+// elsewhere gives the step to do the same at other ports, if there are any.
+func (c *upCmd) elsewhere(ctx context.Context, err *fault.Error) error {
+	first := otherPorts(ctx)
+	if first == 0 {
+		return err
+	}
+	line := "signet up"
+	if c.Fresh {
+		line += " --fresh"
+	}
+	if c.Verbose {
+		line += " --verbose"
+	}
+	return err.WithHint("%s --port %d     # moves all four ports", line, first)
 }
 
 // welcome says what runs, and what to do with it.
@@ -108,14 +115,14 @@ func (y *system) welcome(s *shell) string {
 	var p page
 	state := y.store.State()
 	if y.again {
-		services := 0
+		kinds := map[control.Kind]int{}
 		for _, known := range state.Identities {
-			if known.Kind == control.Service {
-				services++
-			}
+			kinds[known.Kind]++
 		}
-		p.line("Signet is running again where it stopped: revision %d, %s, %s. Ports %s.", state.Revision,
-			count(services, "identity", "identities"), count(len(state.Rules), "rule", "rules"), y.ports())
+		p.line("Signet is running again where it stopped: revision %d, %s (%s, %s, %s), %s. Ports %s.", state.Revision,
+			count(len(state.Identities), "identity", "identities"), count(kinds[control.Service], "service", "services"),
+			count(kinds[control.Proxy], "proxy", "proxies"), count(kinds[control.Operator], "operator", "operators"),
+			count(len(state.Rules), "rule", "rules"), y.ports())
 		for _, name := range y.barred {
 			p.line("%s was revoked, so it does not run: nothing goes through it.", name)
 		}

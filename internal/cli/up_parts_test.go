@@ -13,43 +13,41 @@ import (
 	"time"
 
 	"github.com/signet-tls/signet/fault"
-	"github.com/signet-tls/signet/internal/bind"
 	"github.com/signet-tls/signet/internal/ca"
 	"github.com/signet-tls/signet/internal/control"
 )
 
 func TestChooseSettings(t *testing.T) {
 	dir := t.TempDir()
-	if have, err := chooseSettings(dir, 0); err != nil || have != portsFrom(7400) {
+	if have, again, err := chooseSettings(dir, 0); err != nil || again || have != portsFrom(7400) {
 		t.Errorf("a new folder's are %+v, %v", have, err)
 	}
 	put("settings.json", `{"authority":"127.0.0.1:1","status":"[::1]:2","orders":"127.0.0.1:3","web":"127.0.0.1:5"}`)(t, dir)
-	old, err := chooseSettings(dir, 0)
-	if err != nil || old.Status != "[::1]:2" {
+	old, again, err := chooseSettings(dir, 0)
+	if err != nil || !again || old.Status != "[::1]:2" {
 		t.Errorf("those of the last time are %+v, %v", old, err)
 	}
 	if have := old.portList(); have != "1, 2, 3, 5" {
 		t.Errorf("the ports are written %q", have)
 	}
-	if have, err := chooseSettings(dir, 9000); err != nil || have.portList() != "9000–9003" {
+	if have, again, err := chooseSettings(dir, 9000); err != nil || !again || have.portList() != "9000–9003" {
 		t.Errorf("those that are wanted are %+v, %v", have, err)
 	}
 }
 
 func TestUpHint(t *testing.T) {
 	plain := errors.New("x")
-	if have := upHint(plain); have != plain {
+	if have := (&upCmd{}).hint(t.Context(), plain); have != plain {
 		t.Errorf("a plain error became %v", have)
 	}
 	for _, test := range []struct {
 		code fault.Code
 		hint string
 	}{
-		{bind.AddressInUse, "signet up --port 8400     # moves all four ports"},
 		{control.AlreadyRunning, "signet conns     # asks the Signet that is running; to start it anew, stop it first"},
 		{ca.KeyLost, "as it was"},
 	} {
-		e, _ := fault.Of(upHint(fault.New(test.code, "x").WithHint("as it was")))
+		e, _ := fault.Of((&upCmd{}).hint(t.Context(), fault.New(test.code, "x").WithHint("as it was")))
 		if e.Hint != test.hint {
 			t.Errorf("%s: %q, want %q", test.code, e.Hint, test.hint)
 		}

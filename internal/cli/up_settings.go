@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -13,20 +14,27 @@ import (
 	"strings"
 
 	"github.com/signet-tls/signet/fault"
+	"github.com/signet-tls/signet/internal/bind"
 )
 
-// defaultPort is the first of the four ports.
-const defaultPort = 7400
+// What the first of the four ports is by default, and at most.
+const (
+	defaultPort = 7400
+	lastPort    = 65535 - 3
+)
 
-// chooseSettings takes the ports of the last time, unless others are wanted.
-func chooseSettings(dir string, port int) (settings, error) {
-	if port != 0 {
-		return portsFrom(port), nil
-	}
+// chooseSettings takes the ports of the last time, unless others are wanted,
+// and reports whether there was a last time: the file is the last that a first
+// start writes.
+func chooseSettings(dir string, port int) (set settings, again bool, err error) {
 	path := filepath.Join(dir, settingsFile)
 	data, err := disk{}.ReadFile(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return portsFrom(defaultPort), nil
+	again = !errors.Is(err, fs.ErrNotExist)
+	switch {
+	case port != 0:
+		return portsFrom(port), again, nil
+	case !again:
+		return portsFrom(defaultPort), false, nil
 	}
 	var old settings
 	if err == nil {
@@ -36,16 +44,39 @@ func chooseSettings(dir string, port int) (settings, error) {
 		err = old.check()
 	}
 	if err != nil {
-		return settings{}, fault.Wrap(err, SettingsUnreadable, "%s cannot be used", path).
+		return settings{}, again, fault.Wrap(err, SettingsUnreadable, "%s cannot be used", path).
 			WithHint("signet up --port %d     # writes it anew", defaultPort)
 	}
-	return old, nil
+	return old, again, nil
 }
 
 // portsFrom are four ports in a row.
 func portsFrom(first int) settings {
 	at := func(i int) string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(first+i)) }
 	return settings{Authority: at(0), Status: at(1), Orders: at(2), Web: at(3)}
+}
+
+// otherPorts returns the first of four free ports in a row, far from the usual
+// ones, or 0.
+func otherPorts(ctx context.Context) int {
+	for first := 8400; first <= lastPort; first += 100 {
+		if portsFrom(first).free(ctx) == nil {
+			return first
+		}
+	}
+	return 0
+}
+
+// free says why one of the ports cannot be had, if so.
+func (s settings) free(ctx context.Context) error {
+	for _, address := range s.all() {
+		probe, err := bind.Loopback(ctx, address)
+		if err != nil {
+			return err
+		}
+		probe.Close()
+	}
+	return nil
 }
 
 // all are the four addresses.

@@ -30,7 +30,7 @@ import (
 type system struct {
 	systemConfig
 	settings  settings
-	again     bool // the folder held a system already
+	again     bool // it ran here before
 	moved     bool // its ports are not those of the last time
 	store     *control.Store
 	ca        *ca.CA
@@ -71,8 +71,7 @@ func startSystem(ctx context.Context, cfg systemConfig) (_ *system, err error) {
 			s.close()
 		}
 	}()
-	s.again = s.store.State().Revision > 0
-	if s.settings, err = chooseSettings(s.dir, s.port); err != nil {
+	if s.settings, s.again, err = chooseSettings(s.dir, s.port); err != nil {
 		return nil, err
 	}
 	s.moved = s.port != 0
@@ -96,7 +95,7 @@ func startSystem(ctx context.Context, cfg systemConfig) (_ *system, err error) {
 func (s *system) openCA(ctx context.Context) (err error) {
 	folder := filepath.Join(s.dir, "ca")
 	state := s.store.State()
-	if s.again {
+	if state.Revision > 0 {
 		s.ca, err = ca.Load(folder, s.domain, state.CA.Root, state.CA.Intermediate)
 	} else {
 		s.ca, err = ca.New(s.domain, time.Now())

@@ -10,6 +10,8 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -170,7 +172,7 @@ func TestUp(t *testing.T) {
 	wantPrivate(t, s.dir)
 
 	r = s.up()
-	want := fmt.Sprintf("Signet is running again where it stopped: revision 3, 2 identities, 1 rule. Ports as before (%d–%d).\n", s.port, s.port+3)
+	want := fmt.Sprintf("Signet is running again where it stopped: revision 3, 5 identities (2 services, 2 proxies, 1 operator), 1 rule. Ports as before (%d–%d).\n", s.port, s.port+3)
 	if have := r.stdout.String(); have != want {
 		t.Errorf("started again, it says %q, want %q", have, want)
 	}
@@ -229,7 +231,7 @@ func TestUpMoves(t *testing.T) {
 	s.up(s.ports()...).stop()
 	s.port = fourPorts(t)
 	r := s.up(s.ports()...)
-	if want := fmt.Sprintf("revision 1, 2 identities, 0 rules. Ports now %d–%d.", s.port, s.port+3); !strings.Contains(r.stdout.String(), want) {
+	if want := fmt.Sprintf("revision 1, 5 identities (2 services, 2 proxies, 1 operator), 0 rules. Ports now %d–%d.", s.port, s.port+3); !strings.Contains(r.stdout.String(), want) {
 		t.Errorf("it says %q, want %q", r.stdout, want)
 	}
 	s.must("allow", "web", "orders") // finds the new ports
@@ -252,10 +254,42 @@ func TestUpPortTaken(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		s.refused("port "+port+" is in use by another program [address_in_use]", "signet --data "+s.dir+" up --port 8400     # moves all four ports", s.ports()...)
+		s.refused("port "+port+" is in use by another program [address_in_use]", "signet --data "+s.dir+" up --port ", s.ports()...)
 		taken.Close()
 	}
-	s.up(s.ports()...) // nothing of the failed ones is left
+	r := s.up(s.ports()...) // nothing of the failed ones is left
+	if have := r.stdout.String(); !strings.Contains(have, "Now, in a second terminal:") {
+		t.Errorf("the first that starts says %q, want what to do", have)
+	}
+}
+
+// TestUpMovesElsewhere follows the hint of a port that is taken: it does the
+// same, where there is room.
+func TestUpMovesElsewhere(t *testing.T) {
+	s := newSite(t)
+	for _, port := range []int{s.port + 2, 8401} {
+		taken, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
+		if err == nil { // else somebody else has it, which will do
+			t.Cleanup(func() { taken.Close() })
+		}
+	}
+	for _, flags := range [][]string{nil, {"--fresh"}, {"--verbose"}, {"--fresh", "--verbose"}} {
+		have := s.signet(append(append([]string{"up"}, flags...), s.ports()...)...)
+		match := regexp.MustCompile(` up( --[a-z -]+)? --port (\d+)     # moves all four ports\n$`).FindStringSubmatch(have.stderr)
+		if match == nil {
+			t.Fatalf("up %v: %+v", flags, have)
+		}
+		first, err := strconv.Atoi(match[2])
+		if err != nil {
+			t.Fatal(err)
+		}
+		if strings.Join(strings.Fields(match[1]), " ") != strings.Join(flags, " ") {
+			t.Errorf("up %v hints at%s", flags, match[1])
+		}
+		if err := portsFrom(first).free(t.Context()); err != nil || first == 8400 {
+			t.Errorf("up %v proposes port %d: %v", flags, first, err)
+		}
+	}
 }
 
 // refused runs an "up" that must fail, with an error of two lines.
@@ -350,7 +384,7 @@ func drop(t *testing.T, path string) {
 func TestUpBadPort(t *testing.T) {
 	s := newSite(t)
 	for _, port := range []string{"-1", "65533", "99999"} {
-		s.refused("there is no port "+port+" with three more behind it [usage]", "up --port 8400", "--port="+port)
+		s.refused("there is no port "+port+" with three more behind it [usage]", "up --port ", "--port="+port)
 	}
 	if _, err := os.Stat(s.dir); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("a command that was refused left a folder: %v", err)
