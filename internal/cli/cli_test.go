@@ -215,10 +215,10 @@ type brokenPipe struct{}
 func (brokenPipe) Write([]byte) (int, error) { return 0, io.ErrClosedPipe }
 
 func TestOutputThatFailsIsAnError(t *testing.T) {
-	for _, args := range [][]string{{"version"}, {"version", "--json"}, {"--help"}, {"why", "usage"}} {
+	for _, args := range [][]string{{"version"}, {"version", "--json"}, {"why", "usage", "--json"}, {"--help"}, {"why", "usage"}} {
 		var stderr bytes.Buffer
 		code := Main(t.Context(), args, nil, brokenPipe{}, &stderr)
-		if code != 2 || args[len(args)-1] != "--json" && !strings.Contains(stderr.String(), "[output_failed]") {
+		if code != 2 || !strings.Contains(stderr.String(), "[output_failed]\n") {
 			t.Errorf("%q: exit %d, %s", args, code, stderr.String())
 		}
 	}

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -125,7 +124,12 @@ func openFolder(dir string) (folder, error) {
 
 // roots returns the trust domain's anchors.
 func (f folder) roots() (verify.Roots, error) {
-	anchors, err := readCertificates(filepath.Join(f.dir, rootsFile))
+	path := filepath.Join(f.dir, rootsFile)
+	data, err := kept{}.ReadFile(path)
+	if err != nil {
+		return verify.Roots{}, unreadableData(err, path)
+	}
+	anchors, err := certificatesIn(data, path)
 	if err != nil {
 		return verify.Roots{}, err
 	}
@@ -145,7 +149,7 @@ func (f folder) credential(path string) (*pki.Credential, error) {
 	if err != nil {
 		return nil, fs.ErrNotExist
 	}
-	return identity.Load(disk{}, filepath.Join(f.dir, identityFolder, id.Path()+".pem"))
+	return identity.Load(kept{}, filepath.Join(f.dir, identityFolder, id.Path()+".pem"))
 }
 
 // identities lists the paths of the identities that are kept here.
@@ -166,7 +170,7 @@ func (f folder) identities() []string {
 }
 
 func readJSON(path string, value any) error {
-	data, err := disk{}.ReadFile(path)
+	data, err := kept{}.ReadFile(path)
 	if err == nil {
 		err = json.Unmarshal(data, value)
 	}
@@ -176,36 +180,14 @@ func readJSON(path string, value any) error {
 	return nil
 }
 
-func readCertificates(path string) ([]*pki.Certificate, error) {
-	data, err := disk{}.ReadFile(path)
-	if err != nil {
-		return nil, fault.Wrap(err, FileUnreadable, "the certificates").WithHint("name a file that this user may read")
-	}
-	certs, err := pki.ParseCertificates(data)
-	if e, ok := fault.Of(err); ok {
-		return nil, fault.Wrap(e, e.Code, "%s", filepath.Base(path))
-	}
-	return certs, nil
-}
-
 func unreadableData(err error, path string) error {
-	return fault.Wrap(err, DataUnreadable, "%s is not as Signet writes it", path).
-		WithHint("name a trust domain's folder with --data, or run as its owner")
-}
-
-// disk is the whole file system as the user names it, absolute paths and ".."
-// included. It reads no more of a file than can be used.
-type disk struct{}
-
-// Open opens a file.
-func (disk) Open(name string) (fs.File, error) { return os.Open(name) }
-
-// ReadFile reads a file, up to one byte beyond what package pki accepts.
-func (disk) ReadFile(name string) ([]byte, error) {
-	file, err := os.Open(name)
-	if err != nil {
-		return nil, err
+	what := "is not as Signet writes it"
+	if errors.Is(err, fs.ErrPermission) {
+		what = "may not be read by this user"
 	}
-	defer file.Close()
-	return io.ReadAll(io.LimitReader(file, pki.MaxInput+1))
+	if at := (*fs.PathError)(nil); errors.As(err, &at) {
+		err = at.Err
+	}
+	return fault.Wrap(err, DataUnreadable, "%s %s", path, what).
+		WithHint("name a trust domain's folder with --data, or run as its owner")
 }

@@ -17,12 +17,13 @@ import (
 type shell struct {
 	stdin          io.Reader
 	stdout, stderr io.Writer
-	program        string         // how this program was started
-	zone           *time.Location // of times of day
-	data           string         // --data
-	json           bool           // --json
-	quiet          bool           // --quiet
-	full           bool           // --full
+	stop           <-chan struct{} // closed by Ctrl-C
+	program        string          // how this program was started
+	zone           *time.Location  // of times of day
+	data           string          // --data
+	json           bool            // --json
+	quiet          bool            // --quiet
+	full           bool            // --full
 }
 
 // goRun matches the executables that "go run" makes: in its work folder at
@@ -117,8 +118,9 @@ func (s *shell) complain(err error) {
 		for _, line := range next {
 			c.Error.Next = append(c.Error.Next, s.own(line))
 		}
-		s.printJSON(c) // where to complain if this fails?
-		return
+		if s.printJSON(c) == nil {
+			return
+		}
 	}
 	fmt.Fprintf(s.stderr, "error: %s [%s]\n", clean(e.Message), clean(string(e.Code)))
 	if !s.quiet {

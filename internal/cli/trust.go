@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 
@@ -36,7 +35,7 @@ func (s *shell) basis(t trust) (b basis, err error) {
 	}
 	switch {
 	case t.Roots != "":
-		b.origin = filepath.Base(t.Roots)
+		b.origin = fileTitle(t.Roots)
 		b.roots, err = s.roots(t)
 	case home != nil:
 		b.origin = home.domain.String()
@@ -73,7 +72,7 @@ func idOf(text string, domain spiffeid.TrustDomain) (spiffeid.ID, error) {
 // then they are those of its trust domain.
 func (s *shell) roots(t trust) (verify.Roots, error) {
 	info, err := os.Stat(t.Roots)
-	if err != nil || info.IsDir() {
+	if t.Roots != standardInput && (err != nil || info.IsDir()) {
 		home, err := s.known(t.Roots)
 		if err != nil {
 			return verify.Roots{}, err
@@ -82,18 +81,18 @@ func (s *shell) roots(t trust) (verify.Roots, error) {
 			return home.roots()
 		}
 	}
-	if errors.Is(err, fs.ErrNotExist) {
+	if t.Roots != standardInput && errors.Is(err, fs.ErrNotExist) {
 		return verify.Roots{}, fault.New(verify.RootsUnreadable, "%s is neither a file nor a trust domain known on this host", t.Roots).
 			WithHint("name a file of certificates, PEM or DER, of those whom you believe")
 	}
 	if !strings.HasPrefix(t.Name, "spiffe://") {
-		return verify.LoadRoots(disk{}, t.Roots)
+		return verify.LoadRoots(s.disk(), t.Roots)
 	}
 	id, err := spiffeid.Parse(t.Name)
 	if err != nil {
 		return verify.Roots{}, err
 	}
-	anchors, err := readCertificates(t.Roots)
+	anchors, err := s.disk().certificates(t.Roots)
 	if err != nil {
 		return verify.Roots{}, err
 	}
@@ -138,7 +137,7 @@ func (s *shell) identity(as string) (*pki.Credential, *folder, error) {
 	case len(found) > 1:
 		return nil, nil, ambiguous(found, fmt.Sprintf("%s is an identity of several trust domains", as))
 	}
-	if credential, err = identity.Load(disk{}, as); errors.Is(err, fs.ErrNotExist) {
+	if credential, err = identity.Load(s.disk(), as); errors.Is(err, fs.ErrNotExist) {
 		return nil, nil, strangerHere(as, known)
 	}
 	return credential, nil, err

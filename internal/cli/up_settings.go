@@ -28,7 +28,7 @@ const (
 // start writes.
 func chooseSettings(dir string, port int) (set settings, again bool, err error) {
 	path := filepath.Join(dir, settingsFile)
-	data, err := disk{}.ReadFile(path)
+	data, err := kept{}.ReadFile(path)
 	again = !errors.Is(err, fs.ErrNotExist)
 	switch {
 	case port != 0:

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io/fs"
 	"net"
-	"path/filepath"
 	"strconv"
 	"strings"
 
@@ -16,7 +15,7 @@ import (
 )
 
 type verifyCmd struct {
-	Target string `arg:"" name:"TARGET" help:"HOST:PORT, or a file with a certificate chain, the peer's own first."`
+	Target string `arg:"" name:"TARGET" help:"HOST:PORT, or a file (- is standard input) with a certificate chain, the peer's own first."`
 	trust
 	spoken
 }
@@ -96,7 +95,7 @@ func refused(err error, v *verdict) bool {
 
 // file judges the chain in a file as if a server had sent it.
 func (c *verifyCmd) file(_ context.Context, s *shell, b basis) (*verdict, error) {
-	chain, err := readCertificates(c.Target)
+	chain, err := s.disk().certificates(c.Target)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, noTarget(c.Target)
 	}
@@ -115,7 +114,7 @@ func (c *verifyCmd) file(_ context.Context, s *shell, b basis) (*verdict, error)
 	if err != nil && !refused(err, v) {
 		return nil, err
 	}
-	v.yes = fmt.Sprintf("%s is a certificate of %s", filepath.Base(c.Target), s.who(v.Report, name))
+	v.yes = fmt.Sprintf("%s is a certificate of %s", fileTitle(c.Target), s.who(v.Report, name))
 	return v, nil
 }
 
