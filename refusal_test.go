@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -115,6 +116,26 @@ func TestHandshakeFailures(t *testing.T) {
 				t.Errorf("have %#v, want a line that says what, and a next step", e)
 			}
 		})
+	}
+}
+
+// TestAlertsInPlainWords lets a peer answer with every alert that there can be.
+func TestAlertsInPlainWords(t *testing.T) {
+	w := newWorld(t)
+	for number := range 256 {
+		for _, as := range []role{asClient, asServer} {
+			err := w.against(t, as, func(far net.Conn) {
+				if as == asClient {
+					far.Read(make([]byte, 4096))
+				}
+				far.Write([]byte{21, 3, 3, 0, 2, 2, byte(number)})
+				io.Copy(io.Discard, far)
+			})
+			e, _ := fault.Of(err)
+			if e == nil || e.Hint == "" || regexp.MustCompile(`tls:|EOF|alert\(`).MatchString(e.Message) {
+				t.Errorf("alert %d: have %#v, want plain words", number, e)
+			}
+		}
 	}
 }
 
