@@ -6,6 +6,8 @@ import "github.com/signet-tls/signet/fault"
 const (
 	FolderUnset        fault.Code = "folder_unset"
 	FolderNotDirectory fault.Code = "folder_not_directory"
+	FolderNotMade      fault.Code = "folder_not_made"
+	FolderNotReadable  fault.Code = "folder_not_readable"
 	FolderNotOurs      fault.Code = "folder_not_ours"
 	FolderOtherDomain  fault.Code = "folder_other_domain"
 	FolderNewer        fault.Code = "folder_newer"
@@ -49,9 +51,15 @@ func Codes() []fault.Entry {
 		{Code: FolderUnset, Meaning: "No data folder was named.",
 			Cause: "An empty path in the configuration.",
 			Next:  "Name the folder that holds this trust domain's data."},
-		{Code: FolderNotDirectory, Meaning: "The data folder is a file, or cannot be read or made.",
-			Cause: "A path that names something else, or a parent folder without permission.",
+		{Code: FolderNotDirectory, Meaning: "What is named as the data folder is something else.",
+			Cause: "A path that names a file, or leads through one.",
 			Next:  "Name a folder that exists or can be made."},
+		{Code: FolderNotMade, Meaning: "The data folder does not exist and cannot be made.",
+			Cause: "This user may not write where it would be, or that file system is read-only or full.",
+			Next:  "Name another folder with --data, where this user may write."},
+		{Code: FolderNotReadable, Meaning: "The data folder, or a file in it, may not be read.",
+			Cause: "It belongs to another user, or its permissions were changed.",
+			Next:  "Run Signet as the folder's owner."},
 		{Code: FolderNotOurs, Meaning: "The folder holds files, but not Signet's.",
 			Cause: "A path to the wrong folder.",
 			Next:  "Name an empty folder, a new one, or one that Signet made."},

@@ -100,13 +100,11 @@ func (f *folder) close() error { return f.lock.Close() }
 // claim makes dir ours if it is new or empty, and refuses it if it is not ours.
 func claim(dir string, td spiffeid.TrustDomain) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return fault.Wrap(err, FolderNotDirectory, "%s is not a folder, or cannot be made", dir).
-			WithHint("name a folder that exists or can be made")
+		return notMade(dir, err)
 	}
 	entries, err := os.ReadDir(dir)
 	if err != nil {
-		return fault.Wrap(err, FolderNotDirectory, "the folder %s cannot be read", dir).
-			WithHint("run Signet as the folder's owner")
+		return notReadable(dir, err)
 	}
 	others := slices.ContainsFunc(entries, func(e fs.DirEntry) bool {
 		return !strings.HasPrefix(e.Name(), "."+markerName) // which a kill may leave of our first write
@@ -127,12 +125,12 @@ func readMarker(dir string, td spiffeid.TrustDomain) (m marker, err error) {
 			WithHint("name an empty folder, a new one, or one that Signet made")
 	}
 	if err != nil {
-		return m, markerDamaged(path, err.Error())
+		return m, notReadable(path, err)
 	}
 	defer file.Close()
 	text, err := io.ReadAll(io.LimitReader(file, markerBytes))
 	if err != nil {
-		return m, markerDamaged(path, err.Error())
+		return m, notReadable(path, err)
 	}
 	if err := json.Unmarshal(text, &m); err != nil {
 		return m, markerDamaged(path, err.Error())
@@ -175,15 +173,15 @@ func lockFolder(dir string) (*os.File, error) {
 	if err != nil {
 		return nil, notWritable(dir, err)
 	}
-	if err := syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+	held, err := tryLock(file)
+	if held {
 		defer file.Close()
-		if !errors.Is(err, syscall.EWOULDBLOCK) {
-			return nil, notWritable(dir, err)
-		}
 		return nil, fault.New(AlreadyRunning, "%s is in use by %s", dir, holder(file)).
 			WithHint("signet conns      # asks the Signet that is running\nor stop that one first")
 	}
-	err = file.Truncate(0)
+	if err == nil {
+		err = file.Truncate(0)
+	}
 	if err == nil {
 		_, err = fmt.Fprintf(file, "%d\n", os.Getpid())
 	}
@@ -202,6 +200,30 @@ func holder(file *os.File) string {
 		return "another process"
 	}
 	return "process " + pid
+}
+
+// notMade says why there is no folder: something else stands there, or this
+// user, or anybody, may not make one.
+func notMade(dir string, err error) error {
+	if errors.Is(err, syscall.ENOTDIR) {
+		return fault.Wrap(reason(err), FolderNotDirectory, "%s is not a folder", dir).
+			WithHint("name a folder that exists or can be made")
+	}
+	return fault.Wrap(reason(err), FolderNotMade, "the data folder %s cannot be made", dir).
+		WithHint("name another folder with --data, where this user may write")
+}
+
+func notReadable(path string, err error) error {
+	return fault.Wrap(reason(err), FolderNotReadable, "%s cannot be read", path).
+		WithHint("run Signet as the folder's owner")
+}
+
+// reason leaves out what the message says already: the operation and the path.
+func reason(err error) error {
+	if at := (*fs.PathError)(nil); errors.As(err, &at) {
+		return at.Err
+	}
+	return err
 }
 
 func notWritable(dir string, err error) error {

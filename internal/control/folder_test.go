@@ -4,9 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strings"
-	"syscall"
 	"testing"
 
 	"github.com/signet-tls/signet/fault"
@@ -77,24 +75,6 @@ func TestBadConfig(t *testing.T) {
 			wantCode(t, err, test.code)
 		})
 	}
-}
-
-// TestNotWritable asks as nobody where the tests run as root, whom no
-// permission stops.
-func TestNotWritable(t *testing.T) {
-	dir := t.TempDir()
-	noError(os.Chmod(filepath.Dir(dir), 0o755))
-	noError(os.Chmod(dir, 0o555))
-	refusal := make(chan error)
-	go func() {
-		if os.Geteuid() == 0 {
-			runtime.LockOSThread() // the kernel sets this for the thread, which ends with the goroutine
-			noError(syscall.Setfsuid(65534))
-		}
-		_, err := openFolder(dir, demo)
-		refusal <- err
-	}()
-	wantCode(t, <-refusal, FolderNotWritable, dir)
 }
 
 func TestPrivateFiles(t *testing.T) {
