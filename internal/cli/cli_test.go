@@ -34,10 +34,21 @@ func TestMisuseIsTwoLines(t *testing.T) {
 		args []string
 		want string
 	}{
-		{"unknown command", []string{"vrify"}, "error: there is no command \"vrify\" [usage]\n  next: signet --help\n"},
+		{"unknown command", []string{"vrify"}, "error: there is no command \"vrify\"; did you mean verify? [usage]\n  next: signet verify --help\n"},
+		{"unknown command of a line that is right", []string{"vrify", "a b:1"}, "error: there is no command \"vrify\"; did you mean verify? [usage]\n  next: signet verify 'a b:1'\n"},
+		{"unknown command behind a flag", []string{"--data", "x", "cnons"}, "error: there is no command \"cnons\"; did you mean conns? [usage]\n  next: signet --data x conns\n"},
+		{"help for an unknown command", []string{"help", "frob"}, "error: there is no command \"frob\" [usage]\n  next: signet --help\n"},
 		{"hostile command", []string{"a\x1b[2J\n"}, "error: there is no command \"a\\x1b[2J\\n\" [usage]\n  next: signet --help\n"},
 		{"unknown flag", []string{"--nope"}, "error: unknown flag --nope [usage]\n  next: signet --help\n"},
 		{"unknown flag of a command", []string{"conns", "--nope"}, "error: conns: unknown flag --nope [usage]\n  next: signet conns --help\n"},
+		{"misspelt flag", []string{"verify", "--rots", "x", "y:1"}, "error: verify: unknown flag --rots; did you mean --roots? [usage]\n  next: signet verify --roots x y:1\n"},
+		{"misspelt flag with its value", []string{"verify", "--rots=x", "y:1"}, "error: verify: unknown flag --rots; did you mean --roots? [usage]\n  next: signet verify --roots=x y:1\n"},
+		{"misspelt flag, and more", []string{"verify", "--rots", "x"}, "error: verify: unknown flag --rots; did you mean --roots? [usage]\n  next: signet verify --help\n"},
+		{"short flag", []string{"verify", "-x"}, "error: verify: unknown flag -x [usage]\n  next: signet verify --help\n"},
+		{"no number", []string{"up", "--port", "abc"}, "error: up: --port: \"abc\" is not a whole number [usage]\n  next: signet up --help\n"},
+		{"number left out", []string{"up", "--port"}, "error: up: --port: a value is missing [usage]\n  next: signet up --help\n"},
+		{"value of a flag that has none", []string{"up", "--fresh=maybe"}, "error: up: --fresh: it is said or left out, and has no value such as \"maybe\" [usage]\n  next: signet up --help\n"},
+		{"endless word", []string{strings.Repeat("x", 5000)}, "error: there is no command \"" + strings.Repeat("x", 79) + "…" + strings.Repeat("x", 39) + "\" [usage]\n  next: signet --help\n"},
 		{"missing argument", []string{"allow", "web"}, "error: allow: expected TO [usage]\n  next: signet allow --help\n"},
 		{"missing arguments", []string{"deny"}, "error: deny: expected FROM TO [usage]\n  next: signet deny --help\n"},
 		{"one argument too many", []string{"conns", "web"}, "error: conns: unexpected argument web [usage]\n  next: signet conns --help\n"},
@@ -58,6 +69,21 @@ func TestMisuseIsTwoLines(t *testing.T) {
 				t.Errorf("(-want +have)\n%s", diff)
 			}
 		})
+	}
+}
+
+// TestWordsOfOtherPrograms has the same meant by other words.
+func TestWordsOfOtherPrograms(t *testing.T) {
+	for _, test := range []struct{ typed, meant []string }{
+		{[]string{"--version"}, []string{"version"}},
+		{[]string{"--version", "--json"}, []string{"version", "--json"}},
+		{[]string{"help"}, []string{"--help"}},
+		{[]string{"help", "verify"}, []string{"verify", "--help"}},
+	} {
+		have, want := signetMain(t, nil, test.typed...), signetMain(t, nil, test.meant...)
+		if have != want || have.code != 0 {
+			t.Errorf("%v: %+v, want what %v says", test.typed, have, test.meant)
+		}
 	}
 }
 

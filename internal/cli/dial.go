@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
+	"net/url"
 	"regexp"
 	"slices"
 	"strings"
@@ -12,6 +14,7 @@ import (
 
 	"github.com/signet-tls/signet"
 	"github.com/signet-tls/signet/fault"
+	"github.com/signet-tls/signet/pki"
 	"github.com/signet-tls/signet/verify"
 )
 
@@ -24,7 +27,10 @@ type dialed struct {
 
 // dial connects to target and verifies it. Nothing is sent to it.
 func (b basis) dial(ctx context.Context, target string) (*dialed, error) {
-	host, _, _ := net.SplitHostPort(target) // Dial says what is wrong with it
+	host, port, _ := net.SplitHostPort(target) // Dial says what is wrong with it
+	if strings.Contains(port, "/") {
+		return nil, fault.New(signet.AddressInvalid, "%q is not HOST:PORT", target)
+	}
 	d := &dialed{name: b.name}
 	if d.name.IsZero() {
 		d.name = verify.Host(host)
@@ -70,12 +76,31 @@ func (s *shell) explain(err error, cmd, target string, t trust, b basis) error {
 	switch {
 	case errors.Is(err, signet.ClientCertRequired):
 		return withHint(err, s.showOne(cmd, target, t, domain.String()))
+	case errors.Is(err, signet.AddressInvalid) && likelyAddress(target) != "":
+		return withHint(err, t.command(cmd, likelyAddress(target))+"      # if this is meant")
 	case errors.Is(err, verify.RootsDoNotFit) && t.Name == "":
 		t.Name = "orders"
 		return fault.New(verify.NameMissing, "it was not said which identity of %s %s must be", domain, target).
 			WithHint("%s      # or who else it must be", t.command(cmd, target))
 	}
 	return err
+}
+
+// likelyAddress returns the HOST:PORT that is probably meant by what is none: by
+// a URL, or by a host without a port, which then is that of HTTPS; or "".
+func likelyAddress(target string) string {
+	text := target
+	if at, err := url.Parse(target); err == nil && at.Host != "" {
+		text = at.Host
+	}
+	if isAddress(text) {
+		return text
+	}
+	host := strings.Trim(text, "[]")
+	if _, err := netip.ParseAddr(host); err == nil || host == "localhost" || pki.IsHostname(host) && strings.Contains(host, ".") {
+		return net.JoinHostPort(host, "443")
+	}
+	return ""
 }
 
 // showOne is the step for a server that wants a certificate and got none.

@@ -4,11 +4,8 @@ import (
 	"errors"
 	"os"
 	"slices"
-	"strings"
 
 	"github.com/alecthomas/kong"
-
-	"github.com/signet-tls/signet/fault"
 )
 
 // grammar is the whole command line.
@@ -70,9 +67,7 @@ type reason struct {
 
 // parse returns the command that args call for.
 func (s *shell) parse(args []string) (command, error) {
-	if len(args) == 0 {
-		args = []string{"--help"}
-	}
+	args = customary(args)
 	s.json = slices.Contains(args, "--json") // for errors in the rest of it
 	var g grammar
 	parser := newParser(&g)
@@ -95,26 +90,19 @@ func (s *shell) parse(args []string) (command, error) {
 	return cmd, nil
 }
 
-func newParser(g *grammar) *kong.Kong {
-	return kong.Must(g, kong.Name("signet"), kong.NoDefaultHelp())
+// customary lets the words of other programs mean the same here.
+func customary(args []string) []string {
+	switch {
+	case len(args) == 0:
+		return []string{"--help"}
+	case args[0] == "help":
+		return append(slices.Clone(args[1:]), "--help")
+	case args[0] == "--version":
+		return append([]string{"version"}, args[1:]...)
+	}
+	return args
 }
 
-// reworded says as we do what kong says in its own way: FROM, where it has
-// "<FROM>".
-var reworded = strings.NewReplacer(`expected string value but got "EOL" (<EOL>)`, "a value is missing", `"<`, "", `>"`, "", "<", "", ">", "")
-
-// misuse explains what kong could not make sense of.
-func misuse(err error, args []string) error {
-	var parse *kong.ParseError
-	if !errors.As(err, &parse) {
-		return err
-	}
-	node := parse.Context.Selected()
-	switch {
-	case node != nil:
-		return fault.New(Usage, "%s: %s", node.Name, reworded.Replace(err.Error())).WithHint("signet %s --help", node.Name)
-	case !strings.HasPrefix(args[0], "-"):
-		return fault.New(Usage, "there is no command %q", args[0]).WithHint("signet --help")
-	}
-	return fault.New(Usage, "%s", reworded.Replace(err.Error())).WithHint("signet --help")
+func newParser(g *grammar) *kong.Kong {
+	return kong.Must(g, kong.Name("signet"), kong.NoDefaultHelp())
 }

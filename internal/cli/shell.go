@@ -122,10 +122,21 @@ func (s *shell) complain(err error) {
 			return
 		}
 	}
-	fmt.Fprintf(s.stderr, "error: %s [%s]\n", clean(e.Message), clean(string(e.Code)))
+	fmt.Fprintf(s.stderr, "error: %s [%s]\n", clean(shortened(e.Message)), clean(string(e.Code)))
 	if !s.quiet {
 		s.align("  next: ", next)
 	}
+}
+
+// longWord matches what nobody reads to its end, such as a path of many folders.
+var longWord = regexp.MustCompile(`\S{201,}`)
+
+// shortened leaves out the middle of such words.
+func shortened(text string) string {
+	return longWord.ReplaceAllStringFunc(text, func(word string) string {
+		letters := []rune(word)
+		return string(letters[:80]) + "…" + string(letters[len(letters)-40:])
+	})
 }
 
 // lines splits a hint into its steps.

@@ -97,7 +97,7 @@ func refused(err error, v *verdict) bool {
 func (c *verifyCmd) file(_ context.Context, s *shell, b basis) (*verdict, error) {
 	chain, err := s.disk().certificates(c.Target)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, noTarget(c.Target)
+		return nil, c.noTarget()
 	}
 	if err != nil {
 		return nil, err
@@ -120,11 +120,10 @@ func (c *verifyCmd) file(_ context.Context, s *shell, b basis) (*verdict, error)
 
 // noTarget says what may be meant by a target that is neither an address nor a
 // file.
-func noTarget(target string) error {
-	err := fault.New(TargetUnknown, "%s is neither HOST:PORT nor a file", target)
-	host, _, _ := strings.Cut(strings.TrimPrefix(target, "https://"), "/")
-	if pki.IsHostname(host) && strings.Contains(host, ".") {
-		return err.WithHint("signet verify %s      # if this host is meant\nor write a path that exists", net.JoinHostPort(host, "443"))
+func (c *verifyCmd) noTarget() error {
+	err := fault.New(TargetUnknown, "%s is neither HOST:PORT nor a file", c.Target)
+	if address := likelyAddress(c.Target); address != "" {
+		return err.WithHint("%s      # if this host is meant\nor write a path that exists", c.trust.command("verify", address))
 	}
 	return err.WithHint("write, for example, api.example.com:443, or a path that exists")
 }

@@ -1,0 +1,102 @@
+package cli
+
+import (
+	"errors"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/alecthomas/kong"
+
+	"github.com/signet-tls/signet/fault"
+)
+
+// unknownWord matches what kong says of a word that it does not know, whatever
+// it proposes instead.
+var unknownWord = regexp.MustCompile(`(?s)^(unexpected argument|unknown flag) (.*?)(, did you mean .*)?$`)
+
+// noNumber matches what kong says of a number that is none.
+var noNumber = regexp.MustCompile(`expected a valid \d+ bit u?int but got ("[^"]*")`)
+
+// reworded says as we do what kong says in its own way: FROM, where it has
+// "<FROM>".
+var reworded = strings.NewReplacer(`expected string value but got "EOL" (<EOL>)`, "a value is missing", `expected int value but got "EOL" (<EOL>)`, "a value is missing",
+	"bool value must be true, 1, yes, false, 0 or no but got", "it is said or left out, and has no value such as", `"<`, "", `>"`, "", "<", "", ">", "")
+
+// misuse explains what kong could not make sense of.
+func misuse(err error, args []string) error {
+	var parse *kong.ParseError
+	if !errors.As(err, &parse) {
+		return err
+	}
+	node := parse.Context.Selected()
+	subject, help := "", "signet --help"
+	if node != nil {
+		subject, help = node.Name+": ", "signet "+node.Name+" --help"
+	}
+	unknown := unknownWord.FindStringSubmatch(err.Error())
+	if unknown == nil {
+		text := noNumber.ReplaceAllString(err.Error(), "$1 is not a whole number")
+		return fault.New(Usage, "%s%s", subject, reworded.Replace(text)).WithHint("%s", help)
+	}
+	word := unknown[2]
+	meant := ""
+	result := fault.New(Usage, "%s%s %s", subject, unknown[1], word).WithHint("%s", help)
+	switch {
+	case unknown[1] == "unknown flag" && strings.HasPrefix(word, "--"):
+		meant = nearest(word, flagsOf(parse.Context.Model, node))
+	case node == nil && unknown[1] == "unexpected argument":
+		result = fault.New(Usage, "there is no command %q", word).WithHint("%s", help)
+		if meant = nearest(word, commandsOf(parse.Context.Model)); meant != "" {
+			result.Hint = "signet " + meant + " --help"
+		}
+	}
+	if meant == "" {
+		return result
+	}
+	result.Message += "; did you mean " + meant + "?"
+	if line, ok := corrected(args, word, meant); ok {
+		return result.WithHint("%s", line)
+	}
+	return result
+}
+
+// corrected is the command line with another word for the one that is not known,
+// if that makes it one that can be run.
+func corrected(args []string, word, meant string) (line string, ok bool) {
+	i := slices.IndexFunc(args, func(arg string) bool { return arg == word || strings.HasPrefix(arg, word+"=") })
+	if i < 0 {
+		return "", false
+	}
+	args = slices.Clone(args)
+	args[i] = meant + strings.TrimPrefix(args[i], word)
+	if _, err := newParser(&grammar{}).Parse(args); err != nil {
+		return "", false
+	}
+	words := []string{"signet"}
+	for _, arg := range args {
+		words = append(words, quote(arg))
+	}
+	return strings.Join(words, " "), true
+}
+
+// flagsOf lists the flags of a command, or those of all, as they are typed.
+func flagsOf(app *kong.Application, node *kong.Node) []string {
+	flags := app.Flags
+	if node != nil {
+		flags = append(slices.Clone(node.Flags), flags...)
+	}
+	var names []string
+	for _, flag := range flags {
+		names = append(names, "--"+flag.Name)
+	}
+	return names
+}
+
+func commandsOf(app *kong.Application) []string {
+	var names []string
+	for _, node := range app.Children {
+		names = append(names, node.Name)
+	}
+	return names
+}
