@@ -82,29 +82,11 @@ func (k *killer) forget() { k.acts = nil }
 // round starts "up", changes things from three sides, and kills it.
 func (k *killer) round(fresh, revoke bool) (answered, unanswered int) {
 	k.t.Helper()
-	up := k.signet("up", "--port", strconv.Itoa(k.port))
+	var flags []string
 	if fresh {
-		up.Args = append(up.Args, "--fresh")
+		flags = append(flags, "--fresh")
 	}
-	stdout, err := up.StdoutPipe()
-	if err != nil {
-		k.t.Fatal(err)
-	}
-	var stderr strings.Builder
-	up.Stderr = &stderr
-	if err := up.Start(); err != nil {
-		k.t.Fatal(err)
-	}
-	lines := bufio.NewScanner(stdout)
-	if !lines.Scan() || !strings.HasPrefix(lines.Text(), "Signet is running") {
-		up.Process.Kill()
-		up.Wait()
-		k.t.Fatalf("up did not start: %q %s", lines.Text(), stderr.String())
-	}
-	go func() {
-		for lines.Scan() { // so that it never waits for a reader
-		}
-	}()
+	up, _ := k.up(flags...)
 	before := len(k.acts)
 	stop := make(chan struct{})
 	var workers sync.WaitGroup
@@ -124,6 +106,32 @@ func (k *killer) round(fresh, revoke bool) (answered, unanswered int) {
 		}
 	}
 	return answered, unanswered
+}
+
+// up starts "up" and waits until it says that it runs.
+func (k *killer) up(flags ...string) (up *exec.Cmd, stderr *strings.Builder) {
+	k.t.Helper()
+	up = k.signet(append([]string{"up", "--port", strconv.Itoa(k.port)}, flags...)...)
+	stdout, err := up.StdoutPipe()
+	if err != nil {
+		k.t.Fatal(err)
+	}
+	stderr = &strings.Builder{}
+	up.Stderr = stderr
+	if err := up.Start(); err != nil {
+		k.t.Fatal(err)
+	}
+	lines := bufio.NewScanner(stdout)
+	if !lines.Scan() || !strings.HasPrefix(lines.Text(), "Signet is running") {
+		up.Process.Kill()
+		up.Wait()
+		k.t.Fatalf("up did not start: %q %s", lines.Text(), stderr)
+	}
+	go func() {
+		for lines.Scan() { // so that it never waits for a reader
+		}
+	}()
+	return up, stderr
 }
 
 // work runs commands until told to stop, or one is not answered.
