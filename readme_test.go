@@ -89,7 +89,7 @@ func TestReadmeCode(t *testing.T) {
 		}
 		want = append(want, code)
 	}
-	if diff := cmp.Diff(want, fences(t, "go")); diff != "" {
+	if diff := cmp.Diff(want, fences(t, "README.md", "go")); diff != "" {
 		t.Errorf("README.md shows other code than its files have (-files +README):\n%s", diff)
 	}
 }
@@ -104,11 +104,11 @@ func region(t *testing.T, file string) string {
 	return regexp.MustCompile(`(?m)^\t`).ReplaceAllString(found[0][1], "")
 }
 
-// fences returns the README's blocks of a language.
-func fences(t *testing.T, language string) []string {
+// fences returns a document's blocks of a language.
+func fences(t *testing.T, document, language string) []string {
 	t.Helper()
 	var blocks []string
-	for _, found := range regexp.MustCompile("(?ms)^```"+language+"\n(.*?)^```$").FindAllStringSubmatch(read(t, "README.md"), -1) {
+	for _, found := range regexp.MustCompile("(?ms)^```"+language+"\n(.*?)^```$").FindAllStringSubmatch(read(t, document), -1) {
 		blocks = append(blocks, found[1])
 	}
 	return blocks
@@ -143,8 +143,8 @@ func TestReadmeCommands(t *testing.T) {
 		t.Fatalf("signet --help exits with %d: %s", status, complaint.String())
 	}
 	have := words(`(?m)^  ([a-z]+) `, help.String())
-	code := strings.Join(words("`([^`\n]+)`", read(t, "README.md")), "\n") + "\n" + strings.Join(fences(t, "(?:sh|console)"), "\n")
-	named := words(`(?m)(?:^|\$ )(?:go run \./cmd/)?signet ([a-z]+)`, code)
+	code := strings.Join(words("`([^`\n]+)`", read(t, "README.md")), "\n") + "\n" + strings.Join(fences(t, "README.md", "(?:sh|console)"), "\n")
+	named := words(`(?m)(?:^|\$ |&& )(?:go run \./cmd/)?signet ([a-z]+)`, code)
 	if diff := cmp.Diff(have, named); diff != "" {
 		t.Errorf("the README names other commands than there are (-help +README):\n%s", diff)
 	}
@@ -162,23 +162,46 @@ func words(pattern, text string) []string {
 }
 
 // TestReadmeTranscript holds the README's transcript to the golden one, which
-// the tests run: every line of it occurs there.
+// the tests run: every command and every line of output occurs there.
 func TestReadmeTranscript(t *testing.T) {
 	const golden = "cmd/signet/testdata/quickstart.txtar"
 	script, err := os.ReadFile(golden)
 	if err != nil {
 		t.Fatalf("the README's transcript has nothing to be compared with: %v", err)
 	}
-	shown := fences(t, "console")
-	if len(shown) != 1 {
-		t.Fatalf("the README has %d transcripts, want 1", len(shown))
+	shown := fences(t, "README.md", "console")
+	if len(shown) != 1 || strings.Count(shown[0], "\n") != 8 {
+		t.Fatalf("the README has the transcripts %q, want 1 of eight lines", shown)
 	}
 	known := masked(string(script))
-	for line := range strings.Lines(shown[0]) {
-		if line := masked(strings.TrimPrefix(line, "$ ")); !strings.Contains(known, line) {
-			t.Errorf("%s has nothing like the README's line %q", golden, line)
+	for line := range strings.Lines(uncommented(shown[0])) {
+		for part := range strings.SplitSeq(strings.TrimPrefix(line, "$ "), " && ") {
+			if part := masked(part); !strings.Contains(known, part) {
+				t.Errorf("%s has nothing like the README's %q", golden, part)
+			}
 		}
 	}
+}
+
+// TestTranslation holds the commands of the Korean README, and what they say, to
+// those of the English one.
+func TestTranslation(t *testing.T) {
+	const language = "(?:sh|console)"
+	var want, have []string
+	for _, block := range fences(t, "README.md", language) {
+		want = append(want, uncommented(block))
+	}
+	for _, block := range fences(t, "README.ko.md", language) {
+		have = append(have, uncommented(block))
+	}
+	if diff := cmp.Diff(want, have); diff != "" {
+		t.Errorf("README.ko.md shows other commands than README.md (-README.md +README.ko.md):\n%s", diff)
+	}
+}
+
+// uncommented leaves the comments out of commands.
+func uncommented(text string) string {
+	return regexp.MustCompile(`(?m) +# .*$`).ReplaceAllString(text, "")
 }
 
 // masks hide what differs between the README and the script: the door's port,
@@ -201,7 +224,7 @@ func TestLinks(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, document := range append(documents, "README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md") {
+	for _, document := range append(documents, "README.md", "README.ko.md", "SECURITY.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md") {
 		text := read(t, document)
 		for _, target := range words(`\]\(([^)\s]+)\)`, text) {
 			path, anchor, _ := strings.Cut(target, "#")
