@@ -30,6 +30,12 @@ func Curl(t testing.TB) string {
 	return find(t, "curl")
 }
 
+// Shell returns a shell, such as zsh.
+func Shell(t testing.TB, name string) string {
+	t.Helper()
+	return find(t, name)
+}
+
 // find returns the path of program, which is a name on the PATH or a path.
 func find(t testing.TB, program string) string {
 	t.Helper()
