@@ -4,7 +4,10 @@ TOOL     := go tool -modfile=tools/go.mod
 FUZZTIME ?= 30s
 
 # Steps of "make test", the cheap ones first; the tests come last.
-CHECKS := packages python gofmt modules vet staticcheck generated
+CHECKS := packages python gofmt modules vet portable staticcheck generated
+
+# What else than this machine's system everything must compile for.
+SYSTEMS := darwin/arm64 windows/amd64 linux/arm64
 
 .PHONY: help test tests build peers fuzz mutants cover $(CHECKS)
 
@@ -40,6 +43,9 @@ modules: ## go.mod and go.sum are tidy
 # compiled once.
 vet: ## go vet
 	@go vet -race ./...
+
+portable: ## everything compiles for other systems
+	@go -C tools run ./portable .. $(SYSTEMS)
 
 staticcheck: ## staticcheck, as pinned in tools/go.mod
 	@checker=$$($(TOOL) -n staticcheck) && GOFLAGS="$$GOFLAGS -race" "$$checker" ./...
