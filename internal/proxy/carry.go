@@ -48,7 +48,7 @@ func (c *plainConn) gone() bool {
 		return true
 	}
 	var failed error
-	err = raw.Control(func(fd uintptr) { _, failed = syscall.Getpeername(int(fd)) })
+	err = raw.Control(func(fd uintptr) { failed = peerless(fd) })
 	return err != nil || failed != nil
 }
 
@@ -115,25 +115,6 @@ func (c *secureConn) Read(p []byte) (int, error) {
 
 // past, as a deadline, ends a read that would wait.
 var past = time.Unix(1, 0)
-
-// awaitReadable returns when a read would not block, or how it would fail.
-// Nothing is read, so nobody holds a buffer meanwhile.
-func awaitReadable(conn stream) error {
-	raw, err := conn.SyscallConn()
-	if err != nil {
-		return err
-	}
-	var one [1]byte
-	var failed error // must not be dropped: a reset is told once, and looks like a clean end from then on
-	err = raw.Read(func(fd uintptr) bool {
-		_, _, failed = syscall.Recvfrom(int(fd), one[:], syscall.MSG_PEEK)
-		return failed != syscall.EAGAIN
-	})
-	if err == nil && failed != nil {
-		err = os.NewSyscallError("recvfrom", failed)
-	}
-	return err
-}
 
 // leg is one of the two connections that are joined. Each Read follows an await.
 type leg interface {
