@@ -244,7 +244,6 @@ func (s *system) Run(ctx context.Context, ready func()) error {
 		})
 	}
 	start(s.serveStatus)
-	start(s.demo.Run)
 	for _, proxy := range s.proxies {
 		start(proxy.Run)
 	}
@@ -256,15 +255,18 @@ func (s *system) Run(ctx context.Context, ready func()) error {
 		}
 		return nil
 	})
-	// The authority ends last, to hear how the connections ended.
+	// The authority ends last, to hear how the connections ended; and so does the
+	// demo service, whose end would pass for one that its streams came to.
 	lastly, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
 	var last sync.WaitGroup
-	last.Go(func() {
-		if err := s.authority.Run(lastly); err != nil {
-			cancel(err)
-		}
-	})
+	for _, run := range []func(context.Context) error{s.authority.Run, s.demo.Run} {
+		last.Go(func() {
+			if err := run(lastly); err != nil {
+				cancel(err)
+			}
+		})
+	}
 	wg.Wait()
 	stop()
 	last.Wait()
