@@ -1,6 +1,9 @@
 package verify
 
-import "github.com/signet-tls/signet/fault"
+import (
+	"github.com/signet-tls/signet/fault"
+	"github.com/signet-tls/signet/pki"
+)
 
 // Codes of this package.
 const (
@@ -34,7 +37,6 @@ const (
 	NameEmpty            fault.Code = "name_empty"
 	PathTooLong          fault.Code = "path_too_long"
 	LeafSigns            fault.Code = "leaf_is_authority"
-	KeyWeak              fault.Code = "key_weak"
 	SignatureForgeable   fault.Code = "signature_forgeable"
 	NameNotPermitted     fault.Code = "name_not_permitted"
 	PolicyMissing        fault.Code = "policy_missing"
@@ -58,7 +60,7 @@ var rank = []fault.Code{
 	NameNotPermitted,
 	PathTooLong,
 	PolicyMissing,
-	KeyWeak,
+	pki.KeyWeak,
 	SignatureForgeable,
 	CriticalUnknown,
 	LeafSigns,
@@ -167,9 +169,6 @@ func Codes() []fault.Entry {
 		{Code: LeafSigns, Meaning: "The peer's own certificate is an authority's, or says that it may sign others.",
 			Cause: "An authority's certificate was configured on a server, or a leaf was made with an authority's key usage.",
 			Next:  "Have the peer use a certificate of its own that may sign nothing."},
-		{Code: KeyWeak, Meaning: "A key is too small or of a kind that protects nothing.",
-			Cause: "It was made long ago.",
-			Next:  "Make a new key, ECDSA P-256 or RSA of 2048 bits at least, and have its certificate issued anew."},
 		{Code: SignatureForgeable, Meaning: "A certificate is signed by an algorithm that can be forged.",
 			Cause: "It was signed with MD5 or SHA-1, long ago or by old software.",
 			Next:  "Have the certificate signed again with SHA-256 or better."},

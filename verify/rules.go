@@ -202,8 +202,8 @@ var rules = []rule{
 	}},
 
 	// Keys and signatures.
-	{KeyWeak, anyRole, anyProfile, "NIST SP 800-57 part 1, section 5.6", func(v *visit) string { return weakKey(v) }},
-	{KeyWeak, anyRole, WebPKI, "CA/B Forum, section 6.1.5", func(v *visit) string {
+	{pki.KeyWeak, anyRole, anyProfile, "NIST SP 800-57 part 1, section 5.6", func(v *visit) string { return weakKey(v) }},
+	{pki.KeyWeak, anyRole, WebPKI, "CA/B Forum, section 6.1.5", func(v *visit) string {
 		key, _ := v.cert.PublicKey().Key()
 		switch key := key.(type) {
 		case *rsa.PublicKey:
