@@ -23,6 +23,7 @@ const (
 	CertUnsupported  fault.Code = "cert_unsupported"
 	ExtensionInvalid fault.Code = "extension_invalid"
 	OIDInvalid       fault.Code = "oid_invalid"
+	DNInvalid        fault.Code = "dn_invalid"
 	SignatureWrong   fault.Code = "signature_wrong"
 	SignatureWeak    fault.Code = "signature_weak"
 	KeyUnsupported   fault.Code = "key_unsupported"
@@ -87,6 +88,9 @@ func Codes() []fault.Entry {
 		{Code: OIDInvalid, Meaning: "An object identifier is not one.",
 			Cause: "It is misspelt.",
 			Next:  "Write it as numbers with dots, such as 1.3.6.1.5.5.7.3.1."},
+		{Code: DNInvalid, Meaning: "A distinguished name, or a value in it, is not one.",
+			Cause: "A character that needs a backslash stands without one, a type is unknown, or a value is not what its type allows.",
+			Next:  "Write it like CN=Jane Doe,O=Example Ltd,C=GB."},
 		{Code: SignatureWrong, Meaning: "The signature was not made by the key over these bytes.",
 			Cause: "The bytes were altered, or another key signed them.",
 			Next:  "Do not trust what is signed; get it again from where it was made."},

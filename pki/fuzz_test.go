@@ -205,3 +205,20 @@ func FuzzParseRequest(f *testing.F) {
 		}
 	})
 }
+
+func FuzzParseName(f *testing.F) {
+	for _, seed := range []string{"", "CN=Jane Doe,O=Example", `OU=\, a+CN=\ b\00\C3\A4\ `, "1.2.3=#0c0161", "e=a@b,2.5.4.6=gb", "CN=#0500", `CN="`} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		name, err := pki.ParseName(text)
+		if err != nil {
+			wantAnyFault(t, err)
+			return
+		}
+		again, err := pki.ParseName(name.String())
+		if err != nil || again.String() != name.String() || !again.Match(name) {
+			t.Errorf("%q is %q, and that %q, %v", text, name, again, err)
+		}
+	})
+}

@@ -19,6 +19,15 @@ type Name struct {
 	der []byte // valid DER of the SEQUENCE; nil for the empty name
 }
 
+// Tags that cryptobyte/asn1 does not name.
+const (
+	tagNumericString   asn1.Tag = 18
+	tagVisibleString   asn1.Tag = 26
+	tagGeneralString   asn1.Tag = 27
+	tagUniversalString asn1.Tag = 28
+	tagBMPString       asn1.Tag = 30
+)
+
 // Attribute is one type and value of a name.
 type Attribute struct {
 	Type OID
@@ -142,14 +151,14 @@ func decodeText(tag asn1.Tag, raw []byte) (string, bool) {
 			out.WriteRune(rune(octet))
 		}
 		return out.String(), true
-	case 30: // BMPString
+	case tagBMPString:
 		units := make([]uint16, len(raw)/2)
 		for i := range units {
 			units[i] = uint16(raw[2*i])<<8 | uint16(raw[2*i+1])
 		}
 		text := string(utf16.Decode(units))
 		return text, len(raw)%2 == 0 && !strings.ContainsRune(text, utf8.RuneError)
-	case 28: // UniversalString
+	case tagUniversalString:
 		var out strings.Builder
 		ok := len(raw)%4 == 0
 		for ; len(raw) >= 4; raw = raw[4:] {
@@ -158,7 +167,7 @@ func decodeText(tag asn1.Tag, raw []byte) (string, bool) {
 			out.WriteRune(r)
 		}
 		return out.String(), ok
-	case asn1.UTF8String, asn1.PrintableString, asn1.IA5String, 18, 26, 27: // NumericString, VisibleString, GeneralString
+	case asn1.UTF8String, asn1.PrintableString, asn1.IA5String, tagNumericString, tagVisibleString, tagGeneralString:
 		return strings.ToValidUTF8(string(raw), "\ufffd"), utf8.Valid(raw)
 	}
 	return strings.ToValidUTF8(string(raw), "\ufffd"), false

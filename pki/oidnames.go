@@ -1,5 +1,11 @@
 package pki
 
+import (
+	"slices"
+	"strings"
+	"sync"
+)
+
 // oidName is how people call an object identifier.
 type oidName struct {
 	oid  OID
@@ -18,7 +24,12 @@ func (o OID) Name() string {
 // short returns the keyword that stands for an attribute's type in names, or "".
 func (o OID) short() string { return oidNames[o].abbr }
 
-var oidNames = indexNames([]oidName{
+// oidNames has the row of every object identifier that has a name.
+var oidNames = indexNames()
+
+var oidTables = [][]oidName{namedOIDs, extensionOIDs, usageOIDs, accessOIDs, attributeOIDs, algorithmOIDs}
+
+var namedOIDs = []oidName{
 	{OIDSubjectKeyID, "subjectKeyIdentifier", "Subject Key Identifier"},
 	{OIDAuthorityKeyID, "authorityKeyIdentifier", "Authority Key Identifier"},
 	{OIDKeyUsage, "keyUsage", "Key Usage"},
@@ -94,12 +105,43 @@ var oidNames = indexNames([]oidName{
 	{oidSHA224DSA, "dsa_with_SHA224", "dsa_with_SHA224"},
 	{oidSHA256DSA, "dsa_with_SHA256", "dsa_with_SHA256"},
 	{oidDSA, "DSA", "dsaEncryption"},
-})
+	{oidTitle, "title", "title"},
+	{oidDNQualifier, "dnQualifier", "dnQualifier"},
+	{oidPseudonym, "pseudonym", "pseudonym"},
+}
 
-func indexNames(rows []oidName) map[OID]oidName {
-	index := make(map[OID]oidName, len(rows))
-	for _, row := range rows {
+func indexNames() map[OID]oidName {
+	index := map[OID]oidName{}
+	for _, row := range slices.Concat(oidTables...) {
 		index[row.oid] = row
 	}
 	return index
 }
+
+// dotted returns the object identifier of a row.
+func dotted(text string) OID {
+	id, err := ParseOID(text)
+	if err != nil {
+		panic(err)
+	}
+	return id
+}
+
+// oidKeywords finds an object identifier by what stands for it in a name, in
+// small letters: its keyword, its name if that is one word, or what Windows
+// writes.
+var oidKeywords = sync.OnceValue(func() map[string]OID {
+	words := map[string]OID{"e": OIDEmailAddress, "s": OIDState}
+	rows := slices.Concat(oidTables...)
+	for _, row := range rows {
+		if !strings.ContainsAny(row.name, " ,") {
+			words[strings.ToLower(row.name)] = row.oid
+		}
+	}
+	for _, row := range rows { // keywords beat names
+		if row.abbr != "" {
+			words[strings.ToLower(row.abbr)] = row.oid
+		}
+	}
+	return words
+})

@@ -66,6 +66,10 @@ const (
 	OIDEmailAddress       OID = "\x2a\x86\x48\x86\xf7\x0d\x01\x09\x01"     // 1.2.840.113549.1.9.1
 	OIDUserID             OID = "\x09\x92\x26\x89\x93\xf2\x2c\x64\x01\x01" // 0.9.2342.19200300.100.1.1
 	OIDDomainComponent    OID = "\x09\x92\x26\x89\x93\xf2\x2c\x64\x01\x19" // 0.9.2342.19200300.100.1.25
+
+	oidTitle       OID = "\x55\x04\x0c" // 2.5.4.12
+	oidDNQualifier OID = "\x55\x04\x2e" // 2.5.4.46
+	oidPseudonym   OID = "\x55\x04\x41" // 2.5.4.65
 )
 
 // Algorithms.

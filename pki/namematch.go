@@ -1,0 +1,81 @@
+package pki
+
+import (
+	"bytes"
+	"crypto/sha1"
+	"encoding/binary"
+
+	"golang.org/x/crypto/cryptobyte/asn1"
+)
+
+// Canonical returns the name as OpenSSL compares names: its relative names in
+// DER, without the outer header, where each string is UTF-8, ASCII letters are
+// small, and of spaces only single ones between words are left. It is a part of
+// what RFC 5280, section 7.1, asks for. Values that are no text stay as they are.
+func (n Name) Canonical() []byte {
+	var out []byte
+	var rdn []Attribute
+	for a := range n.Attributes() {
+		if len(rdn) > 0 && a.RDN != rdn[0].RDN {
+			out = append(out, encodeRDN(rdn)...)
+			rdn = rdn[:0]
+		}
+		if text, ok := a.comparable(); ok {
+			a.Tag, a.Raw = int(asn1.UTF8String), foldText(text)
+		}
+		rdn = append(rdn, a)
+	}
+	if len(rdn) > 0 {
+		out = append(out, encodeRDN(rdn)...)
+	}
+	return out
+}
+
+// comparable returns the value as UTF-8, if it is of a type whose encoding does
+// not count when names are compared.
+func (a Attribute) comparable() (string, bool) {
+	switch tag := asn1.Tag(a.Tag); tag {
+	case asn1.PrintableString, asn1.IA5String, tagVisibleString:
+		// OpenSSL takes the octets as Latin-1, ASCII or not.
+		return decodeText(asn1.T61String, a.Raw)
+	case asn1.UTF8String, asn1.T61String, tagBMPString, tagUniversalString:
+		return decodeText(tag, a.Raw)
+	}
+	return "", false
+}
+
+// foldText makes ASCII letters small, drops spaces at both ends, and makes one
+// of several.
+func foldText(text string) []byte {
+	out := make([]byte, 0, len(text))
+	space := false
+	for _, c := range []byte(text) {
+		if c == ' ' || '\t' <= c && c <= '\r' {
+			space = len(out) > 0
+			continue
+		}
+		if space {
+			out = append(out, ' ')
+			space = false
+		}
+		if 'A' <= c && c <= 'Z' {
+			c += 'a' - 'A'
+		}
+		out = append(out, c)
+	}
+	return out
+}
+
+// Hash returns the number that OpenSSL's hashed directories file a name under,
+// as eight hexadecimal digits: the first four bytes, low ones first, of the
+// SHA-1 of its canonical form.
+func (n Name) Hash() uint32 {
+	sum := sha1.Sum(n.Canonical())
+	return binary.LittleEndian.Uint32(sum[:])
+}
+
+// Match reports whether both names are the same but for encodings, the case of
+// ASCII letters, and spaces.
+func (n Name) Match(other Name) bool {
+	return n.Equal(other) || bytes.Equal(n.Canonical(), other.Canonical())
+}
