@@ -1,0 +1,56 @@
+package pki
+
+import (
+	"bufio"
+	"os/exec"
+	"strings"
+	"testing"
+
+	"github.com/signet-tls/signet/internal/peers"
+)
+
+// TestOIDTable holds that no row stands there twice, that each keyword stands
+// for one object identifier, and that short names are those of OpenSSL, where it
+// has the object identifier at all.
+func TestOIDTable(t *testing.T) {
+	out, err := exec.Command(peers.OpenSSL(t), "list", "-objects").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	short := map[string]string{}
+	for lines := bufio.NewScanner(strings.NewReader(string(out))); lines.Scan(); {
+		name, rest, _ := strings.Cut(lines.Text(), " = ")
+		short[rest[strings.LastIndexByte(rest, ' ')+1:]] = name
+	}
+	rows := 0
+	seen, words := map[OID]bool{}, map[string]OID{}
+	for _, table := range oidTables {
+		for _, row := range table {
+			rows++
+			if seen[row.oid] || row.name == "" {
+				t.Errorf("%s stands there twice, or has no name", row.oid)
+			}
+			seen[row.oid] = true
+			if again, err := ParseOID(row.oid.String()); err != nil || again != row.oid {
+				t.Errorf("%s is read as %s, %v", row.oid, again, err)
+			}
+			if want, ok := short[row.oid.String()]; ok && want != row.abbr {
+				t.Errorf("%s: have %q, openssl %q", row.oid, row.abbr, want)
+			}
+			if row.abbr == "" {
+				continue
+			}
+			word := strings.ToLower(row.abbr)
+			if other, ok := words[word]; ok {
+				t.Errorf("%q stands for %s and %s", row.abbr, other, row.oid)
+			}
+			words[word] = row.oid
+			if name, err := ParseName(row.abbr + "=a"); err != nil || len(name.Get(row.oid)) != 1 {
+				t.Errorf("%s=a is %s, %v", row.abbr, name, err)
+			}
+		}
+	}
+	if rows < 200 {
+		t.Errorf("%d rows", rows)
+	}
+}
