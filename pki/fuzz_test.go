@@ -222,3 +222,25 @@ func FuzzParseName(f *testing.F) {
 		}
 	})
 }
+
+func FuzzCertificateText(f *testing.F) {
+	f.Add(testpki.Must(testpki.Must(testpki.New(now)).Server("a.example")).Leaf().Raw())
+	for i, v := range wantPKITS(f) {
+		if i%40 == 0 {
+			f.Add(v.data)
+		}
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		cert, err := pki.ParseCertificate(data)
+		if err != nil {
+			wantAnyFault(t, err)
+			return
+		}
+		text := cert.Text()
+		wantPlain(t, text)
+		if limit := 20*len(data) + 64<<10; len(text) > limit {
+			t.Errorf("%d bytes of text for %d of DER", len(text), len(data))
+		}
+		cert.PeerCert()
+	})
+}

@@ -17,10 +17,15 @@ func TestOIDTable(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	short := map[string]string{}
+	short, long := map[string]string{}, map[string]string{}
 	for lines := bufio.NewScanner(strings.NewReader(string(out))); lines.Scan(); {
 		name, rest, _ := strings.Cut(lines.Text(), " = ")
-		short[rest[strings.LastIndexByte(rest, ' ')+1:]] = name
+		at := strings.LastIndex(rest, ", ")
+		if at < 0 { // one name is both
+			short[rest], long[rest] = name, name
+			continue
+		}
+		short[rest[at+2:]], long[rest[at+2:]] = name, rest[:at]
 	}
 	rows := 0
 	seen, words := map[OID]bool{}, map[string]OID{}
@@ -36,6 +41,9 @@ func TestOIDTable(t *testing.T) {
 			}
 			if want, ok := short[row.oid.String()]; ok && want != row.abbr {
 				t.Errorf("%s: have %q, openssl %q", row.oid, row.abbr, want)
+			}
+			if want, ok := long[row.oid.String()]; ok && want != row.oid.dumpName() {
+				t.Errorf("%s: a dump calls it %q, openssl %q", row.oid, row.oid.dumpName(), want)
 			}
 			if row.abbr == "" {
 				continue

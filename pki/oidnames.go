@@ -95,6 +95,7 @@ var namedOIDs = []oidName{
 	{oidSHA384ECDSA, "ecdsa-with-SHA384", "ecdsa-with-SHA384"},
 	{oidSHA512ECDSA, "ecdsa-with-SHA512", "ecdsa-with-SHA512"},
 	{oidEd25519, "ED25519", "ED25519"},
+	{oidSHA1, "SHA1", "sha1"},
 	{oidSHA256, "SHA256", "sha256"},
 	{oidSHA384, "SHA384", "sha384"},
 	{oidSHA512, "SHA512", "sha512"},

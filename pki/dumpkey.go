@@ -1,0 +1,184 @@
+package pki
+
+import (
+	"math/big"
+	"strings"
+)
+
+// dumpCurve is what a dump says of a curve.
+type dumpCurve struct {
+	bits int    // of its order
+	nist string // what NIST calls it, or ""
+}
+
+var dumpCurves = map[string]dumpCurve{
+	"prime192v1":      {192, "P-192"},
+	"secp224r1":       {224, "P-224"},
+	"prime256v1":      {256, "P-256"},
+	"secp384r1":       {384, "P-384"},
+	"secp521r1":       {521, "P-521"},
+	"secp256k1":       {256, ""},
+	"sect233r1":       {233, "B-233"},
+	"sect283k1":       {281, "K-283"},
+	"sect571r1":       {570, "B-571"},
+	"brainpoolP256r1": {256, ""},
+	"brainpoolP384r1": {384, ""},
+	"brainpoolP512r1": {512, ""},
+	"SM2":             {256, ""},
+}
+
+// publicKey writes the key's numbers.
+func (d *dump) publicKey(indent int, k *PublicKey) {
+	d.line(indent, "Subject Public Key Info:")
+	indent += 4
+	d.line(indent, "Public Key Algorithm: %s", k.algorithm.ID.dumpName())
+	switch name := k.algorithm.ID.short(); {
+	case k.algorithm.ID == oidRSA && d.rsaKey(indent+4, k):
+	case k.algorithm.ID == oidRSAPSS && d.rsaKey(indent+4, k):
+		d.pssRestrictions(indent+4, k.algorithm.Parameters)
+	case k.algorithm.ID == oidEC && d.ecKey(indent+4, k):
+	case k.algorithm.ID == oidDSA && d.dsaKey(indent+4, k):
+	case name == "ED25519" || name == "ED448" || name == "X25519" || name == "X448":
+		d.line(indent+4, "%s Public-Key:", name)
+		d.line(indent+4, "pub:")
+		d.octets(indent+8, 15, k.bits)
+	default:
+		d.line(indent, "Unable to load Public Key")
+	}
+}
+
+func (d *dump) rsaKey(indent int, k *PublicKey) bool {
+	content := newDER(k.bits)
+	pair := content.sequence("RSA key")
+	modulus, exponent := bigInt(pair.integer("modulus")), bigInt(pair.integer("exponent"))
+	pair.end("the RSA key")
+	if content.end("the RSA key") != nil || modulus.Sign() <= 0 || exponent.Sign() <= 0 {
+		return false
+	}
+	d.line(indent, "Public-Key: (%d bit)", modulus.BitLen())
+	d.number(indent, "Modulus:", modulus)
+	d.number(indent, "Exponent:", exponent)
+	return true
+}
+
+func (d *dump) ecKey(indent int, k *PublicKey) bool {
+	parameters := newDER(k.algorithm.Parameters)
+	id := parameters.oid("curve")
+	curve, ok := dumpCurves[id.short()]
+	if parameters.end("the curve") != nil || !ok {
+		return false
+	}
+	d.line(indent, "Public-Key: (%d bit)", curve.bits)
+	d.line(indent, "pub:")
+	d.octets(indent+4, 15, k.bits)
+	d.line(indent, "ASN1 OID: %s", id.short())
+	if curve.nist != "" {
+		d.line(indent, "NIST CURVE: %s", curve.nist)
+	}
+	return true
+}
+
+func (d *dump) dsaKey(indent int, k *PublicKey) bool {
+	content := newDER(k.bits)
+	public := bigInt(content.integer("DSA key"))
+	parameters := newDER(k.algorithm.Parameters)
+	domain := parameters.sequence("DSA parameters")
+	var numbers [3]*big.Int
+	for i := range numbers {
+		numbers[i] = bigInt(domain.integer("DSA parameters"))
+	}
+	domain.end("the DSA parameters")
+	if content.end("the DSA key") != nil || parameters.end("the DSA parameters") != nil || numbers[0].Sign() <= 0 {
+		return false
+	}
+	d.line(indent, "Public-Key: (%d bit)", numbers[0].BitLen())
+	d.number(indent, "pub: ", public)
+	for i, label := range []string{"P:   ", "Q:   ", "G:   "} {
+		d.number(indent, label, numbers[i])
+	}
+	return true
+}
+
+// pssText are the parameters of RSASSA-PSS (RFC 4055, section 3.1), defaults
+// filled in.
+type pssText struct {
+	hash, mask, maskHash OID
+	salt, trailer        int
+	given                [4]bool // which are not defaults
+}
+
+func readPSS(raw []byte) (pssText, bool) {
+	p := pssText{hash: oidSHA1, mask: oidMGF1, maskHash: oidSHA1, salt: 20, trailer: 1}
+	whole := newDER(raw)
+	list := whole.sequence("PSS parameters")
+	for i := range uint8(4) {
+		if p.given[i] = list.has(constructed(i)); !p.given[i] {
+			continue
+		}
+		field := list.tagged(i, "PSS parameters")
+		switch i {
+		case 0:
+			p.hash = field.algorithm("PSS digest").ID
+		case 1:
+			mask := field.algorithm("PSS mask")
+			inner := newDER(mask.Parameters)
+			p.mask, p.maskHash = mask.ID, inner.algorithm("PSS mask digest").ID
+			if inner.err() != nil || mask.ID != oidMGF1 {
+				return p, false
+			}
+		case 2:
+			p.salt = field.small("PSS salt length")
+		case 3:
+			p.trailer = field.small("PSS trailer")
+		}
+		field.end("the PSS parameters")
+	}
+	list.end("the PSS parameters")
+	return p, whole.end("the PSS parameters") == nil
+}
+
+// pssSignature writes the parameters behind a signature's algorithm.
+func (d *dump) pssSignature(raw []byte) {
+	p, ok := readPSS(raw)
+	if !ok {
+		d.line(8, "(INVALID PSS PARAMETERS)")
+		return
+	}
+	d.line(8, "")
+	note := func(i int) string {
+		if p.given[i] {
+			return ""
+		}
+		return " (default)"
+	}
+	d.line(8, "Hash Algorithm: %s%s", p.hash.dumpName(), note(0))
+	d.line(8, "Mask Algorithm: %s with %s%s", p.mask.dumpName(), p.maskHash.dumpName(), note(1))
+	d.line(9, "Salt Length: 0x%02X%s", p.salt, note(2))
+	d.line(8, "Trailer Field: 0x%02X%s", p.trailer, note(3))
+}
+
+// pssRestrictions writes the parameters that a key is bound to.
+func (d *dump) pssRestrictions(indent int, raw []byte) {
+	if raw == nil {
+		d.line(indent, "No PSS parameter restrictions")
+		return
+	}
+	p, _ := readPSS(raw)
+	note := func(is bool) string {
+		if is {
+			return " (default)"
+		}
+		return ""
+	}
+	digest := func(id OID) string {
+		if id == oidSHA1 {
+			return "SHA1"
+		}
+		return "SHA2-" + strings.TrimPrefix(id.short(), "SHA")
+	}
+	d.line(indent, "PSS parameter restrictions:")
+	d.line(indent+2, "Hash Algorithm: %s%s", digest(p.hash), note(p.hash == oidSHA1))
+	d.line(indent+2, "Mask Algorithm: MGF1 with %s%s", digest(p.maskHash), note(p.maskHash == oidSHA1))
+	d.line(indent+2, "Minimum Salt Length: %d%s", p.salt, note(p.salt == 20))
+	d.line(indent+2, "Trailer Field: 0x%x%s", p.trailer, note(p.trailer == 1))
+}
