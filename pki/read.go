@@ -18,7 +18,9 @@ var certificateLabels = map[string]bool{"CERTIFICATE": true, "X509 CERTIFICATE":
 
 // ParseCertificates reads every certificate of data, PEM or DER, in its order.
 // PEM blocks of other types are passed over; a certificate block that cannot be
-// read is an error that says which, and so is data without any certificate.
+// read is an error that says which, and where it stands; so is data without any
+// certificate. One that stands there twice is returned twice: what a chain holds
+// is for its reader to judge.
 func ParseCertificates(data []byte) ([]*Certificate, error) {
 	if len(data) > MaxInput {
 		return nil, tooLarge(len(data))
@@ -34,11 +36,11 @@ func ParseCertificates(data []byte) ([]*Certificate, error) {
 			continue
 		}
 		if section.block == nil {
-			return nil, unreadable(fault.New(CertUnreadable, "block %d is a certificate, but not valid PEM", number))
+			return nil, unreadable(fault.New(CertUnreadable, "%s is a certificate, but not valid PEM", section.place(number)))
 		}
 		cert, err := section.certificate()
 		if err != nil {
-			return nil, unreadable(fault.Wrap(err, CertUnreadable, "block %d", number))
+			return nil, unreadable(fault.Wrap(err, CertUnreadable, "%s", section.place(number)))
 		}
 		certs = append(certs, cert)
 	}
