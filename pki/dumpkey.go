@@ -1,30 +1,31 @@
 package pki
 
 import (
+	"cmp"
 	"math/big"
 	"strings"
 )
 
-// dumpCurve is what a dump says of a curve.
-type dumpCurve struct {
-	bits int    // of its order
-	nist string // what NIST calls it, or ""
+// orderBits are the sizes of the orders of curves whose fields are larger; a dump
+// has the order's.
+var orderBits = map[string]int{
+	"sect233k1": 232, "sect283k1": 281, "sect283r1": 282, "sect409k1": 407, "sect571k1": 570, "sect571r1": 570,
 }
 
-var dumpCurves = map[string]dumpCurve{
-	"prime192v1":      {192, "P-192"},
-	"secp224r1":       {224, "P-224"},
-	"prime256v1":      {256, "P-256"},
-	"secp384r1":       {384, "P-384"},
-	"secp521r1":       {521, "P-521"},
-	"secp256k1":       {256, ""},
-	"sect233r1":       {233, "B-233"},
-	"sect283k1":       {281, "K-283"},
-	"sect571r1":       {570, "B-571"},
-	"brainpoolP256r1": {256, ""},
-	"brainpoolP384r1": {384, ""},
-	"brainpoolP512r1": {512, ""},
-	"SM2":             {256, ""},
+// dumpCurve returns what a dump says of a curve: its name, what NIST calls it, or
+// "", and the size of its order.
+func dumpCurve(id OID) (name, nist string, bits int, ok bool) {
+	known, ok := curves[id]
+	name = known.name
+	switch {
+	case strings.HasPrefix(name, "P-"):
+		name, nist = id.short(), name
+	case strings.HasPrefix(name, "sect") && strings.HasSuffix(name, "k1"):
+		nist = "K-" + name[4:7]
+	case strings.HasPrefix(name, "sect"):
+		nist = "B-" + name[4:7]
+	}
+	return name, nist, cmp.Or(orderBits[name], known.bits), ok
 }
 
 // publicKey writes the key's numbers.
@@ -64,16 +65,16 @@ func (d *dump) rsaKey(indent int, k *PublicKey) bool {
 func (d *dump) ecKey(indent int, k *PublicKey) bool {
 	parameters := newDER(k.algorithm.Parameters)
 	id := parameters.oid("curve")
-	curve, ok := dumpCurves[id.short()]
+	name, nist, bits, ok := dumpCurve(id)
 	if parameters.end("the curve") != nil || !ok {
 		return false
 	}
-	d.line(indent, "Public-Key: (%d bit)", curve.bits)
+	d.line(indent, "Public-Key: (%d bit)", bits)
 	d.line(indent, "pub:")
 	d.octets(indent+4, 15, k.bits)
-	d.line(indent, "ASN1 OID: %s", id.short())
-	if curve.nist != "" {
-		d.line(indent, "NIST CURVE: %s", curve.nist)
+	d.line(indent, "ASN1 OID: %s", name)
+	if nist != "" {
+		d.line(indent, "NIST CURVE: %s", nist)
 	}
 	return true
 }
