@@ -189,5 +189,9 @@ func dumpNumber(n *big.Int) string {
 	if n.BitLen() < 128 {
 		return n.String()
 	}
-	return fmt.Sprintf("%#X", n)
+	sign, digits := "", upperHex(new(big.Int).Abs(n))
+	if n.Sign() < 0 {
+		sign = "-"
+	}
+	return sign + "0x" + digits
 }
