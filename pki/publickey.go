@@ -115,6 +115,21 @@ const (
 	maxCheckDSA = 4 << 10 // bytes of the whole key; one of 4,096 bits has 1.6 KiB
 )
 
+// InheritsParameters reports whether the key is one of DSA whose parameters are
+// those of its issuer's (RFC 3279, section 2.3.2).
+func (k *PublicKey) InheritsParameters() bool {
+	return k.algorithm.ID == oidDSA && k.algorithm.Parameters == nil
+}
+
+// WithParametersOf returns the key with the issuer's parameters.
+func (k *PublicKey) WithParametersOf(issuer *PublicKey) *PublicKey {
+	kind := issuer.algorithm
+	algorithm := element(byte(asn1.SEQUENCE), append(element(byte(asn1.OBJECT_IDENTIFIER), []byte(kind.ID)), kind.Parameters...))
+	bits := element(byte(asn1.BIT_STRING), append([]byte{0}, k.bits...))
+	d := newDER(element(byte(asn1.SEQUENCE), append(algorithm, bits...)))
+	return d.publicKey()
+}
+
 // verifier returns the key for checking a signature: that of Key, or one of DSA,
 // which nothing else is done with.
 func (k *PublicKey) verifier() (crypto.PublicKey, error) {

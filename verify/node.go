@@ -8,6 +8,7 @@ import (
 type node struct {
 	cert   *pki.Certificate
 	anchor bool
+	key    *pki.PublicKey // the certificate's, with its issuer's parameters where it has none
 
 	basic       *pki.BasicConstraints
 	usage       *pki.KeyUsage
@@ -23,7 +24,7 @@ type node struct {
 // newNode decodes what the rules look at. What cannot be decoded is missing
 // here: the rule about malformed extensions refuses the certificate.
 func newNode(cert *pki.Certificate, anchor bool) *node {
-	m := &node{cert: cert, anchor: anchor, subject: nameKey(cert.Subject()), issuer: nameKey(cert.Issuer())}
+	m := &node{cert: cert, anchor: anchor, key: cert.PublicKey(), subject: nameKey(cert.Subject()), issuer: nameKey(cert.Issuer())}
 	m.basic, _ = cert.BasicConstraints()
 	m.usage, _ = cert.KeyUsage()
 	m.purposes, _ = cert.ExtKeyUsage()
@@ -36,7 +37,7 @@ func newNode(cert *pki.Certificate, anchor bool) *node {
 
 // nameKey is what two names have in common that are the same to a verifier
 // (RFC 5280, section 7.1).
-func nameKey(name pki.Name) string { return string(name.DER()) }
+func nameKey(name pki.Name) string { return string(name.Canonical()) }
 
 func (m *node) title() string { return m.cert.Title() }
 

@@ -9,6 +9,7 @@ import (
 	mathbits "math/bits"
 	"slices"
 
+	"github.com/signet-tls/signet/dangerous"
 	"github.com/signet-tls/signet/pki"
 )
 
@@ -47,7 +48,23 @@ func newSearch(chain []*pki.Certificate, opts *Options) *search {
 			s.others[m.subject] = append(s.others[m.subject], m)
 		}
 	}
+	if slices.Contains(opts.Legacy, dangerous.DSA()) {
+		s.inherit()
+	}
 	return s
+}
+
+// inherit gives keys of DSA without parameters those of their issuers.
+func (s *search) inherit() {
+	for _, sent := range s.others {
+		for _, m := range sent {
+			for _, issuer := range s.issuers(m) {
+				if m.key.InheritsParameters() && issuer.key.Kind() == "DSA" && !issuer.key.InheritsParameters() {
+					m.key = m.key.WithParametersOf(issuer.key)
+				}
+			}
+		}
+	}
 }
 
 // find returns the first path that keeps every rule, or nil. It leaves a
@@ -198,7 +215,7 @@ func keyDistance(issuer, cert *node) int {
 // with the same key adds nothing (RFC 4158, section 2.4.2).
 func repeats(path []*node, issuer *node) bool {
 	return slices.ContainsFunc(path[1:], func(m *node) bool {
-		return m == issuer || m.subject == issuer.subject && bytes.Equal(m.cert.PublicKey().Raw(), issuer.cert.PublicKey().Raw())
+		return m == issuer || m.subject == issuer.subject && bytes.Equal(m.key.Raw(), issuer.key.Raw())
 	}) || path[0].cert.Equal(issuer.cert) && !issuer.anchor
 }
 
@@ -210,11 +227,11 @@ func (s *search) hasSigned(issuer, cert *node) bool {
 	if known {
 		return made
 	}
-	if s.price += price(issuer.cert.PublicKey()); s.price > maxPrice {
+	if s.price += price(issuer.key); s.price > maxPrice {
 		s.exhausted = "signatures"
 		return false
 	}
-	err := cert.cert.CheckSignatureBy(issuer.cert.PublicKey())
+	err := cert.cert.CheckSignatureBy(issuer.key)
 	made = err == nil || errors.Is(err, pki.SignatureWeak)
 	s.signed[e] = made
 	return made
