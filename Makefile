@@ -4,7 +4,7 @@ TOOL     := go tool -modfile=tools/go.mod
 FUZZTIME ?= 30s
 
 # Steps of "make test", the cheap ones first; the tests come last.
-CHECKS := packages python gofmt modules vet portable staticcheck generated
+CHECKS := packages python zlint gofmt modules vet portable staticcheck generated
 
 # What else than this machine's system everything must compile for.
 SYSTEMS := darwin/arm64 windows/amd64 linux/arm64
@@ -24,10 +24,13 @@ test: ## everything: checks, then the tests under the race detector
 build: ## bin/signet
 	go build -trimpath -o bin/signet ./cmd/signet
 
-peers: packages python ## what the tests speak to: openssl, curl, pyOpenSSL
+peers: packages python zlint ## what the tests speak to: openssl, curl, pyOpenSSL, zlint, pkilint
 
 packages: ## install what is missing of tools/debian-packages
 	@tools/packages
+
+zlint: ## the judge of certificates, as pinned in tools/go.mod
+	@$(TOOL) -n zlint >/dev/null
 
 python: ## the pinned Python environment, in .cache/venv
 	@tools/python

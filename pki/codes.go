@@ -16,6 +16,7 @@ const (
 	PassphraseWrong fault.Code = "passphrase_wrong"
 	SpecInvalid     fault.Code = "spec_invalid"
 	NotAnAuthority  fault.Code = "not_an_authority"
+	BeyondAuthority fault.Code = "beyond_authority"
 	RequestInvalid  fault.Code = "request_invalid"
 	SigningFailed   fault.Code = "signing_failed"
 	AuthorityIsOver fault.Code = "authority_expired"
@@ -70,6 +71,9 @@ func Codes() []fault.Entry {
 		{Code: NotAnAuthority, Meaning: "The certificate that should sign is not an authority.",
 			Cause: "A leaf certificate was named as the issuer.",
 			Next:  "Sign with a root or an intermediate certificate."},
+		{Code: BeyondAuthority, Meaning: "The authority's own certificate, or one above it, forbids what it should sign, so every peer would refuse it.",
+			Cause: "A name outside of its name constraints, an authority below its path length, or a purpose that it has not.",
+			Next:  "Sign with an authority that may, or leave out what the message names."},
 		{Code: RequestInvalid, Meaning: "The certificate request is damaged, or its signature is not its key's.",
 			Cause: "The request was altered on its way, or the sender does not hold the key.",
 			Next:  "Make a new request with the key at hand."},

@@ -7,18 +7,23 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/asn1"
+	"errors"
 	"math/big"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/signet-tls/signet/fault"
 )
 
-// SelfSigned makes a root and its key.
+// SelfSigned makes a root, or for development a server's or client's certificate
+// that no authority stands behind, and its key.
 func SelfSigned(spec Spec) (*Credential, error) {
-	if spec.Profile != Root {
-		return nil, specInvalid("only a root signs itself")
+	if spec.Profile == Intermediate || spec.Profile == Workload {
+		return nil, specInvalid("only a root, a server or a client signs itself").
+			WithHint("make a root, and let it sign this")
 	}
-	key, err := NewKey()
+	key, err := spec.key()
 	if err != nil {
 		return nil, err
 	}
@@ -35,7 +40,8 @@ func SelfSigned(spec Spec) (*Credential, error) {
 }
 
 // Issue signs a certificate for the public key, with c as the issuer. What it
-// signs ends with its issuer at the latest.
+// signs ends with its issuer at the latest. What the issuer's own chain forbids,
+// by a path length, a name constraint or a purpose, is refused.
 func (c *Credential) Issue(spec Spec, public crypto.PublicKey) (*Certificate, error) {
 	if err := c.maySign(spec); err != nil {
 		return nil, err
@@ -48,14 +54,25 @@ func (c *Credential) Issue(spec Spec, public crypto.PublicKey) (*Certificate, er
 	if err != nil {
 		return nil, err
 	}
-	template.AuthorityKeyId = issuer.SubjectKeyId
+	if template.AuthorityKeyId = issuer.SubjectKeyId; len(issuer.SubjectKeyId) == 0 {
+		if template.AuthorityKeyId, err = subjectKeyID(issuer.PublicKey); err != nil {
+			return nil, err
+		}
+	}
 	if template.NotAfter.After(issuer.NotAfter) {
 		template.NotAfter = issuer.NotAfter
 	}
 	if template.NotBefore.Before(issuer.NotBefore) {
 		template.NotBefore = issuer.NotBefore
 	}
-	return sign(template, issuer, public, c.Key)
+	cert, err := sign(template, issuer, public, c.Key)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.stands(cert, spec); err != nil {
+		return nil, err
+	}
+	return cert, nil
 }
 
 // maySign reports whether a certificate that c signs could be valid at all.
@@ -73,20 +90,41 @@ func (c *Credential) maySign(spec Spec) error {
 	case spec.Profile == Intermediate && constraints.PathLen == 0:
 		return fault.New(NotAnAuthority, "%s signs leaves only, no further authority", issuer.Title()).
 			WithHint("sign the intermediate with a root")
+	case spec.Profile == Intermediate && constraints.PathLen > 0 && spec.PathLen >= constraints.PathLen:
+		return fault.New(BeyondAuthority, "a path length of %d below %s, whose own is %d", spec.PathLen, issuer.Title(), constraints.PathLen).
+			WithHint("ask for a path length of at most %d", constraints.PathLen-1)
 	case now.Before(issuer.NotBefore()), !now.Before(issuer.NotAfter()):
 		return fault.New(AuthorityIsOver, "%s is valid from %s until %s, so nothing can be signed at %s",
 			issuer.Title(), instant(issuer.NotBefore()), instant(issuer.NotAfter()), instant(now)).
 			WithHint("renew the authority's certificate, or set this machine's clock")
+	}
+	return c.mayServe(spec.Profile)
+}
+
+// mayServe holds the profile's purposes against those of the chain: an authority
+// with purposes signs for these alone, as TLS clients read them.
+func (c *Credential) mayServe(wanted Profile) error {
+	for _, purpose := range profiles[wanted].extended {
+		for _, cert := range c.Chain {
+			allowed, err := cert.ExtKeyUsage()
+			if err != nil {
+				return err
+			}
+			if len(allowed) > 0 && !slices.Contains(allowed, purpose) && !slices.Contains(allowed, OIDAnyUsage) {
+				return fault.New(BeyondAuthority, "%s does not sign for what a %s needs, %s", cert.Title(), wanted, purpose.Name()).
+					WithHint("sign with an authority that has this purpose, or none")
+			}
+		}
 	}
 	return nil
 }
 
 func instant(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 MST") }
 
-// New makes a key and issues its certificate. The chain is the new certificate,
+// New issues a certificate for a new key, or the Spec's. The chain is the new certificate,
 // then the issuer's without its root.
 func (c *Credential) New(spec Spec) (*Credential, error) {
-	key, err := NewKey()
+	key, err := spec.key()
 	if err != nil {
 		return nil, err
 	}
@@ -95,6 +133,41 @@ func (c *Credential) New(spec Spec) (*Credential, error) {
 		return nil, err
 	}
 	return &Credential{append([]*Certificate{cert}, c.chainBelowRoot()...), key}, nil
+}
+
+// stands holds a new certificate against the chain above it as its peers will:
+// path lengths and name constraints are crypto/x509's to read.
+func (c *Credential) stands(cert *Certificate, spec Spec) error {
+	parsed, err := cert.X509()
+	if err != nil {
+		return err
+	}
+	leaf := *parsed
+	leaf.UnhandledCriticalExtensions = nil // the caller's, by Spec.Extra
+	options := x509.VerifyOptions{Roots: x509.NewCertPool(), Intermediates: x509.NewCertPool(),
+		CurrentTime: spec.now().Truncate(time.Second), KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageAny}}
+	for i, above := range c.Chain {
+		issuer, err := above.X509()
+		if err != nil {
+			return err
+		}
+		if options.Intermediates.AddCert(issuer); i == len(c.Chain)-1 {
+			options.Roots.AddCert(issuer)
+		}
+	}
+	if _, err := leaf.Verify(options); err != nil {
+		return fault.Wrap(err, BeyondAuthority, "nobody would accept this below %s: %s", c.Leaf().Title(), forbidden(err)).
+			WithHint("sign with an authority that may sign for these names, at this place, at this time")
+	}
+	return nil
+}
+
+// forbidden says which rule crypto/x509 found broken.
+func forbidden(err error) string {
+	if invalid := (x509.CertificateInvalidError{}); errors.As(err, &invalid) && invalid.Reason == x509.CANotAuthorizedForThisName {
+		return "a name constraint: " + fault.Printable(invalid.Detail, 200)
+	}
+	return strings.TrimPrefix(fault.Printable(err.Error(), 200), "x509: ")
 }
 
 // chainBelowRoot is what a leaf signed by c has to send with it.
@@ -115,6 +188,20 @@ func newSerial() *big.Int {
 	rand.Read(serial) // never fails
 	serial[0] = serial[0]&0x7f | 0x40
 	return new(big.Int).SetBytes(serial)
+}
+
+// certifiable returns the key's identifier, or why no certificate is issued for
+// the key.
+func certifiable(public crypto.PublicKey) ([]byte, error) {
+	der, err := x509.MarshalPKIXPublicKey(public)
+	if err != nil {
+		return nil, specInvalid("no certificate can carry a key of type %T", public)
+	}
+	d := newDER(der)
+	if problem := keyProblem(d.publicKey().look()); problem != "" {
+		return nil, specInvalid("no certificate is issued for this key: %s", problem).WithHint(weakHint)
+	}
+	return subjectKeyID(public)
 }
 
 // subjectKeyID is method 1 of RFC 7093, section 2: the leftmost 160 bits of the

@@ -10,9 +10,6 @@ import (
 	"errors"
 	"io"
 	"net/netip"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -21,7 +18,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/signet-tls/signet/fault"
-	"github.com/signet-tls/signet/internal/peers"
 	"github.com/signet-tls/signet/internal/testpki"
 	"github.com/signet-tls/signet/pki"
 	"github.com/signet-tls/signet/spiffeid"
@@ -295,7 +291,9 @@ func TestRefusedToSignItself(t *testing.T) {
 		spec pki.Spec
 		says string
 	}{
-		{"a server", pki.Spec{Profile: pki.Server, DNS: []string{"a.example"}}, "only a root"},
+		{"an intermediate", pki.Spec{Profile: pki.Intermediate, Name: "I"}, "only a root, a server or a client"},
+		{"a workload", pki.Spec{Profile: pki.Workload, ID: web}, "only a root, a server or a client"},
+		{"a server without a name", pki.Spec{Profile: pki.Server}, "needs a DNS name"},
 		{"a root without a name", pki.Spec{Profile: pki.Root}, "needs a name"},
 	}
 	for _, test := range tests {
@@ -330,43 +328,5 @@ func TestPresent(t *testing.T) {
 	cert := testpki.Must(root.Leaf().X509())
 	if age := time.Since(cert.NotBefore); age < pki.Backdate || age > pki.Backdate+time.Hour {
 		t.Errorf("the root begins %v ago, want %v", age, pki.Backdate)
-	}
-}
-
-// TestOpenSSLAccepts shows what is issued to the strictest checker at hand.
-func TestOpenSSLAccepts(t *testing.T) {
-	openssl := peers.OpenSSL(t)
-	fixture := testpki.Must(testpki.New(time.Now()))
-	tests := []struct {
-		name       string
-		credential *pki.Credential
-		flags      []string
-	}{
-		{"server", testpki.Must(fixture.Server("a.example", "::1")), []string{"-purpose", "sslserver", "-verify_hostname", "a.example"}},
-		{"server by address", testpki.Must(fixture.Server("10.0.0.1")), []string{"-purpose", "sslserver", "-verify_ip", "10.0.0.1"}},
-		{"client", testpki.Must(fixture.Client("a.example")), []string{"-purpose", "sslclient"}},
-		{"workload as server", testpki.Must(fixture.Workload(web.String())), []string{"-purpose", "sslserver"}},
-		{"workload as client", testpki.Must(fixture.Workload(web.String())), []string{"-purpose", "sslclient"}},
-		{"intermediate", fixture.Intermediate, nil},
-		{"root", fixture.Root, nil},
-	}
-	for _, test := range tests {
-		t.Run(test.name, func(t *testing.T) {
-			folder := t.TempDir()
-			write := func(name string, data []byte) string {
-				path := filepath.Join(folder, name)
-				if err := os.WriteFile(path, data, 0o600); err != nil {
-					t.Fatal(err)
-				}
-				return path
-			}
-			args := append([]string{"verify", "-x509_strict", "-CAfile", write("root.pem", fixture.Root.ChainPEM()),
-				"-untrusted", write("chain.pem", test.credential.ChainPEM())}, test.flags...)
-			args = append(args, write("leaf.pem", test.credential.Leaf().PEM()))
-			out, err := exec.Command(openssl, args...).CombinedOutput()
-			if err != nil || !strings.HasSuffix(strings.TrimSpace(string(out)), ": OK") {
-				t.Errorf("openssl %s: %v\n%s", strings.Join(args, " "), err, out)
-			}
-		})
 	}
 }

@@ -4,59 +4,51 @@ import (
 	"crypto"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"encoding/asn1"
 	"net"
 	"net/netip"
 	"net/url"
-	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/signet-tls/signet/fault"
 	"github.com/signet-tls/signet/spiffeid"
 )
 
-// Profile is what a certificate is for; it decides the extensions.
-type Profile int
-
-// The profiles.
-const (
-	Root         Profile = iota // a trust anchor: signs authorities and leaves
-	Intermediate                // signs leaves, no further authority
-	Server                      // DNS names and IP addresses, for TLS servers
-	Client                      // DNS names and IP addresses, for TLS clients
-	Workload                    // one SPIFFE ID, both ends of a connection
-)
-
-// profiles says what each profile puts into a certificate.
-var profiles = map[Profile]struct {
-	lifetime    time.Duration
-	authority   bool
-	usage       x509.KeyUsage
-	extended    []x509.ExtKeyUsage
-	maxPathLen  int
-	pathLenZero bool
-}{
-	Root:         {lifetime: 10 * 365 * 24 * time.Hour, authority: true, usage: x509.KeyUsageCertSign | x509.KeyUsageCRLSign, maxPathLen: -1},
-	Intermediate: {lifetime: 2 * 365 * 24 * time.Hour, authority: true, usage: x509.KeyUsageCertSign | x509.KeyUsageCRLSign, pathLenZero: true},
-	Server:       {lifetime: 90 * 24 * time.Hour, usage: x509.KeyUsageDigitalSignature, extended: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}},
-	Client:       {lifetime: 90 * 24 * time.Hour, usage: x509.KeyUsageDigitalSignature, extended: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}},
-	Workload:     {lifetime: 24 * time.Hour, usage: x509.KeyUsageDigitalSignature, extended: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth}},
-}
-
-// Backdate is how far before now a certificate begins, so that a peer whose
-// clock is a little behind accepts it.
+// Backdate is how far before now a certificate begins, if its Spec does not say,
+// so that a peer whose clock is a little behind accepts it.
 const Backdate = 5 * time.Minute
 
+// maxBackdate bounds it: a certificate that claims to be older than it is could
+// hide behind rules of then.
+const maxBackdate = 24 * time.Hour
+
 // Spec says which certificate is wanted. Version 3, a random serial number of
-// 159 bits and both key identifiers are not a choice.
+// 159 bits, both key identifiers, and what is critical (RFC 5280, section 4.2)
+// are not a choice.
 type Spec struct {
-	Profile  Profile
-	Name     string        // common name, at most 64 characters: required for authorities, else optional
-	DNS      []string      // Server, Client
-	IPs      []netip.Addr  // Server, Client
-	ID       spiffeid.ID   // Workload
+	Profile Profile
+	Name    string // common name, at most 64 characters: required for authorities, else optional
+	Subject Name   // the whole name of the subject, in place of Name
+
+	DNS    []string     // Server, Client
+	IPs    []netip.Addr // Server, Client
+	Emails []string     // Client
+	URIs   []string     // Client; not of the scheme spiffe
+	ID     spiffeid.ID  // Workload
+
+	Key      crypto.Signer // of New and SelfSigned, which make one of P-256 if it is nil
 	Lifetime time.Duration // 0: the profile's; never beyond the issuer's end
+	Backdate time.Duration // 0: five minutes; a day at most
 	Now      time.Time     // zero: the present
+
+	PathLen     int              // Intermediate: how many authorities may stand below it
+	Constraints *NameConstraints // Root, Intermediate: the names below; forms of name that it does not mention are free
+
+	CRLs       []string    // http URLs of the issuer's revocation list
+	OCSP       []string    // http URLs of the issuer's OCSP responder
+	Issuers    []string    // http URLs of the issuer's certificate
+	MustStaple bool        // Server: it always staples an OCSP response (RFC 7633)
+	Extra      []Extension // of kinds that Signet does not write itself
 }
 
 func (s Spec) now() time.Time {
@@ -66,110 +58,109 @@ func (s Spec) now() time.Time {
 	return s.Now
 }
 
-func (s Spec) template(public crypto.PublicKey) (*x509.Certificate, error) {
-	profile, ok := profiles[s.Profile]
-	if !ok {
-		return nil, specInvalid("there is no profile %d", s.Profile)
+// key returns the new certificate's key.
+func (s Spec) key() (crypto.Signer, error) {
+	if s.Key != nil {
+		return s.Key, nil
 	}
-	if err := s.check(profile.authority); err != nil {
+	return NewKey()
+}
+
+// lifetime returns for how long the certificate is good from now.
+func (s Spec) lifetime() time.Duration {
+	if s.Lifetime == 0 {
+		return profiles[s.Profile].lifetime
+	}
+	return s.Lifetime
+}
+
+// begin returns the first moment of the certificate's life.
+func (s Spec) begin() time.Time {
+	if s.Backdate == 0 {
+		return s.now().Add(-Backdate)
+	}
+	return s.now().Add(-s.Backdate)
+}
+
+// template returns the certificate without what its issuer gives it.
+func (s Spec) template(public crypto.PublicKey) (*x509.Certificate, error) {
+	if err := s.check(); err != nil {
 		return nil, err
 	}
-	keyID, err := subjectKeyID(public)
+	keyID, err := certifiable(public)
 	if err != nil {
 		return nil, err
 	}
-	lifetime := s.Lifetime
-	if lifetime == 0 {
-		lifetime = profile.lifetime
-	}
-	now := s.now()
+	profile := profiles[s.Profile]
 	template := &x509.Certificate{
 		SerialNumber:          newSerial(),
 		Subject:               pkix.Name{CommonName: s.Name},
-		NotBefore:             now.Add(-Backdate),
-		NotAfter:              now.Add(lifetime),
+		NotBefore:             s.begin(),
+		NotAfter:              s.now().Add(s.lifetime()),
 		SubjectKeyId:          keyID,
-		KeyUsage:              profile.usage,
-		ExtKeyUsage:           profile.extended,
+		KeyUsage:              x509.KeyUsage(profile.usage),
 		BasicConstraintsValid: true,
 		IsCA:                  profile.authority,
-		MaxPathLen:            profile.maxPathLen,
-		MaxPathLenZero:        profile.pathLenZero,
-		DNSNames:              s.DNS,
+		MaxPathLen:            -1,
+		CRLDistributionPoints: s.CRLs,
+		OCSPServer:            s.OCSP,
+		IssuingCertificateURL: s.Issuers,
 	}
-	for _, ip := range s.IPs {
-		template.IPAddresses = append(template.IPAddresses, net.IP(ip.Unmap().AsSlice()))
+	for _, purpose := range profile.extended {
+		template.ExtKeyUsage = append(template.ExtKeyUsage, purposes[purpose])
 	}
-	if !s.ID.IsZero() {
-		template.URIs = []*url.URL{s.ID.URL()}
+	if !s.Subject.IsEmpty() {
+		template.RawSubject = s.Subject.DER()
 	}
+	if s.Profile == Intermediate {
+		template.MaxPathLen, template.MaxPathLenZero = s.PathLen, true
+	}
+	s.addNames(template)
+	s.addConstraints(template)
+	s.addExtensions(template)
 	return template, nil
 }
 
-// maxName is the upper bound of a common name, in characters (RFC 5280,
-// appendix A.1, ub-common-name).
-const maxName = 64
-
-// check holds the names against the profile.
-func (s Spec) check(authority bool) error {
-	names := len(s.DNS) + len(s.IPs)
-	switch {
-	case s.Lifetime < 0:
-		return specInvalid("a lifetime of %s is negative", s.Lifetime)
-	case utf8.RuneCountInString(s.Name) > maxName || s.Name != fault.Printable(s.Name, maxName):
-		return specInvalid("the name %q has more than %d characters, or some that cannot be printed", fault.Printable(s.Name, maxName), maxName)
-	case authority && s.Name == "":
-		return specInvalid("an authority needs a name")
-	case authority && (names > 0 || !s.ID.IsZero()):
-		return specInvalid("an authority has no subject alternative names")
-	case s.Profile == Workload && (s.ID.IsZero() || names > 0):
-		return specInvalid("a workload has exactly one name, its SPIFFE ID")
-	case !authority && s.Profile != Workload && names == 0:
-		return specInvalid("a leaf certificate needs a DNS name or an IP address; a common name alone is not looked at by anybody")
-	case !authority && s.Profile != Workload && !s.ID.IsZero():
-		return specInvalid("a SPIFFE ID belongs into a workload's certificate alone")
-	}
-	return s.checkNames()
-}
-
-func (s Spec) checkNames() error {
-	for _, name := range s.DNS {
-		if !IsHostname(strings.TrimPrefix(name, "*.")) {
-			return specInvalid("%q is not a DNS name", fault.Printable(name, maxName))
-		}
-	}
+// addNames sets the subject alternative names, which check has looked at.
+func (s Spec) addNames(template *x509.Certificate) {
+	template.DNSNames, template.EmailAddresses = s.DNS, s.Emails
 	for _, ip := range s.IPs {
-		if !ip.IsValid() || ip.Zone() != "" {
-			return specInvalid("%q is not an IP address that a certificate can carry", ip)
-		}
+		template.IPAddresses = append(template.IPAddresses, net.IP(ip.Unmap().AsSlice()))
 	}
-	return nil
+	for _, text := range s.URIs {
+		uri, _ := url.Parse(text)
+		template.URIs = append(template.URIs, uri)
+	}
+	if !s.ID.IsZero() {
+		template.URIs = append(template.URIs, s.ID.URL())
+	}
 }
 
-// IsHostname reports whether name is a DNS name as a certificate has it: letters,
-// digits, dashes (none first) and underscores in labels of at most 63 bytes, 253
-// in all; no wildcard, no trailing dot, and not all digits at the end, as an
-// address has them (RFC 1123, section 2.1; the underscore, which internal names
-// use, is crypto/x509's addition).
-func IsHostname(name string) bool {
-	if len(name) > 253 {
-		return false
+// mustStaple is the TLS feature status_request, 5 (RFC 7633, section 4.1).
+var mustStaple = Extension{ID: OIDTLSFeature, Value: []byte{0x30, 3, 2, 1, 5}}
+
+func (s Spec) addExtensions(template *x509.Certificate) {
+	extra := s.Extra
+	if s.MustStaple {
+		extra = append([]Extension{mustStaple}, extra...)
 	}
-	last := ""
-	for label := range strings.SplitSeq(name, ".") {
-		if label == "" || len(label) > 63 || label[0] == '-' || strings.ContainsFunc(label, notInHostname) {
-			return false
-		}
-		last = label
+	for _, e := range extra {
+		template.ExtraExtensions = append(template.ExtraExtensions, pkix.Extension{Id: e.ID.arcs(), Critical: e.Critical, Value: e.Value})
 	}
-	return strings.Trim(last, "0123456789") != ""
 }
 
-func notInHostname(r rune) bool {
-	return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '-' || r == '_')
+// arcs returns the identifier as encoding/asn1 has it, nil if a number in it is
+// larger than an int.
+func (o OID) arcs() asn1.ObjectIdentifier {
+	var id asn1.ObjectIdentifier
+	whole := append(appendHeader(nil, asn1.TagOID, len(o)), o...)
+	if _, err := asn1.Unmarshal(whole, &id); err != nil {
+		return nil
+	}
+	return id
 }
 
-func specInvalid(format string, args ...any) error {
+func specInvalid(format string, args ...any) *fault.Error {
 	return fault.New(SpecInvalid, format, args...).
 		WithHint("give the names that the certificate's profile needs, and only those")
 }

@@ -75,8 +75,8 @@ func altered(cert *pki.Certificate) *pki.Certificate {
 	return testpki.Must(pki.ParseCertificate(der))
 }
 
-// sixKinds are those of testpki, for both ends.
-func sixKinds() []badCase {
+// brokenKinds are those of testpki, for both ends.
+func brokenKinds() []badCase {
 	var cases []badCase
 	for _, end := range []struct {
 		profile pki.Profile

@@ -5,10 +5,12 @@ package peers
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 )
 
@@ -36,6 +38,24 @@ func Shell(t testing.TB, name string) string {
 	return find(t, name)
 }
 
+// Pkilint returns the interpreter of the pinned environment, which has pkilint.
+func Pkilint(t testing.TB) string {
+	t.Helper()
+	find(t, filepath.Join(root(t), ".cache", "venv", "bin", "lint_pkix_cert"))
+	return Python(t)
+}
+
+// Zlint returns the zlint program, as pinned in tools/go.mod; the first time it
+// is built.
+func Zlint(t testing.TB) string {
+	t.Helper()
+	out, err := exec.Command("go", "tool", "-modfile="+filepath.Join(root(t), "tools", "go.mod"), "-n", "zlint").Output()
+	if err != nil {
+		missing(t, fmt.Errorf("zlint cannot be built: %w", err))
+	}
+	return find(t, strings.TrimSpace(string(out)))
+}
+
 // find returns the path of program, which is a name on the PATH or a path.
 func find(t testing.TB, program string) string {
 	t.Helper()
@@ -43,11 +63,17 @@ func find(t testing.TB, program string) string {
 	if err == nil {
 		return path
 	}
+	missing(t, err)
+	return ""
+}
+
+// missing ends a test that cannot go on without its peer.
+func missing(t testing.TB, err error) {
+	t.Helper()
 	if os.Getenv("CI") == "true" {
 		t.Fatalf("a peer of the tests is missing, and CI may not skip it: %v; next: make peers", err)
 	}
 	t.Skipf("a peer of the tests is missing: %v; next: make peers", err)
-	return ""
 }
 
 // root returns the nearest folder above the test that has a go.mod.

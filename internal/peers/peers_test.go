@@ -21,6 +21,8 @@ func TestPeersAnswer(t *testing.T) {
 		{"openssl", OpenSSL, []string{"version"}, "OpenSSL"},
 		{"curl", Curl, []string{"--version"}, "curl"},
 		{"python", Python, []string{"-c", "import OpenSSL; print(OpenSSL.__title__, OpenSSL.__version__)"}, "pyOpenSSL 26."},
+		{"pkilint", Pkilint, []string{"-c", "from importlib.metadata import version; print('pkilint', version('pkilint'))"}, "pkilint 0.13."},
+		{"zlint", Zlint, []string{"-list-lints-source"}, ""},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

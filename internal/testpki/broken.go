@@ -18,7 +18,7 @@ type Case struct {
 	Host       string             // who the other end wants the peer to be
 }
 
-// Broken returns the kinds of broken credential, for a TLS server (pki.Server)
+// Broken returns the fifteen kinds of broken credential, for a TLS server (pki.Server)
 // or a TLS client (pki.Client).
 func Broken(now time.Time, profile pki.Profile) ([]Case, error) {
 	ours, err := New(now)
@@ -66,5 +66,6 @@ func Broken(now time.Time, profile pki.Profile) ([]Case, error) {
 		credential.Chain = credential.Chain[:kind.send]
 		cases = append(cases, Case{kind.name, kind.wrong, kind.code, kind.depth, credential, ours.Roots(), Host})
 	}
-	return cases, nil
+	forged, err := ours.forged(profile)
+	return append(cases, forged...), err
 }

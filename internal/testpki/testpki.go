@@ -4,6 +4,7 @@
 package testpki
 
 import (
+	"crypto"
 	"crypto/rand"
 	"crypto/x509"
 	"math/big"
@@ -98,6 +99,11 @@ func Forge(template *x509.Certificate, issuer *pki.Credential) (*pki.Credential,
 	if err != nil {
 		return nil, err
 	}
+	return forge(template, issuer, key)
+}
+
+// forge is Forge for a key that exists.
+func forge(template *x509.Certificate, issuer *pki.Credential, key crypto.Signer) (*pki.Credential, error) {
 	forged := *template
 	if forged.SerialNumber == nil {
 		forged.SerialNumber = big.NewInt(1)
@@ -105,10 +111,11 @@ func Forge(template *x509.Certificate, issuer *pki.Credential) (*pki.Credential,
 	parent, signer := &forged, key
 	var above []*pki.Certificate
 	if issuer != nil {
-		if parent, err = issuer.Leaf().X509(); err != nil {
+		x, err := issuer.Leaf().X509()
+		if err != nil {
 			return nil, err
 		}
-		signer, above = issuer.Key, issuer.Chain
+		parent, signer, above = x, issuer.Key, issuer.Chain
 	}
 	der, err := x509.CreateCertificate(rand.Reader, &forged, parent, key.Public(), signer)
 	if err != nil {

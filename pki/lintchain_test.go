@@ -1,0 +1,88 @@
+package pki_test
+
+import (
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"golang.org/x/crypto/cryptobyte/asn1"
+
+	"github.com/signet-tls/signet/internal/testpki"
+	"github.com/signet-tls/signet/pki"
+)
+
+// TestLintChain makes each flaw of a chain, and finds exactly it, at its place.
+func TestLintChain(t *testing.T) {
+	m := newMill(now)
+	root, middle, leaf := m.root.Leaf(), m.intermediate.Leaf(), m.leaf.Leaf()
+	two := testpki.Must(m.root.New(authority(func(s *pki.Spec) { s.PathLen, s.Name = 1, "Upper" })))
+	lower := testpki.Must(two.New(authority(func(s *pki.Spec) { s.Name = "Lower" })))
+	deep := testpki.Must(lower.New(server(func(s *pki.Spec) {})))
+	stranger := testpki.Must(testpki.New(now)).Intermediate.Leaf()
+	other := testpki.Must(m.root.New(authority(func(s *pki.Spec) { s.Name = "Other" }))).Leaf()
+
+	brief := testpki.Must(m.root.New(authority(func(s *pki.Spec) { s.Lifetime = 24 * time.Hour })))
+	outlives := take(leaf)
+	outlives.issuer, outlives.extensions = take(brief.Leaf()).subject, take(testpki.Must(brief.New(server(func(*pki.Spec) {}))).Leaf()).extensions
+	outlives.subject = element(asn1.SEQUENCE)
+	wrongID := take(leaf)
+	wrongID.set(pki.OIDAuthorityKeyID, false, []byte("\x30\x03\x80\x01\x07")...)
+	shared := testpki.Must(m.intermediate.New(server(func(s *pki.Spec) { s.Key = m.intermediate.Key }))).Leaf()
+	newKey := testpki.Must(m.root.New(authority(func(s *pki.Spec) { s.Name = "Demo Intermediate" }))).Leaf()
+
+	type place struct {
+		Code string
+		At   int
+	}
+	tests := []struct {
+		name  string
+		chain []*pki.Certificate
+		want  []place
+	}{
+		{"good", []*pki.Certificate{leaf, middle}, nil},
+		{"good, of three", deep.Chain, nil},
+		{"leaf alone", []*pki.Certificate{leaf}, nil},
+		{"nothing", nil, nil},
+		{"a root alone", []*pki.Certificate{root}, nil},
+		{"order", []*pki.Certificate{deep.Chain[0], deep.Chain[2], deep.Chain[1]}, []place{{"chain_order", 0}}},
+		{"root sent", []*pki.Certificate{leaf, middle, root}, []place{{"chain_root_sent", 2}}},
+		{"twice", []*pki.Certificate{leaf, middle, middle}, []place{{"chain_twice", 2}}},
+		{"leaf twice", []*pki.Certificate{leaf, leaf, middle}, []place{{"chain_twice", 1}}},
+		{"stranger", []*pki.Certificate{leaf, middle, other}, []place{{"chain_stranger", 2}}},
+		{"stranger of the issuer's name", []*pki.Certificate{leaf, stranger}, []place{{"chain_issuer_differs", 1}}},
+		{"renewed issuer", []*pki.Certificate{leaf, newKey}, []place{{"chain_issuer_differs", 1}}},
+		{"key identifier", []*pki.Certificate{wrongID.sign(m.intermediate.Key), middle}, []place{{"chain_key_id_differs", 1}}},
+		{"ends first", []*pki.Certificate{outlives.sign(brief.Key), brief.Leaf()}, []place{{"chain_ends_first", 1}}},
+		{"shared key", []*pki.Certificate{shared, middle}, []place{{"chain_key_shared", 1}}},
+		{"17 certificates", slices.Repeat([]*pki.Certificate{leaf}, 17), func() (want []place) {
+			for at := 1; at < 16; at++ {
+				want = append(want, place{"chain_twice", at})
+			}
+			return want
+		}()},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			var have []place
+			for _, finding := range pki.LintChain(test.chain, pki.LintOptions{}) {
+				have = append(have, place{finding.Code, finding.At})
+				if finding.Found == "" || finding.Rule == "" || finding.Hint == "" {
+					t.Errorf("it says too little: %+v", finding)
+				}
+			}
+			if diff := cmp.Diff(test.want, have); diff != "" {
+				t.Errorf("(-want +have)\n%s", diff)
+			}
+		})
+	}
+	// What is found on one certificate has its place in the chain.
+	old := testpki.Must(testpki.Forge(&x509.Certificate{Subject: pkix.Name{CommonName: "Old"}, NotBefore: now.AddDate(-2, 0, 0), NotAfter: now.AddDate(-1, 0, 0),
+		BasicConstraintsValid: true, IsCA: true, KeyUsage: x509.KeyUsageCertSign}, m.root)).Leaf()
+	findings := pki.LintChain([]*pki.Certificate{leaf, old}, pki.LintOptions{Now: now})
+	if at := slices.IndexFunc(findings, func(f pki.Finding) bool { return f.Code == "validity_over" }); at < 0 || findings[at].At != 1 {
+		t.Errorf("have %+v, want the end of the certificate at place 1", findings)
+	}
+}
