@@ -29,6 +29,8 @@ const (
 	KeyUnsupported   fault.Code = "key_unsupported"
 
 	SignatureUnsupported fault.Code = "signature_unsupported"
+
+	NoRequest fault.Code = "no_request"
 )
 
 // Codes returns the table of this package's codes.
@@ -73,7 +75,10 @@ func Codes() []fault.Entry {
 		{Code: RequestInvalid, Meaning: "The certificate request is damaged, or its signature is not its key's.",
 			Cause: "The request was altered on its way, or the sender does not hold the key.",
 			Next:  "Make a new request with the key at hand."},
-		{Code: SigningFailed, Meaning: "The certificate could not be signed.",
+		{Code: NoRequest, Meaning: "The input holds no certificate request.",
+			Cause: "A private key, a certificate or an empty file was named where a request is wanted.",
+			Next:  "Name a file with a -----BEGIN CERTIFICATE REQUEST----- block, or a request in DER."},
+		{Code: SigningFailed, Meaning: "What was to be signed could not be.",
 			Cause: "The issuer's key is of a kind that cannot sign, or its key store refused.",
 			Next:  "Look at the cause in the message and at the issuer's key."},
 		{Code: AuthorityIsOver, Meaning: "The issuing certificate is not valid now, so what it signs could not be either.",

@@ -321,8 +321,6 @@ func bigInt(content []byte) *big.Int {
 
 // integerOf returns the contents of n as INTEGER.
 func integerOf(n *big.Int) []byte {
-	var b cryptobyte.Builder
-	b.AddASN1BigInt(n)
-	content := newDER(b.BytesOrPanic())
+	content := newDER(integerElement(n))
 	return content.integer("number")
 }

@@ -5,8 +5,6 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"crypto/x509"
-	"crypto/x509/pkix"
-	"encoding/asn1"
 	"math/big"
 	"time"
 
@@ -120,29 +118,12 @@ func newSerial() *big.Int {
 // subjectKeyID is method 1 of RFC 7093, section 2: the leftmost 160 bits of the
 // SHA-256 of the public key's bits.
 func subjectKeyID(public crypto.PublicKey) ([]byte, error) {
-	der, err := x509.MarshalPKIXPublicKey(public)
+	key, err := newPublicKey(public)
 	if err != nil {
-		return nil, specInvalid("no certificate can carry a key of type %T", public)
-	}
-	bits, err := publicKeyBits(der)
-	if err != nil {
-		return nil, fault.Wrap(err, SpecInvalid, "reading the public key")
-	}
-	sum := sha256.Sum256(bits)
-	return sum[:20], nil
-}
-
-// publicKeyBits returns the subjectPublicKey bits of a SubjectPublicKeyInfo
-// (RFC 5280, section 4.1.2.7).
-func publicKeyBits(spki []byte) ([]byte, error) {
-	var info struct {
-		Algorithm pkix.AlgorithmIdentifier
-		PublicKey asn1.BitString
-	}
-	if _, err := asn1.Unmarshal(spki, &info); err != nil {
 		return nil, err
 	}
-	return info.PublicKey.Bytes, nil
+	sum := sha256.Sum256(key.bits)
+	return sum[:20], nil
 }
 
 func sign(template, issuer *x509.Certificate, public crypto.PublicKey, key crypto.Signer) (*Certificate, error) {

@@ -116,8 +116,8 @@ func (s Spec) check(authority bool) error {
 	switch {
 	case s.Lifetime < 0:
 		return specInvalid("a lifetime of %s is negative", s.Lifetime)
-	case utf8.RuneCountInString(s.Name) > maxName || s.Name != fault.Printable(s.Name, maxName):
-		return specInvalid("the name %q has more than %d characters, or some that cannot be printed", fault.Printable(s.Name, maxName), maxName)
+	case !isCommonName(s.Name):
+		return badCommonName(s.Name)
 	case authority && s.Name == "":
 		return specInvalid("an authority needs a name")
 	case authority && (names > 0 || !s.ID.IsZero()):
@@ -129,16 +129,25 @@ func (s Spec) check(authority bool) error {
 	case !authority && s.Profile != Workload && !s.ID.IsZero():
 		return specInvalid("a SPIFFE ID belongs into a workload's certificate alone")
 	}
-	return s.checkNames()
+	return checkNames(s.DNS, s.IPs)
 }
 
-func (s Spec) checkNames() error {
-	for _, name := range s.DNS {
+// isCommonName reports whether text can be a common name, or is empty.
+func isCommonName(text string) bool {
+	return utf8.RuneCountInString(text) <= maxName && text == fault.Printable(text, maxName)
+}
+
+func badCommonName(text string) error {
+	return specInvalid("the name %q has more than %d characters, or some that cannot be printed", fault.Printable(text, maxName), maxName)
+}
+
+func checkNames(dns []string, ips []netip.Addr) error {
+	for _, name := range dns {
 		if !IsHostname(strings.TrimPrefix(name, "*.")) {
 			return specInvalid("%q is not a DNS name", fault.Printable(name, maxName))
 		}
 	}
-	for _, ip := range s.IPs {
+	for _, ip := range ips {
 		if !ip.IsValid() || ip.Zone() != "" {
 			return specInvalid("%q is not an IP address that a certificate can carry", ip)
 		}
