@@ -18,8 +18,32 @@ import (
 // examine is what an inspection asks of a file of each kind; it returns the
 // parser's error.
 var examine = map[string]func([]byte) error{
-	"pem":  examineRequests,
-	"asn1": examineRequests,
+	"pem":  examineEach,
+	"asn1": examineEach,
+	"crl":  examineLists,
+}
+
+// examineEach tries every parser; the error is the last one's.
+func examineEach(data []byte) error {
+	examineLists(data)
+	return examineRequests(data)
+}
+
+func examineLists(data []byte) error {
+	found, err := pki.ParseRevocationLists(data)
+	for _, list := range found {
+		examineList(list)
+	}
+	return err
+}
+
+func examineList(list *pki.RevocationList) {
+	list.Malformed()
+	_ = list.Issuer().String()
+	for entry := range list.Entries() {
+		entry.Malformed()
+		_ = entry.Issuer().String() + entry.Serial()
+	}
 }
 
 func examineRequests(data []byte) error {

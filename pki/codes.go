@@ -30,7 +30,9 @@ const (
 
 	SignatureUnsupported fault.Code = "signature_unsupported"
 
-	NoRequest fault.Code = "no_request"
+	NoRequest     fault.Code = "no_request"
+	NoCRL         fault.Code = "no_crl"
+	CRLUnreadable fault.Code = "crl_unreadable"
 )
 
 // Codes returns the table of this package's codes.
@@ -78,6 +80,12 @@ func Codes() []fault.Entry {
 		{Code: NoRequest, Meaning: "The input holds no certificate request.",
 			Cause: "A private key, a certificate or an empty file was named where a request is wanted.",
 			Next:  "Name a file with a -----BEGIN CERTIFICATE REQUEST----- block, or a request in DER."},
+		{Code: NoCRL, Meaning: "The input holds no certificate revocation list.",
+			Cause: "A certificate, a key or an empty file was named where a revocation list is wanted.",
+			Next:  "Name a file with a -----BEGIN X509 CRL----- block, or a revocation list in DER."},
+		{Code: CRLUnreadable, Meaning: "A certificate revocation list could not be read; the message says which block, or at which byte.",
+			Cause: "A damaged file, a download cut short, or an encoding that RFC 5280 forbids.",
+			Next:  "Get it again from its distribution point; if it is damaged there too, tell its issuer."},
 		{Code: SigningFailed, Meaning: "What was to be signed could not be.",
 			Cause: "The issuer's key is of a kind that cannot sign, or its key store refused.",
 			Next:  "Look at the cause in the message and at the issuer's key."},

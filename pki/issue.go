@@ -58,7 +58,7 @@ func (c *Credential) Issue(spec Spec, public crypto.PublicKey) (*Certificate, er
 
 // maySign reports whether a certificate that c signs could be valid at all.
 func (c *Credential) maySign(spec Spec) error {
-	issuer, now := c.Leaf(), spec.now()
+	issuer := c.Leaf()
 	constraints, err := issuer.BasicConstraints()
 	switch {
 	case err != nil:
@@ -71,7 +71,13 @@ func (c *Credential) maySign(spec Spec) error {
 	case spec.Profile == Intermediate && constraints.PathLen == 0:
 		return fault.New(NotAnAuthority, "%s signs leaves only, no further authority", issuer.Title()).
 			WithHint("sign the intermediate with a root")
-	case now.Before(issuer.NotBefore()), !now.Before(issuer.NotAfter()):
+	}
+	return c.validAt(spec.now())
+}
+
+// validAt reports whether what c signs at a time could be valid.
+func (c *Credential) validAt(now time.Time) error {
+	if issuer := c.Leaf(); now.Before(issuer.NotBefore()) || !now.Before(issuer.NotAfter()) {
 		return fault.New(AuthorityIsOver, "%s is valid from %s until %s, so nothing can be signed at %s",
 			issuer.Title(), instant(issuer.NotBefore()), instant(issuer.NotAfter()), instant(now)).
 			WithHint("renew the authority's certificate, or set this machine's clock")
@@ -122,8 +128,12 @@ func subjectKeyID(public crypto.PublicKey) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	sum := sha256.Sum256(key.bits)
-	return sum[:20], nil
+	return key.id(), nil
+}
+
+func (k *PublicKey) id() []byte {
+	sum := sha256.Sum256(k.bits)
+	return sum[:20]
 }
 
 func sign(template, issuer *x509.Certificate, public crypto.PublicKey, key crypto.Signer) (*Certificate, error) {
