@@ -21,12 +21,36 @@ var examine = map[string]func([]byte) error{
 	"pem":  examineEach,
 	"asn1": examineEach,
 	"crl":  examineLists,
+	"ocsp": examineOCSP,
 }
 
 // examineEach tries every parser; the error is the last one's.
 func examineEach(data []byte) error {
 	examineLists(data)
+	examineOCSP(data)
 	return examineRequests(data)
+}
+
+// examineOCSP tries both messages; the error is that of whichever it is not.
+func examineOCSP(data []byte) error {
+	request, err := pki.ParseOCSPRequest(data)
+	if err == nil {
+		request.Nonce()
+		for _, cert := range request.Certificates() {
+			request.CheckSignatureBy(cert.PublicKey())
+		}
+		return nil
+	}
+	response, err := pki.ParseOCSPResponse(data)
+	if err == nil {
+		response.Nonce()
+		for _, cert := range response.Certificates() {
+			response.CheckSignatureBy(cert.PublicKey())
+			response.IsBy(cert)
+			response.About(cert, cert)
+		}
+	}
+	return err
 }
 
 func examineLists(data []byte) error {

@@ -33,6 +33,8 @@ const (
 	NoRequest     fault.Code = "no_request"
 	NoCRL         fault.Code = "no_crl"
 	CRLUnreadable fault.Code = "crl_unreadable"
+
+	OCSPUnreadable fault.Code = "ocsp_unreadable"
 )
 
 // Codes returns the table of this package's codes.
@@ -86,6 +88,9 @@ func Codes() []fault.Entry {
 		{Code: CRLUnreadable, Meaning: "A certificate revocation list could not be read; the message says which block, or at which byte.",
 			Cause: "A damaged file, a download cut short, or an encoding that RFC 5280 forbids.",
 			Next:  "Get it again from its distribution point; if it is damaged there too, tell its issuer."},
+		{Code: OCSPUnreadable, Meaning: "An OCSP request or response could not be read.",
+			Cause: "It was damaged or cut short, or the server answered with something else, such as a page for people.",
+			Next:  "Ask the responder again; if the answer stays the same, tell the authority that runs it."},
 		{Code: SigningFailed, Meaning: "What was to be signed could not be.",
 			Cause: "The issuer's key is of a kind that cannot sign, or its key store refused.",
 			Next:  "Look at the cause in the message and at the issuer's key."},

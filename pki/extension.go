@@ -91,6 +91,8 @@ var decoders = map[OID]func(*der) any{
 	OIDCRLReason:           func(d *der) any { return d.reason() },
 	OIDInvalidityDate:      func(d *der) any { return d.generalized("invalidity date") },
 	OIDCertificateIssuer:   func(d *der) any { return d.altNameList("certificate issuer") },
+	OIDOCSPNonce:           func(d *der) any { return d.nonce() },
+	OIDArchiveCutoff:       func(d *der) any { return d.generalized("archive cutoff") },
 }
 
 func pointer[T any](value T) *T { return &value }

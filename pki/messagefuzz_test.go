@@ -66,3 +66,47 @@ func FuzzParseRevocationLists(f *testing.F) {
 		}
 	})
 }
+
+func FuzzParseOCSPRequest(f *testing.F) {
+	f.Add([]byte(tlv(0x30, tlv(0x30, ocspAsk+tlv(0xa2, tlv(0x30, ext(ocspNonce, "", tlv(4, "n"))))))))
+	f.Add([]byte(tlv(0x30, tlv(0x30, ocspVersion+tlv(0xa1, tlv(0x82, "a"))+ocspAsk)+tlv(0xa0, tlv(0x30, crlAlgorithm+tlv(3, "\x00"))))))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		request, err := pki.ParseOCSPRequest(data)
+		if err != nil {
+			wantAnyFault(t, err)
+			return
+		}
+		if len(request.IDs()) == 0 {
+			t.Error("it asks nothing")
+		}
+		for _, id := range request.IDs() {
+			again, err := pki.NewOCSPRequest(nil, id)
+			if err != nil || again.IDs()[0].SerialNumber.Cmp(id.SerialNumber) != 0 {
+				t.Errorf("an ID cannot be asked about: %v", err)
+			}
+		}
+		examineOCSP(data)
+	})
+}
+
+func FuzzParseOCSPResponse(f *testing.F) {
+	f.Add([]byte(basicOf(ocspByKey + ocspTime + tlv(0x30, ocspGood) + tlv(0xa1, tlv(0x30, ext(ocspNonce, "", tlv(4, "n")))))))
+	f.Add([]byte(basicOf(ocspVersion + tlv(0xa1, crlIssuer) + ocspTime + tlv(0x30, tlv(0x30, ocspID+tlv(0xa1, ocspTime+tlv(0xa0, "\x0a\x01\x04"))+ocspTime+tlv(0xa0, ocspTime))))))
+	f.Add([]byte(tlv(0x30, "\x0a\x01\x06")))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		response, err := pki.ParseOCSPResponse(data)
+		if err != nil {
+			wantAnyFault(t, err)
+			return
+		}
+		if response.Status() != pki.OCSPSuccessful && (response.Responses() != nil || response.CheckSignatureBy(nil) == nil) {
+			t.Errorf("an answer with the status %s", response.Status())
+		}
+		for _, single := range response.Responses() {
+			if single.Status.String() == "" || single.Reason.String() == "" {
+				t.Errorf("have %+v", single)
+			}
+		}
+		examineOCSP(data)
+	})
+}

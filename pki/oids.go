@@ -107,3 +107,10 @@ const (
 	OIDExtensionRequest  OID = "\x2a\x86\x48\x86\xf7\x0d\x01\x09\x0e"     // 1.2.840.113549.1.9.14
 	oidMSExtensions      OID = "\x2b\x06\x01\x04\x01\x82\x37\x02\x01\x0e" // 1.3.6.1.4.1.311.2.1.14
 )
+
+// OCSP (RFC 6960): the basic response, and extensions of messages.
+const (
+	OIDOCSPBasic     OID = "\x2b\x06\x01\x05\x05\x07\x30\x01\x01" // 1.3.6.1.5.5.7.48.1.1
+	OIDOCSPNonce     OID = "\x2b\x06\x01\x05\x05\x07\x30\x01\x02" // 1.3.6.1.5.5.7.48.1.2
+	OIDArchiveCutoff OID = "\x2b\x06\x01\x05\x05\x07\x30\x01\x06" // 1.3.6.1.5.5.7.48.1.6
+)

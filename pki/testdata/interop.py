@@ -9,6 +9,7 @@ import sys
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509 import ocsp
 
 
 def read_request(data):
@@ -95,8 +96,46 @@ def make_crl(data):
     return {"key": base64.b64encode(public).decode(), "crl": base64.b64encode(crl).decode()}
 
 
+def read_ocsp(data):
+    response = ocsp.load_der_ocsp_response(data)
+    nonce = response.extensions.get_extension_for_class(x509.OCSPNonce)
+    return {
+        "status": response.response_status.name,
+        "name": response.responder_name and response.responder_name.rfc4514_string(),
+        "key": response.responder_key_hash and response.responder_key_hash.hex(),
+        "produced": response.produced_at_utc.isoformat(),
+        "nonce": nonce.value.nonce.hex(),
+        "certificates": len(response.certificates),
+        "responses": [[
+            str(one.serial_number), one.hash_algorithm.name, one.certificate_status.name,
+            one.revocation_time_utc and one.revocation_time_utc.isoformat(),
+            one.revocation_reason and one.revocation_reason.value,
+            one.this_update_utc.isoformat(), one.next_update_utc and one.next_update_utc.isoformat(),
+        ] for one in response.responses],
+    }
+
+
+def make_ocsp(data):
+    """Answers a request of ours about a certificate, both in JSON, as the issuer."""
+    given = {name: base64.b64decode(value) for name, value in json.loads(data).items()}
+    request = ocsp.load_der_ocsp_request(given["request"])
+    cert, issuer = x509.load_der_x509_certificate(given["cert"]), x509.load_der_x509_certificate(given["issuer"])
+    key = serialization.load_der_private_key(given["key"], None)
+    moment = datetime.datetime(2027, 1, 21, 10, tzinfo=datetime.timezone.utc)
+    builder = (
+        ocsp.OCSPResponseBuilder()
+        .add_response(cert, issuer, request.hash_algorithm, ocsp.OCSPCertStatus.REVOKED, moment,
+                      moment + datetime.timedelta(hours=1), moment - datetime.timedelta(days=1), x509.ReasonFlags.superseded)
+        .responder_id(ocsp.OCSPResponderEncoding.NAME, issuer)
+        .add_extension(request.extensions.get_extension_for_class(x509.OCSPNonce).value, False)
+        .certificates([issuer])
+    )
+    return builder.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.DER)
+
+
 COMMANDS = {"read-request": read_request, "make-request": make_request,
-            "read-crl": read_crl, "make-crl": make_crl}
+            "read-crl": read_crl, "make-crl": make_crl,
+            "read-ocsp": read_ocsp, "make-ocsp": make_ocsp}
 
 answer = COMMANDS[sys.argv[1]](sys.stdin.buffer.read())
 sys.stdout.buffer.write(answer if isinstance(answer, bytes) else json.dumps(answer).encode())
