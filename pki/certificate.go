@@ -47,12 +47,7 @@ type Certificate struct {
 
 // ParseCertificate parses one certificate in DER.
 func ParseCertificate(raw []byte) (*Certificate, error) {
-	d := newDER(raw)
-	c := d.certificate()
-	if err := d.end("the certificate"); err != nil {
-		return nil, unreadable(fault.Wrap(err, CertUnreadable, "unreadable certificate"))
-	}
-	return c, nil
+	return certificates.one(raw, false)
 }
 
 func (d *der) certificate() *Certificate {

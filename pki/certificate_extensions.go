@@ -7,12 +7,7 @@ func (c *Certificate) Extensions() []Extension { return c.list }
 // Malformed returns why one of the extensions that Signet knows cannot be read,
 // or nil.
 func (c *Certificate) Malformed() error {
-	for _, d := range c.extensions().decoded {
-		if d.err != nil {
-			return d.err
-		}
-	}
-	return nil
+	return c.extensions().malformed()
 }
 
 func (c *Certificate) extensions() *extensionSet {

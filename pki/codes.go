@@ -30,6 +30,12 @@ const (
 	KeyUnsupported   fault.Code = "key_unsupported"
 
 	SignatureUnsupported fault.Code = "signature_unsupported"
+
+	NoRequest     fault.Code = "no_request"
+	NoCRL         fault.Code = "no_crl"
+	CRLUnreadable fault.Code = "crl_unreadable"
+
+	OCSPUnreadable fault.Code = "ocsp_unreadable"
 )
 
 // Codes returns the table of this package's codes.
@@ -77,7 +83,19 @@ func Codes() []fault.Entry {
 		{Code: RequestInvalid, Meaning: "The certificate request is damaged, or its signature is not its key's.",
 			Cause: "The request was altered on its way, or the sender does not hold the key.",
 			Next:  "Make a new request with the key at hand."},
-		{Code: SigningFailed, Meaning: "The certificate could not be signed.",
+		{Code: NoRequest, Meaning: "The input holds no certificate request.",
+			Cause: "A private key, a certificate or an empty file was named where a request is wanted.",
+			Next:  "Name a file with a -----BEGIN CERTIFICATE REQUEST----- block, or a request in DER."},
+		{Code: NoCRL, Meaning: "The input holds no certificate revocation list.",
+			Cause: "A certificate, a key or an empty file was named where a revocation list is wanted.",
+			Next:  "Name a file with a -----BEGIN X509 CRL----- block, or a revocation list in DER."},
+		{Code: CRLUnreadable, Meaning: "A certificate revocation list could not be read; the message says which block, or at which byte.",
+			Cause: "A damaged file, a download cut short, or an encoding that RFC 5280 forbids.",
+			Next:  "Get it again from its distribution point; if it is damaged there too, tell its issuer."},
+		{Code: OCSPUnreadable, Meaning: "An OCSP request or response could not be read.",
+			Cause: "It was damaged or cut short, or the server answered with something else, such as a page for people.",
+			Next:  "Ask the responder again; if the answer stays the same, tell the authority that runs it."},
+		{Code: SigningFailed, Meaning: "What was to be signed could not be.",
 			Cause: "The issuer's key is of a kind that cannot sign, or its key store refused.",
 			Next:  "Look at the cause in the message and at the issuer's key."},
 		{Code: AuthorityIsOver, Meaning: "The issuing certificate is not valid now, so what it signs could not be either.",

@@ -80,14 +80,16 @@ func (d *der) read(tag asn1.Tag, what string) der {
 // element returns the next element, whatever its tag: whole, and its tag and
 // contents.
 func (d *der) element(what string) (whole []byte, tag asn1.Tag, content der) {
-	var all, inner cryptobyte.String
+	var all cryptobyte.String
 	if d.err() != nil || !d.ReadAnyASN1Element(&all, &tag) {
 		d.fail("no valid %s", what)
 		return nil, 0, der{nil, d.problem}
 	}
-	rest := all
-	rest.ReadAnyASN1(&inner, &tag)
-	return all, tag, der{inner, d.problem}
+	header := 2
+	if all[1] >= 0x80 { // the length's own length (X.690, section 8.1.3.5)
+		header += int(all[1] & 0x7f)
+	}
+	return all, tag, der{all[header:], d.problem}
 }
 
 // whole returns the next element with its header, which must have the tag, and
@@ -321,8 +323,6 @@ func bigInt(content []byte) *big.Int {
 
 // integerOf returns the contents of n as INTEGER.
 func integerOf(n *big.Int) []byte {
-	var b cryptobyte.Builder
-	b.AddASN1BigInt(n)
-	content := newDER(b.BytesOrPanic())
+	content := newDER(integerElement(n))
 	return content.integer("number")
 }

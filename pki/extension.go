@@ -22,20 +22,24 @@ func (d *der) extensions(what string) []Extension {
 	list := d.sequence("extensions of " + what)
 	count := 0
 	for rest := list; rest.more(); count++ {
-		rest.element("extension of " + what)
+		rest.element("extension")
 	}
 	extensions := make([]Extension, 0, count)
 	for list.more() {
-		item := list.sequence("extension of " + what)
-		e := Extension{ID: item.oid("extension")}
-		if item.has(asn1.BOOLEAN) {
-			e.Critical = item.bool("an extension's being critical")
-		}
-		e.Value = item.read(asn1.OCTET_STRING, "value of an extension").String
-		item.end("an extension")
-		extensions = append(extensions, e)
+		extensions = append(extensions, list.extension())
 	}
 	return extensions
+}
+
+func (d *der) extension() Extension {
+	item := d.sequence("extension")
+	e := Extension{ID: item.oid("extension")}
+	if item.has(asn1.BOOLEAN) {
+		e.Critical = item.bool("an extension's being critical")
+	}
+	e.Value = item.read(asn1.OCTET_STRING, "value of an extension").String
+	item.end("an extension")
+	return e
 }
 
 // Decode returns the extension's value: a *BasicConstraints, KeyUsage and so on,
@@ -51,7 +55,7 @@ func (e Extension) Decode() (any, error) {
 	value := decode(&d)
 	if err := d.end("the value"); err != nil {
 		return nil, fault.Wrap(err, ExtensionInvalid, "the value of the extension %s is not as it must be", e.ID.Name()).
-			WithHint("have the certificate issued again; strict programs refuse it as it is")
+			WithHint("have it issued again; strict programs refuse it as it is")
 	}
 	return value, nil
 }
@@ -87,6 +91,8 @@ var decoders = map[OID]func(*der) any{
 	OIDCRLReason:           func(d *der) any { return d.reason() },
 	OIDInvalidityDate:      func(d *der) any { return d.generalized("invalidity date") },
 	OIDCertificateIssuer:   func(d *der) any { return d.altNameList("certificate issuer") },
+	OIDOCSPNonce:           func(d *der) any { return d.nonce() },
+	OIDArchiveCutoff:       func(d *der) any { return d.generalized("archive cutoff") },
 }
 
 func pointer[T any](value T) *T { return &value }
@@ -127,12 +133,22 @@ func newExtensionSet(list []Extension) *extensionSet {
 		set.decoded[i].value, set.decoded[i].err = e.Decode()
 		if at, twice := first[e.ID]; twice {
 			set.decoded[at].err = fault.New(ExtensionInvalid, "the extension %s stands there twice", e.ID.Name()).
-				WithHint("have the certificate issued again; strict programs refuse it as it is")
+				WithHint("have it issued again; strict programs refuse it as it is")
 			continue
 		}
 		first[e.ID] = i
 	}
 	return set
+}
+
+// malformed returns the first error of a known extension.
+func (set *extensionSet) malformed() error {
+	for _, d := range set.decoded {
+		if d.err != nil {
+			return d.err
+		}
+	}
+	return nil
 }
 
 // AuthorityKeyID identifies the issuer's key (RFC 5280, section 4.2.1.1).

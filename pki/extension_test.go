@@ -162,6 +162,12 @@ func TestDecode(t *testing.T) {
 		{"invalidity", OIDInvalidityDate, tlv(0x18, text("20240101000000Z")), time.Date(2024, 1, 1, 0, 0, 0, 0, time.UTC)},
 		{"invalidity, UTCTime", OIDInvalidityDate, tlv(0x17, text("240101000000Z")), nil},
 		{"issuer", OIDCertificateIssuer, tlv(0x30, dir), []GeneralName{{DirectoryName, name}}},
+		{"nonce", OIDOCSPNonce, tlv(0x04, []byte{1, 2}), []byte{1, 2}},
+		{"nonce, longest", OIDOCSPNonce, tlv(0x04, make([]byte, 128)), make([]byte, 128)},
+		{"nonce, longer", OIDOCSPNonce, tlv(0x04, make([]byte, 129)), nil},
+		{"nonce, empty", OIDOCSPNonce, tlv(0x04), nil},
+		{"archive cutoff", OIDArchiveCutoff, tlv(0x18, text("20240101000000Z")), time.Date(2024, 1, 1, 0, 0, 0, 0, time.UTC)},
+		{"archive cutoff, UTCTime", OIDArchiveCutoff, tlv(0x17, text("240101000000Z")), nil},
 	}
 	tried := map[OID]bool{}
 	for _, test := range tests {

@@ -23,7 +23,7 @@ var hashedFile = regexp.MustCompile(`^[0-9a-f]{8}\.[0-9]{1,9}$`)
 func LoadHashed(directory fs.FS) ([]*Certificate, error) {
 	entries, err := fs.ReadDir(directory, ".")
 	if err != nil {
-		return nil, unreadable(fault.Wrap(err, CertUnreadable, "the hashed directory cannot be read"))
+		return nil, fault.Wrap(err, CertUnreadable, "the hashed directory cannot be read").WithHint("%s", certificates.whereDamaged)
 	}
 	var all []*Certificate
 	seen := map[[32]byte]bool{}
@@ -106,7 +106,7 @@ func loadFile(directory fs.FS, file string) ([]*Certificate, error) {
 			return certs, nil
 		}
 	}
-	return nil, unreadable(fault.Wrap(err, CertUnreadable, "%s", fault.Printable(file, 64)))
+	return nil, fault.Wrap(err, CertUnreadable, "%s", fault.Printable(file, 64)).WithHint("%s", certificates.whereDamaged)
 }
 
 // HashedNames returns the name of each certificate's file in a hashed directory,

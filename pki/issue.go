@@ -5,8 +5,6 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"crypto/x509"
-	"crypto/x509/pkix"
-	"encoding/asn1"
 	"errors"
 	"math/big"
 	"slices"
@@ -77,7 +75,7 @@ func (c *Credential) Issue(spec Spec, public crypto.PublicKey) (*Certificate, er
 
 // maySign reports whether a certificate that c signs could be valid at all.
 func (c *Credential) maySign(spec Spec) error {
-	issuer, now := c.Leaf(), spec.now()
+	issuer := c.Leaf()
 	constraints, err := issuer.BasicConstraints()
 	switch {
 	case err != nil:
@@ -93,12 +91,21 @@ func (c *Credential) maySign(spec Spec) error {
 	case spec.Profile == Intermediate && constraints.PathLen > 0 && spec.PathLen >= constraints.PathLen:
 		return fault.New(BeyondAuthority, "a path length of %d below %s, whose own is %d", spec.PathLen, issuer.Title(), constraints.PathLen).
 			WithHint("ask for a path length of at most %d", constraints.PathLen-1)
-	case now.Before(issuer.NotBefore()), !now.Before(issuer.NotAfter()):
+	}
+	if err := c.validAt(spec.now()); err != nil {
+		return err
+	}
+	return c.mayServe(spec.Profile)
+}
+
+// validAt reports whether what c signs at a time could be valid.
+func (c *Credential) validAt(now time.Time) error {
+	if issuer := c.Leaf(); now.Before(issuer.NotBefore()) || !now.Before(issuer.NotAfter()) {
 		return fault.New(AuthorityIsOver, "%s is valid from %s until %s, so nothing can be signed at %s",
 			issuer.Title(), instant(issuer.NotBefore()), instant(issuer.NotAfter()), instant(now)).
 			WithHint("renew the authority's certificate, or set this machine's clock")
 	}
-	return c.mayServe(spec.Profile)
+	return nil
 }
 
 // mayServe holds the profile's purposes against those of the chain: an authority
@@ -207,29 +214,16 @@ func certifiable(public crypto.PublicKey) ([]byte, error) {
 // subjectKeyID is method 1 of RFC 7093, section 2: the leftmost 160 bits of the
 // SHA-256 of the public key's bits.
 func subjectKeyID(public crypto.PublicKey) ([]byte, error) {
-	der, err := x509.MarshalPKIXPublicKey(public)
+	key, err := newPublicKey(public)
 	if err != nil {
-		return nil, specInvalid("no certificate can carry a key of type %T", public)
-	}
-	bits, err := publicKeyBits(der)
-	if err != nil {
-		return nil, fault.Wrap(err, SpecInvalid, "reading the public key")
-	}
-	sum := sha256.Sum256(bits)
-	return sum[:20], nil
-}
-
-// publicKeyBits returns the subjectPublicKey bits of a SubjectPublicKeyInfo
-// (RFC 5280, section 4.1.2.7).
-func publicKeyBits(spki []byte) ([]byte, error) {
-	var info struct {
-		Algorithm pkix.AlgorithmIdentifier
-		PublicKey asn1.BitString
-	}
-	if _, err := asn1.Unmarshal(spki, &info); err != nil {
 		return nil, err
 	}
-	return info.PublicKey.Bytes, nil
+	return key.id(), nil
+}
+
+func (k *PublicKey) id() []byte {
+	sum := sha256.Sum256(k.bits)
+	return sum[:20]
 }
 
 func sign(template, issuer *x509.Certificate, public crypto.PublicKey, key crypto.Signer) (*Certificate, error) {

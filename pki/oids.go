@@ -99,3 +99,18 @@ const (
 	oidSHA256DSA   OID = "\x60\x86\x48\x01\x65\x03\x04\x03\x02" // 2.16.840.1.101.3.4.3.2
 	oidDSA         OID = "\x2a\x86\x48\xce\x38\x04\x01"         // 1.2.840.10040.4.1
 )
+
+// Attributes of certificate requests (RFC 2985, sections 5.4.1 and 5.4.2), and
+// what Microsoft's programs put in place of the second.
+const (
+	OIDChallengePassword OID = "\x2a\x86\x48\x86\xf7\x0d\x01\x09\x07"     // 1.2.840.113549.1.9.7
+	OIDExtensionRequest  OID = "\x2a\x86\x48\x86\xf7\x0d\x01\x09\x0e"     // 1.2.840.113549.1.9.14
+	oidMSExtensions      OID = "\x2b\x06\x01\x04\x01\x82\x37\x02\x01\x0e" // 1.3.6.1.4.1.311.2.1.14
+)
+
+// OCSP (RFC 6960): the basic response, and extensions of messages.
+const (
+	OIDOCSPBasic     OID = "\x2b\x06\x01\x05\x05\x07\x30\x01\x01" // 1.3.6.1.5.5.7.48.1.1
+	OIDOCSPNonce     OID = "\x2b\x06\x01\x05\x05\x07\x30\x01\x02" // 1.3.6.1.5.5.7.48.1.2
+	OIDArchiveCutoff OID = "\x2b\x06\x01\x05\x05\x07\x30\x01\x06" // 1.3.6.1.5.5.7.48.1.6
+)

@@ -68,6 +68,17 @@ func (k *PublicKey) read() keyFacts {
 	return facts
 }
 
+// newPublicKey returns the PublicKey of one that Go has made or parsed.
+func newPublicKey(public crypto.PublicKey) (*PublicKey, error) {
+	raw, err := x509.MarshalPKIXPublicKey(public)
+	if err != nil {
+		return nil, specInvalid("no certificate can carry a key of type %T", public)
+	}
+	d := newDER(raw)
+	k := d.publicKey()
+	return k, d.end("the public key")
+}
+
 // Raw returns the SubjectPublicKeyInfo in DER, or nil where a private key of a
 // kind that is only described did not have it. The caller must not change it.
 func (k *PublicKey) Raw() []byte { return k.raw }
