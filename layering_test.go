@@ -28,7 +28,7 @@ type room struct {
 }
 
 // library is what the system and its program stand on.
-var library = []string{"fault", "spiffeid", "dangerous", "pki", "verify", "identity", ".", "internal/atomicfile", "internal/bind"}
+var library = []string{"fault", "spiffeid", "dangerous", "pki", "revocation", "verify", "identity", ".", "internal/atomicfile", "internal/bind"}
 
 // rooms is the house, from the ground up: imports go down only. Tests may
 // import any room; internal/testpki and internal/peers are for tests and
@@ -40,7 +40,8 @@ var rooms = []room{
 	{"spiffeid", []string{"fault"}, "a name is a value"},
 	{"pki", []string{"fault", "spiffeid"}, "it makes and reads certificates and trusts none"},
 	{"dangerous", nil, "permissions are values that nothing else makes"},
-	{"verify", []string{"fault", "spiffeid", "dangerous", "pki"}, "it judges the evidence that it is handed"},
+	{"revocation", []string{"fault", "spiffeid", "pki"}, "it reads evidence and asks back whom to believe"},
+	{"verify", []string{"fault", "spiffeid", "dangerous", "pki", "revocation", "revocation"}, "it judges the evidence that it is handed"},
 	{"identity", []string{"fault", "spiffeid", "pki", "verify"}, "it brings our own certificate and connects to nobody"},
 	{".", []string{"fault", "spiffeid", "pki", "verify", "identity", "internal/bind"}, "the library takes an authorise function and knows no policy and no system"},
 
@@ -95,6 +96,7 @@ type ban struct {
 }
 
 var bans = []ban{
+	{"revocation", "imports", computes, "it opens no socket and no file: what is fetched is passed in"},
 	{"verify", "imports", computes, "it opens no socket and no file: a Fetcher is passed in"},
 	{"policy", "imports", computes, "a decision is computed, not fetched"},
 	{".", "links", isLight, "importing the library links the standard library and golang.org/x alone"},

@@ -1,6 +1,7 @@
 package pki
 
 import (
+	"slices"
 	"time"
 
 	"golang.org/x/crypto/cryptobyte"
@@ -21,6 +22,22 @@ func (f ReasonFlags) String() string { return flagNames(int(f), reasonFlags) }
 type PointName struct {
 	Full     []GeneralName
 	Relative Name // of one relative name; empty if there are full names
+}
+
+// FullNames returns the full names, or the one that the relative name makes
+// behind its issuer's.
+func (n *PointName) FullNames(issuer Name) []GeneralName {
+	if n.Relative.IsEmpty() {
+		return n.Full
+	}
+	whole := append(slices.Clone(contents(issuer)), contents(n.Relative)...)
+	return []GeneralName{{DirectoryName, append(appendHeader(nil, byte(asn1.SEQUENCE), len(whole)), whole...)}}
+}
+
+// contents returns the relative names of a name.
+func contents(name Name) []byte {
+	d := newDER(name.DER())
+	return d.sequence("name").String
 }
 
 func (d *der) pointName() *PointName {

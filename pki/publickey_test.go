@@ -150,7 +150,7 @@ func TestDSAIsOnlyChecked(t *testing.T) {
 	}
 	signature := openssl(t, []byte("a message"), "dgst", "-sha256", "-sign", path)
 	algorithm := pki.Algorithm{ID: testpki.Must(pki.ParseOID("2.16.840.1.101.3.4.3.2"))}
-	wantFault(t, key.Verify(algorithm, []byte("a message"), signature), pki.SignatureWeak, "DSA is no longer used")
+	wantFault(t, key.Verify(algorithm, []byte("a message"), signature), pki.SignatureWeak, "DSA is no longer safe")
 	wantFault(t, key.Verify(algorithm, []byte("another"), signature), pki.SignatureWrong, "was not made by this key")
 	_, err := key.Key()
 	wantFault(t, err, pki.KeyUnsupported, "a DSA key of 1024 bits cannot be used")

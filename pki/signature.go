@@ -34,40 +34,41 @@ func (a Algorithm) equal(other Algorithm) bool {
 // String returns the algorithm's name.
 func (a Algorithm) String() string { return a.ID.Name() }
 
-// Weakness says why signatures by the algorithm prove little, or "".
+// Weakness returns what makes signatures by the algorithm prove little, MD5, SHA-1
+// or DSA, or "".
 func (a Algorithm) Weakness() string { return schemes[a.ID].weak }
 
 // scheme is how an algorithm signs.
 type scheme struct {
 	kind byte // 'R' PKCS#1 v1.5, 'P' PSS, 'E' ECDSA, 'D' Ed25519, 'S' DSA
 	hash crypto.Hash
-	weak string // why its signatures prove little, or ""
+	weak string // what makes its signatures prove little, or ""
 }
 
 const (
-	md5Weak  = "MD5 can be forged"
-	sha1Weak = "SHA-1 can be forged"
-	dsaWeak  = "DSA is no longer used"
+	weakMD5  = "MD5"
+	weakSHA1 = "SHA-1"
+	weakDSA  = "DSA"
 )
 
 // schemes are the algorithms whose signatures can be checked.
 var schemes = map[OID]scheme{
-	oidMD5RSA:      {'R', crypto.MD5, md5Weak},
-	oidSHA1RSA:     {'R', crypto.SHA1, sha1Weak},
+	oidMD5RSA:      {'R', crypto.MD5, weakMD5},
+	oidSHA1RSA:     {'R', crypto.SHA1, weakSHA1},
 	oidSHA224RSA:   {'R', crypto.SHA224, ""},
 	oidSHA256RSA:   {'R', crypto.SHA256, ""},
 	oidSHA384RSA:   {'R', crypto.SHA384, ""},
 	oidSHA512RSA:   {'R', crypto.SHA512, ""},
 	oidRSAPSS:      {'P', 0, ""},
-	oidSHA1ECDSA:   {'E', crypto.SHA1, sha1Weak},
+	oidSHA1ECDSA:   {'E', crypto.SHA1, weakSHA1},
 	oidSHA224ECDSA: {'E', crypto.SHA224, ""},
 	oidSHA256ECDSA: {'E', crypto.SHA256, ""},
 	oidSHA384ECDSA: {'E', crypto.SHA384, ""},
 	oidSHA512ECDSA: {'E', crypto.SHA512, ""},
 	oidEd25519:     {'D', 0, ""},
-	oidSHA1DSA:     {'S', crypto.SHA1, sha1Weak},
-	oidSHA224DSA:   {'S', crypto.SHA224, dsaWeak},
-	oidSHA256DSA:   {'S', crypto.SHA256, dsaWeak},
+	oidSHA1DSA:     {'S', crypto.SHA1, weakSHA1},
+	oidSHA224DSA:   {'S', crypto.SHA224, weakDSA},
+	oidSHA256DSA:   {'S', crypto.SHA256, weakDSA},
 }
 
 // Verify reports whether the key made the signature over the message. If it did,
@@ -93,7 +94,7 @@ func (k *PublicKey) Verify(algorithm Algorithm, message, signature []byte) error
 	case !s.verifies(key, message, signature, salt):
 		return fault.New(SignatureWrong, "the signature was not made by this key").WithHint("do not trust what it signs")
 	case s.weak != "":
-		return fault.New(SignatureWeak, "a signature by %s proves little: %s", algorithm, s.weak).
+		return fault.New(SignatureWeak, "a signature by %s proves little: %s is no longer safe", algorithm, s.weak).
 			WithHint("have it signed again with SHA-256 or better")
 	}
 	return nil

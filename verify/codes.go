@@ -41,6 +41,8 @@ const (
 	NameNotPermitted     fault.Code = "name_not_permitted"
 	PolicyMissing        fault.Code = "policy_missing"
 	NameMalformed        fault.Code = "name_malformed"
+	CertRevoked          fault.Code = "cert_revoked"
+	RevocationUnknown    fault.Code = "revocation_unknown"
 )
 
 // rank is the order in which failed checks compete for the headline: a chain
@@ -53,6 +55,7 @@ var rank = []fault.Code{
 	ChainIncomplete,
 	UnknownRoot,
 	IssuerNotAuthority,
+	CertRevoked,
 	NameMismatch,
 	CertExpired,
 	CertNotYetValid,
@@ -73,6 +76,7 @@ var rank = []fault.Code{
 	ExtensionMissing,
 	ExtensionCriticality,
 	PathRejected,
+	RevocationUnknown,
 	BudgetExceeded,
 }
 
@@ -127,6 +131,12 @@ func Codes() []fault.Entry {
 		{Code: WrongPurpose, Meaning: "The certificate is not meant for this end of a connection.",
 			Cause: "A client's certificate on a server, or a server's on a client (RFC 5280, section 4.2.1.12).",
 			Next:  "Use a certificate whose extended key usage has the purpose."},
+		{Code: CertRevoked, Meaning: "A certificate of the chain was revoked by its issuer.",
+			Cause: "Its key was lost or copied, or it was replaced; the message has the issuer's reason.",
+			Next:  "Do not trust the peer until it shows a new certificate with a new key."},
+		{Code: RevocationUnknown, Meaning: "It was asked for that no certificate is revoked, and nothing that counts says so of one.",
+			Cause: "The list or response that was given is out of date, is about others, or was signed by somebody who may not.",
+			Next:  "Give the present revocation list of the issuer that the message names."},
 		{Code: BudgetExceeded, Meaning: "Judging this chain would cost more than is spent on one.",
 			Cause: "A chain made to keep verifiers busy: very many certificates, names or constraints.",
 			Next:  "Do not trust this peer; if it is yours, have it send its own chain alone."},

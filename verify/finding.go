@@ -33,6 +33,12 @@ func (f finding) check(opts Options, length int) Check {
 		if f.depth > 0 {
 			c.next = []string{fmt.Sprintf("have the %s's certificate signed by an authority that may sign for TLS %ss", opts.Purpose, opts.Purpose)}
 		}
+	case CertRevoked:
+		c.Name = "revoked"
+		c.next = []string{fmt.Sprintf("do not trust this %s; have %s replaced by a new certificate with a new key", opts.Purpose, title)}
+	case RevocationUnknown:
+		c.Name = "revoked"
+		c.next = []string{fmt.Sprintf("give the present revocation list of %s", f.cert.IssuerTitle())}
 	case IssuerNotAuthority:
 		c.next = []string{fmt.Sprintf("do not trust this %s; have it use a certificate that an authority signed", opts.Purpose)}
 	}

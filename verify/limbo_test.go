@@ -14,6 +14,7 @@ import (
 
 	"github.com/signet-tls/signet/fault"
 	"github.com/signet-tls/signet/pki"
+	"github.com/signet-tls/signet/revocation"
 	"github.com/signet-tls/signet/verify"
 )
 
@@ -108,6 +109,17 @@ func (c limboCase) judge() error {
 	if c.Name != nil {
 		opts.Name = verify.Host(c.Name.Value)
 	}
+	if len(c.CRLs) > 0 {
+		lists, err := pki.ParseRevocationLists([]byte(strings.Join(c.CRLs, "\n")))
+		if err != nil {
+			return err
+		}
+		evidence, err := revocation.New(lists, nil)
+		if err != nil {
+			return err
+		}
+		opts.Revocation = &verify.Revocation{Evidence: evidence}
+	}
 	_, err = verify.Verify(append(parsed[2], parsed[1]...), opts)
 	return err
 }
@@ -117,9 +129,6 @@ func TestLimbo(t *testing.T) {
 	tallies := map[string]*tally{}
 	for _, c := range loadLimbo(t) {
 		namespace, _, _ := strings.Cut(c.ID, "::")
-		if len(c.CRLs) > 0 {
-			continue // revocation is not looked at yet
-		}
 		sum := tallies[namespace]
 		if sum == nil {
 			sum = new(tally)

@@ -36,6 +36,20 @@ type visit struct {
 // permits reports whether the caller has the permission.
 func (v *visit) permits(l dangerous.Legacy) bool { return slices.Contains(v.opts.Legacy, l) }
 
+// accepts reports whether a signature by the algorithm counts: it is a safe one,
+// or the caller has the permission for what makes it weak.
+func (o *Options) accepts(algorithm pki.Algorithm) bool {
+	switch weak := algorithm.Weakness(); weak {
+	case "":
+		return true
+	case dangerous.SHA1().String():
+		return slices.Contains(o.Legacy, dangerous.SHA1())
+	case dangerous.DSA().String():
+		return slices.Contains(o.Legacy, dangerous.DSA())
+	}
+	return false
+}
+
 // rule is one thing that a certificate must keep at its place.
 type rule struct {
 	code     fault.Code
@@ -220,9 +234,8 @@ var rules = []rule{
 		return ""
 	}},
 	{SignatureForgeable, leaf | intermediate, anyProfile, "RFC 8446, section 4.4.2.4", func(v *visit) string {
-		weak := v.cert.SignatureAlgorithm().Weakness()
-		if weak != "" && !v.permits(dangerous.SHA1()) && !v.permits(dangerous.DSA()) {
-			return fmt.Sprintf("%s is signed with %s: %s", v.title(), v.cert.SignatureAlgorithm(), weak)
+		if algorithm := v.cert.SignatureAlgorithm(); !v.opts.accepts(algorithm) {
+			return fmt.Sprintf("%s is signed with %s: %s can be forged", v.title(), algorithm, algorithm.Weakness())
 		}
 		return ""
 	}},

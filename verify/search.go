@@ -11,6 +11,7 @@ import (
 
 	"github.com/signet-tls/signet/dangerous"
 	"github.com/signet-tls/signet/pki"
+	"github.com/signet-tls/signet/revocation"
 )
 
 // Bounds of one verification. What costs processor time has a price, about a
@@ -26,9 +27,11 @@ const (
 type search struct {
 	opts      *Options
 	leaf      *node
-	others    map[string][]*node // what was sent besides the leaf, by subject
-	anchors   map[*node][]*node  // that may have signed, or are, what was sent
-	signed    map[edge]bool      // signatures that were checked
+	others    map[string][]*node          // what was sent besides the leaf, by subject
+	anchors   map[*node][]*node           // that may have signed, or are, what was sent
+	signed    map[edge]bool               // signatures that were checked
+	answers   map[*node]revocation.Answer // of those that were asked about
+	asking    []*pki.Certificate          // signers of revocation lists that are being looked at
 	steps     int
 	price     int
 	compared  int
@@ -39,7 +42,7 @@ type search struct {
 type edge struct{ issuer, subject *node }
 
 func newSearch(chain []*pki.Certificate, opts *Options) *search {
-	s := &search{opts: opts, leaf: newNode(chain[0], false), others: map[string][]*node{}, anchors: map[*node][]*node{}, signed: map[edge]bool{}}
+	s := &search{opts: opts, leaf: newNode(chain[0], false), others: map[string][]*node{}, anchors: map[*node][]*node{}, signed: map[edge]bool{}, answers: map[*node]revocation.Answer{}}
 	seen := chain[:1:1]
 	for _, cert := range chain[1:] {
 		if !slices.ContainsFunc(seen, cert.Equal) {
@@ -125,7 +128,7 @@ func worst(faults []finding) int {
 func (s *search) extend(path []*node, most int, done func(path []*node, faults []finding) bool, faults []finding) bool {
 	last := path[len(path)-1]
 	if last.anchor || s.isAnchor(last) {
-		return done(path, append(slices.Clip(faults), s.policyFaults(path)...))
+		return done(path, slices.Concat(faults, s.policyFaults(path), s.revocationFaults(path)))
 	}
 	if len(path) == maxPath {
 		return false

@@ -41,6 +41,8 @@ type Options struct {
 	Profile Profile   // zero: Workload for a trust domain's roots, else RFC5280
 	Legacy  []dangerous.Legacy
 
+	Revocation *Revocation // nil: not looked at
+
 	MaxIntermediates *int // nil: no limit but that of all paths
 
 	Policies         []pki.OID // those that the caller accepts; none: any
@@ -145,13 +147,17 @@ func judge(report *Report, chain []*pki.Certificate, opts Options) {
 		if check.Name == "chain" && !anchored {
 			continue // that it leads nowhere says more
 		}
-		if have := rows[check.Name]; have.Verdict == OK || rankOf(check.Code) < rankOf(have.Code) {
+		if have, other := rows[check.Name]; !other || have.Verdict == OK || rankOf(check.Code) < rankOf(have.Code) {
 			rows[check.Name] = check
 		}
 	}
-	revoked := Check{Name: "revoked", Text: "no staple, none asked for", Verdict: NotChecked}
-	if rows["chain"].Verdict != OK {
-		revoked.Text = "needs the issuer first"
+	revoked, found := rows["revoked"]
+	switch {
+	case found:
+	case rows["chain"].Verdict != OK:
+		revoked = Check{Name: "revoked", Text: "needs the issuer first", Verdict: NotChecked}
+	default:
+		revoked = s.unrevoked(path[0])
 	}
 	if link.Code == ChainIncomplete && opts.Purpose == ServerAuth {
 		report.Note = "Browsers remember or fetch a missing intermediate, so it works there; curl, Python and Go do not."

@@ -1,0 +1,264 @@
+package revocation
+
+import (
+	"fmt"
+	"math/big"
+
+	"github.com/signet-tls/signet/pki"
+)
+
+// allReasons are the bits of all reasons for which a certificate can be revoked.
+const allReasons = pki.ReasonFlags(0x1fe)
+
+// askLists processes the revocation lists as RFC 5280, section 6.3.3, has it: for
+// each distribution point of the certificate, then for its issuer itself, until
+// lists that are about every reason have been seen.
+func (e *Evidence) askLists(q Question) Answer {
+	points, err := q.Cert.DistributionPoints()
+	if err != nil {
+		return Answer{Missing: []string{"its distribution points cannot be read"}}
+	}
+	issuers := pki.DistributionPoint{Name: &pki.PointName{Full: []pki.GeneralName{{Kind: pki.DirectoryName, Raw: q.Cert.Issuer().DER()}}}}
+	s := listSearch{Evidence: e, Question: q}
+	for _, point := range append(points[:len(points):len(points)], issuers) {
+		for _, list := range e.lists {
+			if s.answer.Status == Revoked || s.reasons == allReasons {
+				break
+			}
+			s.look(list, point)
+		}
+	}
+	if s.answer.Status != Revoked && s.reasons == allReasons {
+		s.answer.Status = Good
+	}
+	return s.answer
+}
+
+// listSearch is one run of the algorithm.
+type listSearch struct {
+	*Evidence
+	Question
+	reasons pki.ReasonFlags // those that lists were seen for
+	answer  Answer
+}
+
+func (s *listSearch) miss(list *pki.RevocationList, format string, args ...any) {
+	s.answer.Missing = append(s.answer.Missing, fmt.Sprintf("the list of "+list.Issuer().String()+" "+format, args...))
+}
+
+// look takes one complete list into account for one distribution point.
+func (s *listSearch) look(list *pki.RevocationList, point pki.DistributionPoint) {
+	if base, err := list.Base(); err != nil || base != nil || !s.isAbout(list, point) {
+		return
+	}
+	reasons := s.covers(list, point)
+	if reasons&^s.reasons == 0 {
+		return
+	}
+	if !s.usable(list) {
+		return
+	}
+	delta := s.delta(list)
+	if err := fresh("it", list.ThisUpdate(), list.NextUpdate(), s.Now); err != nil && delta == nil {
+		s.miss(list, "does not count: %s", err)
+		return
+	}
+	s.reasons |= reasons
+	s.answer.Source = "the list of " + list.Issuer().String()
+	s.answer.NextUpdate = list.NextUpdate()
+	if delta != nil {
+		s.answer.NextUpdate = delta.NextUpdate()
+		if entry, found := delta.Lookup(s.Cert.Issuer(), s.Cert.SerialNumber()); found {
+			if reason, err := entry.Reason(); err != nil || reason != pki.RemoveFromCRL {
+				s.revoke(entry)
+			}
+			return
+		}
+	}
+	if entry, found := list.Lookup(s.Cert.Issuer(), s.Cert.SerialNumber()); found {
+		s.revoke(entry)
+	}
+}
+
+func (s *listSearch) revoke(entry pki.Revocation) {
+	reason, _ := entry.Reason() // one that cannot be read changes nothing about being revoked
+	s.answer.Status, s.answer.Reason, s.answer.Since = Revoked, reason, entry.Date()
+}
+
+// isAbout reports whether the list's issuer and scope fit the certificate and the
+// distribution point (section 6.3.3 (b)).
+func (s *listSearch) isAbout(list *pki.RevocationList, point pki.DistributionPoint) bool {
+	scope, err := list.IssuingPoint()
+	if err != nil {
+		s.miss(list, "has a scope that cannot be read")
+		return false
+	}
+	indirect := scope != nil && scope.Indirect
+	if point.Issuer != nil {
+		if !indirect || !names(point.Issuer, list.Issuer()) {
+			return false
+		}
+	} else if !list.Issuer().Match(s.Cert.Issuer()) {
+		return false
+	}
+	if scope == nil {
+		return true
+	}
+	if scope.Name != nil && !s.sameName(list, scope.Name, point) {
+		return false
+	}
+	constraints, err := s.Cert.BasicConstraints()
+	isCA := err == nil && constraints != nil && constraints.CA
+	return !(scope.OnlyUsers && isCA) && !(scope.OnlyAuthorities && !isCA) && !scope.OnlyAttributeHolders
+}
+
+// names reports whether one of the names is this directory name.
+func names(list []pki.GeneralName, name pki.Name) bool {
+	for _, general := range list {
+		if directory, ok := general.Directory(); ok && directory.Match(name) {
+			return true
+		}
+	}
+	return false
+}
+
+// sameName reports whether the list's point has one of the names of the
+// certificate's; one that has no name stands for its issuer's.
+func (s *listSearch) sameName(list *pki.RevocationList, scope *pki.PointName, point pki.DistributionPoint) bool {
+	wanted := point.Issuer
+	if point.Name != nil {
+		issuer := s.Cert.Issuer()
+		if directory, ok := firstDirectory(point.Issuer); ok {
+			issuer = directory
+		}
+		wanted = point.Name.FullNames(issuer)
+	}
+	for _, have := range scope.FullNames(list.Issuer()) {
+		for _, want := range wanted {
+			if sameGeneral(have, want) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func firstDirectory(list []pki.GeneralName) (pki.Name, bool) {
+	for _, general := range list {
+		if directory, ok := general.Directory(); ok {
+			return directory, true
+		}
+	}
+	return pki.Name{}, false
+}
+
+func sameGeneral(a, b pki.GeneralName) bool {
+	if x, ok := a.Directory(); ok {
+		y, same := b.Directory()
+		return same && x.Match(y)
+	}
+	return a.Kind == b.Kind && string(a.Raw) == string(b.Raw)
+}
+
+// covers returns the reasons that both the list and the point are about.
+func (s *listSearch) covers(list *pki.RevocationList, point pki.DistributionPoint) pki.ReasonFlags {
+	reasons := allReasons
+	if point.Reasons != 0 {
+		reasons &= point.Reasons
+	}
+	if scope, _ := list.IssuingPoint(); scope != nil && scope.Reasons != 0 {
+		reasons &= scope.Reasons
+	}
+	return reasons
+}
+
+// usable reports whether a list keeps the rules of its form, and was signed by
+// who may.
+func (s *listSearch) usable(list *pki.RevocationList) bool {
+	if unknown := list.CriticalUnknown(); len(unknown) > 0 {
+		s.miss(list, "has a critical extension that is not understood, %s", unknown[0].Name())
+		return false
+	}
+	if err := list.Malformed(); err != nil {
+		s.miss(list, "cannot be used: %s", err)
+		return false
+	}
+	for _, e := range list.Extensions() {
+		// RFC 5280, sections 5.2.1 and 5.2.3.
+		if e.Critical && (e.ID == pki.OIDCRLNumber || e.ID == pki.OIDAuthorityKeyID) {
+			s.miss(list, "has the extension %s as critical, which it must not be", e.ID.Name())
+			return false
+		}
+	}
+	if s.signer(list) == nil {
+		s.miss(list, "was not signed by anybody who may")
+		return false
+	}
+	return true
+}
+
+// signer returns the certificate of who signed the list: the issuer of the one
+// that is asked about, or one that is trusted as it is (section 6.3.3 (f), (g)).
+func (s *listSearch) signer(list *pki.RevocationList) *pki.Certificate {
+	for i, candidate := range append([]*pki.Certificate{s.Issuer}, s.Signers...) {
+		key := candidate.PublicKey()
+		if i == 0 && s.IssuerKey != nil {
+			key = s.IssuerKey
+		}
+		usage, err := candidate.KeyUsage()
+		mayNot := err != nil || usage != nil && *usage&pki.CRLSign == 0
+		if mayNot || !candidate.Subject().Match(list.Issuer()) || !s.signedBy(list, key, s.Question) {
+			continue
+		}
+		if i == 0 || s.Trust(candidate) {
+			return candidate
+		}
+	}
+	return nil
+}
+
+// delta returns the newest usable delta to a complete list, or nil (section 6.3.3
+// (c)).
+func (s *listSearch) delta(list *pki.RevocationList) *pki.RevocationList {
+	number, err := list.Number()
+	if err != nil || number == nil {
+		return nil
+	}
+	var best *pki.RevocationList
+	var newest *big.Int
+	for _, delta := range s.lists {
+		base, baseErr := delta.Base()
+		own, err := delta.Number()
+		switch {
+		case err != nil || baseErr != nil || base == nil || own == nil, !s.sameScope(delta, list):
+		case base.Cmp(number) > 0 || own.Cmp(number) <= 0 || newest != nil && own.Cmp(newest) <= 0:
+		case fresh("it", delta.ThisUpdate(), delta.NextUpdate(), s.Now) != nil || !s.usable(delta):
+		default:
+			best, newest = delta, own
+		}
+	}
+	return best
+}
+
+// sameScope reports whether two lists have the same issuer, key and scope.
+func (s *listSearch) sameScope(a, b *pki.RevocationList) bool {
+	if !a.Issuer().Match(b.Issuer()) {
+		return false
+	}
+	for _, id := range []pki.OID{pki.OIDIssuingPoint, pki.OIDAuthorityKeyID} {
+		if value(a, id) != value(b, id) {
+			return false
+		}
+	}
+	return true
+}
+
+// value returns an extension's DER, or "".
+func value(list *pki.RevocationList, id pki.OID) string {
+	for _, e := range list.Extensions() {
+		if e.ID == id {
+			return string(e.Value)
+		}
+	}
+	return ""
+}
