@@ -37,6 +37,7 @@ var rooms = []room{
 	{"fault", nil, "the one error type stands on nothing"},
 	{"internal/atomicfile", nil, "it writes files and does not know whose"},
 	{"internal/bind", []string{"fault"}, "it opens sockets and does not know for whom"},
+	{"internal/ber", nil, "it turns bytes into bytes"},
 	{"spiffeid", []string{"fault"}, "a name is a value"},
 	{"pki", []string{"fault", "spiffeid"}, "it makes and reads certificates and trusts none"},
 	{"dangerous", nil, "permissions are values that nothing else makes"},
