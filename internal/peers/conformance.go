@@ -19,7 +19,7 @@ func BadInputs(t testing.TB, kind string) iter.Seq2[string, []byte] {
 	t.Helper()
 	file := conformance(t, "badinputs.tar.gz")
 	return func(yield func(string, []byte) bool) {
-		for name, data := range archive(t, file) {
+		for name, data := range Archive(t, file) {
 			if path.Dir(name) == kind && !yield(name, data) {
 				return
 			}
@@ -46,8 +46,8 @@ func conformance(t testing.TB, name string) string {
 	return file
 }
 
-// archive yields the files of a .tar.gz.
-func archive(t testing.TB, file string) iter.Seq2[string, []byte] {
+// Archive yields the files of a .tar.gz.
+func Archive(t testing.TB, file string) iter.Seq2[string, []byte] {
 	return func(yield func(string, []byte) bool) {
 		opened, err := os.Open(file)
 		if err != nil {

@@ -24,7 +24,9 @@ import (
 
 var isRC2 = map[pki.OID]bool{oidRC240: true, oidRC2128: true}
 
-// moduleSafe reads an encrypted part. Of one with attributes that the module
+// moduleSafe reads an encrypted part. Keys that are encrypted once more inside of
+// it, which no program writes, are not counted before the module opens them: what
+// is in it cannot be seen before. Of one with attributes that the module
 // does not know, Java's trust stores among them, it tells the certificates
 // without their names.
 func (r *reader) moduleSafe(encryptedData []byte) error {
@@ -33,6 +35,7 @@ func (r *reader) moduleSafe(encryptedData []byte) error {
 	if err != nil {
 		return err
 	}
+	//lint:ignore SA1019 nothing else gives out names and several keys; the keys' form is known here
 	blocks, err := module.ToPEM(file, string(r.secret))
 	switch {
 	case err == nil:
@@ -88,6 +91,7 @@ func (r *reader) moduleKey(e *Entry, info []byte) error {
 	if err != nil {
 		return err
 	}
+	//lint:ignore SA1019 nothing else gives out names and several keys; the keys' form is known here
 	blocks, err := module.ToPEM(file, string(r.secret))
 	if err != nil || len(blocks) != 1 {
 		e.Refused = unsupported("the private key%s is encrypted by RC2, and not opened by the file's passphrase, or neither RSA nor ECDSA", e.named())
