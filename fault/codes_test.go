@@ -12,14 +12,18 @@ import (
 
 	"github.com/signet-tls/signet/fault"
 	"github.com/signet-tls/signet/pki"
+	"github.com/signet-tls/signet/pki/pkcs12"
+	"github.com/signet-tls/signet/pki/pkcs7"
 	"github.com/signet-tls/signet/spiffeid"
 	"github.com/signet-tls/signet/verify"
 )
 
 var tables = map[string][]fault.Entry{
-	"spiffeid": spiffeid.Codes(),
-	"pki":      pki.Codes(),
-	"verify":   verify.Codes(),
+	"spiffeid":   spiffeid.Codes(),
+	"pki":        pki.Codes(),
+	"pki/pkcs7":  pkcs7.Codes(),
+	"pki/pkcs12": pkcs12.Codes(),
+	"verify":     verify.Codes(),
 }
 
 // TestEveryCodeIsInItsTable reads the source: a constant that is missing in the

@@ -109,7 +109,7 @@ func unlock(key *PrivateKey, with sealing, sealed []byte, where string, passphra
 	if err != nil {
 		return nil, err
 	}
-	data, err := with.open(secret, sealed)
+	data, err := with.open(append([]byte{}, secret...), sealed) // an empty one is not none
 	if err != nil {
 		return nil, wrongPassphrase(where)
 	}

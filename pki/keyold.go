@@ -12,8 +12,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"unicode/utf16"
-	"unicode/utf8"
+
+	"github.com/signet-tls/signet/internal/pbe"
 )
 
 // Ways to encrypt a key that are read only: nobody should write them.
@@ -82,67 +82,9 @@ func pbkdf1(newHash func() hash.Hash, passphrase, salt []byte, rounds, size int)
 
 // pkcs12KDF derives a key and its vector (RFC 7292, appendix B.2).
 func pkcs12KDF(newHash func() hash.Hash, passphrase, salt []byte, rounds, size int) (key, vector []byte) {
-	password := bmpString(passphrase)
-	return pkcs12Derive(newHash(), 1, password, salt, rounds, size),
-		pkcs12Derive(newHash(), 2, password, salt, rounds, des.BlockSize)
-}
-
-func pkcs12Derive(h hash.Hash, purpose byte, password, salt []byte, rounds, size int) []byte {
-	v := h.BlockSize()
-	diversifier := slices.Repeat([]byte{purpose}, v)
-	input := append(repeatTo(salt, v), repeatTo(password, v)...)
-	var out []byte
-	for len(out) < size {
-		sum := slices.Concat(diversifier, input)
-		for range rounds {
-			h.Reset()
-			h.Write(sum)
-			sum = h.Sum(sum[:0])
-		}
-		out = append(out, sum...)
-		addend := repeatTo(sum, v)[:v]
-		for at := 0; at < len(input); at += v {
-			addPlusOne(input[at:at+v], addend)
-		}
-	}
-	return out[:size]
-}
-
-// repeatTo repeats data to the next multiple of size.
-func repeatTo(data []byte, size int) []byte {
-	if len(data) == 0 {
-		return nil
-	}
-	length := (len(data) + size - 1) / size * size
-	return slices.Repeat(data, length/len(data)+1)[:length]
-}
-
-// addPlusOne sets a to a + b + 1, without the carry out of it.
-func addPlusOne(a, b []byte) {
-	carry := 1
-	for i := len(a) - 1; i >= 0; i-- {
-		carry += int(a[i]) + int(b[i])
-		a[i], carry = byte(carry), carry>>8
-	}
-}
-
-// bmpString returns a passphrase as PKCS#12 has it: UTF-16, high byte first, with
-// a zero at its end (RFC 7292, appendix B.1; characters beyond the first plane
-// and passphrases that are not UTF-8 as OpenSSL takes them).
-func bmpString(passphrase []byte) []byte {
-	var units []uint16
-	if utf8.Valid(passphrase) {
-		units = utf16.Encode([]rune(string(passphrase)))
-	} else {
-		for _, octet := range passphrase {
-			units = append(units, uint16(octet))
-		}
-	}
-	var out []byte
-	for _, unit := range append(units, 0) {
-		out = append(out, byte(unit>>8), byte(unit))
-	}
-	return out
+	password := pbe.Password(passphrase)
+	return pbe.Derive(newHash(), pbe.Key, password, salt, rounds, size),
+		pbe.Derive(newHash(), pbe.Vector, password, salt, rounds, des.BlockSize)
 }
 
 // legacyCiphers are those of PEM's own encryption (RFC 1421, section 4.6.1.3, as

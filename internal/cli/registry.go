@@ -16,6 +16,8 @@ import (
 	"github.com/signet-tls/signet/internal/proxy"
 	"github.com/signet-tls/signet/internal/tamper"
 	"github.com/signet-tls/signet/pki"
+	"github.com/signet-tls/signet/pki/pkcs12"
+	"github.com/signet-tls/signet/pki/pkcs7"
 	"github.com/signet-tls/signet/policy"
 	"github.com/signet-tls/signet/revocation"
 	"github.com/signet-tls/signet/spiffeid"
@@ -27,7 +29,7 @@ import (
 // registry joins every package's table of codes, in alphabetical order.
 func registry() []fault.Entry {
 	entries := slices.Concat(
-		spiffeid.Codes(), pki.Codes(), revocation.Codes(), verify.Codes(), identity.Codes(), signet.Codes(), policy.Codes(),
+		spiffeid.Codes(), pki.Codes(), pkcs12.Codes(), pkcs7.Codes(), revocation.Codes(), verify.Codes(), identity.Codes(), signet.Codes(), policy.Codes(),
 		bind.Codes(), control.Codes(), ca.Codes(), api.Codes(), authority.Codes(), agent.Codes(), proxy.Codes(),
 		tamper.Codes(), Codes(),
 	)

@@ -56,6 +56,12 @@ func Zlint(t testing.TB) string {
 	return find(t, strings.TrimSpace(string(out)))
 }
 
+// Keytool returns Java's program for key stores.
+func Keytool(t testing.TB) string {
+	t.Helper()
+	return find(t, "keytool")
+}
+
 // find returns the path of program, which is a name on the PATH or a path.
 func find(t testing.TB, program string) string {
 	t.Helper()
