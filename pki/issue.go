@@ -200,12 +200,11 @@ func newSerial() *big.Int {
 // certifiable returns the key's identifier, or why no certificate is issued for
 // the key.
 func certifiable(public crypto.PublicKey) ([]byte, error) {
-	der, err := x509.MarshalPKIXPublicKey(public)
+	key, err := newPublicKey(public)
 	if err != nil {
-		return nil, specInvalid("no certificate can carry a key of type %T", public)
+		return nil, err
 	}
-	d := newDER(der)
-	if problem := keyProblem(d.publicKey().look()); problem != "" {
+	if problem := keyProblem(key.look()); problem != "" {
 		return nil, specInvalid("no certificate is issued for this key: %s", problem).WithHint(weakHint)
 	}
 	return subjectKeyID(public)

@@ -3,9 +3,7 @@ package pki
 import (
 	"crypto"
 	"net/netip"
-	"net/url"
 	"slices"
-	"strings"
 
 	"golang.org/x/crypto/cryptobyte"
 	"golang.org/x/crypto/cryptobyte/asn1"
@@ -55,13 +53,9 @@ func (s RequestSpec) Sign(key crypto.Signer) (*Request, error) {
 	}), false)
 }
 
+// check holds the names against the rules of a certificate's.
 func (s RequestSpec) check() error {
-	switch {
-	case s.Name != "" && !s.Subject.IsEmpty():
-		return requestSpecInvalid("a request has a common name or a whole subject, not both")
-	case !isCommonName(s.Name):
-		return badCommonName(s.Name)
-	case s.Challenge != fault.Printable(s.Challenge, maxChallenge):
+	if s.Challenge != fault.Printable(s.Challenge, maxChallenge) {
 		return requestSpecInvalid("a challenge password has at most %d characters, all of which can be printed", maxChallenge)
 	}
 	seen := map[OID]bool{OIDSubjectAltName: len(s.names()) > 0}
@@ -71,25 +65,20 @@ func (s RequestSpec) check() error {
 		}
 		seen[e.ID] = true
 	}
-	for _, email := range s.Emails {
-		if at := strings.LastIndexByte(email, '@'); at <= 0 || !isPrintableASCII(email) || !IsHostname(email[at+1:]) {
-			return requestSpecInvalid("%q is not an e-mail address", fault.Printable(email, maxName))
-		}
-	}
 	for _, uri := range s.URIs {
-		if parsed, err := url.Parse(uri); err != nil || parsed.Scheme == "" || !isPrintableASCII(uri) {
-			return requestSpecInvalid("%q is not a URI", fault.Printable(uri, maxName))
+		if _, ok := parseURI(uri); !ok {
+			return requestSpecInvalid("%q is not a URI with a scheme and a host", fault.Printable(uri, maxName))
 		}
 	}
-	return Spec{DNS: s.DNS, IPs: s.IPs}.checkNames()
+	names := Spec{Profile: Client, Name: s.Name, Subject: s.Subject, DNS: s.DNS, IPs: s.IPs, Emails: s.Emails}
+	if err := names.checkSubject(); err != nil {
+		return err
+	}
+	return names.checkNames()
 }
 
 // maxChallenge is pkcs-9-ub-challengePassword (RFC 2985, appendix A).
 const maxChallenge = 255
-
-func isPrintableASCII(text string) bool {
-	return !strings.ContainsFunc(text, func(r rune) bool { return r <= ' ' || r >= 0x7f })
-}
 
 func requestSpecInvalid(format string, args ...any) error {
 	return fault.New(SpecInvalid, format, args...).WithHint("correct the name, or leave it out of the request")
@@ -150,10 +139,14 @@ func (s RequestSpec) names() []GeneralName {
 }
 
 // AllowNames returns a predicate that allows exactly these names: DNS names, IP
-// addresses and SPIFFE IDs as text.
+// addresses, e-mail addresses and URIs as text.
 func AllowNames(names ...string) func(GeneralName) bool {
 	return func(name GeneralName) bool {
-		return (name.Kind == DNSName || name.Kind == IPName || name.Kind == URIName) && slices.Contains(names, name.Value())
+		switch name.Kind {
+		case DNSName, IPName, EmailName, URIName:
+			return slices.Contains(names, name.Value())
+		}
+		return false
 	}
 }
 
@@ -187,17 +180,19 @@ func (r *Request) Spec(profile Profile, allow func(GeneralName) bool) (spec Spec
 
 // take adds a name if the profile has room for it.
 func (s *Spec) take(name GeneralName) bool {
-	endpoint := s.Profile == Server || s.Profile == Client
-	switch {
+	id, notSPIFFE := spiffeid.Parse(string(name.Raw))
+	switch endpoint := s.Profile == Server || s.Profile == Client; {
 	case endpoint && name.Kind == DNSName:
 		s.DNS = append(s.DNS, string(name.Raw))
 	case endpoint && name.Kind == IPName:
 		address, _ := name.Address()
 		s.IPs = append(s.IPs, address)
-	case s.Profile == Workload && name.Kind == URIName && s.ID.IsZero():
-		id, err := spiffeid.Parse(string(name.Raw))
+	case s.Profile == Client && name.Kind == EmailName:
+		s.Emails = append(s.Emails, string(name.Raw))
+	case s.Profile == Client && name.Kind == URIName && notSPIFFE != nil:
+		s.URIs = append(s.URIs, string(name.Raw))
+	case s.Profile == Workload && name.Kind == URIName && notSPIFFE == nil && s.ID.IsZero():
 		s.ID = id
-		return err == nil
 	default:
 		return false
 	}

@@ -139,7 +139,7 @@ func TestRequestSpecRefused(t *testing.T) {
 	}{
 		{"longest name", func(s *pki.RequestSpec) { s.Name = strings.Repeat("ü", 64) }, key, "", ""},
 		{"longer", func(s *pki.RequestSpec) { s.Name = strings.Repeat("ü", 65) }, key, pki.SpecInvalid, "more than 64 characters"},
-		{"two subjects", func(s *pki.RequestSpec) { s.Subject = testpki.Must(testpki.New(now)).Root.Leaf().Subject() }, key, pki.SpecInvalid, "not both"},
+		{"two subjects", func(s *pki.RequestSpec) { s.Subject = testpki.Must(testpki.New(now)).Root.Leaf().Subject() }, key, pki.SpecInvalid, "a common name beside the whole subject"},
 		{"longest challenge", func(s *pki.RequestSpec) { s.Challenge = strings.Repeat("a", 255) }, key, "", ""},
 		{"longer challenge", func(s *pki.RequestSpec) { s.Challenge = strings.Repeat("a", 256) }, key, pki.SpecInvalid, "at most 255"},
 		{"challenge of two lines", func(s *pki.RequestSpec) { s.Challenge = "a\nb" }, key, pki.SpecInvalid, "can be printed"},
@@ -329,7 +329,7 @@ func TestRequestSpecOf(t *testing.T) {
 		refused []string
 	}{
 		{"all for a server", pki.Server, all, pki.Spec{Profile: pki.Server, Name: "a.example", DNS: []string{"a.example", "*.b.example"}, IPs: []netip.Addr{netip.MustParseAddr("10.0.0.1"), netip.MustParseAddr("::1")}}, wishNames[4:]},
-		{"all for a client", pki.Client, all, pki.Spec{Profile: pki.Client, Name: "a.example", DNS: []string{"a.example", "*.b.example"}, IPs: []netip.Addr{netip.MustParseAddr("10.0.0.1"), netip.MustParseAddr("::1")}}, wishNames[4:]},
+		{"all for a client", pki.Client, all, pki.Spec{Profile: pki.Client, Name: "a.example", DNS: []string{"a.example", "*.b.example"}, IPs: []netip.Addr{netip.MustParseAddr("10.0.0.1"), netip.MustParseAddr("::1")}, Emails: []string{"jane@a.example"}, URIs: []string{"https://a.example/x"}}, wishNames[6:]},
 		{"the common name is not listed", pki.Server, pki.AllowNames("*.b.example", "::1", "jane@a.example"), pki.Spec{Profile: pki.Server, DNS: []string{"*.b.example"}, IPs: []netip.Addr{netip.MustParseAddr("::1")}}, []string{"DNS:a.example", "IP:10.0.0.1", wishNames[4], wishNames[5], wishNames[6]}},
 		{"an ID", pki.Workload, pki.AllowNames(web.String(), "a.example"), pki.Spec{Profile: pki.Workload, ID: web}, wishNames[:6]},
 		{"nothing", pki.Server, pki.AllowNames(), pki.Spec{Profile: pki.Server}, wishNames},
@@ -341,7 +341,7 @@ func TestRequestSpecOf(t *testing.T) {
 			if err != nil || !key.Public().(*ecdsa.PublicKey).Equal(public) {
 				t.Fatalf("have %v, %v", public, err)
 			}
-			if diff := cmp.Diff(test.want, spec, cmp.Comparer(func(a, b netip.Addr) bool { return a == b }), cmp.Comparer(func(a, b spiffeid.ID) bool { return a == b })); diff != "" {
+			if diff := cmp.Diff(test.want, spec, cmp.Comparer(func(a, b netip.Addr) bool { return a == b }), cmp.Comparer(pki.Name.Equal), cmp.Comparer(func(a, b spiffeid.ID) bool { return a == b })); diff != "" {
 				t.Errorf("spec (-want +have):\n%s", diff)
 			}
 			if diff := cmp.Diff(test.refused, texts(refused)); diff != "" {

@@ -59,8 +59,8 @@ func (s Spec) checkSubject() error {
 	switch {
 	case s.Name != "" && !s.Subject.IsEmpty():
 		return specInvalid("a common name beside the whole subject").WithHint("put the common name into the subject")
-	case !isCommonName(s.Name):
-		return badCommonName(s.Name)
+	case utf8.RuneCountInString(s.Name) > maxName || s.Name != fault.Printable(s.Name, maxName):
+		return specInvalid("the name %q has more than %d characters, or some that cannot be printed", fault.Printable(s.Name, maxName), maxName)
 	case s.Name != strings.TrimSpace(s.Name):
 		return specInvalid("the name %q begins or ends with a space", s.Name)
 	case authority && s.Name == "" && s.Subject.IsEmpty():
@@ -70,15 +70,6 @@ func (s Spec) checkSubject() error {
 		return specInvalid("the subject cannot stand in a certificate: %s", problem).WithHint("correct the subject's name")
 	}
 	return nil
-}
-
-// isCommonName reports whether text can be a common name, or is empty.
-func isCommonName(text string) bool {
-	return utf8.RuneCountInString(text) <= maxName && text == fault.Printable(text, maxName)
-}
-
-func badCommonName(text string) *fault.Error {
-	return specInvalid("the name %q has more than %d characters, or some that cannot be printed", fault.Printable(text, maxName), maxName)
 }
 
 // checkProfile asks for the names that the profile needs, and for no others.
