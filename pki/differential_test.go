@@ -29,7 +29,7 @@ import (
 // testdata/differential.json with its reason. A row without its difference fails
 // too.
 
-var update = flag.Bool("rewrite", false, "rewrite the rows of differential.json, keeping reasons, and recorded facts")
+var rewrite = flag.Bool("rewrite", false, "rewrite the rows of differential.json, keeping reasons, and recorded facts")
 
 // readings is what one side reads in an input, by accessor.
 type readings map[string]any
@@ -136,7 +136,7 @@ func checkRows(t *testing.T, part string, found []row) {
 	if err == nil {
 		err = json.Unmarshal(data, &parts)
 	}
-	if err != nil && !*update {
+	if err != nil && !*rewrite {
 		t.Fatal(err)
 	}
 	reasons := map[row]string{}
@@ -148,18 +148,18 @@ func checkRows(t *testing.T, part string, found []row) {
 	}
 	for i, r := range found {
 		reason, known := reasons[r]
-		if !known && !*update {
+		if !known && !*rewrite {
 			t.Errorf("a difference without a row: %+v", r)
 		}
 		found[i].Reason = reason
 		delete(reasons, r)
 	}
 	for r := range reasons {
-		if !*update {
+		if !*rewrite {
 			t.Errorf("a row without its difference: %+v", r)
 		}
 	}
-	if *update {
+	if *rewrite {
 		parts[part] = found
 		var out bytes.Buffer
 		encoder := json.NewEncoder(&out)
@@ -263,7 +263,7 @@ const pkitsFacts = "testdata/pkits.facts.json.gz"
 // peer has said of them, so that the proof runs where the peer is absent.
 func TestDifferentialPKITS(t *testing.T) {
 	recorded := map[string]readings{}
-	if *update {
+	if *rewrite {
 		p := startPeer(t)
 		for name, data := range peers.Archive(t, "testdata/pkits.tar.gz") {
 			if strings.HasPrefix(name, "certs/") {
