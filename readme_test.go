@@ -114,11 +114,10 @@ func fences(t *testing.T, document, language string) []string {
 	return blocks
 }
 
-// TestSeedsAreShort measures the two programs that the README promises to be
-// short.
-func TestSeedsAreShort(t *testing.T) {
+// TestExamplesAreShort measures the programs that show how little is needed.
+func TestExamplesAreShort(t *testing.T) {
 	const most = 25
-	for _, file := range []string{"examples/seed1/main.go", "examples/seed2/main.go"} {
+	for _, file := range []string{"examples/certificates/main.go", "examples/seed1/main.go", "examples/seed2/main.go"} {
 		files := token.NewFileSet()
 		parsed, err := parser.ParseFile(files, file, nil, 0)
 		if err != nil {
