@@ -62,6 +62,7 @@ var rooms = []room{
 	{"internal/tamper", library, "it attacks from outside and needs no system to do it"},
 	{"internal/cli", with(library, "policy", "internal/control", "internal/ca", "internal/authority", "internal/agent", "internal/agent/api", "internal/proxy", "internal/tamper", "pki/pkcs12", "pki/pkcs7"), "it wires the system together, and fixtures are not part of it"},
 	{"cmd/signet", []string{"internal/cli"}, "it is a few lines"},
+	{"examples/certificates", []string{"fault", "pki"}, "an example shows the library"},
 	{"examples/seed1", with(library, "internal/testpki"), "an example shows the library"},
 	{"examples/seed2", with(library, "internal/testpki"), "an example shows the library"},
 }

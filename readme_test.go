@@ -94,14 +94,23 @@ func TestReadmeCode(t *testing.T) {
 	}
 }
 
-// region returns the marked lines of a Go file, without their one tab.
+// region returns the one marked part of a Go file.
 func region(t *testing.T, file string) string {
 	t.Helper()
-	found := regexp.MustCompile(`(?ms)^\t// region: [^\n]*\n(.*?)^\t// endregion$`).FindAllStringSubmatch(read(t, file), -1)
+	found := regions(t, file)
 	if len(found) != 1 {
 		t.Fatalf("%s has %d regions, want 1", file, len(found))
 	}
-	return regexp.MustCompile(`(?m)^\t`).ReplaceAllString(found[0][1], "")
+	return found[0]
+}
+
+// regions returns the marked parts of a Go file, without their one tab.
+func regions(t *testing.T, file string) (found []string) {
+	t.Helper()
+	for _, lines := range regexp.MustCompile(`(?ms)^\t// region: [^\n]*\n(.*?)^\t// endregion$`).FindAllStringSubmatch(read(t, file), -1) {
+		found = append(found, regexp.MustCompile(`(?m)^\t`).ReplaceAllString(lines[1], ""))
+	}
+	return found
 }
 
 // fences returns a document's blocks of a language.
@@ -114,11 +123,10 @@ func fences(t *testing.T, document, language string) []string {
 	return blocks
 }
 
-// TestSeedsAreShort measures the two programs that the README promises to be
-// short.
-func TestSeedsAreShort(t *testing.T) {
+// TestExamplesAreShort measures the programs that show how little is needed.
+func TestExamplesAreShort(t *testing.T) {
 	const most = 25
-	for _, file := range []string{"examples/seed1/main.go", "examples/seed2/main.go"} {
+	for _, file := range []string{"examples/certificates/main.go", "examples/seed1/main.go", "examples/seed2/main.go"} {
 		files := token.NewFileSet()
 		parsed, err := parser.ParseFile(files, file, nil, 0)
 		if err != nil {

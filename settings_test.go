@@ -189,3 +189,23 @@ func TestCodesAreInTheTable(t *testing.T) {
 		t.Errorf("the table has %d rows, this test knows %d codes", len(rows), len(codes))
 	}
 }
+
+// TestServerNameIsSent holds that a server hears which host is meant, without
+// anybody asking for it.
+func TestServerNameIsSent(t *testing.T) {
+	w := newWorld(t)
+	for _, host := range []string{"shop.example", "db.example"} {
+		near, far := memory(t)
+		heard := make(chan string, 1)
+		go tls.Server(far, &tls.Config{GetConfigForClient: func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
+			heard <- hello.ServerName
+			return nil, errors.New("it has heard enough")
+		}}).Handshake()
+		if _, err := (&signet.Client{Roots: w.roots}).Wrap(t.Context(), near, host); err == nil {
+			t.Error("the handshake did not fail")
+		}
+		if have := <-heard; have != host {
+			t.Errorf("the server heard %q, want %q", have, host)
+		}
+	}
+}
