@@ -93,19 +93,29 @@ func (k *killer) round(fresh, revoke bool) (answered, unanswered int) {
 	for worker := range 3 {
 		workers.Go(func() { k.work(stop, revoke && worker == 0) })
 	}
-	time.Sleep(200*time.Millisecond + rand.N(400*time.Millisecond))
+	// A slow machine answers later, and is killed later.
+	for begun, wanted := time.Now(), 1+rand.N(20); k.answered(before) < wanted && time.Since(begun) < 10*time.Second; {
+		time.Sleep(5 * time.Millisecond)
+	}
+	time.Sleep(rand.N(100 * time.Millisecond))
 	up.Process.Kill()
 	close(stop)
 	workers.Wait()
 	up.Wait()
+	answered = k.answered(before)
+	return answered, len(k.acts) - before - answered
+}
+
+// answered counts the answered acts since the first so many.
+func (k *killer) answered(before int) (count int) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
 	for _, a := range k.acts[before:] {
 		if a.revision > 0 {
-			answered++
-		} else {
-			unanswered++
+			count++
 		}
 	}
-	return answered, unanswered
+	return count
 }
 
 // up starts "up" and waits until it says that it runs.
