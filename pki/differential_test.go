@@ -74,16 +74,30 @@ func startPeer(t *testing.T) *peer {
 	return &peer{t, bufio.NewWriter(in), scanner}
 }
 
-// ask returns what the peer reads in data.
-func (p *peer) ask(kind string, data []byte) (answer readings) {
+// ask returns what the peer reads in data, and what is read here meanwhile.
+func (p *peer) ask(kind string, data []byte) (theirs, ours readings) {
+	p.t.Helper()
+	p.send(kind, data)
+	ours = ourFacts(p.t, kind, data)
+	return p.receive(), ours
+}
+
+func (p *peer) send(kind string, data []byte) {
 	p.t.Helper()
 	request, err := json.Marshal(map[string]string{"kind": kind, "data": base64.StdEncoding.EncodeToString(data)})
 	if err != nil {
 		p.t.Fatal(err)
 	}
 	p.in.Write(append(request, '\n'))
-	if err := p.in.Flush(); err != nil || !p.out.Scan() {
-		p.t.Fatalf("the peer does not answer: %v, %v", err, p.out.Err())
+	if err := p.in.Flush(); err != nil {
+		p.t.Fatalf("the peer does not listen: %v", err)
+	}
+}
+
+func (p *peer) receive() (answer readings) {
+	p.t.Helper()
+	if !p.out.Scan() {
+		p.t.Fatalf("the peer does not answer: %v", p.out.Err())
 	}
 	if err := json.Unmarshal(p.out.Bytes(), &answer); err != nil {
 		p.t.Fatal(err)
@@ -244,8 +258,7 @@ func TestDifferentialVectors(t *testing.T) {
 	var found []row
 	accessors, counts := 0, map[string]int{}
 	for _, file := range vectors(t) {
-		theirs := p.ask(file.kind, file.data)
-		ours := ourFacts(t, file.kind, file.data)
+		theirs, ours := p.ask(file.kind, file.data)
 		found = append(found, compare(t, file.name+" as "+file.kind, theirs, ours)...)
 		counts[file.kind]++
 		accessors += len(theirs)
@@ -267,7 +280,7 @@ func TestDifferentialPKITS(t *testing.T) {
 		p := startPeer(t)
 		for name, data := range peers.Archive(t, "testdata/pkits.tar.gz") {
 			if strings.HasPrefix(name, "certs/") {
-				recorded[name] = p.ask("cert", data)
+				recorded[name], _ = p.ask("cert", data)
 			}
 		}
 		writeGzip(t, pkitsFacts, recorded)
@@ -332,7 +345,7 @@ func TestDifferentialMutants(t *testing.T) {
 	for range mutants {
 		base := bases[random.IntN(len(bases))]
 		data := mutate(random, base.data)
-		theirs, ours := p.ask(base.kind, data), ourFacts(t, base.kind, data)
+		theirs, ours := p.ask(base.kind, data)
 		rows := compare(t, base.kind, theirs, ours)
 		for _, r := range rows {
 			if r.Accessor != "accept" {
