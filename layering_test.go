@@ -88,6 +88,7 @@ var owners = []owner{
 	{"golang.org/x/crypto", []string{"pki", "pki/pkcs12", "pki/pkcs7"}, "what is parsed and signed is parsed and signed in one place"},
 	{"software.sslmate.com/src/go-pkcs12", []string{"pki/pkcs12"}, "it does what its input asks for, so that its owner reads first"},
 	{"github.com/smallstep/pkcs7", []string{"pki/pkcs7"}, "it reads hostile input without bounds, so that its owner reads first"},
+	{"golang.org/x/term", []string{"internal/cli"}, "passphrases are asked for by the program alone"},
 	{"github.com/rogpeppe/go-internal", nil, "testscript is for tests"},
 	{"github.com/google/go-cmp", nil, "it panics on what it cannot compare, so it is for tests"},
 	{"pgregory.net/rapid", nil, "properties are checked in tests"},

@@ -17,6 +17,7 @@ type grammar struct {
 	Connect connectCmd `cmd:"" group:"Connection" help:"speak TLS to a peer that has proved who it is"`
 	Conns   connsCmd   `cmd:"" group:"Connection" help:"live connections"`
 	Verify  verifyCmd  `cmd:"" group:"Roots" help:"may I trust this host, or the certificate in this file?"`
+	Key     keyCmds    `cmd:"" group:"Identity" help:"private keys"`
 	Revoke  revokeCmd  `cmd:"" group:"Identity" help:"an identity is no longer trusted; what it has open ends"`
 	Allow   allowCmd   `cmd:"" group:"Policy" help:"let one identity open connections to another"`
 	Deny    denyCmd    `cmd:"" group:"Policy" help:"forbid it; what is open between them ends"`
@@ -48,6 +49,14 @@ func (p spoken) set(s *shell) {
 	p.plain.set(s)
 	s.json = p.JSON
 }
+
+// terse are the flags of a command whose answer has no SPIFFE IDs to shorten.
+type terse struct {
+	Quiet bool `help:"Leave out what to do next."`
+	JSON  bool `name:"json" help:"Answer as JSON."`
+}
+
+func (t terse) set(s *shell) { s.quiet, s.json = t.Quiet, t.JSON }
 
 // trust are the flags that say whom to believe, who the peer must be, and who
 // we are.
