@@ -61,6 +61,8 @@ var rooms = []room{
 	{"internal/peers", nil, "it finds programs of others"},
 	{"internal/tamper", library, "it attacks from outside and needs no system to do it"},
 	{"internal/cli", with(library, "policy", "internal/control", "internal/ca", "internal/authority", "internal/agent", "internal/agent/api", "internal/proxy", "internal/tamper", "pki/pkcs12", "pki/pkcs7"), "it wires the system together, and fixtures are not part of it"},
+	{"internal/recognise", []string{"fault", "pki"}, "it tells what bytes are, and trusts none of them"},
+	{"internal/cli", with(library, "policy", "internal/control", "internal/ca", "internal/authority", "internal/agent", "internal/agent/api", "internal/proxy", "internal/tamper", "internal/recognise"), "it wires the system together, and fixtures are not part of it"},
 	{"cmd/signet", []string{"internal/cli"}, "it is a few lines"},
 	{"examples/seed1", with(library, "internal/testpki"), "an example shows the library"},
 	{"examples/seed2", with(library, "internal/testpki"), "an example shows the library"},

@@ -11,8 +11,8 @@ import (
 	"github.com/signet-tls/signet/internal/atomicfile"
 )
 
-// public is the mode of files that hold no secret.
-const public fs.FileMode = 0o644
+// readable is the mode of files that hold no secret.
+const readable fs.FileMode = 0o644
 
 // force is the flag of every command that writes files.
 type force struct {

@@ -23,6 +23,8 @@ type grammar struct {
 	Deny    denyCmd    `cmd:"" group:"Policy" help:"forbid it; what is open between them ends"`
 	Why     whyCmd     `cmd:"" group:"Evidence" args:"CONN | FROM TO | CODE" help:"any question: a connection, a pair, or the code of an error"`
 	Tamper  tamperCmd  `cmd:"" group:"Evidence" help:"attack TLS on purpose, and count what gets through"`
+	File    fileCmds   `cmd:"" group:"Evidence" help:"detached signatures"`
+	Inspect inspectCmd `cmd:"" group:"Evidence" help:"what is in this file?"`
 	Version versionCmd `cmd:"" group:"Evidence" help:"which Signet this is"`
 
 	Completion completionCmd `cmd:"" group:"Evidence" help:"a script that completes commands and flags in a shell"`

@@ -113,7 +113,11 @@ func arguments(node *kong.Node) string {
 	}
 	var names []string
 	for _, arg := range node.Positional {
-		names = append(names, arg.Name)
+		name := arg.Name
+		if arg.IsCumulative() {
+			name += "…"
+		}
+		names = append(names, name)
 	}
 	return strings.Join(names, " ")
 }
