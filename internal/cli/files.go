@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/signet-tls/signet/fault"
 	"github.com/signet-tls/signet/internal/atomicfile"
@@ -122,9 +123,11 @@ func unreadableFile(err error, path string) error {
 	return fault.Wrap(reasonOf(err), FileUnreadable, "%s cannot be read", path).WithHint("name a file that this user may read")
 }
 
-// inFile puts the file's name in front of an error that package pki explains.
+// inFile puts the file's name in front of an error of what is in it. Errors of the
+// command itself name what they are about already.
 func inFile(err error, path string) error {
-	if e, ok := fault.Of(err); ok {
+	ours := []fault.Code{Usage, FileMissing, FileUnreadable, PassphraseMissing, PassphraseDiffers}
+	if e, ok := fault.Of(err); ok && !slices.Contains(ours, e.Code) {
 		return fault.Wrap(e, e.Code, "%s", baseName(path))
 	}
 	return err

@@ -17,6 +17,7 @@ type grammar struct {
 	Connect connectCmd `cmd:"" group:"Connection" help:"speak TLS to a peer that has proved who it is"`
 	Conns   connsCmd   `cmd:"" group:"Connection" help:"live connections"`
 	Verify  verifyCmd  `cmd:"" group:"Roots" help:"may I trust this host, or the certificate in this file?"`
+	Cert    certCmds   `cmd:"" group:"Identity" help:"certificates in files"`
 	Key     keyCmds    `cmd:"" group:"Identity" help:"private keys"`
 	Revoke  revokeCmd  `cmd:"" group:"Identity" help:"an identity is no longer trusted; what it has open ends"`
 	Allow   allowCmd   `cmd:"" group:"Policy" help:"let one identity open connections to another"`

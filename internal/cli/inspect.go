@@ -168,7 +168,7 @@ func (i *inspector) tell(s *shell) error {
 	}
 	for _, file := range i.files {
 		if file.err != nil {
-			s.complain(inFileOnce(file.err, file.file))
+			s.complain(inFile(file.err, file.file))
 		}
 		for _, o := range file.objects {
 			if o.Err != nil {
@@ -177,14 +177,6 @@ func (i *inspector) tell(s *shell) error {
 		}
 	}
 	return nil
-}
-
-// inFileOnce names the file, where the error does not.
-func inFileOnce(err error, path string) error {
-	if errors.Is(err, FileMissing) || errors.Is(err, FileUnreadable) {
-		return err
-	}
-	return inFile(err, path)
 }
 
 // atPlace says in which block, at which line, or at which byte an object is that
