@@ -16,6 +16,8 @@ const (
 	FileMissing        fault.Code = "file_missing"
 	FileExists         fault.Code = "file_exists"
 	FileUnwritable     fault.Code = "file_unwritable"
+	NothingToConvert   fault.Code = "nothing_to_convert"
+	TooMany            fault.Code = "too_many_objects"
 	PassphraseMissing  fault.Code = "passphrase_missing"
 	PassphraseDiffers  fault.Code = "passphrase_differs"
 	CodeUnknown        fault.Code = "code_unknown"
@@ -70,6 +72,12 @@ func Codes() []fault.Entry {
 		{Code: FileUnwritable, Meaning: "A file could not be written; what it held before, it still holds.",
 			Cause: "Missing permissions, a full disk, or a name that is a folder's.",
 			Next:  "Name a file in a folder that this user may write to."},
+		{Code: NothingToConvert, Meaning: "The file holds neither a certificate nor a private key.",
+			Cause: "Another file was named, such as a request or a revocation list.",
+			Next:  "signet inspect says what the file holds."},
+		{Code: TooMany, Meaning: "The file holds more objects than the wanted form can.",
+			Cause: "A chain in DER, or several private keys in one PKCS#12 file.",
+			Next:  "Choose a form that holds several, such as PEM."},
 		{Code: PassphraseMissing, Meaning: "A passphrase is needed, and none was given.",
 			Cause: "The command runs without a terminal to ask at, or the line that was read is empty.",
 			Next:  "Add --passphrase-file FILE or --passphrase-fd N, or run the command at a terminal."},

@@ -56,6 +56,8 @@ type Object struct {
 	PublicKey   *pki.PublicKey
 	Err         error
 
+	inside []*Object // of PKCS7 and PKCS12: what stands behind it in the list
+
 	// Relations, by Relate.
 
 	Issuer    *Object   // the certificate whose key signed this one; itself, for a root
@@ -111,6 +113,11 @@ type reader struct {
 func (r *reader) add(o *Object) bool {
 	r.objects = append(r.objects, o)
 	if len(r.objects) < MaxObjects {
+		for _, inner := range o.inside {
+			if !r.add(inner) {
+				return false
+			}
+		}
 		return true
 	}
 	o.Notes = append(o.Notes, "the file goes on, and the rest was not looked at: it has more than 1,000 objects")
@@ -215,6 +222,10 @@ func (r *reader) parse(o *Object, der []byte) {
 		o.PrivateKey, o.Err = pki.ParsePrivateKey(der, r.Passphrase)
 	case PublicKey:
 		o.PublicKey, o.Err = pki.ParsePublicKey(der)
+	case PKCS7:
+		r.bundle(o, der)
+	case PKCS12:
+		r.store(o, der)
 	case Signature:
 		o.Title = "a signature of the form that ECDSA and DSA have"
 	case Parameters:
@@ -233,8 +244,6 @@ var later = map[Kind]string{
 	CRL:          "a certificate revocation list (CRL)",
 	OCSPRequest:  "an OCSP request",
 	OCSPResponse: "an OCSP response",
-	PKCS7:        "a PKCS#7 (CMS) message, such as a certificate bundle",
-	PKCS12:       "a PKCS#12 file, with certificates and keys under a passphrase",
 }
 
 func parametersTitle(label string) string {
