@@ -83,6 +83,10 @@ func (i *inspector) rows(p *page, o *recognise.Object) {
 	switch {
 	case o.Err != nil:
 		p.fact("broken", "%s", explained(o.Err).Message)
+	case o.Certificate != nil && i.Text:
+		for line := range strings.Lines(o.Certificate.Text()) {
+			p.line("%s", strings.TrimRight(line, "\n"))
+		}
 	case o.Certificate != nil:
 		i.certificateRows(p, o)
 	case o.PrivateKey != nil:
