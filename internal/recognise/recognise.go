@@ -222,6 +222,8 @@ func (r *reader) parse(o *Object, der []byte) {
 		o.PrivateKey, o.Err = pki.ParsePrivateKey(der, r.Passphrase)
 	case PublicKey:
 		o.PublicKey, o.Err = pki.ParsePublicKey(der)
+	case Request, CRL, OCSPRequest, OCSPResponse:
+		o.Title, o.Err = message(o.Kind, der)
 	case PKCS7:
 		r.bundle(o, der)
 	case PKCS12:
@@ -233,17 +235,7 @@ func (r *reader) parse(o *Object, der []byte) {
 	case Unknown:
 		o.Err = fault.New(Unrecognised, "DER, and of no kind that is known here: %s", opening(der)).
 			WithHint("openssl asn1parse -inform DER -in FILE    # shows its structure")
-	default:
-		o.Title = later[o.Kind]
 	}
-}
-
-// later says what the objects are that are recognised and not looked into.
-var later = map[Kind]string{
-	Request:      "a certificate request (PKCS#10)",
-	CRL:          "a certificate revocation list (CRL)",
-	OCSPRequest:  "an OCSP request",
-	OCSPResponse: "an OCSP response",
 }
 
 func parametersTitle(label string) string {
