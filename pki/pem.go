@@ -15,6 +15,28 @@ type section struct {
 	block  *pem.Block // nil if it is not valid PEM
 	offset int        // of its first byte in the input
 	line   int        // of its first line, counted from 1
+	text   []byte     // up to the next block
+}
+
+// Block is one PEM block of an input, and where it stands.
+type Block struct {
+	Label   string     // such as CERTIFICATE
+	Decoded *pem.Block // nil if it is not valid PEM
+	Offset  int        // of its first byte in the input
+	Line    int        // of its first line, counted from 1
+	Text    []byte     // from there up to the next block
+}
+
+// Blocks yields the PEM blocks of data, counted from 1, those that are not valid
+// among them.
+func Blocks(data []byte) iter.Seq2[int, Block] {
+	return func(yield func(int, Block) bool) {
+		for number, s := range sections(data) {
+			if !yield(number, Block{s.label, s.block, s.offset, s.line, s.text}) {
+				return
+			}
+		}
+	}
 }
 
 // sections yields the PEM blocks of data, counted from 1. pem.Decode alone
@@ -35,7 +57,7 @@ func sections(data []byte) iter.Seq2[int, section] {
 			}
 			label, _, _ := bytes.Cut(after, []byte("-----"))
 			block, _ := pem.Decode(text)
-			if !yield(number, section{string(label), block, offset, line}) {
+			if !yield(number, section{string(label), block, offset, line, text}) {
 				return
 			}
 		}

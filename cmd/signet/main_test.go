@@ -88,6 +88,9 @@ var masks = []struct {
 	what *regexp.Regexp
 	with string
 }{
+	{regexp.MustCompile(`sha256//[A-Za-z0-9+/]{43}=`), "PIN"},
+	{regexp.MustCompile(`\b[0-9a-f]{64}\b`), "FINGERPRINT"},
+	{regexp.MustCompile(`\b[0-9a-f]{40}\b`), "SERIAL"},
 	{regexp.MustCompile(`(localhost|127\.0\.0\.1):\d+`), "$1:PORT"},
 	{regexp.MustCompile(`\d\d:\d\d:\d\d\b`), "CLOCK"},
 	{regexp.MustCompile(`\bc[0-9a-f]{3,32}\b`), "CONN"},

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -92,32 +93,33 @@ func TestHelpExamplesParse(t *testing.T) {
 	if len(app.Children) < 9 {
 		t.Fatalf("only %d commands", len(app.Children))
 	}
-	for _, node := range app.Children {
+	for _, node := range app.Leaves(true) {
+		name := words(node)
 		examples := lines(node.Detail)
 		if len(examples) == 0 {
-			t.Errorf("%s has no example", node.Name)
+			t.Errorf("%s has no example", name)
 		}
 		for _, example := range examples {
 			_, command, ok := strings.Cut(example, "signet ")
 			if !ok {
-				t.Errorf("%s: no command of ours: %s", node.Name, example)
+				t.Errorf("%s: no command of ours: %s", name, example)
 				continue
 			}
-			if _, err := newParser(&grammar{}).Parse(words(command)); err != nil {
+			if _, err := newParser(&grammar{}).Parse(split(command)); err != nil {
 				t.Errorf("%s: %v", example, err)
 			}
-			if !strings.HasPrefix(command, node.Name) {
-				t.Errorf("%s: the example is of another command: %s", node.Name, example)
+			if !strings.HasPrefix(command, name) {
+				t.Errorf("%s: the example is of another command: %s", name, example)
 			}
 		}
-		if !strings.Contains(strings.Join(ideas, " "), node.Group.Title) {
-			t.Errorf("%s is in the group %s, which the help does not show", node.Name, node.Group.Title)
+		if group := node.ClosestGroup(); !slices.Contains(ideas, group.Title) {
+			t.Errorf("%s is in the group %s, which the help does not show", name, group.Title)
 		}
 	}
 }
 
-// words splits a command line as a shell does, as far as the examples need it.
-func words(line string) []string {
+// split splits a command line as a shell does, as far as the examples need it.
+func split(line string) []string {
 	var out []string
 	for i, part := range strings.Split(line, `"`) {
 		if i%2 == 1 {
@@ -131,8 +133,8 @@ func words(line string) []string {
 
 func TestHelpFitsTheScreen(t *testing.T) {
 	help := signetMain(t, nil)
-	for _, node := range newParser(&grammar{}).Model.Children {
-		have := signetMain(t, nil, node.Name, "--help")
+	for _, node := range newParser(&grammar{}).Model.Leaves(true) {
+		have := signetMain(t, nil, append(strings.Fields(words(node)), "--help")...)
 		if have.code != 0 || have.stderr != "" || !strings.Contains(have.stdout, "for example:\n  ") {
 			t.Errorf("%s --help: %+v", node.Name, have)
 		}

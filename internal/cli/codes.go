@@ -13,6 +13,13 @@ const (
 	Unsent             fault.Code = "unsent"
 	TargetUnknown      fault.Code = "target_unknown"
 	FileUnreadable     fault.Code = "file_unreadable"
+	FileMissing        fault.Code = "file_missing"
+	FileExists         fault.Code = "file_exists"
+	FileUnwritable     fault.Code = "file_unwritable"
+	NothingToConvert   fault.Code = "nothing_to_convert"
+	TooMany            fault.Code = "too_many_objects"
+	PassphraseMissing  fault.Code = "passphrase_missing"
+	PassphraseDiffers  fault.Code = "passphrase_differs"
 	CodeUnknown        fault.Code = "code_unknown"
 	DataUnreadable     fault.Code = "data_unreadable"
 	DataAmbiguous      fault.Code = "data_ambiguous"
@@ -56,6 +63,27 @@ func Codes() []fault.Entry {
 		{Code: FileUnreadable, Meaning: "A file could not be read.",
 			Cause: "It is a folder, belongs to another user, or its disk fails.",
 			Next:  "Name a file that this user may read."},
+		{Code: FileMissing, Meaning: "There is no file of this name.",
+			Cause: "A mistyped name, or another folder than the one it is in.",
+			Next:  "Write a path that exists."},
+		{Code: FileExists, Meaning: "The file that was to be written is there already; it was left as it is.",
+			Cause: "The command ran before, or the name is another file's.",
+			Next:  "Choose another name, or add --force to overwrite it."},
+		{Code: FileUnwritable, Meaning: "A file could not be written; what it held before, it still holds.",
+			Cause: "Missing permissions, a full disk, or a name that is a folder's.",
+			Next:  "Name a file in a folder that this user may write to."},
+		{Code: NothingToConvert, Meaning: "The file holds neither a certificate nor a private key.",
+			Cause: "Another file was named, such as a request or a revocation list.",
+			Next:  "signet inspect says what the file holds."},
+		{Code: TooMany, Meaning: "The file holds more objects than the wanted form can.",
+			Cause: "A chain in DER, or several private keys in one PKCS#12 file.",
+			Next:  "Choose a form that holds several, such as PEM."},
+		{Code: PassphraseMissing, Meaning: "A passphrase is needed, and none was given.",
+			Cause: "The command runs without a terminal to ask at, or the line that was read is empty.",
+			Next:  "Add --passphrase-file FILE or --passphrase-fd N, or run the command at a terminal."},
+		{Code: PassphraseDiffers, Meaning: "The new passphrase was typed twice, and not the same.",
+			Cause: "A typing error.",
+			Next:  "Run the command again."},
 		{Code: CodeUnknown, Meaning: "The argument is neither a code nor the ID of a connection.",
 			Cause: "A typing error.",
 			Next:  "Codes stand in brackets at the end of an error; signet conns lists connections."},

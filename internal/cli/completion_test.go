@@ -52,7 +52,7 @@ func TestCompletion(t *testing.T) {
 		{"signet verify --ro", "--roots"},
 		{"signet verify --js", "--json"},
 		{"signet --da", "--data"},
-		{"signet --data up con", "connect conns"},
+		{"signet --data up con", "connect conns convert"},
 		{"signet --data up conns --q", "--quiet"},
 		{"signet allow allow --b", "--because"},
 		{"signet allow ", ""},

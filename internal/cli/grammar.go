@@ -17,11 +17,16 @@ type grammar struct {
 	Connect connectCmd `cmd:"" group:"Connection" help:"speak TLS to a peer that has proved who it is"`
 	Conns   connsCmd   `cmd:"" group:"Connection" help:"live connections"`
 	Verify  verifyCmd  `cmd:"" group:"Roots" help:"may I trust this host, or the certificate in this file?"`
+	Cert    certCmds   `cmd:"" group:"Identity" help:"certificates in files"`
+	Convert convertCmd `cmd:"" group:"Identity" args:"FILE OUT-FILE" help:"the same in another form: PEM, DER, PKCS#8, PKCS#12, PKCS#7"`
+	Key     keyCmds    `cmd:"" group:"Identity" help:"private keys"`
 	Revoke  revokeCmd  `cmd:"" group:"Identity" help:"an identity is no longer trusted; what it has open ends"`
 	Allow   allowCmd   `cmd:"" group:"Policy" help:"let one identity open connections to another"`
 	Deny    denyCmd    `cmd:"" group:"Policy" help:"forbid it; what is open between them ends"`
 	Why     whyCmd     `cmd:"" group:"Evidence" args:"CONN | FROM TO | CODE" help:"any question: a connection, a pair, or the code of an error"`
 	Tamper  tamperCmd  `cmd:"" group:"Evidence" help:"attack TLS on purpose, and count what gets through"`
+	File    fileCmds   `cmd:"" group:"Evidence" help:"detached signatures"`
+	Inspect inspectCmd `cmd:"" group:"Evidence" help:"what is in this file?"`
 	Version versionCmd `cmd:"" group:"Evidence" help:"which Signet this is"`
 
 	Completion completionCmd `cmd:"" group:"Evidence" help:"a script that completes commands and flags in a shell"`
@@ -48,6 +53,14 @@ func (p spoken) set(s *shell) {
 	p.plain.set(s)
 	s.json = p.JSON
 }
+
+// terse are the flags of a command whose answer has no SPIFFE IDs to shorten.
+type terse struct {
+	Quiet bool `help:"Leave out what to do next."`
+	JSON  bool `name:"json" help:"Answer as JSON."`
+}
+
+func (t terse) set(s *shell) { s.quiet, s.json = t.Quiet, t.JSON }
 
 // trust are the flags that say whom to believe, who the peer must be, and who
 // we are.

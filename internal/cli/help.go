@@ -38,9 +38,9 @@ func (c helpCmd) overview(program string) string {
 	out.WriteString("Signet: trust no connection. Know why, or why not.\n")
 	for _, idea := range ideas {
 		fmt.Fprintf(&out, "\n%s\n", idea)
-		for _, node := range c.app.Children {
-			if node.Group.Title == idea {
-				fmt.Fprintf(&out, "  %s%s\n", gap(node.Name+" "+arguments(node), 28), node.Help)
+		for _, node := range c.app.Leaves(true) {
+			if node.ClosestGroup().Title == idea {
+				fmt.Fprintf(&out, "  %s%s\n", gap(words(node)+" "+arguments(node), 28), node.Help)
 			}
 		}
 	}
@@ -51,8 +51,11 @@ func (c helpCmd) overview(program string) string {
 // detail shows one command: arguments, flags, example.
 func (c helpCmd) detail(s *shell) string {
 	var out strings.Builder
-	fmt.Fprintf(&out, "%s %s %s\n", s.program, c.node.Name, arguments(c.node))
+	out.WriteString(strings.TrimSpace(s.program+" "+words(c.node)+" "+arguments(c.node)) + "\n")
 	out.WriteString(c.node.Help + "\n")
+	if !c.node.Leaf() {
+		return out.String() + c.family(s)
+	}
 	if len(c.node.Positional) > 0 {
 		out.WriteString("\n")
 	}
@@ -74,6 +77,26 @@ func (c helpCmd) detail(s *shell) string {
 	return out.String()
 }
 
+// family lists the commands that begin with the same word.
+func (c helpCmd) family(s *shell) string {
+	var out strings.Builder
+	out.WriteString("\n")
+	for _, node := range c.node.Leaves(true) {
+		fmt.Fprintf(&out, "  %s%s\n", gap(words(node)+" "+arguments(node), 28), node.Help)
+	}
+	fmt.Fprintf(&out, "\n%s %s --help shows the flags of the first, and an example.\n", s.program, words(c.node.Leaves(true)[0]))
+	return out.String()
+}
+
+// words returns what calls a command: "key new".
+func words(node *kong.Node) string {
+	name := node.Name
+	for above := node.Parent; above != nil && above.Parent != nil; above = above.Parent {
+		name = above.Name + " " + name
+	}
+	return name
+}
+
 // item writes one argument or flag and what it means.
 func item(out *strings.Builder, name, help string) {
 	const left = 21
@@ -90,7 +113,11 @@ func arguments(node *kong.Node) string {
 	}
 	var names []string
 	for _, arg := range node.Positional {
-		names = append(names, arg.Name)
+		name := arg.Name
+		if arg.IsCumulative() {
+			name += "…"
+		}
+		names = append(names, name)
 	}
 	return strings.Join(names, " ")
 }

@@ -32,7 +32,7 @@ func misuse(err error, args []string) error {
 	node := parse.Context.Selected()
 	subject, help := "", "signet --help"
 	if node != nil {
-		subject, help = node.Name+": ", "signet "+node.Name+" --help"
+		subject, help = words(node)+": ", "signet "+words(node)+" --help"
 	}
 	unknown := unknownWord.FindStringSubmatch(err.Error())
 	if unknown == nil {
@@ -45,9 +45,12 @@ func misuse(err error, args []string) error {
 	switch {
 	case unknown[1] == "unknown flag" && strings.HasPrefix(word, "--"):
 		meant = nearest(word, flagsOf(parse.Context.Model, node))
+	case node != nil && !node.Leaf():
+		result = fault.New(Usage, "there is no command \"%s %s\"", words(node), word).WithHint("%s", help)
+		meant = nearest(word, commandsOf(node))
 	case node == nil && unknown[1] == "unexpected argument":
 		result = fault.New(Usage, "there is no command %q", word).WithHint("%s", help)
-		if meant = nearest(word, commandsOf(parse.Context.Model)); meant != "" {
+		if meant = nearest(word, commandsOf(parse.Context.Model.Node)); meant != "" {
 			result.Hint = "signet " + meant + " --help"
 		}
 	}
@@ -93,9 +96,9 @@ func flagsOf(app *kong.Application, node *kong.Node) []string {
 	return names
 }
 
-func commandsOf(app *kong.Application) []string {
+func commandsOf(above *kong.Node) []string {
 	var names []string
-	for _, node := range app.Children {
+	for _, node := range above.Children {
 		names = append(names, node.Name)
 	}
 	return names

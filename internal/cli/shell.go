@@ -97,34 +97,45 @@ func (s *shell) align(label string, lines []string) {
 
 // complaint is an error for programs.
 type complaint struct {
-	Error struct {
-		Code    fault.Code `json:"code"`
-		Message string     `json:"message"`
-		Next    []string   `json:"next,omitempty"`
-	} `json:"error"`
+	Error complaintError `json:"error"`
+}
+
+type complaintError struct {
+	Code    fault.Code `json:"code"`
+	Message string     `json:"message"`
+	Next    []string   `json:"next,omitempty"`
+}
+
+// complaint returns an error for programs.
+func (s *shell) complaint(err error) *complaintError {
+	e := explained(err)
+	c := &complaintError{Code: e.Code, Message: e.Message}
+	for _, line := range lines(e.Hint) {
+		c.Next = append(c.Next, s.own(line))
+	}
+	return c
+}
+
+// explained makes an error of ours of any other.
+func explained(err error) *fault.Error {
+	if e, ok := fault.Of(err); ok {
+		return e
+	}
+	return fault.New(Internal, "%s", err).
+		WithHint("if this does not help, report it, with the output of \"signet version\"")
 }
 
 // complain says an error: what, and what next.
 func (s *shell) complain(err error) {
-	e, ok := fault.Of(err)
-	if !ok {
-		e = fault.New(Internal, "%s", err).
-			WithHint("if this does not help, report it, with the output of \"signet version\"")
-	}
-	next := lines(e.Hint)
 	if s.json {
-		var c complaint
-		c.Error.Code, c.Error.Message = e.Code, e.Message
-		for _, line := range next {
-			c.Error.Next = append(c.Error.Next, s.own(line))
-		}
-		if s.printJSON(c) == nil {
+		if s.printJSON(complaint{*s.complaint(err)}) == nil {
 			return
 		}
 	}
+	e := explained(err)
 	fmt.Fprintf(s.stderr, "error: %s [%s]\n", clean(shortened(e.Message)), clean(string(e.Code)))
 	if !s.quiet {
-		s.align("  next: ", next)
+		s.align("  next: ", lines(e.Hint))
 	}
 }
 

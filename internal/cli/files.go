@@ -1,0 +1,142 @@
+package cli
+
+import (
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/signet-tls/signet/fault"
+	"github.com/signet-tls/signet/internal/atomicfile"
+)
+
+// readable is the mode of files that hold no secret.
+const readable fs.FileMode = 0o644
+
+// force is the flag of every command that writes files.
+type force struct {
+	Force bool `help:"Overwrite a file that is there."`
+}
+
+// product is a file that a command is about to write.
+type product struct {
+	path string
+	data []byte
+	mode fs.FileMode
+}
+
+// save writes the files, each whole or not at all, and none if one of them is
+// there already and may not be overwritten.
+func (f force) save(files ...product) error {
+	for _, file := range files {
+		if err := f.free(file.path); err != nil {
+			return err
+		}
+	}
+	for _, file := range files {
+		if err := atomicfile.Write(file.path, file.data, file.mode); err != nil {
+			return fault.Wrap(reasonOf(err), FileUnwritable, "%s cannot be written", file.path).
+				WithHint("name a file in a folder that this user may write to, on a disk with room")
+		}
+	}
+	return nil
+}
+
+// free reports whether the file may be written. Commands that ask a person ask
+// this first.
+func (f force) free(path string) error {
+	info, err := os.Stat(path)
+	switch {
+	case err == nil && info.IsDir():
+		return fault.New(FileUnwritable, "%s is a folder", path).WithHint("name a file in it: %s", filepath.Join(path, "NAME.pem"))
+	case err == nil && !info.Mode().IsRegular():
+		return fault.New(FileUnwritable, "%s is no ordinary file, and a key or certificate is written to no other", path).WithHint("name a file")
+	case err == nil && !f.Force:
+		return fault.New(FileExists, "%s is there already, and was left as it is", path).
+			WithHint("choose another name with --out, or add --force to overwrite it")
+	case err != nil && !errors.Is(err, fs.ErrNotExist):
+		return fault.Wrap(reasonOf(err), FileUnwritable, "%s cannot be written", path).
+			WithHint("name a file in a folder that this user may write to")
+	}
+	return nil
+}
+
+// reasonOf leaves out what the operating system's error says about the path, which
+// stands in front of it already.
+func reasonOf(err error) error {
+	var at *fs.PathError
+	if errors.As(err, &at) {
+		return at.Err
+	}
+	return err
+}
+
+// read returns what a file holds, up to one byte more than limit; "-" is standard
+// input.
+func (s *shell) read(path string, limit int64) ([]byte, error) {
+	if path == "-" {
+		data, err := io.ReadAll(io.LimitReader(s.stdin, limit+1))
+		if err != nil {
+			return nil, unreadableFile(err, "standard input")
+		}
+		return data, nil
+	}
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, unreadableFile(err, path)
+	}
+	defer file.Close()
+	data, err := readSized(file, limit)
+	if err != nil {
+		return nil, unreadableFile(err, path)
+	}
+	return data, nil
+}
+
+// readSized reads a file into one buffer of its size, where it has one.
+func readSized(file *os.File, limit int64) ([]byte, error) {
+	info, err := file.Stat()
+	if err != nil {
+		return nil, err
+	}
+	data := make([]byte, 0, min(info.Size(), limit)+1)
+	for {
+		n, err := file.Read(data[len(data):cap(data)])
+		data = data[:len(data)+n]
+		switch {
+		case err == io.EOF || int64(len(data)) > limit:
+			return data, nil
+		case err != nil:
+			return nil, err
+		case len(data) == cap(data):
+			data = append(data, 0)[:len(data)]
+		}
+	}
+}
+
+func unreadableFile(err error, path string) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		return fault.New(FileMissing, "there is no file %s", path).WithHint("write a path that exists")
+	}
+	return fault.Wrap(reasonOf(err), FileUnreadable, "%s cannot be read", path).WithHint("name a file that this user may read")
+}
+
+// inFile puts the file's name in front of an error of what is in it. Errors of the
+// command itself name what they are about already.
+func inFile(err error, path string) error {
+	ours := []fault.Code{Usage, FileMissing, FileUnreadable, PassphraseMissing, PassphraseDiffers}
+	if e, ok := fault.Of(err); ok && !slices.Contains(ours, e.Code) {
+		return fault.Wrap(e, e.Code, "%s", baseName(path))
+	}
+	return err
+}
+
+// baseName is how a file is called in sentences.
+func baseName(path string) string {
+	if path == "-" {
+		return "standard input"
+	}
+	return filepath.Base(path)
+}

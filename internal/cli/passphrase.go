@@ -1,0 +1,132 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"os"
+
+	"golang.org/x/term"
+
+	"github.com/signet-tls/signet/fault"
+	"github.com/signet-tls/signet/pki"
+)
+
+// secret are the flags that say where a passphrase comes from: never the command
+// line, which every user of the machine can read, nor the environment, which
+// every program that is started inherits.
+type secret struct {
+	PassphraseFile string `placeholder:"FILE" help:"The passphrase is the first line of this file."`
+	PassphraseFD   *int   `name:"passphrase-fd" placeholder:"N" help:"The passphrase is the first line of this open descriptor, such as 3."`
+}
+
+// maxPassphrase is more than anybody types, in bytes.
+const maxPassphrase = 4 << 10
+
+// given reports whether the flags name a passphrase.
+func (f secret) given() bool { return f.PassphraseFile != "" || f.PassphraseFD != nil }
+
+// asker returns the passphrase of an existing key or file once it is needed, and
+// the same again for what needs it later.
+func (f secret) asker(ctx context.Context, s *shell, what string) pki.Passphrase {
+	var known []byte
+	return func() (_ []byte, err error) {
+		if known == nil {
+			known, err = f.read(ctx, s, "passphrase of "+what)
+		}
+		return known, err
+	}
+}
+
+// choose returns a passphrase for what is about to be written. A person types it
+// twice.
+func (f secret) choose(ctx context.Context, s *shell, what string) ([]byte, error) {
+	first, err := f.read(ctx, s, "new passphrase for "+what)
+	if err != nil || f.given() {
+		return first, err
+	}
+	second, err := f.read(ctx, s, "the same again")
+	if err == nil && !bytes.Equal(first, second) {
+		err = fault.New(PassphraseDiffers, "the two passphrases are not the same").WithHint("run it again")
+	}
+	return first, err
+}
+
+func (f secret) read(ctx context.Context, s *shell, prompt string) ([]byte, error) {
+	switch {
+	case f.PassphraseFile != "" && f.PassphraseFD != nil:
+		return nil, fault.New(Usage, "--passphrase-file and --passphrase-fd are both given").WithHint("leave one out")
+	case f.PassphraseFile != "":
+		file, err := os.Open(f.PassphraseFile)
+		if err != nil {
+			return nil, unreadableFile(err, f.PassphraseFile)
+		}
+		defer file.Close()
+		return firstLine(file, f.PassphraseFile)
+	case f.PassphraseFD != nil && *f.PassphraseFD == 0:
+		return firstLine(s.stdin, "standard input")
+	case f.PassphraseFD != nil:
+		file := os.NewFile(uintptr(*f.PassphraseFD), "descriptor")
+		if file == nil {
+			return nil, fault.New(Usage, "--passphrase-fd %d is no descriptor", *f.PassphraseFD).WithHint("open it, for example: --passphrase-fd 3 3< FILE")
+		}
+		defer file.Close()
+		return firstLine(file, fmt.Sprintf("descriptor %d", *f.PassphraseFD))
+	}
+	return s.prompt(ctx, prompt)
+}
+
+// firstLine reads a passphrase. What follows its line is left alone, so that a
+// file may have notes below it.
+func firstLine(from io.Reader, name string) ([]byte, error) {
+	data, err := io.ReadAll(io.LimitReader(from, maxPassphrase+1))
+	if err != nil {
+		return nil, unreadableFile(err, name)
+	}
+	line, _, _ := bytes.Cut(data, []byte("\n"))
+	line = bytes.TrimSuffix(line, []byte("\r"))
+	switch {
+	case len(line) > maxPassphrase:
+		return nil, fault.New(PassphraseMissing, "the first line of %s has more than %d bytes, too many for a passphrase", name, maxPassphrase).
+			WithHint("name the file whose first line is the passphrase")
+	case len(line) == 0:
+		return nil, fault.New(PassphraseMissing, "the first line of %s is empty, and so is no passphrase", name).
+			WithHint("name the file whose first line is the passphrase")
+	}
+	return line, nil
+}
+
+// prompt asks a person, who does not see what they type.
+func (s *shell) prompt(ctx context.Context, prompt string) ([]byte, error) {
+	terminal, ok := s.stdin.(*os.File)
+	if !ok || !term.IsTerminal(int(terminal.Fd())) {
+		return nil, fault.New(PassphraseMissing, "a passphrase is needed, and there is no terminal to ask at (%s)", prompt).
+			WithHint("add --passphrase-file FILE, or --passphrase-fd N")
+	}
+	before, err := term.GetState(int(terminal.Fd()))
+	if err != nil {
+		return nil, err
+	}
+	fmt.Fprintf(s.stderr, "%s: ", clean(prompt))
+	defer fmt.Fprintln(s.stderr)
+	type answer struct {
+		line []byte
+		err  error
+	}
+	typed := make(chan answer, 1)
+	go func() {
+		line, err := term.ReadPassword(int(terminal.Fd()))
+		typed <- answer{line, err}
+	}()
+	select {
+	case a := <-typed:
+		if a.err == nil && len(a.line) == 0 || a.err == io.EOF {
+			return nil, fault.New(PassphraseMissing, "no passphrase was typed").WithHint("run it again, and type one")
+		}
+		return a.line, a.err
+	case <-ctx.Done(): // the terminal must not stay mute
+		term.Restore(int(terminal.Fd()), before)
+		return nil, ctx.Err()
+	}
+}
