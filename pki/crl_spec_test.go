@@ -233,6 +233,9 @@ func TestListsSignedByEveryKey(t *testing.T) {
 
 // TestLargeList finds every entry of a list of 100,000, and nothing else.
 func TestLargeList(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes seconds; run without -short")
+	}
 	const count = 100_000
 	list := bigList(count)
 	if list.Len() != count {

@@ -43,6 +43,9 @@ func gcm(nonce int, tag ...[]byte) []byte {
 // TestEncryptionBounds has, for each bound, the last that is tried (then the
 // passphrase is wrong) and the first that is not.
 func TestEncryptionBounds(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes seconds; run without -short")
+	}
 	const desPKCS12 = "1.2.840.113549.1.12.1.3"
 	tests := []struct {
 		name      string

@@ -141,6 +141,9 @@ func (zero) Read(p []byte) (int, error) {
 
 // TestLargeFiles: Ed25519 has a bound, the others keep nothing of the file.
 func TestLargeFiles(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes seconds; run without -short")
+	}
 	edwards := newFileKey(t, pki.Ed25519)
 	signature := testpki.Must(pki.SignFile(edwards, zeros(pki.MaxEd25519File)))
 	if err := pki.VerifyFile(edwards.public, zeros(pki.MaxEd25519File), signature); err != nil {

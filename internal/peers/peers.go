@@ -1,6 +1,6 @@
 // Package peers finds the real peers that the tests speak to. Where CI=true a
 // missing one fails the test; elsewhere the test is skipped and says how to
-// install it.
+// install it. With -short none is spoken to.
 package peers
 
 import (
@@ -65,6 +65,9 @@ func Keytool(t testing.TB) string {
 // find returns the path of program, which is a name on the PATH or a path.
 func find(t testing.TB, program string) string {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("a real peer, which takes its time; run without -short")
+	}
 	path, err := exec.LookPath(program)
 	if err == nil {
 		return path

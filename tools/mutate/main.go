@@ -5,7 +5,8 @@
 //
 // Each mutant is one change: a comparison, an operator, a number, a boolean, or
 // a statement left out. It is tried by an overlay, so that no file is touched; a
-// mutant that does not compile is replaced by another. Files of tables alone
+// mutant that does not compile is replaced by another. The tests run with -short,
+// so without real peers. Files of tables alone
 // (codes.go, oids.go, oidnames.go) are left out.
 package main
 
@@ -17,10 +18,12 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"iter"
 	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"time"
@@ -65,25 +68,62 @@ func run(pkg string, tests []string, n int, seed uint64) error {
 	random.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
 	tried, killed := 0, 0
 	started := time.Now()
-	for _, m := range all {
-		if tried == n {
-			break
-		}
-		switch survives, compiles, err := m.try(tests); {
-		case err != nil:
-			return err
-		case !compiles:
+	for o := range results(all, tests) {
+		switch {
+		case o.err != nil:
+			return o.err
+		case !o.compiles:
 			continue
-		case survives:
-			fmt.Printf("survived  %s:%d  %s\n", m.file[len(root)+1:], m.line, m.what)
+		case o.survives:
+			fmt.Printf("survived  %s:%d  %s\n", o.file[len(root)+1:], o.line, o.what)
 		default:
 			killed++
 		}
 		tried++
 		fmt.Fprintf(os.Stderr, "\r%d of %d, %d killed, %s ", tried, n, killed, time.Since(started).Round(time.Second))
+		if tried == n {
+			break
+		}
 	}
 	fmt.Printf("\n%s: %d of %d mutants killed (%.1f %%), seed %d, of %d that there are\n", pkg, killed, tried, 100*float64(killed)/float64(tried), seed, len(all))
 	return nil
+}
+
+// outcome is what came of one mutant.
+type outcome struct {
+	mutant
+	survives, compiles bool
+	err                error
+}
+
+// results tries the mutants in their order, as many at a time as there are
+// processors.
+func results(all []mutant, tests []string) iter.Seq[outcome] {
+	return func(yield func(outcome) bool) {
+		queue := make(chan chan outcome, runtime.NumCPU()-1)
+		stop := make(chan struct{})
+		defer close(stop)
+		go func() {
+			defer close(queue)
+			for _, m := range all {
+				done := make(chan outcome, 1)
+				select {
+				case queue <- done:
+				case <-stop:
+					return
+				}
+				go func() {
+					survives, compiles, err := m.try(tests)
+					done <- outcome{m, survives, compiles, err}
+				}()
+			}
+		}()
+		for done := range queue {
+			if !yield(<-done) {
+				return
+			}
+		}
+	}
 }
 
 func mutants(folder string) ([]mutant, error) {
@@ -208,7 +248,7 @@ func (m mutant) try(tests []string) (survives, compiles bool, err error) {
 	if build.Run() != nil {
 		return false, false, nil
 	}
-	test := exec.Command("go", append([]string{"test", "-overlay", list, "-vet=off", "-count=1", "-failfast", "-timeout=120s"}, tests...)...)
+	test := exec.Command("go", append([]string{"test", "-overlay", list, "-vet=off", "-count=1", "-failfast", "-short", "-timeout=120s"}, tests...)...)
 	test.Dir = root
 	return test.Run() == nil, true, nil
 }
