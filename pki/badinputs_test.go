@@ -1,17 +1,11 @@
 package pki_test
 
 import (
-	"archive/tar"
-	"cmp"
-	"compress/gzip"
-	"errors"
-	"io"
-	"io/fs"
-	"os"
-	"path/filepath"
+	"maps"
 	"strings"
 	"testing"
 
+	"github.com/signet-tls/signet/internal/peers"
 	"github.com/signet-tls/signet/pki"
 )
 
@@ -116,30 +110,5 @@ func TestBadInputs(t *testing.T) {
 // badInputs returns the collection's files by kind/name.
 func badInputs(t *testing.T) map[string][]byte {
 	t.Helper()
-	folder := cmp.Or(os.Getenv("SIGNET_CONFORMANCE"), filepath.Join("..", "..", "shared", "conformance"))
-	file, err := os.Open(filepath.Join(folder, "badinputs.tar.gz"))
-	if errors.Is(err, fs.ErrNotExist) && os.Getenv("CI") != "true" {
-		t.Skipf("no collection of malformed files: %v; next: set SIGNET_CONFORMANCE to the folder that has badinputs.tar.gz", err)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer file.Close()
-	unpacked, err := gzip.NewReader(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	files := map[string][]byte{}
-	for archive := tar.NewReader(unpacked); ; {
-		header, err := archive.Next()
-		if err == io.EOF {
-			return files
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		if files[header.Name], err = io.ReadAll(archive); err != nil {
-			t.Fatal(err)
-		}
-	}
+	return maps.Collect(peers.BadInputs(t, ""))
 }

@@ -7,12 +7,12 @@ import (
 	"encoding/pem"
 	"io"
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/signet-tls/signet/fault"
+	"github.com/signet-tls/signet/internal/peers"
 	"github.com/signet-tls/signet/pki"
 	"github.com/signet-tls/signet/revocation"
 	"github.com/signet-tls/signet/verify"
@@ -37,25 +37,15 @@ type limboCase struct {
 
 type limboName struct{ Kind, Value string }
 
-// conformance returns the folder of other people's test data.
-func conformance(t *testing.T) string {
-	t.Helper()
-	folder := os.Getenv("SIGNET_CONFORMANCE")
-	if folder == "" {
-		folder = "../../shared/conformance"
-	}
-	return folder
-}
-
 func loadLimbo(t *testing.T) []limboCase {
 	t.Helper()
 	path := os.Getenv("SIGNET_LIMBO")
 	if path == "" {
-		path = filepath.Join(conformance(t), "limbo.json.gz")
+		path = peers.Conformance(t, "limbo.json.gz")
 	}
 	data, err := os.ReadFile(path)
 	if err != nil {
-		t.Skipf("%v; next: set SIGNET_LIMBO to a limbo.json, as https://x509-limbo.com publishes it", err)
+		t.Fatal(err)
 	}
 	if bytes.HasPrefix(data, []byte{0x1f, 0x8b}) {
 		unpacked, err := gzip.NewReader(bytes.NewReader(data))
