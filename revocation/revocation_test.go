@@ -1,0 +1,191 @@
+package revocation_test
+
+import (
+	"crypto"
+	"crypto/x509"
+	"errors"
+	"math/big"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/signet-tls/signet/internal/testpki"
+	"github.com/signet-tls/signet/pki"
+	"github.com/signet-tls/signet/revocation"
+)
+
+var now = time.Date(2027, 1, 21, 10, 0, 0, 0, time.UTC)
+
+// rig is an authority, a certificate of its, and others that may or may not
+// answer for it.
+type rig struct {
+	issuer, responder, stranger *pki.Credential
+	cert                        *pki.Certificate
+}
+
+func newRig() rig {
+	fixture := testpki.Must(testpki.New(now))
+	responder := testpki.Must(testpki.Forge(&x509.Certificate{SerialNumber: big.NewInt(7), NotBefore: now.Add(-time.Hour), NotAfter: now.Add(time.Hour),
+		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageOCSPSigning}}, fixture.Intermediate))
+	return rig{fixture.Intermediate, responder, testpki.Must(testpki.New(now)).Intermediate, testpki.Must(fixture.Server(testpki.Host)).Leaf()}
+}
+
+func (r rig) ask(t *testing.T, lists []*pki.RevocationList, responses ...*pki.OCSPResponse) revocation.Answer {
+	t.Helper()
+	evidence := testpki.Must(revocation.New(lists, responses))
+	question := revocation.Question{Cert: r.cert, Issuer: r.issuer.Leaf(), Now: now, Trust: func(*pki.Certificate) bool { return false }}
+	first := evidence.Ask(question)
+	if again := evidence.Ask(question); again.Status != first.Status || again.Source != first.Source {
+		t.Errorf("asked again, the same evidence says %+v, not %+v", again, first)
+	}
+	return first
+}
+
+// single is what a responder says of the rig's certificate, an hour ago, for two
+// hours.
+func (r rig) single(status pki.CertStatus) pki.SingleResponse {
+	s := pki.SingleResponse{ID: testpki.Must(pki.NewCertID(r.cert, r.issuer.Leaf(), crypto.SHA256)), Status: status, ThisUpdate: now.Add(-time.Hour), NextUpdate: now.Add(time.Hour)}
+	if status == pki.StatusRevoked {
+		s.RevokedAt, s.Reason = now.Add(-2*time.Hour), pki.KeyCompromise
+	}
+	return s
+}
+
+func (r rig) response(signer *pki.Credential, singles ...pki.SingleResponse) *pki.OCSPResponse {
+	return testpki.Must(signer.NewOCSPResponse(pki.OCSPResponseSpec{Issuer: r.issuer.Leaf(), Responses: singles, ProducedAt: now.Add(-time.Hour)}))
+}
+
+func (r rig) list(signer *pki.Credential, next time.Duration, serials ...*big.Int) *pki.RevocationList {
+	spec := pki.RevocationListSpec{Number: big.NewInt(1), ThisUpdate: now.Add(-time.Hour), NextUpdate: now.Add(next)}
+	for _, serial := range serials {
+		spec.Entries = append(spec.Entries, pki.RevocationSpec{Serial: serial, Date: now.Add(-2 * time.Hour), Reason: pki.Superseded})
+	}
+	return testpki.Must(signer.NewRevocationList(spec))
+}
+
+// altered flips a bit of a response's signature.
+func altered(t *testing.T, response *pki.OCSPResponse) *pki.OCSPResponse {
+	t.Helper()
+	raw := append([]byte(nil), response.Raw()...)
+	signature := response.SignatureAlgorithm()
+	at := strings.LastIndex(string(raw), string(signature.ID)) + len(signature.ID) + 12
+	raw[at] ^= 1
+	forged, err := pki.ParseOCSPResponse(raw)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return forged
+}
+
+func TestResponses(t *testing.T) {
+	r := newRig()
+	shifted := func(by time.Duration) pki.SingleResponse {
+		s := r.single(pki.StatusGood)
+		s.ThisUpdate, s.NextUpdate = s.ThisUpdate.Add(by), s.NextUpdate.Add(by)
+		return s
+	}
+	other := r.single(pki.StatusGood)
+	other.ID.SerialNumber = big.NewInt(99)
+	endless := r.single(pki.StatusGood)
+	endless.NextUpdate = time.Time{}
+	critical := r.single(pki.StatusGood)
+	critical.Extensions = []pki.Extension{{ID: testpki.Must(pki.ParseOID("1.2.3")), Critical: true, Value: []byte{5, 0}}}
+	good, bad := r.response(r.issuer, r.single(pki.StatusGood)), r.response(r.issuer, r.single(pki.StatusRevoked))
+	for _, test := range []struct {
+		name      string
+		responses []*pki.OCSPResponse
+		want      revocation.Status
+		missing   string
+	}{
+		{"none", nil, revocation.Unknown, ""},
+		{"good, by the issuer", []*pki.OCSPResponse{good}, revocation.Good, ""},
+		{"good, by its delegate", []*pki.OCSPResponse{r.response(r.responder, r.single(pki.StatusGood))}, revocation.Good, ""},
+		{"good, without an end", []*pki.OCSPResponse{r.response(r.issuer, endless)}, revocation.Good, ""},
+		{"revoked", []*pki.OCSPResponse{bad}, revocation.Revoked, ""},
+		{"good, then revoked", []*pki.OCSPResponse{good, bad}, revocation.Revoked, ""},
+		{"revoked, then good", []*pki.OCSPResponse{bad, good}, revocation.Revoked, ""},
+		{"not known to it", []*pki.OCSPResponse{r.response(r.issuer, r.single(pki.StatusUnknown))}, revocation.Unknown, "does not know"},
+		{"about another certificate", []*pki.OCSPResponse{r.response(r.issuer, other)}, revocation.Unknown, ""},
+		{"out of date", []*pki.OCSPResponse{r.response(r.issuer, shifted(-time.Hour-time.Second))}, revocation.Unknown, "out of date"},
+		{"at its last moment", []*pki.OCSPResponse{r.response(r.issuer, shifted(-time.Hour))}, revocation.Good, ""},
+		{"from the future", []*pki.OCSPResponse{r.response(r.issuer, shifted(time.Hour+time.Second))}, revocation.Unknown, "from the future"},
+		{"with an unknown critical extension", []*pki.OCSPResponse{r.response(r.issuer, critical)}, revocation.Unknown, "not understood"},
+		{"altered", []*pki.OCSPResponse{altered(t, good)}, revocation.Unknown, "not signed"},
+		{"no answer", []*pki.OCSPResponse{testpki.Must(pki.NewOCSPError(pki.OCSPTryLater))}, revocation.Unknown, ""},
+	} {
+		t.Run(test.name, func(t *testing.T) { wantAnswer(t, r.ask(t, nil, test.responses...), test.want, test.missing) })
+	}
+}
+
+func wantAnswer(t *testing.T, have revocation.Answer, want revocation.Status, missing string) {
+	t.Helper()
+	if have.Status != want || !strings.Contains(strings.Join(have.Missing, "; "), missing) || (len(have.Missing) > 0) != (missing != "") {
+		t.Errorf("have %+v, want the status %d and what says %q", have, want, missing)
+	}
+	if want == revocation.Revoked && have.Since.IsZero() {
+		t.Error("it was never revoked")
+	}
+}
+
+// TestDelegates: who answers for an issuer must be authorized by this issuer
+// itself, and be valid (RFC 6960, section 4.2.2.2).
+func TestDelegates(t *testing.T) {
+	r := newRig()
+	template := func(change func(*x509.Certificate)) *x509.Certificate {
+		c := &x509.Certificate{SerialNumber: big.NewInt(8), NotBefore: now.Add(-time.Hour), NotAfter: now.Add(time.Hour), ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageOCSPSigning}}
+		change(c)
+		return c
+	}
+	expired := testpki.Must(testpki.Forge(template(func(c *x509.Certificate) { c.NotAfter = now.Add(-time.Second) }), r.issuer))
+	response := testpki.Must(expired.NewOCSPResponse(pki.OCSPResponseSpec{Issuer: r.issuer.Leaf(), Responses: []pki.SingleResponse{r.single(pki.StatusGood)}, ProducedAt: now.Add(-30 * time.Minute)}))
+	wantAnswer(t, r.ask(t, nil, response), revocation.Unknown, "not valid now")
+
+	// A responder whom another issuer of the same name has authorized.
+	theirs := r
+	theirs.issuer = r.stranger
+	theirs.responder = testpki.Must(testpki.Forge(template(func(*x509.Certificate) {}), r.stranger))
+	forged := theirs.response(theirs.responder, pki.SingleResponse{ID: testpki.Must(pki.NewCertID(r.cert, r.stranger.Leaf(), crypto.SHA256)), ThisUpdate: now.Add(-time.Hour)})
+	if answer := r.ask(t, nil, forged); answer.Status != revocation.Unknown {
+		t.Errorf("a stranger's responder was believed: %+v", answer)
+	}
+}
+
+func TestLists(t *testing.T) {
+	r := newRig()
+	serial, another := r.cert.SerialNumber(), big.NewInt(5)
+	good, bad := r.list(r.issuer, time.Hour, another), r.list(r.issuer, time.Hour, another, serial)
+	for _, test := range []struct {
+		name    string
+		lists   []*pki.RevocationList
+		want    revocation.Status
+		missing string
+	}{
+		{"not on it", []*pki.RevocationList{good}, revocation.Good, ""},
+		{"on it", []*pki.RevocationList{bad}, revocation.Revoked, ""},
+		{"out of date", []*pki.RevocationList{r.list(r.issuer, -time.Second, another)}, revocation.Unknown, "out of date"},
+		{"a stranger's of the same name", []*pki.RevocationList{r.list(r.stranger, time.Hour, serial)}, revocation.Unknown, "not signed by anybody who may"},
+	} {
+		t.Run(test.name, func(t *testing.T) { wantAnswer(t, r.ask(t, test.lists), test.want, test.missing) })
+	}
+	// Bad news outweighs good, wherever it comes from.
+	wantAnswer(t, r.ask(t, []*pki.RevocationList{bad}, r.response(r.issuer, r.single(pki.StatusGood))), revocation.Revoked, "")
+	wantAnswer(t, r.ask(t, []*pki.RevocationList{good}, r.response(r.issuer, r.single(pki.StatusRevoked))), revocation.Revoked, "")
+	answer := r.ask(t, []*pki.RevocationList{bad})
+	if answer.Reason != pki.Superseded || !answer.Since.Equal(now.Add(-2*time.Hour)) || !strings.Contains(answer.Source, "Demo Intermediate") {
+		t.Errorf("have %+v", answer)
+	}
+}
+
+func TestMaxEvidence(t *testing.T) {
+	list := new(pki.RevocationList)
+	many := make([]*pki.RevocationList, revocation.MaxEvidence+1)
+	for i := range many {
+		many[i] = list
+	}
+	if _, err := revocation.New(many[1:], nil); err != nil {
+		t.Errorf("as many as are looked at: %v", err)
+	}
+	if _, err := revocation.New(many, nil); !errors.Is(err, revocation.TooMuch) {
+		t.Errorf("one more: %v", err)
+	}
+}
