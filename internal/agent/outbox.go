@@ -124,7 +124,7 @@ func (o *outbox) putBackReport(report api.Applied) {
 }
 
 // flushTimeout bounds the sending of what is left when the agent stops.
-const flushTimeout = time.Second
+const flushTimeout = 3 * time.Second
 
 // send empties the outbox, in order, until ctx ends, and once more then.
 func (a *Agent) send(ctx context.Context) {
