@@ -151,6 +151,11 @@ func (i *inspector) where(o, from *recognise.Object) string {
 // allNames are the subject alternative names.
 func allNames(cert *pki.Certificate) []string {
 	names, _ := cert.SubjectAltNames()
+	return nameTexts(names)
+}
+
+// nameTexts are names with their forms.
+func nameTexts(names []pki.GeneralName) []string {
 	texts := make([]string, len(names))
 	for n, name := range names {
 		texts[n] = name.String()
