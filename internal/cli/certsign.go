@@ -29,7 +29,7 @@ type certSignCmd struct {
 }
 
 func (certSignCmd) Help() string {
-	return "signet cert sign server.csr --ca ca.pem      # shows what it asks for\n" +
+	return "signet cert sign server.csr --ca ca.pem\n" +
 		"signet cert sign server.csr --ca ca.pem --names-of-request\n" +
 		"signet cert sign server.csr --ca ca.pem --name api.example.com --for 30d"
 }

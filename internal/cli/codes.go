@@ -20,7 +20,7 @@ const (
 	TooMany            fault.Code = "too_many_objects"
 	NamesUndecided     fault.Code = "names_undecided"
 	ListForeign        fault.Code = "list_foreign"
-	SerialInvalid      fault.Code = "serial_invalid"
+	RevocationInvalid  fault.Code = "revocation_invalid"
 	RevokedBefore      fault.Code = "revoked_before"
 	PassphraseMissing  fault.Code = "passphrase_missing"
 	PassphraseDiffers  fault.Code = "passphrase_differs"
@@ -88,7 +88,7 @@ func Codes() []fault.Entry {
 		{Code: ListForeign, Meaning: "A certificate or an earlier list is not of the authority that signs the revocation list.",
 			Cause: "Another authority's file was named, or one of an authority of the same name with another key.",
 			Next:  "signet inspect FILE says who signed it; that authority revokes it."},
-		{Code: SerialInvalid, Meaning: "What is to be revoked is neither a file nor a serial number, or the reason does not exist.",
+		{Code: RevocationInvalid, Meaning: "What is to be revoked is neither a file nor a serial number, or the reason does not exist.",
 			Cause: "A mistyped name, a serial number that is not in hexadecimal, or a reason that RFC 5280 does not have.",
 			Next:  "Name the certificate's file, or its serial number as signet inspect shows it, and a reason such as keyCompromise."},
 		{Code: RevokedBefore, Meaning: "The certificate is revoked twice.",

@@ -14,8 +14,9 @@ import (
 )
 
 const (
-	detailed = 8   // the most objects of a file of which every row is shown
-	listed   = 100 // the most that are listed at all
+	detailed      = 8   // the most objects of a file of which every row is shown
+	listedEntries = 10  // the most entries of a revocation list or OCSP message that are shown
+	listed        = 100 // the most that are listed at all
 )
 
 // page adds what one file holds: in words first, then as rows.
