@@ -139,7 +139,7 @@ func (c *Credential) New(spec Spec) (*Credential, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Credential{append([]*Certificate{cert}, c.chainBelowRoot()...), key}, nil
+	return &Credential{append([]*Certificate{cert}, c.ChainBelowRoot()...), key}, nil
 }
 
 // stands holds a new certificate against the chain above it as its peers will:
@@ -177,8 +177,9 @@ func forbidden(err error) string {
 	return strings.TrimPrefix(fault.Printable(err.Error(), 200), "x509: ")
 }
 
-// chainBelowRoot is what a leaf signed by c has to send with it.
-func (c *Credential) chainBelowRoot() []*Certificate {
+// ChainBelowRoot is what a leaf signed by c has to send with it: c's chain without
+// its root.
+func (c *Credential) ChainBelowRoot() []*Certificate {
 	var below []*Certificate
 	for _, cert := range c.Chain {
 		if !cert.signedItself() {

@@ -23,8 +23,10 @@ import (
 
 // certCmds are the commands that make certificates in files.
 type certCmds struct {
-	New   certNewCmd   `cmd:"" help:"make a certificate and its key"`
-	Renew certRenewCmd `cmd:"" help:"make the successor of a certificate, with a new key"`
+	New     certNewCmd     `cmd:"" help:"make a certificate and its key"`
+	Request certRequestCmd `cmd:"" help:"ask another authority for a certificate"`
+	Sign    certSignCmd    `cmd:"" help:"make the certificate that a request asks for"`
+	Renew   certRenewCmd   `cmd:"" help:"make the successor of a certificate, with a new key"`
 }
 
 // issuing are the flags of every command that signs with an authority.
@@ -285,11 +287,16 @@ func (s *shell) tellMade(verb string, answer *madeCert, made *pki.Credential) er
 	if len(answer.Names) > 0 {
 		p.fact("names", "%s", listing(answer.Names, 20))
 	}
-	p.fact("signed by", "%s", answer.SignedBy)
-	p.fact("until", "%s", stamp(answer.NotAfter))
-	p.fact("serial", "%s", answer.Serial)
-	p.fact("pin", "%s", pin(leaf.PublicKey()))
+	p.issued(leaf)
 	return s.print(p.String())
+}
+
+// issued adds what the authority decided about a new certificate.
+func (p *page) issued(leaf *pki.Certificate) {
+	p.fact("signed by", "%s", leaf.IssuerTitle())
+	p.fact("until", "%s", stamp(leaf.NotAfter()))
+	p.fact("serial", "%s", leaf.Serial())
+	p.fact("pin", "%s", pin(leaf.PublicKey()))
 }
 
 // contents says which certificates a file has.

@@ -18,6 +18,10 @@ const (
 	FileUnwritable     fault.Code = "file_unwritable"
 	NothingToConvert   fault.Code = "nothing_to_convert"
 	TooMany            fault.Code = "too_many_objects"
+	NamesUndecided     fault.Code = "names_undecided"
+	ListForeign        fault.Code = "list_foreign"
+	RevocationInvalid  fault.Code = "revocation_invalid"
+	RevokedBefore      fault.Code = "revoked_before"
 	PassphraseMissing  fault.Code = "passphrase_missing"
 	PassphraseDiffers  fault.Code = "passphrase_differs"
 	CodeUnknown        fault.Code = "code_unknown"
@@ -78,6 +82,18 @@ func Codes() []fault.Entry {
 		{Code: TooMany, Meaning: "The file holds more objects than the wanted form can.",
 			Cause: "A chain in DER, or several private keys in one PKCS#12 file.",
 			Next:  "Choose a form that holds several, such as PEM."},
+		{Code: NamesUndecided, Meaning: "Nobody has said which names a certificate request is to get; nothing was signed.",
+			Cause: "Who sends a request writes into it what they like, so that its names are copied only where the signer says so.",
+			Next:  "Repeat it with --names-of-request if all of the names are the sender's, or with --name for each that is."},
+		{Code: ListForeign, Meaning: "A certificate or an earlier list is not of the authority that signs the revocation list.",
+			Cause: "Another authority's file was named, or one of an authority of the same name with another key.",
+			Next:  "signet inspect FILE says who signed it; that authority revokes it."},
+		{Code: RevocationInvalid, Meaning: "What is to be revoked is neither a file nor a serial number, or the reason does not exist.",
+			Cause: "A mistyped name, a serial number that is not in hexadecimal, or a reason that RFC 5280 does not have.",
+			Next:  "Name the certificate's file, or its serial number as signet inspect shows it, and a reason such as keyCompromise."},
+		{Code: RevokedBefore, Meaning: "The certificate is revoked twice.",
+			Cause: "It is on the list already that --from names, or it was named twice.",
+			Next:  "Leave it out: entries of the earlier list are kept."},
 		{Code: PassphraseMissing, Meaning: "A passphrase is needed, and none was given.",
 			Cause: "The command runs without a terminal to ask at, or the line that was read is empty.",
 			Next:  "Add --passphrase-file FILE or --passphrase-fd N, or run the command at a terminal."},

@@ -19,6 +19,7 @@ type grammar struct {
 	Verify  verifyCmd  `cmd:"" group:"Roots" help:"may I trust this host, or the certificate in this file?"`
 	Cert    certCmds   `cmd:"" group:"Identity" help:"certificates in files"`
 	Convert convertCmd `cmd:"" group:"Identity" args:"FILE OUT-FILE" help:"the same in another form: PEM, DER, PKCS#8, PKCS#12, PKCS#7"`
+	Crl     crlCmds    `cmd:"" group:"Identity" help:"revocation lists in files"`
 	Key     keyCmds    `cmd:"" group:"Identity" help:"private keys"`
 	Revoke  revokeCmd  `cmd:"" group:"Identity" help:"an identity is no longer trusted; what it has open ends"`
 	Allow   allowCmd   `cmd:"" group:"Policy" help:"let one identity open connections to another"`

@@ -93,6 +93,8 @@ func (i *inspector) rows(p *page, o *recognise.Object) {
 		i.keyRows(p, o)
 	case o.PublicKey != nil:
 		publicRows(p, o.PublicKey)
+	case o.Request != nil, o.List != nil, o.OCSPRequest != nil, o.OCSPResponse != nil:
+		i.messageRows(p, o)
 	case o.Title != "" && o.Kind == recognise.Foreign:
 		p.fact("not ours", "nothing more is read of it")
 	}
@@ -111,7 +113,7 @@ func (i *inspector) certificateRows(p *page, o *recognise.Object) {
 	}
 	p.fact("subject", "%s", cmp.Or(cert.Subject().String(), "empty"))
 	p.fact("issuer", "%s", cert.Issuer())
-	p.fact("signed", "%s, by %s", cert.SignatureAlgorithm(), i.signer(o))
+	p.fact("signed", "%s, by %s", cert.SignatureAlgorithm(), i.signer(o, cert.IssuerTitle()))
 	p.fact("dates", "%s until %s: %s", stamp(cert.NotBefore()), stamp(cert.NotAfter()), i.left(cert))
 	p.fact("serial", "%s", cert.Serial())
 	p.fact("may", "%s", uses(cert))
@@ -126,18 +128,18 @@ func (i *inspector) certificateRows(p *page, o *recognise.Object) {
 	}
 }
 
-// signer says whose key made a certificate's signature, as far as that can be
-// known from what is here.
-func (i *inspector) signer(o *recognise.Object) string {
+// signer says whose key made a certificate's or list's signature, as far as that
+// can be known from what is here.
+func (i *inspector) signer(o *recognise.Object, named string) string {
 	switch {
 	case o.Issuer == o:
 		return "itself"
 	case o.Issuer != nil:
 		return fmt.Sprintf("%s (%s)", o.Issuer.Certificate.Title(), i.where(o.Issuer, o))
 	case o.Unchecked:
-		return o.Certificate.IssuerTitle() + " (not looked for: too many signatures)"
+		return named + " (not looked for: too many signatures)"
 	}
-	return o.Certificate.IssuerTitle() + ", whose certificate is not here"
+	return named + ", whose certificate is not here"
 }
 
 // where names the place of an object, as seen from another one.
@@ -151,6 +153,11 @@ func (i *inspector) where(o, from *recognise.Object) string {
 // allNames are the subject alternative names.
 func allNames(cert *pki.Certificate) []string {
 	names, _ := cert.SubjectAltNames()
+	return nameTexts(names)
+}
+
+// nameTexts are names with their forms.
+func nameTexts(names []pki.GeneralName) []string {
 	texts := make([]string, len(names))
 	for n, name := range names {
 		texts[n] = name.String()

@@ -147,6 +147,9 @@ type record struct {
 	Cert     *certRecord     `json:"certificate,omitempty"`
 	Private  *privateRecord  `json:"private_key,omitempty"`
 	Public   *publicRecord   `json:"public_key,omitempty"`
+	Request  *requestRecord  `json:"request,omitempty"`
+	List     *listRecord     `json:"crl,omitempty"`
+	OCSP     *ocspRecord     `json:"ocsp,omitempty"`
 	Notes    []string        `json:"notes,omitempty"`
 	Findings []lintFinding   `json:"findings,omitempty"`
 	Failure  *complaintError `json:"error,omitempty"`
@@ -224,6 +227,15 @@ func (i *inspector) record(s *shell, o *recognise.Object, number map[*recognise.
 		}
 	case o.PublicKey != nil:
 		r.Public = publicRecordOf(o.PublicKey)
+	case o.Request != nil:
+		r.Request = &requestRecord{o.Request.Subject().String(), namesAsked(o.Request), o.Request.SignatureAlgorithm().String()}
+		r.Public = publicRecordOf(o.Request.PublicKey())
+	case o.List != nil:
+		r.List = listRecordOf(o, number)
+	case o.OCSPRequest != nil:
+		r.OCSP = ocspRequestRecord(o.OCSPRequest)
+	case o.OCSPResponse != nil:
+		r.OCSP = ocspResponseRecord(o.OCSPResponse)
 	}
 	return r
 }

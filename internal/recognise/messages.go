@@ -12,32 +12,41 @@ import (
 
 // message reads what authorities and their clients send each other, and says in
 // words what it is.
-func message(kind Kind, der []byte) (title string, err error) {
-	switch kind {
+func (o *Object) message(der []byte) error {
+	switch o.Kind {
 	case Request:
 		requests, err := pki.ParseRequests(der)
 		if err != nil {
-			return "", err
+			return err
 		}
-		return requestTitle(requests[0]), nil
+		o.Request, o.Title = requests[0], requestTitle(requests[0])
 	case CRL:
 		lists, err := pki.ParseRevocationLists(der)
 		if err != nil {
-			return "", err
+			return err
 		}
-		return listTitle(lists[0]), nil
+		o.List, o.Title = lists[0], listTitle(lists[0])
 	case OCSPRequest:
 		request, err := pki.ParseOCSPRequest(der)
 		if err != nil {
-			return "", err
+			return err
 		}
-		return fmt.Sprintf("an OCSP request about %d certificates", len(request.IDs())), nil
+		o.OCSPRequest, o.Title = request, "an OCSP request about "+plural(len(request.IDs()), "certificate", "certificates")
+	case OCSPResponse:
+		response, err := pki.ParseOCSPResponse(der)
+		if err != nil {
+			return err
+		}
+		o.OCSPResponse, o.Title = response, "an OCSP response about "+plural(len(response.Responses()), "certificate", "certificates")
 	}
-	response, err := pki.ParseOCSPResponse(der)
-	if err != nil {
-		return "", err
+	return nil
+}
+
+func plural(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
 	}
-	return fmt.Sprintf("an OCSP response about %d certificates", len(response.Responses())), nil
+	return fmt.Sprintf("%d %s", n, many)
 }
 
 // maxRequestCost bounds the check of one request's signature, of which a file may
@@ -65,7 +74,7 @@ func requestTitle(request *pki.Request) string {
 }
 
 func listTitle(list *pki.RevocationList) string {
-	title := fmt.Sprintf("a revocation list of %s with %d entries, of %s", fault.Printable(list.Issuer().String(), 200), list.Len(), list.ThisUpdate().UTC().Format(time.DateOnly))
+	title := fmt.Sprintf("a revocation list of %s with %s, of %s", fault.Printable(list.Issuer().String(), 200), plural(list.Len(), "entry", "entries"), list.ThisUpdate().UTC().Format(time.DateOnly))
 	if next := list.NextUpdate(); !next.IsZero() {
 		title += ", the next one due on " + next.UTC().Format(time.DateOnly)
 	}

@@ -51,10 +51,14 @@ type Object struct {
 	Notes []string
 
 	// One of them is set, by the kind, or Err says why it is not.
-	Certificate *pki.Certificate
-	PrivateKey  *pki.PrivateKey
-	PublicKey   *pki.PublicKey
-	Err         error
+	Certificate  *pki.Certificate
+	PrivateKey   *pki.PrivateKey
+	PublicKey    *pki.PublicKey
+	Request      *pki.Request
+	List         *pki.RevocationList
+	OCSPRequest  *pki.OCSPRequest
+	OCSPResponse *pki.OCSPResponse
+	Err          error
 
 	inside []*Object // of PKCS7 and PKCS12: what stands behind it in the list
 
@@ -76,10 +80,10 @@ type Options struct {
 }
 
 // Read returns the objects of a file. It fails if there is none, or if the file is
-// too large; an object that is broken carries its own error.
+// too large, which is more for one that begins with a revocation list; an object that is broken carries its own error.
 func Read(data []byte, options Options) ([]*Object, error) {
-	if len(data) > pki.MaxInput {
-		return nil, fault.New(pki.InputTooLarge, "more than %d bytes, which are the most that are read", pki.MaxInput).
+	if most := largest(data); len(data) > most {
+		return nil, fault.New(pki.InputTooLarge, "more than %d bytes, which are the most that are read", most).
 			WithHint("name the file of the certificate or key alone")
 	}
 	r := reader{Options: options}
@@ -102,6 +106,14 @@ func Read(data []byte, options Options) ([]*Object, error) {
 		r.objects[0].Notes = append(r.objects[0].Notes, note)
 	}
 	return r.objects, nil
+}
+
+// largest is how many bytes are read of a file that begins like this one.
+func largest(data []byte) int {
+	if kindOf(data) == CRL || bytes.HasPrefix(data, []byte("-----BEGIN X509 CRL-----")) {
+		return pki.MaxCRL
+	}
+	return pki.MaxInput
 }
 
 type reader struct {
@@ -223,7 +235,7 @@ func (r *reader) parse(o *Object, der []byte) {
 	case PublicKey:
 		o.PublicKey, o.Err = pki.ParsePublicKey(der)
 	case Request, CRL, OCSPRequest, OCSPResponse:
-		o.Title, o.Err = message(o.Kind, der)
+		o.Err = o.message(der)
 	case PKCS7:
 		r.bundle(o, der)
 	case PKCS12:

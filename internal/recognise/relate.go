@@ -13,7 +13,7 @@ import (
 const signatureBudget = 16_000
 
 // Relate finds out which key belongs to which certificate, and whose key signed
-// it.
+// it, or a revocation list.
 func Relate(objects []*Object) {
 	budget := signatureBudget
 	authorities := map[string][]*Object{}
@@ -28,19 +28,22 @@ func Relate(objects []*Object) {
 		}
 	}
 	for _, o := range objects {
-		if o.Certificate == nil {
+		issued := o.issued()
+		if issued == nil {
 			continue
 		}
-		if key := keys[string(o.Certificate.PublicKey().Raw())]; key != nil {
-			o.Key = key
-			key.Of = append(key.Of, o)
+		if o.Certificate != nil {
+			if key := keys[string(o.Certificate.PublicKey().Raw())]; key != nil {
+				o.Key = key
+				key.Of = append(key.Of, o)
+			}
 		}
-		for _, authority := range authorities[string(o.Certificate.Issuer().DER())] {
+		for _, authority := range authorities[string(issued.Issuer().DER())] {
 			if budget -= cost(authority.Certificate.PublicKey()); budget < 0 {
 				o.Unchecked = true
 				break
 			}
-			if signedBy(o.Certificate, authority.Certificate) {
+			if signedBy(issued, authority.Certificate) {
 				o.Issuer = authority
 				break
 			}
@@ -48,10 +51,27 @@ func Relate(objects []*Object) {
 	}
 }
 
-// signedBy reports whether the authority's key made the certificate's signature,
-// one that can be forged among them: this is about who made it, not about trust.
-func signedBy(cert, authority *pki.Certificate) bool {
-	err := cert.CheckSignatureBy(authority.PublicKey())
+// issued is what an authority signs.
+type issued interface {
+	Issuer() pki.Name
+	CheckSignatureBy(*pki.PublicKey) error
+}
+
+// issued returns what an authority has signed, or nil.
+func (o *Object) issued() issued {
+	switch {
+	case o.Certificate != nil:
+		return o.Certificate
+	case o.List != nil:
+		return o.List
+	}
+	return nil
+}
+
+// signedBy reports whether the authority's key made the signature, one that can be
+// forged among them: this is about who made it, not about trust.
+func signedBy(what issued, authority *pki.Certificate) bool {
+	err := what.CheckSignatureBy(authority.PublicKey())
 	return err == nil || isWeak(err)
 }
 
