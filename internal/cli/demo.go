@@ -27,7 +27,7 @@ const maxSocketPath = 100
 
 func newDemo(dir string) (*demo, error) {
 	d := &demo{}
-	path := filepath.Join(dir, "orders.sock")
+	path := filepath.Join(dir, demoSocket)
 	if len(path) > maxSocketPath {
 		folder, err := os.MkdirTemp("", "signet-")
 		if err != nil {

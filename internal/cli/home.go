@@ -24,6 +24,8 @@ const (
 	rootsFile      = "roots.pem"
 	settingsFile   = "settings.json"
 	identityFolder = "identities"
+	caFolder       = "ca"
+	demoSocket     = "orders.sock"
 )
 
 // folder is where this host keeps what it knows of one trust domain.
@@ -113,7 +115,12 @@ func openFolder(dir string) (folder, error) {
 	var marker struct {
 		TrustDomain spiffeid.TrustDomain `json:"trust_domain"`
 	}
-	if err := readJSON(filepath.Join(dir, markerFile), &marker); err != nil {
+	path := filepath.Join(dir, markerFile)
+	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+		return folder{}, fault.New(DataUnreadable, "%s is no data folder of Signet: it has no %s", dir, markerFile).
+			WithHint("name the folder of a trust domain\nsignet up --data %s      # makes one there", quote(dir))
+	}
+	if err := readJSON(path, &marker); err != nil {
 		return folder{}, err
 	}
 	if marker.TrustDomain.IsZero() {

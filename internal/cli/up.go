@@ -69,7 +69,7 @@ func eraseFor(ctx context.Context, dir string, domain spiffeid.TrustDomain, port
 	if err != nil {
 		return 0, err // these were checked
 	}
-	return int(at.Port()), control.Erase(dir, domain, func() error { return set.free(ctx) })
+	return int(at.Port()), control.Erase(dir, domain, folderNames, func() error { return set.free(ctx) })
 }
 
 // upFolder is the folder that --data names, or the demonstration's in the data
@@ -114,7 +114,7 @@ func (c *upCmd) elsewhere(ctx context.Context, err *fault.Error) error {
 func (y *system) welcome(s *shell) string {
 	var p page
 	state := y.store.State()
-	if y.again {
+	if y.again || len(state.Rules)+len(state.Revocations) > 0 {
 		kinds := map[control.Kind]int{}
 		for _, known := range state.Identities {
 			kinds[known.Kind]++

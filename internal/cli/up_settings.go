@@ -23,6 +23,9 @@ const (
 	lastPort    = 65535 - 3
 )
 
+// folderNames is what "up" writes into its data folder besides the store.
+var folderNames = []string{settingsFile, rootsFile, identityFolder, caFolder, demoSocket}
+
 // chooseSettings takes the ports of the last time, unless others are wanted,
 // and reports whether there was a last time: the file is the last that a first
 // start writes.

@@ -93,7 +93,7 @@ func startSystem(ctx context.Context, cfg systemConfig) (_ *system, err error) {
 // openCA loads the authority's keys, or makes them and the first revision on a
 // new folder. The keys are durable before anything refers to them.
 func (s *system) openCA(ctx context.Context) (err error) {
-	folder := filepath.Join(s.dir, "ca")
+	folder := filepath.Join(s.dir, caFolder)
 	state := s.store.State()
 	if state.Revision > 0 {
 		s.ca, err = ca.Load(folder, s.domain, state.CA.Root, state.CA.Intermediate)

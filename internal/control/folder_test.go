@@ -123,11 +123,22 @@ func TestErase(t *testing.T) {
 	dir := t.TempDir()
 	s := open(t, dir)
 	fill(t, s)
-	wantCode(t, Erase(dir, demo, func() error { return nil }), AlreadyRunning)
+	wantCode(t, Erase(dir, demo, nil, func() error { return nil }), AlreadyRunning)
 	closeStore(t, s)
-	wantCode(t, Erase(dir, must(spiffeid.ParseTrustDomain("prod.example")), func() error { return nil }), FolderOtherDomain)
+	wantCode(t, Erase(dir, must(spiffeid.ParseTrustDomain("prod.example")), nil, func() error { return nil }), FolderOtherDomain)
 	noError(os.WriteFile(filepath.Join(dir, "etcd", "member", "snap", "db"), nil, 0o600)) // damaged
-	if err := Erase(dir, demo, func() error { return nil }); err != nil {
+	foreign := filepath.Join(dir, "holiday.jpg")
+	noError(os.WriteFile(foreign, []byte("x"), 0o600))
+	wantCode(t, Erase(dir, demo, []string{"ours"}, func() error { return nil }), FolderNotOurs)
+	for _, kept := range []string{foreign, filepath.Join(dir, "etcd", "member", "snap", "db")} {
+		if _, err := os.Stat(kept); err != nil {
+			t.Errorf("refused, and yet gone: %v", err)
+		}
+	}
+	noError(os.Remove(foreign))
+	noError(os.WriteFile(filepath.Join(dir, "ours"), nil, 0o600))
+	noError(os.WriteFile(filepath.Join(dir, ".ours.123"), nil, 0o600)) // a kill left it
+	if err := Erase(dir, demo, []string{"ours"}, func() error { return nil }); err != nil {
 		t.Fatal(err)
 	}
 	if state := open(t, dir).State(); state.Revision != 0 || len(state.Identities) != 0 {
