@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto"
 	"encoding/hex"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -39,7 +40,10 @@ func (c *certSignCmd) run(ctx context.Context, s *shell) error {
 		return fault.New(Usage, "who signs it? --ca is missing").WithHint("name the file with the authority's certificate and key: --ca ca.pem")
 	}
 	if c.Out == "" {
-		c.Out = strings.TrimSuffix(strings.TrimSuffix(baseName(c.Request), ".csr"), ".pem") + ".pem"
+		c.Out = strings.TrimSuffix(c.Request, filepath.Ext(c.Request)) + ".pem"
+	}
+	if c.Out == c.Request || c.Request == "-" && c.Out == "-.pem" {
+		return fault.New(Usage, "%s gives no name to the file to write", baseName(c.Request)).WithHint("add --out FILE")
 	}
 	if err := c.free(c.Out); err != nil {
 		return err
