@@ -285,6 +285,15 @@ func (v *visit) authoritiesBelow() int {
 	return count
 }
 
+// profileFor is the caller's profile, but for the system's anchors: who keeps that
+// list has judged their form, and some of those in use are older than RFC 5280.
+func (s *search) profileFor(r roles) Profile {
+	if r == anchor && s.opts.Roots.set.pool != nil {
+		return Path
+	}
+	return s.opts.Profile
+}
+
 // faults returns the rules that a certificate breaks as the next of a path, at
 // most so many.
 func (s *search) faults(path []*node, m *node, most int) []finding {
@@ -302,12 +311,12 @@ func (s *search) faults(path []*node, m *node, most int) []finding {
 		}
 	}
 	for _, r := range rules {
-		if r.roles&v.role != 0 && r.profiles&s.opts.Profile != 0 && len(found) < most {
+		if r.roles&v.role != 0 && r.profiles&s.profileFor(v.role) != 0 && len(found) < most {
 			add(r.code, r.section, r.breaks(v))
 		}
 	}
 	for _, r := range extensionRules {
-		if r.roles&v.role != 0 && r.profiles&s.opts.Profile != 0 && len(found) < most {
+		if r.roles&v.role != 0 && r.profiles&s.profileFor(v.role) != 0 && len(found) < most {
 			code, text := r.check(v)
 			add(code, r.section, text)
 		}

@@ -1,0 +1,34 @@
+package verify
+
+import (
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"errors"
+	"math/big"
+	"testing"
+	"time"
+
+	"github.com/signet-tls/signet/internal/testpki"
+)
+
+// TestSystemAnchors: what the system's list has is not held against the form that
+// RFC 5280 wants of authorities; an anchor that the caller names is.
+func TestSystemAnchors(t *testing.T) {
+	now := time.Date(2027, 1, 21, 10, 0, 0, 0, time.UTC)
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "Old Root"}, NotBefore: now.Add(-time.Hour), NotAfter: now.Add(time.Hour),
+		SubjectKeyId: []byte("root"), KeyUsage: x509.KeyUsageCertSign, ExtraExtensions: []pkix.Extension{{Id: []int{2, 5, 29, 19}, Value: []byte{0x30, 3, 1, 1, 0xff}}}} // basic constraints, not critical
+	root := testpki.Must(testpki.Forge(template, nil))
+	leaf := testpki.Must(testpki.Forge(&x509.Certificate{SerialNumber: big.NewInt(2), DNSNames: []string{"a.example"}, Subject: pkix.Name{CommonName: "a.example"},
+		NotBefore: now.Add(-time.Hour), NotAfter: now.Add(time.Hour)}, root))
+	pool := x509.NewCertPool()
+	pool.AddCert(testpki.Must(root.Leaf().X509()))
+	opts := Options{Name: Host("a.example"), Now: now}
+	opts.Roots = Roots{&rootSet{origin: "this system's roots", pool: pool}}
+	if _, err := Verify(leaf.Chain[:1], opts); err != nil {
+		t.Errorf("by the system's anchor: %v", err)
+	}
+	opts.Roots = testpki.Must(NewRoots("old.pem", root.Leaf()))
+	if _, err := Verify(leaf.Chain[:1], opts); !errors.Is(err, ExtensionCriticality) {
+		t.Errorf("by an anchor that was named: %v", err)
+	}
+}
