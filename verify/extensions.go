@@ -1,7 +1,6 @@
 package verify
 
 import (
-	"errors"
 	"fmt"
 
 	"github.com/signet-tls/signet/fault"
@@ -61,10 +60,7 @@ var extensionRules = []extensionRule{
 
 // isSelfSigned reports whether a certificate's own key made its signature,
 // whatever names it has.
-func isSelfSigned(v *visit) bool {
-	err := v.cert.CheckSignatureBy(v.cert.PublicKey())
-	return err == nil || errors.Is(err, pki.SignatureWeak)
-}
+func isSelfSigned(v *visit) bool { return signedBy(v.cert, v.cert.PublicKey()) }
 
 // check says how a certificate breaks the row, and by which code; "" if it keeps
 // it.

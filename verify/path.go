@@ -147,10 +147,13 @@ func isNamed(issuer, cert *pki.Certificate) bool {
 // signed reports whether cert names issuer, and issuer's key made its
 // signature. Whether issuer may sign at all is not looked at.
 func signed(issuer, cert *pki.Certificate) bool {
-	if !isNamed(issuer, cert) {
-		return false
-	}
-	err := cert.CheckSignatureBy(issuer.PublicKey())
+	return isNamed(issuer, cert) && signedBy(cert, issuer.PublicKey())
+}
+
+// signedBy reports whether the key made the certificate's signature, whatever the
+// algorithm is worth.
+func signedBy(cert *pki.Certificate, key *pki.PublicKey) bool {
+	err := cert.CheckSignatureBy(key)
 	return err == nil || errors.Is(err, pki.SignatureWeak)
 }
 
