@@ -42,6 +42,7 @@ type Client struct {
 	Logger *slog.Logger
 
 	sessions sessions
+	verifier verify.Verifier
 }
 
 // Dial connects to address ("host:port"), verifies the server and returns the
@@ -154,7 +155,7 @@ func (c *Client) config(ctx context.Context, name verify.Name, under *transport)
 	if err := name.Check(c.Roots); err != nil {
 		return nil, err
 	}
-	judge := judge{c.Roots, name, verify.ServerAuth, c.Authorize, c.Now}
+	judge := judge{&c.verifier, c.Roots, name, verify.ServerAuth, c.Authorize, c.Now}
 	config := &tls.Config{
 		InsecureSkipVerify: true,
 		ServerName:         name.ServerName(),

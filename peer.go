@@ -18,8 +18,9 @@ type Peer struct {
 	// Chain is what the peer sent, leaf first; empty for the client of a public
 	// server.
 	Chain []*pki.Certificate
-	// Report says what was verified; nil for the client of a public server.
-	Report *verify.Report
+	// Proof is what verification has proved, and can report on it; nil for the
+	// client of a public server.
+	Proof *verify.Proof
 	// Resumed says that the peer proved its identity on an earlier connection,
 	// and that everything else was verified anew on this one.
 	Resumed bool

@@ -45,7 +45,7 @@ func TestAuthorizeOnResumedConnections(t *testing.T) {
 			if peer.Resumed {
 				resumed.Add(1)
 			}
-			if peer.Report == nil || !peer.Report.Trusted {
+			if peer.Proof == nil || !peer.Proof.Report().Trusted {
 				t.Error("asked about a peer that was not verified anew")
 			}
 			if denied.Load() {

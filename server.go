@@ -42,6 +42,8 @@ type Server struct {
 	// Logger hears of reasons given for accepting any name; nil discards.
 	Logger *slog.Logger
 
+	verifier verify.Verifier
+
 	prepare sync.Once
 	base    *tls.Config // holds the ticket keys; set by prepare
 	invalid error       // set by prepare
@@ -208,7 +210,7 @@ func (s *Server) speaks(version uint16) bool {
 }
 
 func (s *Server) verify(ctx context.Context, state tls.ConnectionState) (*Peer, error) {
-	judge := judge{s.Roots, s.Name, verify.ClientAuth, s.Authorize, s.Now}
+	judge := judge{&s.verifier, s.Roots, s.Name, verify.ClientAuth, s.Authorize, s.Now}
 	if s.Public {
 		peer := newPeer(state)
 		return peer, judge.authorized(ctx, peer)

@@ -40,6 +40,7 @@ func minVersion(domain spiffeid.TrustDomain) uint16 {
 // judge is what both roles do with a peer's certificates, on every connection,
 // resumed ones too.
 type judge struct {
+	verifier  *verify.Verifier
 	roots     verify.Roots
 	name      verify.Name
 	purpose   verify.Purpose
@@ -51,11 +52,11 @@ type judge struct {
 // handshake; there is no way to accept what verification refused.
 func (j judge) peer(ctx context.Context, state tls.ConnectionState) (*Peer, error) {
 	peer := newPeer(state)
-	report, err := verify.Verify(peer.Chain, verify.Options{Roots: j.roots, Name: j.name, Purpose: j.purpose, Now: clock(j.now)})
+	proof, err := j.verifier.Verify(peer.Chain, verify.Options{Roots: j.roots, Name: j.name, Purpose: j.purpose, Now: clock(j.now)})
 	if err != nil {
 		return nil, err
 	}
-	peer.Report, peer.ID = report, report.ID()
+	peer.Proof, peer.ID = proof, proof.ID()
 	return peer, j.authorized(ctx, peer)
 }
 

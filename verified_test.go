@@ -150,7 +150,7 @@ func TestPeer(t *testing.T) {
 		if !slices.EqualFunc(peer.Chain, want.Chain, (*pki.Certificate).Equal) {
 			t.Errorf("chain: have %d certificates, want the %d that %s showed", len(peer.Chain), len(want.Chain), peer.ID)
 		}
-		if peer.Report == nil || !peer.Report.Trusted {
+		if peer.Proof == nil || !peer.Proof.Report().Trusted {
 			t.Errorf("%s: the report does not say that it is trusted", peer.ID)
 		}
 		if peer.Resumed || peer.ALPN != "a" || !peer.PostQuantum() {
@@ -165,7 +165,7 @@ func TestPeer(t *testing.T) {
 func TestPublicServer(t *testing.T) {
 	w := newWorld(t)
 	near, far := meet(t, w.dialer(), &signet.Server{Identity: identity.Static(w.server), Public: true})
-	if peer := far.Peer(); len(peer.Chain) != 0 || peer.Report != nil || !peer.ID.IsZero() {
+	if peer := far.Peer(); len(peer.Chain) != 0 || peer.Proof != nil || !peer.ID.IsZero() {
 		t.Errorf("a public server asked who its client is: %+v", peer)
 	}
 	if have := near.Peer().Chain[0]; !have.Equal(w.server.Leaf()) {
@@ -217,7 +217,7 @@ func TestAuthorize(t *testing.T) {
 				if !errors.Is(judge.err, test.want) {
 					t.Errorf("have %v, want %v", judge.err, test.want)
 				}
-				if asked == nil || asked.Report == nil || !asked.Report.Trusted {
+				if asked == nil || asked.Proof == nil || !asked.Proof.Report().Trusted {
 					t.Fatalf("asked about %+v, want a verified peer", asked)
 				}
 				if test.err == nil {

@@ -23,6 +23,9 @@ const (
 	Revoked
 )
 
+// String names the status.
+func (s Status) String() string { return [...]string{"unknown", "good", "revoked"}[s] }
+
 // Answer is what is known of a certificate, and by which evidence.
 type Answer struct {
 	Status     Status

@@ -10,19 +10,22 @@ import (
 	"github.com/signet-tls/signet/pki"
 )
 
-func checkName(leaf *node, opts Options) Check {
-	text, ok := opts.Name.match(leaf, &opts)
-	if ok {
-		return Check{Name: "name", Text: text, Verdict: OK}
-	}
+// checkName is the row about the leaf's name.
+func (s *search) checkName() Check {
+	opts, leaf := s.opts, s.leaf
+	text, ok := opts.Name.match(leaf, opts)
 	wanted := opts.Name.wanted(opts.Roots)
+	check := Check{Name: "name", Text: text, Verdict: OK, Rule: "RFC 9525, section 6", Have: opts.Name.found(leaf.cert), Want: wanted}
+	if ok {
+		return check
+	}
 	next := fmt.Sprintf("ask for a name that it has, or have the %s show a certificate for %s", opts.Purpose, wanted)
 	if opts.Purpose == ClientAuth {
 		next = fmt.Sprintf("have the client show a certificate for %s", wanted)
 	}
-	return Check{Name: "name", Text: text, Verdict: Stop, Code: NameMismatch,
-		message: fmt.Sprintf("wrong name: it is for %s, not for %s", opts.Name.found(leaf.cert), wanted),
-		next:    []string{next}}
+	check.Verdict, check.Code, check.next = Stop, NameMismatch, []string{next}
+	check.message = fmt.Sprintf("wrong name: it is for %s, not for %s", check.Have, wanted)
+	return check
 }
 
 // remaining says how long the leaf is valid, and how long the chain above it.

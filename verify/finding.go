@@ -15,29 +15,41 @@ func rankOf(code fault.Code) int {
 	return len(rank)
 }
 
-// check makes the row of a report of a finding.
-func (f finding) check(opts Options, length int) Check {
-	c := Check{Name: "chain", Text: f.text, Verdict: Stop, Code: f.code, Depth: f.depth, message: f.text}
+// nameOf is the row of a report that a code belongs to.
+func nameOf(code fault.Code) string {
+	switch code {
+	case CertExpired, CertNotYetValid:
+		return "dates"
+	case WrongPurpose:
+		return "purpose"
+	case CertRevoked, RevocationUnknown:
+		return "revoked"
+	}
+	return "chain"
+}
+
+// check makes the row of a report of a finding on a path.
+func (s *search) check(f finding, path []*node) Check {
+	opts, length := s.opts, len(path)
+	c := Check{Name: nameOf(f.code), Text: f.text, Verdict: Stop, Code: f.code, Depth: f.depth, Rule: f.section, Have: f.have, Want: f.want, message: f.text}
 	title := f.cert.Title()
 	c.next = []string{"show this message to the authority that signed " + title}
 	switch f.code {
 	case CertExpired:
-		c.Name, c.message = "dates", "the certificate of "+f.text
+		c.message = "the certificate of " + f.text
 		c.next = []string{f.renew(opts, length), "or check this machine's clock: it says " + minute(opts.Now)}
 	case CertNotYetValid:
-		c.Name, c.message = "dates", "the certificate of "+f.text
+		c.message = "the certificate of " + f.text
 		c.next = []string{"check the clocks: this machine's says " + minute(opts.Now), fmt.Sprintf("if it is right, wait, or have %s issued again", title)}
 	case WrongPurpose:
-		c.Name, c.message = "purpose", "wrong purpose: "+f.text
+		c.message = "wrong purpose: " + f.text
 		c.next = []string{fmt.Sprintf("have the %s show a certificate with the extended key usage %sAuth", opts.Purpose, opts.Purpose)}
 		if f.depth > 0 {
 			c.next = []string{fmt.Sprintf("have the %s's certificate signed by an authority that may sign for TLS %ss", opts.Purpose, opts.Purpose)}
 		}
 	case CertRevoked:
-		c.Name = "revoked"
 		c.next = []string{fmt.Sprintf("do not trust this %s; have %s replaced by a new certificate with a new key", opts.Purpose, title)}
 	case RevocationUnknown:
-		c.Name = "revoked"
 		c.next = []string{fmt.Sprintf("give the present revocation list of %s", f.cert.IssuerTitle())}
 	case IssuerNotAuthority:
 		c.next = []string{fmt.Sprintf("do not trust this %s; have it use a certificate that an authority signed", opts.Purpose)}
@@ -46,7 +58,7 @@ func (f finding) check(opts Options, length int) Check {
 }
 
 // renew says who must replace an expired certificate.
-func (f finding) renew(opts Options, length int) string {
+func (f finding) renew(opts *Options, length int) string {
 	switch {
 	case f.depth == 0:
 		return fmt.Sprintf("on the %s, renew its certificate and load it", opts.Purpose)

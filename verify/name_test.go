@@ -102,7 +102,7 @@ func TestCheckRoots(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			err := test.who.Check(test.roots)
-			report, verifyErr := verify.Verify(chain, verify.Options{Roots: test.roots, Name: test.who, Now: now})
+			report, verifyErr := judged(chain, verify.Options{Roots: test.roots, Name: test.who, Now: now})
 			if test.code == "" {
 				if err != nil || report == nil {
 					t.Errorf("have %v and the report %v", err, report)
@@ -182,7 +182,7 @@ func TestHostMatch(t *testing.T) {
 			if strings.ContainsAny(test.shown, ":") || strings.HasPrefix(test.shown, "10.") {
 				template.DNSNames, template.IPAddresses = nil, testpki.Must(testpki.Must(testpki.Must(testpki.New(now)).Server(test.shown)).Leaf().X509()).IPAddresses
 			}
-			report, err := verify.Verify(forge(template, root).Chain, verify.Options{Roots: roots(root.Leaf()), Name: verify.Host(test.asked), Now: now})
+			report, err := judged(forge(template, root).Chain, verify.Options{Roots: roots(root.Leaf()), Name: verify.Host(test.asked), Now: now})
 			wantWhole(t, report, err)
 			if report.Trusted != test.want || !test.want && report.Code != verify.NameMismatch {
 				t.Errorf("have %v, want trusted %v", err, test.want)
@@ -191,7 +191,7 @@ func TestHostMatch(t *testing.T) {
 	}
 	// An address as text in a DNS name is nobody's address.
 	template := with(leaf(), func(c *x509.Certificate) { c.DNSNames = []string{"10.0.0.1"} })
-	report, _ := verify.Verify(forge(template, root).Chain, verify.Options{Roots: roots(root.Leaf()), Name: verify.Host("10.0.0.1"), Now: now})
+	report, _ := judged(forge(template, root).Chain, verify.Options{Roots: roots(root.Leaf()), Name: verify.Host("10.0.0.1"), Now: now})
 	if report.Trusted {
 		t.Error("a DNS name was taken for an address")
 	}

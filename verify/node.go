@@ -39,6 +39,10 @@ func newNode(cert *pki.Certificate, anchor bool) *node {
 // (RFC 5280, section 7.1).
 func nameKey(name pki.Name) string { return string(name.Canonical()) }
 
+// hasOwnParameters reports whether all of the key stands in the certificate: an
+// old kind of key can inherit a part of it from its issuer.
+func (m *node) hasOwnParameters() bool { return m.key == m.cert.PublicKey() }
+
 func (m *node) title() string { return m.cert.Title() }
 
 // isCA reports whether the certificate says that it is an authority's.

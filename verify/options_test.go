@@ -51,7 +51,7 @@ func TestOptions(t *testing.T) {
 			if opts.Now.IsZero() {
 				opts.Now = now
 			}
-			report, err := verify.Verify(chain, opts)
+			report, err := judged(chain, opts)
 			if report == nil {
 				t.Fatal(err)
 			}

@@ -12,7 +12,7 @@ import (
 
 // dangle says how far the chain leads by names and signatures, where it leads to
 // no anchor: along the longest way.
-func (s *search) dangle(sent []*pki.Certificate) ([]*node, Check) {
+func (s *search) dangle() ([]*node, Check) {
 	if s.exhausted != "" {
 		return []*node{s.leaf}, s.exhaustion()
 	}
@@ -28,7 +28,7 @@ func (s *search) dangle(sent []*pki.Certificate) ([]*node, Check) {
 			}
 		}
 	}
-	return longest, s.dangling(certificates(longest), sent)
+	return longest, s.dangling(certificates(longest))
 }
 
 func certificates(path []*node) []*pki.Certificate {
@@ -52,7 +52,7 @@ func (s *search) exhaustion() Check {
 
 // dangling says why the path ended where its last certificate's issuer is
 // neither sent nor an anchor.
-func (s *search) dangling(path, sent []*pki.Certificate) Check {
+func (s *search) dangling(path []*pki.Certificate) Check {
 	opts := *s.opts
 	last, peer := path[len(path)-1], opts.Purpose.String()
 	issuer := last.IssuerTitle()
@@ -63,7 +63,7 @@ func (s *search) dangling(path, sent []*pki.Certificate) Check {
 		check.Text = last.Title() + " signed itself"
 		check.message = fmt.Sprintf("the %s vouches for itself: its certificate is self-signed", peer)
 		check.next = []string{"have the certificate signed by an authority that both ends trust"}
-	case mistaken(&check, path, sent, opts):
+	case mistaken(&check, path, s.chain, opts):
 	case len(path) == 1 && !last.IsAuthority():
 		check.Code = ChainIncomplete
 		check.Text = fmt.Sprintf("%s ← %s (not sent) ← ?", last.Title(), issuer)

@@ -192,3 +192,20 @@ func (s *policyState) allowed(wanted []pki.OID) []pki.OID {
 	}
 	return slices.DeleteFunc(all, func(id pki.OID) bool { return !slices.Contains(wanted, id) })
 }
+
+func policyList(m *node) string {
+	policies, _ := m.cert.Policies()
+	var ids []pki.OID
+	for _, policy := range policies {
+		ids = append(ids, policy.ID)
+	}
+	return listed(oidNames(ids))
+}
+
+func oidNames(ids []pki.OID) []string {
+	names := make([]string, len(ids))
+	for i, id := range ids {
+		names[i] = id.Name()
+	}
+	return names
+}

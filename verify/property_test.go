@@ -21,7 +21,7 @@ func TestVerdictIsX509s(t *testing.T) {
 	verdicts := map[bool]int{}
 	for range 400 {
 		chain, opts, anchors := randomCase(random)
-		report, err := verify.Verify(chain, opts)
+		report, err := judged(chain, opts)
 		if report == nil {
 			t.Fatal(err)
 		}

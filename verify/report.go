@@ -2,10 +2,9 @@ package verify
 
 import (
 	"strings"
+	"time"
 
 	"github.com/signet-tls/signet/fault"
-	"github.com/signet-tls/signet/pki"
-	"github.com/signet-tls/signet/spiffeid"
 )
 
 // Verdict is the outcome of one check.
@@ -21,25 +20,71 @@ const (
 // Check is one thing that was looked at.
 type Check struct {
 	Name    string     `json:"check"` // "name", "chain", "dates", "purpose", "revoked"
-	Text    string     `json:"text"`  // what was found
+	Text    string     `json:"text,omitempty"`
 	Verdict Verdict    `json:"verdict"`
-	Code    fault.Code `json:"code,omitempty"` // why it stopped
-	Depth   int        `json:"depth"`          // which certificate, 0 is the leaf
-	message string     // the headline, if this check is chosen for it
-	next    []string   // the next steps
+	Code    fault.Code `json:"code,omitempty"`    // why it stopped, or would have
+	Depth   int        `json:"depth"`             // which certificate, 0 is the leaf
+	Rule    string     `json:"rule,omitempty"`    // where it stands: "RFC 5280, section 4.2.1.9"
+	Have    string     `json:"have,omitempty"`    // what the certificate says
+	Want    string     `json:"want,omitempty"`    // what it must say
+	OpenSSL int        `json:"openssl,omitempty"` // the number of OpenSSL's error for it, X509_V_ERR_…
+
+	message string   // the headline, if this check is chosen for it
+	next    []string // the next steps
 }
 
-// Report says what was checked, what was found, and what to do.
+// Report says what was checked, what was found, and what to do. Its JSON is
+// stable: fields are added, never changed.
 type Report struct {
-	Trusted  bool               `json:"trusted"`
-	Code     fault.Code         `json:"code,omitempty"`     // of the headline, if not trusted
-	Headline string             `json:"headline,omitempty"` // why not, a sentence without its full stop
-	Next     []string           `json:"next,omitempty"`     // steps for a person, at most two
-	Note     string             `json:"note,omitempty"`     // what else helps to understand it
-	Checks   []Check            `json:"checks"`             // every one of them, also behind the first that stopped
-	Path     []*pki.Certificate `json:"-"`                  // leaf to anchor, as far as it was found
+	Trusted    bool        `json:"trusted"`
+	Code       fault.Code  `json:"code,omitempty"`     // of the headline, if not trusted
+	Headline   string      `json:"headline,omitempty"` // why not, a sentence without its full stop
+	Next       []string    `json:"next,omitempty"`     // steps for a person, at most two
+	Note       string      `json:"note,omitempty"`     // what else helps to understand it
+	Checks     []Check     `json:"checks"`             // of the path that was chosen, every one, also behind the first that stopped
+	Candidates []Candidate `json:"candidates"`         // the paths that were tried, in the order of trying; the first ones, if they are very many
+}
 
-	domain spiffeid.TrustDomain // whose roots were asked
+// Candidate is a path that was tried.
+type Candidate struct {
+	Anchored     bool          `json:"anchored"`     // whether it ends in a root
+	Chosen       bool          `json:"chosen"`       // whether the report's checks are about it
+	Certificates []Certificate `json:"certificates"` // leaf first
+}
+
+// Certificate is one certificate on a candidate path.
+type Certificate struct {
+	Role      string    `json:"role"` // "leaf", "intermediate", "root"
+	Subject   string    `json:"subject"`
+	Issuer    string    `json:"issuer"`
+	Serial    string    `json:"serial"`
+	SHA256    string    `json:"sha256"` // of its DER, in hexadecimal
+	NotBefore time.Time `json:"not_before"`
+	NotAfter  time.Time `json:"not_after"`
+	Checks    []Check   `json:"checks"`
+
+	// Evidence is what was asked about its revocation; nil if nothing was.
+	Evidence *Evidence `json:"evidence,omitempty"`
+}
+
+// Evidence is what is known of a certificate's revocation.
+type Evidence struct {
+	Status     string    `json:"status"`           // "good", "revoked", "unknown"
+	Source     string    `json:"source,omitempty"` // the list or response that says so
+	Reason     string    `json:"reason,omitempty"` // why it was revoked
+	Since      time.Time `json:"since,omitzero"`
+	NextUpdate time.Time `json:"next_update,omitzero"`
+	Ignored    []string  `json:"ignored,omitempty"` // what was looked at and did not count, and why
+}
+
+// ReportOf returns the report of a refusal, or nil if err is none.
+func ReportOf(err error) *Report {
+	refusal, ok := fault.Of(err)
+	if !ok {
+		return nil
+	}
+	report, _ := refusal.Detail.(*Report)
+	return report
 }
 
 // Err returns the refusal, with the report as its detail, or nil.
@@ -48,32 +93,6 @@ func (r *Report) Err() error {
 		return nil
 	}
 	return fault.New(r.Code, "%s", r.Headline).WithHint("%s", strings.Join(r.Next, "\n")).WithDetail(r)
-}
-
-// Leaf returns the peer's own certificate, or nil.
-func (r *Report) Leaf() *pki.Certificate {
-	if len(r.Path) == 0 {
-		return nil
-	}
-	return r.Path[0]
-}
-
-// ID returns the peer's SPIFFE ID if it is proved: the peer is trusted, and the
-// roots that vouch for it are those of the ID's own trust domain. Else it is the
-// zero ID, whatever the certificate says.
-func (r *Report) ID() spiffeid.ID {
-	if !r.Trusted || r.domain.IsZero() || r.Leaf().ID().TrustDomain() != r.domain {
-		return spiffeid.ID{}
-	}
-	return r.Leaf().ID()
-}
-
-// Anchor returns the certificate at the end of a trusted path.
-func (r *Report) Anchor() *pki.Certificate {
-	if !r.Trusted {
-		return nil
-	}
-	return r.Path[len(r.Path)-1]
 }
 
 // conclude chooses the headline among the checks that stopped, by rank.

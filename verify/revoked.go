@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/signet-tls/signet/pki"
 	"github.com/signet-tls/signet/revocation"
@@ -45,13 +46,13 @@ func (s *search) revocationFaults(path []*node) []finding {
 		switch answer.Status {
 		case revocation.Revoked:
 			text := fmt.Sprintf("%s was revoked on %s (%s), by %s", cert.title(), day(answer.Since), answer.Reason, answer.Source)
-			found = append(found, finding{CertRevoked, rfc + "6.3.3", depth, text, cert.cert})
+			found = append(found, finding{code: CertRevoked, section: rfc + "6.3.3", depth: depth, text: text, have: "revoked", want: "good", cert: cert.cert})
 		case revocation.Unknown:
 			text := fmt.Sprintf("nothing that counts says whether %s is revoked", cert.title())
 			if len(answer.Missing) > 0 {
 				text += ": " + strings.Join(answer.Missing[:min(2, len(answer.Missing))], "; ")
 			}
-			found = append(found, finding{RevocationUnknown, rfc + "6.3.3", depth, text, cert.cert})
+			found = append(found, finding{code: RevocationUnknown, section: rfc + "6.3.3", depth: depth, text: text, have: "unknown", want: "good", cert: cert.cert})
 		}
 	}
 	return found
@@ -85,8 +86,14 @@ func (s *search) trustsSigner(signer *pki.Certificate, anchor *node) bool {
 	inner := *s
 	inner.opts, inner.leaf, inner.asking = &opts, newNode(signer, false), append(slices.Clip(s.asking), signer)
 	path := inner.find()
-	s.price, s.exhausted = inner.price, inner.exhausted
-	return path != nil && path[len(path)-1].cert.Equal(anchor.cert)
+	s.price, s.exhausted, s.until = inner.price, inner.exhausted, inner.until
+	if path == nil || !path[len(path)-1].cert.Equal(anchor.cert) {
+		return false
+	}
+	for _, m := range path {
+		s.until = earlier(s.until, m.cert.NotAfter())
+	}
+	return true
 }
 
 // unrevoked is the row of a path that nothing is said against.
@@ -100,4 +107,12 @@ func (s *search) unrevoked(leaf *node) Check {
 		text += fmt.Sprintf(" (good until %s)", day(answer.NextUpdate))
 	}
 	return Check{Name: "revoked", Text: text, Verdict: OK}
+}
+
+// earlier is the first of two times; zero is none.
+func earlier(a, b time.Time) time.Time {
+	if a.IsZero() || !b.IsZero() && b.Before(a) {
+		return b
+	}
+	return a
 }

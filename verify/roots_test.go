@@ -71,7 +71,7 @@ func TestSystemRoots(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			report, err := verify.Verify(test.chain, verify.Options{Roots: system, Name: verify.Host(testpki.Host), Now: now.AddDate(test.years, 0, 0)})
+			report, err := judged(test.chain, verify.Options{Roots: system, Name: verify.Host(testpki.Host), Now: now.AddDate(test.years, 0, 0)})
 			wantWhole(t, report, err)
 			if report.Code != test.code || !strings.Contains(report.Headline, test.says) {
 				t.Errorf("have %v, want the code %q and %q", err, test.code, test.says)

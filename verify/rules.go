@@ -25,6 +25,17 @@ const (
 	anyRole   = leaf | authority
 )
 
+// String names the role.
+func (r roles) String() string {
+	switch r {
+	case leaf:
+		return "leaf"
+	case anchor:
+		return "root"
+	}
+	return "intermediate"
+}
+
 // visit is one certificate at its place on a path that is being built.
 type visit struct {
 	*node
@@ -61,11 +72,12 @@ type rule struct {
 
 // finding is a rule that is broken.
 type finding struct {
-	code    fault.Code
-	section string
-	depth   int
-	text    string
-	cert    *pki.Certificate
+	code       fault.Code
+	section    string
+	depth      int
+	text       string
+	have, want string
+	cert       *pki.Certificate
 }
 
 const rfc = "RFC 5280, section "
@@ -294,9 +306,8 @@ func (s *search) profileFor(r roles) Profile {
 	return s.opts.Profile
 }
 
-// faults returns the rules that a certificate breaks as the next of a path, at
-// most so many.
-func (s *search) faults(path []*node, m *node, most int) []finding {
+// visit is a certificate as the next of a path.
+func (s *search) visit(path []*node, m *node) *visit {
 	v := &visit{m, intermediate, path, s.opts}
 	switch {
 	case len(path) == 0:
@@ -304,26 +315,43 @@ func (s *search) faults(path []*node, m *node, most int) []finding {
 	case m.anchor:
 		v.role = anchor
 	}
+	return v
+}
+
+// applies reports whether a rule is about a certificate.
+func (s *search) applies(r roles, profiles Profile, v *visit) bool {
+	return r&v.role != 0 && profiles&s.profileFor(v.role) != 0
+}
+
+// faults returns the rules that a certificate breaks as the next of a path, at
+// most so many.
+func (s *search) faults(path []*node, m *node, most int) []finding {
+	v := s.visit(path, m)
 	var found []finding
-	add := func(code fault.Code, section, text string) {
-		if text != "" && len(found) < most {
-			found = append(found, finding{code, section, len(path), text, m.cert})
-		}
+	add := func(code fault.Code, section, text, have, want string) {
+		found = append(found, finding{code, section, len(path), text, have, want, m.cert})
 	}
 	for _, r := range rules {
-		if r.roles&v.role != 0 && r.profiles&s.profileFor(v.role) != 0 && len(found) < most {
-			add(r.code, r.section, r.breaks(v))
+		if len(found) < most && s.applies(r.roles, r.profiles, v) {
+			if text := r.breaks(v); text != "" {
+				have, want := values(r.code, v)
+				add(r.code, r.section, text, have, want)
+			}
 		}
 	}
 	for _, r := range extensionRules {
-		if r.roles&v.role != 0 && r.profiles&s.profileFor(v.role) != 0 && len(found) < most {
-			code, text := r.check(v)
-			add(code, r.section, text)
+		if len(found) < most && s.applies(r.roles, r.profiles, v) {
+			if code, text := r.check(v); text != "" {
+				have, want := r.values(v)
+				add(code, r.section, text, have, want)
+			}
 		}
 	}
 	if m.constraints != nil && v.role != leaf && len(found) < most {
-		code, text := s.constrain(v)
-		add(code, rfc+"4.2.1.10", text)
+		if code, text := s.constrain(v); text != "" {
+			have, want := values(code, v)
+			add(code, rfc+"4.2.1.10", text, have, want)
+		}
 	}
 	return found
 }

@@ -7,6 +7,7 @@ import (
 	"crypto/rsa"
 	mathbits "math/bits"
 	"slices"
+	"time"
 
 	"github.com/signet-tls/signet/dangerous"
 	"github.com/signet-tls/signet/pki"
@@ -25,23 +26,26 @@ const (
 // search looks for paths from a leaf to an anchor.
 type search struct {
 	opts      *Options
+	chain     []*pki.Certificate // as it was sent
 	leaf      *node
 	others    map[string][]*node          // what was sent besides the leaf, by subject
 	anchors   map[*node][]*node           // that may have signed, or are, what was sent
 	signed    map[edge]bool               // signatures that were checked
+	memory    *Verifier                   // of signatures that were checked before
 	answers   map[*node]revocation.Answer // of those that were asked about
 	asking    []*pki.Certificate          // signers of revocation lists that are being looked at
 	steps     int
 	price     int
 	compared  int
-	exhausted string // which bound was passed, "" if none
+	exhausted string    // which bound was passed, "" if none
+	until     time.Time // when the first certificate ends that signed evidence; zero: there is none
 }
 
 // edge is an issuer and what it may have signed.
 type edge struct{ issuer, subject *node }
 
-func newSearch(chain []*pki.Certificate, opts *Options) *search {
-	s := &search{opts: opts, leaf: newNode(chain[0], false), others: map[string][]*node{}, anchors: map[*node][]*node{}, signed: map[edge]bool{}, answers: map[*node]revocation.Answer{}}
+func newSearch(chain []*pki.Certificate, opts *Options, memory *Verifier) *search {
+	s := &search{opts: opts, memory: memory, chain: chain, leaf: newNode(chain[0], false), others: map[string][]*node{}, anchors: map[*node][]*node{}, signed: map[edge]bool{}, answers: map[*node]revocation.Answer{}}
 	seen := chain[:1:1]
 	for _, cert := range chain[1:] {
 		if !slices.ContainsFunc(seen, cert.Equal) {
@@ -69,6 +73,13 @@ func (s *search) inherit() {
 	}
 }
 
+// attempt is a path that was tried, and what is wrong with it.
+type attempt struct {
+	path     []*node
+	faults   []finding
+	anchored bool // it ends in an anchor
+}
+
 // find returns the first path that keeps every rule, or nil. It leaves a
 // certificate as soon as it breaks one.
 func (s *search) find() []*node {
@@ -76,29 +87,47 @@ func (s *search) find() []*node {
 		return nil
 	}
 	var found []*node
-	s.extend([]*node{s.leaf}, 1, func(path []*node, faults []finding) bool {
-		if len(faults) == 0 {
-			found = slices.Clone(path)
+	s.extend([]*node{s.leaf}, 1, nil, func(a attempt) bool {
+		if a.anchored && len(a.faults) == 0 {
+			found = slices.Clone(a.path)
 		}
 		return found != nil
-	}, nil)
+	})
 	return found
 }
 
-// best returns the path whose faults weigh least among those that lead to an
-// anchor, and its faults; nil if none does. Some are enough to choose from.
-func (s *search) best() (path []*node, faults []finding) {
-	const enough = 32
+// enough is how many paths are told of a chain.
+const enough = 32
+
+// isNamed reports whether the leaf has the name that the caller wants.
+func (s *search) isNamed() bool {
+	_, named := s.opts.Name.match(s.leaf, s.opts)
+	return named
+}
+
+// attempts returns the paths that were tried, with all that is wrong with them,
+// up to the first one that keeps every rule. Some are enough to choose from.
+func (s *search) attempts() []attempt {
 	s.steps = 0
-	count := 0
-	s.extend([]*node{s.leaf}, maxFaults, func(candidate []*node, found []finding) bool {
-		if path == nil || lighter(found, faults) {
-			path, faults = slices.Clone(candidate), found
+	var all []attempt
+	s.extend([]*node{s.leaf}, maxFaults, s.faults(nil, s.leaf, maxFaults), func(a attempt) bool {
+		a.path = slices.Clone(a.path)
+		all = append(all, a)
+		return len(all) == enough || a.anchored && len(a.faults) == 0
+	})
+	return all
+}
+
+// lightest returns the attempt that explains most among those that lead to an
+// anchor, or nil if none does.
+func lightest(all []attempt) *attempt {
+	var best *attempt
+	for i := range all {
+		if a := &all[i]; a.anchored && (best == nil || lighter(a.faults, best.faults)) {
+			best = a
 		}
-		count++
-		return count == enough
-	}, s.faults(nil, s.leaf, maxFaults))
-	return path, faults
+	}
+	return best
 }
 
 // maxFaults is how many faults of one path are told.
@@ -122,17 +151,18 @@ func worst(faults []finding) int {
 }
 
 // extend puts each issuer of the path's last certificate on it, and goes on from
-// there; each path that has reached an anchor is shown to done, with its faults,
-// until that says true. Paths with most faults or more are left.
-func (s *search) extend(path []*node, most int, done func(path []*node, faults []finding) bool, faults []finding) bool {
+// there; each path that ends, in an anchor or nowhere, is shown to done, with its
+// faults, until that says true. Paths with most faults or more are left.
+func (s *search) extend(path []*node, most int, faults []finding, done func(attempt) bool) bool {
 	last := path[len(path)-1]
 	if last.anchor || s.isAnchor(last) {
-		return done(path, slices.Concat(faults, s.policyFaults(path), s.revocationFaults(path)))
+		return done(attempt{path, slices.Concat(faults, s.policyFaults(path), s.revocationFaults(path)), true})
 	}
-	if len(path) == maxPath {
-		return false
-	}
+	extended := false
 	for _, issuer := range s.issuers(last) {
+		if len(path) == maxPath {
+			break
+		}
 		if s.steps++; s.steps > maxSteps {
 			s.exhausted = "paths"
 			return true
@@ -144,11 +174,12 @@ func (s *search) extend(path []*node, most int, done func(path []*node, faults [
 		if len(faults)+len(more) >= most || !s.hasSigned(issuer, last) {
 			continue
 		}
-		if s.extend(append(slices.Clip(path), issuer), most, done, append(slices.Clip(faults), more...)) {
+		extended = true
+		if s.extend(append(slices.Clip(path), issuer), most, append(slices.Clip(faults), more...), done) {
 			return true
 		}
 	}
-	return s.exhausted != ""
+	return s.exhausted != "" || !extended && done(attempt{path, faults, false})
 }
 
 // policyFaults is what only a whole path can break.
@@ -157,7 +188,7 @@ func (s *search) policyFaults(path []*node) []finding {
 	if text == "" {
 		return nil
 	}
-	return []finding{{PolicyMissing, rfc + "6.1.5 (g)", depth, text, path[depth].cert}}
+	return []finding{{code: PolicyMissing, section: rfc + "6.1.5 (g)", depth: depth, text: text, have: policyList(path[depth]), want: listed(oidNames(s.opts.Policies)), cert: path[depth].cert}}
 }
 
 // issuers returns who may have signed a certificate by its name, the likely ones
@@ -229,11 +260,13 @@ func (s *search) hasSigned(issuer, cert *node) bool {
 	if known {
 		return made
 	}
-	if s.price += price(issuer.key); s.price > maxPrice {
-		s.exhausted = "signatures"
-		return false
+	if made = s.memory.knows(issuer, cert); !made {
+		if s.price += price(issuer.key); s.price > maxPrice {
+			s.exhausted = "signatures"
+			return false
+		}
+		made = signedBy(cert.cert, issuer.key)
 	}
-	made = signedBy(cert.cert, issuer.key)
 	s.signed[e] = made
 	return made
 }

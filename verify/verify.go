@@ -51,37 +51,32 @@ type Options struct {
 	InhibitAnyPolicy bool      // "any policy" stands for none
 }
 
+// settle holds the question against itself, and fills in what it leaves open.
+func (o *Options) settle() error {
+	if err := o.Name.Check(o.Roots); err != nil {
+		return err
+	}
+	if o.Now.IsZero() {
+		o.Now = time.Now()
+	}
+	switch {
+	case o.Profile != 0:
+	case o.Roots.TrustDomain().IsZero():
+		o.Profile = RFC5280
+	default:
+		o.Profile = Workload
+	}
+	return nil
+}
+
+// Verify is Verifier.Verify without a memory.
+func Verify(chain []*pki.Certificate, opts Options) (*Proof, error) {
+	return (*Verifier)(nil).Verify(chain, opts)
+}
+
 // maxRSA is the largest RSA key of a peer that is computed with, in bits, as in
 // crypto/tls: a larger one costs seconds.
 const maxRSA = 8192
-
-// Verify decides whether the chain, leaf first as the peer sent it, proves that
-// the peer is who it must be. Every check runs, whatever the others found. The
-// report is nil only if the question itself is wrong (no roots, no name); a
-// refusal is an error with the report as its detail.
-func Verify(chain []*pki.Certificate, opts Options) (*Report, error) {
-	if err := opts.Name.Check(opts.Roots); err != nil {
-		return nil, err
-	}
-	if opts.Now.IsZero() {
-		opts.Now = time.Now()
-	}
-	switch {
-	case opts.Profile != 0:
-	case opts.Roots.TrustDomain().IsZero():
-		opts.Profile = RFC5280
-	default:
-		opts.Profile = Workload
-	}
-	report := &Report{domain: opts.Roots.TrustDomain()}
-	if stop := unfit(chain, opts.Purpose); stop != nil {
-		report.Checks = []Check{*stop}
-	} else {
-		judge(report, chain, opts)
-	}
-	report.conclude()
-	return report, report.Err()
-}
 
 // unfit says why a chain is not even looked at, or nil.
 func unfit(chain []*pki.Certificate, peer Purpose) *Check {
@@ -114,53 +109,4 @@ func rsaBits(cert *pki.Certificate) int {
 		return key.N.BitLen()
 	}
 	return 0
-}
-
-// judge looks for a path that keeps every rule. Where there is none, the path
-// that breaks the fewest tells why.
-func judge(report *Report, chain []*pki.Certificate, opts Options) {
-	s := newSearch(chain, &opts)
-	var faults []finding
-	path := s.find()
-	if path == nil && s.exhausted == "" {
-		path, faults = s.best()
-	}
-	link := Check{Name: "chain", Verdict: OK}
-	anchored := path != nil
-	if !anchored {
-		path, link = s.dangle(chain)
-		for depth, m := range path {
-			faults = append(faults, s.faults(path[:depth], m, maxFaults)...)
-		}
-	}
-	report.Path = certificates(path)
-	if anchored {
-		link.Text = describe(report.Path, opts.Roots)
-	}
-	rows := map[string]Check{
-		"chain":   link,
-		"dates":   {Name: "dates", Text: remaining(report.Path, opts.Now), Verdict: OK},
-		"purpose": {Name: "purpose", Text: "may be a TLS " + opts.Purpose.String(), Verdict: OK},
-	}
-	for _, f := range faults {
-		check := f.check(opts, len(path))
-		if check.Name == "chain" && !anchored {
-			continue // that it leads nowhere says more
-		}
-		if have, other := rows[check.Name]; !other || have.Verdict == OK || rankOf(check.Code) < rankOf(have.Code) {
-			rows[check.Name] = check
-		}
-	}
-	revoked, found := rows["revoked"]
-	switch {
-	case found:
-	case rows["chain"].Verdict != OK:
-		revoked = Check{Name: "revoked", Text: "needs the issuer first", Verdict: NotChecked}
-	default:
-		revoked = s.unrevoked(path[0])
-	}
-	if link.Code == ChainIncomplete && opts.Purpose == ServerAuth {
-		report.Note = "Browsers remember or fetch a missing intermediate, so it works there; curl, Python and Go do not."
-	}
-	report.Checks = []Check{checkName(s.leaf, opts), rows["chain"], rows["dates"], rows["purpose"], revoked}
 }

@@ -42,13 +42,13 @@ func (c *connectCmd) run(ctx context.Context, s *shell) error {
 
 // proof says who the peer is, who vouches for that, and for how long.
 func (s *shell) proof(conn *dialed, b basis) string {
-	report := conn.Peer().Report
-	left := verify.Span(time.Until(report.Leaf().NotAfter()))
-	who := s.who(report, conn.name)
-	if !report.ID().IsZero() {
+	proof := conn.Peer().Proof
+	left := verify.Span(time.Until(proof.Leaf().NotAfter()))
+	who := s.who(proof.ID(), conn.name)
+	if !proof.ID().IsZero() {
 		return fmt.Sprintf("%s, %s left", who, left)
 	}
-	return fmt.Sprintf("%s, by %s (%s), %s left", who, report.Anchor().Title(), b.origin, left)
+	return fmt.Sprintf("%s, by %s (%s), %s left", who, proof.Anchor().Title(), b.origin, left)
 }
 
 // note tells on standard error how a session goes: standard output is the

@@ -15,6 +15,7 @@ import (
 	"github.com/signet-tls/signet"
 	"github.com/signet-tls/signet/fault"
 	"github.com/signet-tls/signet/pki"
+	"github.com/signet-tls/signet/spiffeid"
 	"github.com/signet-tls/signet/verify"
 )
 
@@ -58,8 +59,7 @@ func (w *stopwatch) DialContext(ctx context.Context, network, address string) (n
 
 // who names the peer as the person asked for it: an identity with its trust
 // domain, or a host.
-func (s *shell) who(report *verify.Report, wanted verify.Name) string {
-	id := report.ID()
+func (s *shell) who(id spiffeid.ID, wanted verify.Name) string {
 	switch {
 	case id.IsZero():
 		return wanted.String()

@@ -231,19 +231,19 @@ func (c *fileVerifyCmd) judge(s *shell, chain []*pki.Certificate, v *fileVerdict
 				WithHint("have the signer show a certificate with a name")
 		}
 	}
-	judged := &verdict{}
 	options := verify.Options{Roots: b.roots, Name: b.name}
 	if uses, _ := chain[0].ExtKeyUsage(); slices.Contains(uses, pki.OIDClientAuth) && !slices.Contains(uses, pki.OIDServerAuth) {
 		options.Purpose = verify.ClientAuth
 	}
-	judged.Report, err = verify.Verify(chain, options)
-	if err != nil && !refused(err, judged) {
+	proof, err := verify.Verify(chain, options)
+	if v.Report = verify.ReportOf(err); v.Report != nil {
+		v.Genuine, v.Code = false, v.Report.Code
+		return nil
+	}
+	if err != nil {
 		return err
 	}
-	v.Report = judged.Report
-	if !v.Report.Trusted {
-		v.Genuine, v.Code = false, v.Report.Code
-	}
+	v.Report = proof.Report()
 	return nil
 }
 

@@ -77,20 +77,16 @@ func (c *verifyCmd) host(ctx context.Context, s *shell, b basis) (*verdict, erro
 		return nil, s.explain(err, "verify", c.Target, c.trust, b)
 	}
 	defer conn.Close()
-	v.Report, v.TLS = conn.Peer().Report, conn.Peer().TLS()
-	v.yes = fmt.Sprintf("%s is %s", c.Target, s.who(v.Report, conn.name))
+	v.Report, v.TLS = conn.Peer().Proof.Report(), conn.Peer().TLS()
+	v.yes = fmt.Sprintf("%s is %s", c.Target, s.who(conn.Peer().ID, conn.name))
 	return v, nil
 }
 
 // refused reports whether err is the judgement that a chain is not to be
 // trusted, and puts its report into v.
 func refused(err error, v *verdict) bool {
-	e, ok := fault.Of(err)
-	if !ok {
-		return false
-	}
-	v.Report, ok = e.Detail.(*verify.Report)
-	return ok
+	v.Report = verify.ReportOf(err)
+	return v.Report != nil
 }
 
 // file judges the chain in a file as if a server had sent it.
@@ -110,11 +106,15 @@ func (c *verifyCmd) file(_ context.Context, s *shell, b basis) (*verdict, error)
 		return nil, c.nameless(chain[0])
 	}
 	v := &verdict{Target: c.Target}
-	v.Report, err = verify.Verify(chain, verify.Options{Roots: b.roots, Name: name})
-	if err != nil && !refused(err, v) {
+	proof, err := verify.Verify(chain, verify.Options{Roots: b.roots, Name: name})
+	if refused(err, v) {
+		return v, nil
+	}
+	if err != nil {
 		return nil, err
 	}
-	v.yes = fmt.Sprintf("%s is a certificate of %s", fileTitle(c.Target), s.who(v.Report, name))
+	v.Report = proof.Report()
+	v.yes = fmt.Sprintf("%s is a certificate of %s", fileTitle(c.Target), s.who(proof.ID(), name))
 	return v, nil
 }
 

@@ -1,0 +1,77 @@
+package verify_test
+
+import (
+	"encoding/json"
+	"errors"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/signet-tls/signet/fault"
+	"github.com/signet-tls/signet/internal/testpki"
+	"github.com/signet-tls/signet/pki"
+	"github.com/signet-tls/signet/verify"
+)
+
+// TestReportJSON holds the form of a report's JSON, which programs read: one of
+// an expired certificate with two ways to a root, of which one is a dead end.
+func TestReportJSON(t *testing.T) {
+	fixture := testpki.Must(testpki.New(now.Add(-100 * day)))
+	server := testpki.Must(fixture.Server(testpki.Host)).Chain
+	cross := forge(authority("Demo Intermediate"), forge(authority("Stranger Root"), nil)).Leaf()
+	other := &pki.Credential{Chain: []*pki.Certificate{cross}}
+	chain := append(server, resigned(&pki.Credential{Chain: server[1:], Key: fixture.Intermediate.Key}, forge(authority("Stranger Root"), nil)), other.Leaf())
+	report, err := judged(chain, verify.Options{Roots: roots(fixture.Roots()...), Name: verify.Host(testpki.Host), Now: now})
+	if !errors.Is(err, verify.CertExpired) || len(report.Candidates) != 2 {
+		t.Fatalf("have %v and %d candidates, want 2 of an expired certificate", err, len(report.Candidates))
+	}
+	text, err := json.MarshalIndent(report, "", "  ")
+	if err != nil {
+		t.Fatal(err)
+	}
+	masked := regexp.MustCompile(`"[0-9a-f]{38,64}"`).ReplaceAllString(string(text), `"…"`)
+	golden(t, "report.json", masked+"\n")
+}
+
+// TestCandidates: a report tells of every path, and what is wrong with each
+// certificate of it.
+func TestCandidates(t *testing.T) {
+	for _, test := range chainCases() {
+		if test.code == verify.NoCertificate || len(test.chain) > verify.MaxChain {
+			continue
+		}
+		t.Run(test.name, func(t *testing.T) {
+			report, _ := judged(test.chain, test.opts)
+			chosen, stopped := 0, false
+			for _, candidate := range report.Candidates {
+				if !candidate.Chosen {
+					continue
+				}
+				chosen++
+				if candidate.Anchored == slices.Contains([]fault.Code{verify.SelfSigned, verify.SignatureInvalid, verify.UnknownRoot, verify.ChainIncomplete}, report.Code) {
+					t.Errorf("anchored %v of a chain that is refused as %s", candidate.Anchored, report.Code)
+				}
+				for depth, cert := range candidate.Certificates {
+					if len(cert.Checks) < 10 || cert.Subject == "" || len(cert.SHA256) != 64 {
+						t.Errorf("depth %d: %d checks of %q, %q", depth, len(cert.Checks), cert.Subject, cert.SHA256)
+					}
+					for _, check := range cert.Checks {
+						stopped = stopped || check.Verdict == verify.Stop
+						if check.Depth != depth || check.Rule == "" || check.Name == "" || check.Verdict == verify.Stop && check.Code == "" {
+							t.Errorf("depth %d: an incomplete check: %+v", depth, check)
+						}
+						for _, line := range []string{check.Text, check.Have, check.Want} {
+							if line != fault.Printable(line, 2000) || strings.HasSuffix(line, ".") {
+								t.Errorf("%q is not a line of printable text", line)
+							}
+						}
+					}
+				}
+			}
+			if chosen != 1 || report.Trusted && stopped {
+				t.Errorf("%d candidates are chosen; trusted %v, stopped %v", chosen, report.Trusted, stopped)
+			}
+		})
+	}
+}

@@ -1,0 +1,172 @@
+package verify
+
+import (
+	"crypto/ecdsa"
+	"crypto/rsa"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/signet-tls/signet/fault"
+	"github.com/signet-tls/signet/pki"
+)
+
+// values returns what a certificate has of that which a code is about, and what
+// it must have: "" where a rule has no such value.
+func values(code fault.Code, v *visit) (have, want string) {
+	if of := valuesOf[code]; of != nil {
+		return of(v)
+	}
+	return "", ""
+}
+
+var valuesOf = map[fault.Code]func(v *visit) (have, want string){
+	CertExpired:     func(v *visit) (string, string) { return at(v.opts.Now), "until " + at(v.cert.NotAfter()) },
+	CertNotYetValid: func(v *visit) (string, string) { return at(v.opts.Now), "from " + at(v.cert.NotBefore()) },
+	VersionOld:      func(v *visit) (string, string) { return fmt.Sprint(v.cert.Version()), "3" },
+	SerialInvalid: func(v *visit) (string, string) {
+		return v.cert.Serial(), "more than 0, at most 20 bytes"
+	},
+	CriticalUnknown: func(v *visit) (string, string) {
+		var unknown []string
+		for _, e := range v.cert.Extensions() {
+			if e.Critical && !handled[e.ID] {
+				unknown = append(unknown, string(e.ID))
+			}
+		}
+		return listed(unknown), "none that is critical and not understood"
+	},
+	IssuerNotAuthority: func(v *visit) (string, string) {
+		have := "not an authority"
+		switch {
+		case v.isCA() && v.maySign():
+			have = "an authority that may sign"
+		case v.isCA():
+			have = "an authority whose key may not sign certificates"
+		}
+		return have, "an authority that may sign"
+	},
+	PathTooLong: func(v *visit) (string, string) {
+		want := fmt.Sprintf("at most %d certificates on a path", maxPath)
+		switch {
+		case v.basic != nil && v.basic.PathLen >= 0:
+			want = fmt.Sprintf("at most %d authorities below", v.basic.PathLen)
+		case v.opts.MaxIntermediates != nil:
+			want = fmt.Sprintf("at most %d intermediates", *v.opts.MaxIntermediates)
+		}
+		return fmt.Sprintf("%d authorities below", v.authoritiesBelow()), want
+	},
+	LeafSigns: func(v *visit) (string, string) {
+		have := "no authority"
+		switch {
+		case v.isCA():
+			have = "an authority"
+		case v.usage != nil && *v.usage&pki.KeyCertSign != 0:
+			have = "no authority, but with the key usage to sign certificates"
+		}
+		return have, "no authority"
+	},
+	WrongPurpose: func(v *visit) (string, string) {
+		want := "anything"
+		if v.opts.Purpose.oid() != "" {
+			want = v.opts.Purpose.oid().Name()
+		}
+		if v.purposes == nil {
+			return "not limited", want
+		}
+		var have []string
+		for _, purpose := range v.purposes {
+			have = append(have, purpose.Name())
+		}
+		return listed(have), want
+	},
+	pki.KeyWeak: func(v *visit) (string, string) {
+		key := v.cert.PublicKey()
+		switch public, _ := key.Key(); public := public.(type) {
+		case *rsa.PublicKey:
+			return fmt.Sprintf("RSA, %d bits, exponent %d", public.N.BitLen(), public.E), fmt.Sprintf("RSA, 2048 to %d bits", maxRSA)
+		case *ecdsa.PublicKey:
+			return "ECDSA, " + public.Params().Name, "ECDSA, P-224 to P-521"
+		}
+		return key.Kind(), "RSA, ECDSA or Ed25519"
+	},
+	SignatureForgeable: func(v *visit) (string, string) {
+		return v.cert.SignatureAlgorithm().String(), "SHA-256 or better"
+	},
+	NameNotPermitted: func(v *visit) (string, string) {
+		var have []string
+		for _, m := range v.below {
+			for _, name := range constrainedNames(m.cert, m.names) {
+				have = append(have, name.String())
+			}
+		}
+		return listed(have), constraintsText(v.constraints)
+	},
+	NameEmpty: func(v *visit) (string, string) {
+		return fmt.Sprintf("subject %q, issuer %q", clip(v.cert.Subject().String()), clip(v.cert.Issuer().String())), "not empty"
+	},
+}
+
+// at writes a time as data.
+func at(t time.Time) string { return t.UTC().Format(time.RFC3339) }
+
+// listed writes the first few of a list.
+func listed(all []string) string {
+	const most = 8
+	texts := make([]string, 0, most+1)
+	for _, text := range all[:min(most, len(all))] {
+		texts = append(texts, clip(text))
+	}
+	if len(all) > most {
+		texts = append(texts, fmt.Sprintf("%d more", len(all)-most))
+	}
+	if len(texts) == 0 {
+		return "none"
+	}
+	return strings.Join(texts, ", ")
+}
+
+func constraintsText(constraints *pki.NameConstraints) string {
+	bases := func(trees []pki.Subtree) []string {
+		var all []string
+		for _, tree := range trees {
+			all = append(all, tree.Base.String())
+		}
+		return all
+	}
+	permitted, excluded := bases(constraints.Permitted), bases(constraints.Excluded)
+	var parts []string
+	if len(permitted) > 0 {
+		parts = append(parts, "within "+listed(permitted))
+	}
+	if len(excluded) > 0 {
+		parts = append(parts, "not within "+listed(excluded))
+	}
+	return strings.Join(parts, "; ")
+}
+
+// values says how an extension stands on a certificate, and how it must.
+func (r *extensionRule) values(v *visit) (have, want string) {
+	have = "absent"
+	extensions := v.cert.Extensions()
+	if i := slices.IndexFunc(extensions, func(e pki.Extension) bool { return e.ID == r.id }); i >= 0 {
+		have = "not critical"
+		if extensions[i].Critical {
+			have = "critical"
+		}
+	}
+	want = [...]string{either: "present", critical: "critical", notCritical: "not critical"}[r.criticality]
+	switch r.presence {
+	case never:
+		want = "absent"
+	case maybe:
+		want = "absent or " + want
+	}
+	return r.id.Name() + " " + have, r.id.Name() + " " + want
+}
+
+// code is that of a certificate which breaks the row, at the first guess.
+func (r *extensionRule) code() fault.Code {
+	return [...]fault.Code{maybe: ExtensionCriticality, always: ExtensionMissing, never: ExtensionForbidden}[r.presence]
+}

@@ -1,0 +1,184 @@
+package verify
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/signet-tls/signet/pki"
+	"github.com/signet-tls/signet/revocation"
+)
+
+// Bounds of a verifier's memory: of each kind at least so many, at most twice as
+// many are kept.
+const (
+	maxSignatures = 4096
+	maxChains     = 1024
+)
+
+// Verifier verifies, and remembers what it has proved: signatures, and whole
+// chains until the first thing that they rest on ends. What it refused it does
+// not remember. The zero value is ready; share one wherever the same peers come
+// again. It is safe for concurrent use and must not be copied.
+type Verifier struct {
+	signatures memory[[sha256.Size]byte, struct{}]
+	chains     memory[question, answer]
+}
+
+// question is all that an answer depends on, but for the time.
+type question struct {
+	chain    [sha256.Size]byte // of the certificates in their order
+	roots    *rootSet
+	name     Name
+	purpose  Purpose
+	profile  Profile
+	evidence *revocation.Evidence // revocation is known by it alone; lists and responses never change
+	scope    Scope
+	rest     string // limits, policies and permissions, where there are any
+}
+
+// answer is a path that keeps every rule, and when.
+type answer struct {
+	path        []*pki.Certificate
+	from, until time.Time
+}
+
+// Verify decides whether the chain, leaf first as the peer sent it, proves that
+// the peer is who it must be. Every check runs, whatever the others found. A
+// refusal is an error that ReportOf explains; any other error says that the
+// question itself is wrong (no roots, no name).
+func (v *Verifier) Verify(chain []*pki.Certificate, opts Options) (*Proof, error) {
+	if err := opts.settle(); err != nil {
+		return nil, err
+	}
+	if stop := unfit(chain, opts.Purpose); stop != nil {
+		report := &Report{Checks: []Check{*stop}}
+		report.conclude()
+		return nil, report.Err()
+	}
+	asked := newQuestion(chain, &opts)
+	known, ok := v.recall(asked)
+	if !ok || opts.Now.Before(known.from) || opts.Now.After(known.until) {
+		s := newSearch(chain, &opts, v)
+		path := s.find()
+		if path == nil || !s.isNamed() {
+			return nil, s.report(path).Err()
+		}
+		known = s.answer(path)
+		v.learn(asked, known, path)
+	}
+	return &Proof{path: known.path, until: known.until, chain: chain, opts: opts}, nil
+}
+
+func newQuestion(chain []*pki.Certificate, opts *Options) question {
+	q := question{roots: opts.Roots.set, name: opts.Name, purpose: opts.Purpose, profile: opts.Profile}
+	hash := sha256.New()
+	var length [8]byte
+	for _, cert := range chain {
+		hash.Write(binary.BigEndian.AppendUint64(length[:0], uint64(len(cert.Raw()))))
+		hash.Write(cert.Raw())
+	}
+	hash.Sum(q.chain[:0])
+	if opts.Revocation != nil {
+		q.evidence, q.scope = opts.Revocation.Evidence, opts.Revocation.Scope
+	}
+	if opts.MaxIntermediates != nil {
+		q.rest = fmt.Sprint("at most ", *opts.MaxIntermediates)
+	}
+	if len(opts.Legacy)+len(opts.Policies) > 0 || opts.RequirePolicy || opts.InhibitMapping || opts.InhibitAnyPolicy {
+		q.rest += fmt.Sprint(opts.Legacy, opts.Policies, opts.RequirePolicy, opts.InhibitMapping, opts.InhibitAnyPolicy)
+	}
+	return q
+}
+
+// answer is what may be remembered of a path: it holds while all its
+// certificates and the evidence about them are valid, and of evidence that does
+// not say until when it is valid not at all.
+func (s *search) answer(path []*node) answer {
+	a := answer{path: certificates(path), until: s.until}
+	for _, cert := range a.path {
+		if cert.NotBefore().After(a.from) {
+			a.from = cert.NotBefore()
+		}
+		a.until = earlier(a.until, cert.NotAfter())
+	}
+	for _, about := range s.answers {
+		a.from = s.opts.Now
+		if about.NextUpdate.IsZero() {
+			about.NextUpdate = s.opts.Now
+		}
+		a.until = earlier(a.until, about.NextUpdate)
+	}
+	return a
+}
+
+func (v *Verifier) recall(asked question) (answer, bool) {
+	if v == nil {
+		return answer{}, false
+	}
+	return v.chains.get(asked)
+}
+
+// learn remembers the answer, and the signatures of a path that keeps every
+// rule: of others anybody could make as many as there is room for.
+func (v *Verifier) learn(asked question, known answer, path []*node) {
+	if v == nil {
+		return
+	}
+	v.chains.put(asked, known, maxChains)
+	for i, issuer := range path[1:] {
+		if issuer.hasOwnParameters() {
+			v.signatures.put(signatureOf(issuer, path[i]), struct{}{}, maxSignatures)
+		}
+	}
+}
+
+// knows reports whether the issuer's key is known to have made the signature.
+func (v *Verifier) knows(issuer, cert *node) bool {
+	if v == nil || !issuer.hasOwnParameters() {
+		return false
+	}
+	_, known := v.signatures.get(signatureOf(issuer, cert))
+	return known
+}
+
+// signatureOf identifies a signature by the issuer's key and the whole
+// certificate, algorithms and signature among it.
+func signatureOf(issuer, cert *node) (id [sha256.Size]byte) {
+	key := issuer.key.Raw()
+	hash := sha256.New()
+	hash.Write(binary.BigEndian.AppendUint64(nil, uint64(len(key))))
+	hash.Write(key)
+	hash.Write(cert.cert.Raw())
+	hash.Sum(id[:0])
+	return id
+}
+
+// memory is a bounded map that forgets what was not asked for in a long time: it
+// has two generations, and a full one takes the place of the one before.
+type memory[K comparable, V any] struct {
+	mu       sync.Mutex
+	now, old map[K]V // guarded by mu
+}
+
+func (m *memory[K, V]) get(key K) (value V, known bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if value, known = m.now[key]; !known {
+		if value, known = m.old[key]; known {
+			m.now[key] = value // at most as many as the old generation had
+		}
+	}
+	return value, known
+}
+
+func (m *memory[K, V]) put(key K, value V, most int) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.now == nil || len(m.now) >= most {
+		m.now, m.old = map[K]V{}, m.now
+	}
+	m.now[key] = value
+}
