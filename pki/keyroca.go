@@ -8,6 +8,9 @@ import "math/big"
 // primes, their primes are powers of 65537, and so is the modulus. A random one
 // is with a probability of about 2⁻¹⁵⁴.
 func hasROCA(modulus *big.Int) bool {
+	if !mayHaveROCA(modulus) {
+		return false
+	}
 	product, order := big.NewInt(1), big.NewInt(1)
 	generator := big.NewInt(65537)
 	for _, prime := range rocaPrimes {
@@ -24,6 +27,26 @@ func hasROCA(modulus *big.Int) bool {
 		exponent := new(big.Int).Div(order, big.NewInt(part))
 		g, h := new(big.Int).Exp(generator, exponent, product), new(big.Int).Exp(n, exponent, product)
 		if !isPower(h, g, part, product) {
+			return false
+		}
+	}
+	return true
+}
+
+// mayHaveROCA tells most moduli from those by the primes up to 47, whose product
+// is a word.
+func mayHaveROCA(modulus *big.Int) bool {
+	const product = 614_889_782_588_491_410
+	rest := new(big.Int).Mod(modulus, big.NewInt(product)).Int64()
+	for _, prime := range rocaPrimes[:15] {
+		wanted, power := rest%prime, int64(1)
+		for range prime {
+			if power == wanted {
+				break
+			}
+			power = power * 65537 % prime
+		}
+		if power != wanted {
 			return false
 		}
 	}

@@ -23,6 +23,9 @@ type PublicKey struct {
 
 	parse sync.Once
 	facts keyFacts // through look
+
+	examine  sync.Once
+	problems []KeyProblem // through Problems
 }
 
 func (d *der) publicKey() *PublicKey {
@@ -105,8 +108,12 @@ func (k *PublicKey) Size() int { return k.look().size }
 // Title says what the key is, such as: an RSA key of 2048 bits.
 func (k *PublicKey) Title() string { return k.look().title() }
 
-// Problems returns what is known to be weak or odd about the key.
-func (k *PublicKey) Problems() []KeyProblem { return k.look().problems() }
+// Problems returns what is known to be weak or odd about the key. The caller must
+// not change it.
+func (k *PublicKey) Problems() []KeyProblem {
+	k.examine.Do(func() { k.problems = k.look().problems() })
+	return k.problems
+}
 
 // Key returns the key as Go's cryptography has it, *rsa.PublicKey,
 // *ecdsa.PublicKey or ed25519.PublicKey, or why there is no such. A weak key is

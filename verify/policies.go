@@ -31,6 +31,9 @@ type policyState struct {
 // section 6.1 has it, with the graph of RFC 9618 for its tree. It returns what
 // is wrong and with which certificate, or "".
 func checkPolicies(path []*node, opts *Options) (depth int, text string) {
+	if !opts.RequirePolicy && !slices.ContainsFunc(path[:len(path)-1], demandsPolicy) {
+		return 0, "" // nobody requires one, and nothing can be wrong with what nobody requires
+	}
 	n := len(path) - 1 // certificates below the anchor
 	start := func(now bool) int {
 		if now {
@@ -49,6 +52,14 @@ func checkPolicies(path []*node, opts *Options) (depth int, text string) {
 		return 0, "no policy is good for every certificate of the path, and one is required"
 	}
 	return 0, ""
+}
+
+// demandsPolicy reports whether a certificate has a say in whether a policy is
+// required, or maps policies, which can be wrong by itself.
+func demandsPolicy(m *node) bool {
+	constraints, _ := m.cert.PolicyConstraints()
+	mappings, _ := m.cert.PolicyMappings()
+	return constraints != nil || mappings != nil
 }
 
 func (s *policyState) process(m *node, last bool) string {

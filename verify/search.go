@@ -45,7 +45,10 @@ type search struct {
 type edge struct{ issuer, subject *node }
 
 func newSearch(chain []*pki.Certificate, opts *Options, memory *Verifier) *search {
-	s := &search{opts: opts, memory: memory, chain: chain, leaf: newNode(chain[0], false), others: map[string][]*node{}, anchors: map[*node][]*node{}, signed: map[edge]bool{}, answers: map[*node]revocation.Answer{}}
+	s := &search{opts: opts, memory: memory, chain: chain, leaf: newNode(chain[0], false), others: map[string][]*node{}, anchors: map[*node][]*node{}, signed: map[edge]bool{}}
+	if opts.Revocation != nil {
+		s.answers = map[*node]revocation.Answer{}
+	}
 	seen := chain[:1:1]
 	for _, cert := range chain[1:] {
 		if !slices.ContainsFunc(seen, cert.Equal) {
