@@ -33,21 +33,26 @@ func hasROCA(modulus *big.Int) bool {
 	return true
 }
 
-// mayHaveROCA tells most moduli from those by the primes up to 47, whose product
-// is a word.
+// mayHaveROCA tells nearly all moduli from those by the first 25 primes: the
+// product of the first 15 is a word, and that of the next 10 another.
 func mayHaveROCA(modulus *big.Int) bool {
-	const product = 614_889_782_588_491_410
-	rest := new(big.Int).Mod(modulus, big.NewInt(product)).Int64()
-	for _, prime := range rocaPrimes[:15] {
-		wanted, power := rest%prime, int64(1)
-		for range prime {
-			if power == wanted {
-				break
+	rest := new(big.Int)
+	for _, word := range []struct {
+		product int64
+		primes  []int64
+	}{{614_889_782_588_491_410, rocaPrimes[:15]}, {3_749_562_977_351_496_827, rocaPrimes[15:25]}} {
+		rest.Mod(modulus, big.NewInt(word.product))
+		for _, prime := range word.primes {
+			wanted, power := rest.Int64()%prime, int64(1)
+			for range prime {
+				if power == wanted {
+					break
+				}
+				power = power * 65537 % prime
 			}
-			power = power * 65537 % prime
-		}
-		if power != wanted {
-			return false
+			if power != wanted {
+				return false
+			}
 		}
 	}
 	return true

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/hex"
 	"iter"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf16"
@@ -146,6 +147,9 @@ func decodeText(tag asn1.Tag, raw []byte) (string, bool) {
 	switch tag {
 	case asn1.T61String:
 		// In certificates Latin-1 stands under this tag, never T.61.
+		if isASCII(raw) {
+			return string(raw), true
+		}
 		var out strings.Builder
 		for _, octet := range raw {
 			out.WriteRune(rune(octet))
@@ -206,4 +210,14 @@ func appendHeader(out []byte, tag byte, length int) []byte {
 		return append(out, tag, 0x83, byte(length>>16), byte(length>>8), byte(length))
 	}
 	return append(out, tag, 0x84, byte(length>>24), byte(length>>16), byte(length>>8), byte(length))
+}
+
+// elementSize is how long an element with so much content is.
+func elementSize(content int) int {
+	var header [6]byte
+	return len(appendHeader(header[:0], 0, content)) + content
+}
+
+func isASCII(text []byte) bool {
+	return !slices.ContainsFunc(text, func(c byte) bool { return c >= utf8.RuneSelf })
 }

@@ -13,11 +13,11 @@ import (
 // small, and of spaces only single ones between words are left. It is a part of
 // what RFC 5280, section 7.1, asks for. Values that are no text stay as they are.
 func (n Name) Canonical() []byte {
-	var out []byte
-	var rdn []Attribute
+	out := make([]byte, 0, len(n.der))
+	rdn := make([]Attribute, 0, 1)
 	for a := range n.Attributes() {
 		if len(rdn) > 0 && a.RDN != rdn[0].RDN {
-			out = append(out, encodeRDN(rdn)...)
+			out = appendRDN(out, rdn)
 			rdn = rdn[:0]
 		}
 		if text, ok := a.comparable(); ok {
@@ -26,9 +26,23 @@ func (n Name) Canonical() []byte {
 		rdn = append(rdn, a)
 	}
 	if len(rdn) > 0 {
-		out = append(out, encodeRDN(rdn)...)
+		out = appendRDN(out, rdn)
 	}
 	return out
+}
+
+// appendRDN is encodeRDN at the end of out; most have one attribute, and need no
+// order.
+func appendRDN(out []byte, rdn []Attribute) []byte {
+	if len(rdn) > 1 {
+		return append(out, encodeRDN(rdn)...)
+	}
+	kind, value := rdn[0].Type, rdn[0].Raw
+	pair := elementSize(len(kind)) + elementSize(len(value))
+	out = appendHeader(out, byte(asn1.SET), elementSize(pair))
+	out = appendHeader(out, byte(asn1.SEQUENCE), pair)
+	out = append(appendHeader(out, byte(asn1.OBJECT_IDENTIFIER), len(kind)), kind...)
+	return append(appendHeader(out, byte(rdn[0].Tag), len(value)), value...)
 }
 
 // comparable returns the value as UTF-8, if it is of a type whose encoding does
