@@ -6,6 +6,7 @@ import (
 	"crypto/ed25519"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/rsa"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -40,7 +41,7 @@ var everyIssued = sync.OnceValue(func() []made {
 		_, key, err := ed25519.GenerateKey(rand.Reader)
 		return testpki.Must(key, err)
 	}
-	keys := map[string]func() crypto.Signer{"RSA": func() crypto.Signer { return newRSA(2048) }, "Ed25519": edwards,
+	keys := map[string]func() crypto.Signer{"RSA": func() crypto.Signer { return testpki.Must(rsa.GenerateKey(rand.Reader, 2048)) }, "Ed25519": edwards,
 		"P-384": curve(elliptic.P384()), "P-521": curve(elliptic.P521())}
 	names := &pki.NameConstraints{Permitted: []pki.Subtree{subtree("DNS:example.com"), subtree("URI:demo.signet")}, Excluded: []pki.Subtree{subtree("IP:0.0.0.0/0"), subtree("IP:::/0")}}
 	at := func(spec pki.Spec) pki.Spec { spec.Now = present; return spec }

@@ -7,7 +7,6 @@ import (
 	"crypto/ed25519"
 	"crypto/elliptic"
 	"crypto/rand"
-	"crypto/rsa"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/asn1"
@@ -53,7 +52,7 @@ func wantSame(t *testing.T, have, want *pki.Certificate) {
 func signers(t *testing.T) map[string]crypto.Signer {
 	_, ed, _ := ed25519.GenerateKey(rand.Reader)
 	return map[string]crypto.Signer{
-		"RSA":     testpki.Must(rsa.GenerateKey(rand.Reader, 2048)),
+		"RSA":     sharedRSA(2048),
 		"P-224":   testpki.Must(ecdsa.GenerateKey(elliptic.P224(), rand.Reader)),
 		"P-256":   testpki.Must(ecdsa.GenerateKey(elliptic.P256(), rand.Reader)),
 		"P-384":   testpki.Must(ecdsa.GenerateKey(elliptic.P384(), rand.Reader)),

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"crypto"
 	"crypto/elliptic"
-	"crypto/rsa"
 	"crypto/x509"
 	"math/big"
 	"regexp"
@@ -151,7 +150,7 @@ func addKeys(f *testing.F) []byte {
 	f.Add(one(explicit(0, objectID(p256))))
 	f.Add(one(explicit(0, explicitCurve(func(_, _, _, _, _ *big.Int, _ *[]byte) {}))))
 	f.Add(pkcs8(0, sequence(objectID(edKey)), octets(make([]byte, 32))))
-	f.Add(x509.MarshalPKCS1PrivateKey(testpki.Must(pki.GenerateKey(pki.RSA(2048))).(*rsa.PrivateKey)))
+	f.Add(x509.MarshalPKCS1PrivateKey(sharedRSA(2048)))
 	f.Add(sequence(number(0), number(23), number(11), number(4), number(8), number(3)))
 	f.Add([]byte(keyPEM("PRIVATE KEY", x25519PKCS8)))
 	for _, algorithm := range [][]byte{pbes2(pbkdf2(8, 1), aes128()), pbes2(scrypt(2, 1, 1), gcm(12)), pbes1("1.2.840.113549.1.12.1.3", 8, 1), pbes1("1.2.840.113549.1.5.3", 8, 1)} {

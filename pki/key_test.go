@@ -52,6 +52,7 @@ var everyKind = []pki.KeyKind{pki.P224, pki.P256, pki.P384, pki.P521, pki.Ed2551
 
 // TestKeysFromOpenSSL reads what OpenSSL writes: each kind in each form.
 func TestKeysFromOpenSSL(t *testing.T) {
+	peers.OpenSSL(t)
 	type form struct {
 		name, container, encryption string
 		args                        []string
@@ -136,6 +137,7 @@ func wantLocked(t *testing.T, data []byte, encryption string) {
 
 // TestKeysForOpenSSL has OpenSSL read what is written here, and say it back.
 func TestKeysForOpenSSL(t *testing.T) {
+	peers.OpenSSL(t)
 	for _, kind := range everyKind {
 		key := testpki.Must(pki.GenerateKey(kind))
 		forms := map[string]*pem.Block{"PKCS#8": testpki.Must(pki.MarshalKey(key, pki.PKCS8))}
@@ -165,7 +167,7 @@ func TestKeysForOpenSSL(t *testing.T) {
 func TestMarshalKeyRefused(t *testing.T) {
 	edwards := testpki.Must(pki.GenerateKey(pki.Ed25519))
 	ecdsa := testpki.Must(pki.NewKey())
-	rsa := testpki.Must(pki.GenerateKey(pki.RSA(2048)))
+	rsa := sharedRSA(2048)
 	tests := []struct {
 		name string
 		key  crypto.Signer
@@ -232,6 +234,7 @@ func python(t *testing.T, program string, files map[string][]byte) string {
 // TestKeysAndPython exchanges keys with cryptography, both ways, with a
 // passphrase that is not ASCII.
 func TestKeysAndPython(t *testing.T) {
+	peers.Python(t)
 	keys := map[string]crypto.Signer{}
 	files := map[string][]byte{}
 	for _, kind := range everyKind {

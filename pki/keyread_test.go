@@ -5,7 +5,6 @@ import (
 	"crypto/ecdsa"
 	"crypto/ed25519"
 	"crypto/elliptic"
-	"crypto/rsa"
 	"crypto/x509"
 	"encoding/pem"
 	"math/big"
@@ -154,7 +153,7 @@ func TestForgedCurves(t *testing.T) {
 
 // TestRSAThatDoesNotFit alters each number of a key by two.
 func TestRSAThatDoesNotFit(t *testing.T) {
-	key := testpki.Must(pki.GenerateKey(pki.RSA(2048))).(*rsa.PrivateKey)
+	key := sharedRSA(2048)
 	numbers := func() []*big.Int {
 		pre := key.Precomputed
 		all := []*big.Int{big.NewInt(0), key.N, big.NewInt(int64(key.E)), key.D, key.Primes[0], key.Primes[1], pre.Dp, pre.Dq, pre.Qinv}

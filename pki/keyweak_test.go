@@ -3,7 +3,6 @@ package pki_test
 import (
 	"crypto/ed25519"
 	"crypto/rand"
-	"crypto/rsa"
 	"crypto/x509"
 	"encoding/hex"
 	"math/big"
@@ -79,7 +78,7 @@ func TestProblems(t *testing.T) {
 		})
 	}
 	for _, kind := range everyKind {
-		block := testpki.Must(pki.MarshalPublicKey(testpki.Must(pki.GenerateKey(kind)).Public()))
+		block := testpki.Must(pki.MarshalPublicKey(oneKey(kind).Public()))
 		if problems := testpki.Must(pki.ParsePublicKey(block.Bytes)).Problems(); len(problems) > 0 {
 			t.Errorf("a fresh %s: %v", kind, problems)
 		}
@@ -125,7 +124,7 @@ func TestSmallOrder(t *testing.T) {
 func TestROCAFalseAlarms(t *testing.T) {
 	var primes []*big.Int
 	for range 46 {
-		primes = append(primes, testpki.Must(rand.Prime(rand.Reader, 512)))
+		primes = append(primes, testpki.Must(rand.Prime(rand.Reader, 128)))
 	}
 	looked := 0
 	for i, p := range primes {
@@ -169,7 +168,7 @@ func TestROCANeighbours(t *testing.T) {
 
 // TestWeakKeysAreNotUsed reads private keys with which only reading is right.
 func TestWeakKeysAreNotUsed(t *testing.T) {
-	small := testpki.Must(rsa.GenerateKey(rand.Reader, 1024))
+	small := sharedRSA(1024)
 	wantFault(t, wantRefused(t, x509.MarshalPKCS1PrivateKey(small)), pki.KeyWeak, "the private key is not used: an RSA key of 1024 bits; 2048 are the least")
 	roca, _ := new(big.Int).SetString(rocaModulus, 16)
 	for _, test := range []struct {

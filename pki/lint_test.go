@@ -163,7 +163,7 @@ func flaws(m mill) []flawed {
 		{"unique_identifiers", "", "leaf", func(p *parts) { p.ids = []byte{0x81, 2, 0, 1} }, none},
 		{"unique_identifiers", "of the subject", "leaf", func(p *parts) { p.ids = []byte{0x82, 2, 0, 1} }, none},
 		{"key_weak", "P-224", "leaf", func(p *parts) { p.key = spki(testpki.Must(pki.GenerateKey(pki.P224))) }, none},
-		{"key_weak", "RSA", "leaf", func(p *parts) { p.key = spki(newRSA(1024)) }, none},
+		{"key_weak", "RSA", "leaf", func(p *parts) { p.key = spki(sharedRSA(1024)) }, none},
 		{"key_curve_explicit", "", "leaf", func(p *parts) { p.key = explicitP256(p.key) }, none},
 		{"key_unusable", "secp256k1", "leaf", func(p *parts) { p.key = secp256k1() }, none},
 		{"key_odd", "", "leaf", func(p *parts) { p.key = rsaWithExponent(3) }, none},
@@ -261,7 +261,7 @@ func flaws(m mill) []flawed {
 		{"key_usage_not_critical", "", "leaf", set(pki.OIDKeyUsage, false, "\x03\x02\x07\x80"), none},
 		{"key_usage_of_rsa", "", "leaf", set(pki.OIDKeyUsage, true, "\x03\x02\x05\xa0"), none},
 		{"", "RSA to encipher keys", "leaf", func(p *parts) {
-			p.key = spki(newRSA(2048))
+			p.key = spki(sharedRSA(2048))
 			p.set(pki.OIDKeyUsage, true, []byte("\x03\x02\x05\xa0")...)
 		}, none},
 		{"key_usage_without_signature", "", "leaf", set(pki.OIDKeyUsage, true, "\x03\x02\x03\x08"), none},

@@ -140,8 +140,8 @@ func keyPEM(label string, der []byte) string {
 }
 
 func TestParseKey(t *testing.T) {
-	small := testpki.Must(rsa.GenerateKey(rand.Reader, 1024))
-	strong := testpki.Must(rsa.GenerateKey(rand.Reader, 2048))
+	small := sharedRSA(1024)
+	strong := sharedRSA(2048)
 	p224 := testpki.Must(ecdsa.GenerateKey(elliptic.P224(), rand.Reader))
 	p384 := testpki.Must(ecdsa.GenerateKey(elliptic.P384(), rand.Reader))
 	_, edwards, err := ed25519.GenerateKey(rand.Reader)
@@ -209,7 +209,7 @@ func TestParseRequest(t *testing.T) {
 	forged[len(forged)-1] ^= 1
 	demanding := testpki.Must(x509.CreateCertificateRequest(rand.Reader, &x509.CertificateRequest{
 		Subject: pkix.Name{CommonName: "admin"}, DNSNames: []string{"bank.example"}}, key))
-	weak := testpki.Must(rsa.GenerateKey(rand.Reader, 1024))
+	weak := sharedRSA(1024)
 	tests := []struct {
 		name string
 		der  []byte

@@ -15,6 +15,7 @@ import (
 	"testing"
 
 	"github.com/signet-tls/signet/fault"
+	"github.com/signet-tls/signet/internal/peers"
 	"github.com/signet-tls/signet/internal/testpki"
 	"github.com/signet-tls/signet/pki"
 )
@@ -22,6 +23,7 @@ import (
 // TestPublicKeysBothWays reads what OpenSSL writes and has it read what is
 // written here.
 func TestPublicKeysBothWays(t *testing.T) {
+	peers.OpenSSL(t)
 	for _, kind := range everyKind {
 		t.Run(string(kind), func(t *testing.T) {
 			key := testpki.Must(pki.GenerateKey(kind))

@@ -4,8 +4,6 @@ import (
 	"bytes"
 	"crypto"
 	"crypto/ecdsa"
-	"crypto/rand"
-	"crypto/rsa"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/asn1"
@@ -129,7 +127,7 @@ func TestRequestWithoutNames(t *testing.T) {
 
 func TestRequestSpecRefused(t *testing.T) {
 	key := testpki.Must(pki.NewKey())
-	weak := testpki.Must(rsa.GenerateKey(rand.Reader, 1024))
+	weak := sharedRSA(1024)
 	tests := []struct {
 		name   string
 		change func(*pki.RequestSpec)

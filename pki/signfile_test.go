@@ -3,8 +3,6 @@ package pki_test
 import (
 	"bytes"
 	"crypto"
-	"crypto/rand"
-	"crypto/rsa"
 	"encoding/pem"
 	"errors"
 	"io"
@@ -14,6 +12,7 @@ import (
 	"testing"
 	"testing/iotest"
 
+	"github.com/signet-tls/signet/internal/peers"
 	"github.com/signet-tls/signet/internal/testpki"
 	"github.com/signet-tls/signet/pki"
 )
@@ -48,6 +47,7 @@ func (k fileKey) write(t *testing.T, name string, data []byte) string {
 
 // TestSignFileAndOpenSSL: each checks what the other signs.
 func TestSignFileAndOpenSSL(t *testing.T) {
+	peers.OpenSSL(t)
 	digests := map[pki.KeyKind]string{pki.P224: "-sha256", pki.P256: "-sha256", pki.P384: "-sha384", pki.P521: "-sha512", pki.RSA(2048): "-sha256"}
 	message := []byte("a release\n")
 	for kind, digest := range digests {
@@ -120,7 +120,7 @@ func TestVerifyFileRefuses(t *testing.T) {
 			wantFault(t, err, pki.SigningFailed, "the token was removed")
 		})
 	}
-	small := testpki.Must(rsa.GenerateKey(rand.Reader, 1024))
+	small := sharedRSA(1024)
 	_, err := pki.SignFile(small, bytes.NewReader(message))
 	wantFault(t, err, pki.KeyWeak, "an RSA key of 1024 bits")
 	weak := testpki.Must(pki.ParsePublicKey(testpki.Must(pki.MarshalPublicKey(small.Public())).Bytes))

@@ -6,7 +6,6 @@ import (
 	"crypto/ed25519"
 	"crypto/elliptic"
 	"crypto/rand"
-	"crypto/rsa"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/asn1"
@@ -291,7 +290,7 @@ func TestSignatureMatchesTheIssuersKey(t *testing.T) {
 		key  crypto.Signer
 		want string
 	}{
-		{"RSA", testpki.Must(rsa.GenerateKey(rand.Reader, 2048)), "sha256WithRSAEncryption"},
+		{"RSA", sharedRSA(2048), "sha256WithRSAEncryption"},
 		{"P-256", curve(elliptic.P256()), "ecdsa-with-SHA256"},
 		{"P-384", curve(elliptic.P384()), "ecdsa-with-SHA384"},
 		{"P-521", curve(elliptic.P521()), "ecdsa-with-SHA512"},
@@ -314,7 +313,7 @@ func TestSignatureMatchesTheIssuersKey(t *testing.T) {
 			}
 		})
 	}
-	for name, weak := range map[string]crypto.Signer{"an RSA key of 1024 bits": testpki.Must(rsa.GenerateKey(rand.Reader, 1024)), "an ECDSA key of 224 bits": curve(elliptic.P224())} {
+	for name, weak := range map[string]crypto.Signer{"an RSA key of 1024 bits": sharedRSA(1024), "an ECDSA key of 224 bits": curve(elliptic.P224())} {
 		_, err := pki.SelfSigned(pki.Spec{Profile: pki.Root, Name: "R", Key: weak, Now: now})
 		wantFault(t, err, pki.SpecInvalid, name)
 	}

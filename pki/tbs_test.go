@@ -134,9 +134,6 @@ func secp256k1() []byte {
 
 // rsaWithExponent is a key with an exponent of the caller's.
 func rsaWithExponent(exponent int) []byte {
-	key := newRSA(2048).Public().(*rsa.PublicKey)
+	key := sharedRSA(2048)
 	return testpki.Must(x509.MarshalPKIXPublicKey(&rsa.PublicKey{N: key.N, E: exponent}))
 }
-
-// newRSA makes an RSA key of so many bits.
-func newRSA(bits int) crypto.Signer { return testpki.Must(rsa.GenerateKey(rand.Reader, bits)) }

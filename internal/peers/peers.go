@@ -49,6 +49,7 @@ func Pkilint(t testing.TB) string {
 // is built.
 func Zlint(t testing.TB) string {
 	t.Helper()
+	notShort(t)
 	out, err := exec.Command("go", "tool", "-modfile="+filepath.Join(root(t), "tools", "go.mod"), "-n", "zlint").Output()
 	if err != nil {
 		missing(t, fmt.Errorf("zlint cannot be built: %w", err))
@@ -65,9 +66,7 @@ func Keytool(t testing.TB) string {
 // find returns the path of program, which is a name on the PATH or a path.
 func find(t testing.TB, program string) string {
 	t.Helper()
-	if testing.Short() {
-		t.Skip("a real peer, which takes its time; run without -short")
-	}
+	notShort(t)
 	path, err := exec.LookPath(program)
 	if err == nil {
 		return path
@@ -102,5 +101,12 @@ func root(t testing.TB) string {
 			t.Fatalf("no go.mod in the test's folder or above: %v", err)
 		}
 		dir = parent
+	}
+}
+
+func notShort(t testing.TB) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("a real peer, which takes its time; run without -short")
 	}
 }
