@@ -70,7 +70,7 @@ func (d *dump) octets(indent, perLine int, data []byte) {
 // has at most 64 bits.
 func (d *dump) number(indent int, label string, n *big.Int) {
 	if n.IsUint64() {
-		d.line(indent, "%s %d (0x%x)", strings.TrimRight(label, " "), n, n)
+		d.line(indent, "%s %d (0x%x)", label, n, n)
 		return
 	}
 	d.line(indent, "%s", label)

@@ -154,8 +154,8 @@ func (d *dump) pssSignature(raw []byte) {
 	}
 	d.line(8, "Hash Algorithm: %s%s", p.hash.dumpName(), note(0))
 	d.line(8, "Mask Algorithm: %s with %s%s", p.mask.dumpName(), p.maskHash.dumpName(), note(1))
-	d.line(9, "Salt Length: 0x%02X%s", p.salt, note(2))
-	d.line(8, "Trailer Field: 0x%02X%s", p.trailer, note(3))
+	d.line(9, "Salt Length: 0x%s%s", upperHex(big.NewInt(int64(p.salt))), note(2))
+	d.line(8, "Trailer Field: 0x%s%s", upperHex(big.NewInt(int64(p.trailer))), note(3))
 }
 
 // pssRestrictions writes the parameters that a key is bound to.

@@ -66,12 +66,22 @@ func (a Attribute) oneLine() string {
 // names, such as /C=GB/CN=Jane.
 func (n Name) slashes() string {
 	var out strings.Builder
+	last := -1
 	for a := range n.Attributes() {
-		out.WriteString("/" + a.keyword() + "=")
+		separator := "/"
+		if a.RDN == last {
+			separator = "+"
+		}
+		last = a.RDN
+		out.WriteString(separator + a.keyword() + "=")
 		for _, c := range []byte(a.Text()) {
-			if c < ' ' || c > '~' {
+			switch {
+			case c < ' ' || c > '~':
 				fmt.Fprintf(&out, `\x%02X`, c)
-			} else {
+			case c == '/' || c == '+':
+				out.WriteByte('\\')
+				fallthrough
+			default:
 				out.WriteByte(c)
 			}
 		}
@@ -129,10 +139,11 @@ func (g GeneralName) dumpOther() string {
 	if !ok {
 		name = kind.dumpName()
 	}
-	if text, ok := otherText(whole); ok {
-		return "othername: " + name + "::" + text
+	text, ok := otherText(whole)
+	if !ok {
+		text = "<unsupported>"
 	}
-	return "othername: " + name + ":<unsupported>"
+	return "othername: " + name + "::" + text
 }
 
 // otherText returns the value of an other name, if it is of one of two types.

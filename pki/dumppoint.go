@@ -70,7 +70,7 @@ func (d *dump) policy(indent int, policy Policy) {
 			d.line(indent+2, "User Notice:")
 			d.notice(indent+4, q.Notice)
 		default:
-			d.line(indent+2, "Unknown Qualifier: %s", q.ID)
+			d.line(indent+4, "Unknown Qualifier: %s", q.ID)
 		}
 	}
 }

@@ -26,18 +26,21 @@ var (
 
 func o(id OID) []byte { return tlv(0x06, []byte(id)) }
 
-func TestDecode(t *testing.T) {
+// valueTest is a value of an extension.
+type valueTest struct {
+	name  string
+	id    OID
+	value []byte
+	want  any // nil: an error
+}
+
+func valueTests() []valueTest {
 	point := func(parts ...[]byte) []byte { return tlv(0x30, tlv(0x30, parts...)) }
 	full := tlv(0xa0, tlv(0xa0, dns))
 	sct := append(append(append([]byte{0}, bytes.Repeat([]byte{7}, 32)...), unhex("0000000000000001 0002 aabb 04 03 0003 010203")...), []byte{}...)
 	sctList := func(body []byte) []byte { return tlv(0x04, []byte{byte(len(body) >> 8), byte(len(body))}, body) }
 	withLength := func(body []byte) []byte { return append([]byte{byte(len(body) >> 8), byte(len(body))}, body...) }
-	tests := []struct {
-		name  string
-		id    OID
-		value []byte
-		want  any // nil: an error
-	}{
+	return []valueTest{
 		{"key ID", OIDSubjectKeyID, tlv(0x04, []byte{1, 2}), []byte{1, 2}},
 		{"key ID, no octets", OIDSubjectKeyID, tlv(0x02, []byte{1}), nil},
 		{"key ID, more behind it", OIDSubjectKeyID, append(tlv(0x04, []byte{1}), 0), nil},
@@ -169,8 +172,12 @@ func TestDecode(t *testing.T) {
 		{"archive cutoff", OIDArchiveCutoff, tlv(0x18, text("20240101000000Z")), time.Date(2024, 1, 1, 0, 0, 0, 0, time.UTC)},
 		{"archive cutoff, UTCTime", OIDArchiveCutoff, tlv(0x17, text("240101000000Z")), nil},
 	}
+}
+
+// TestDecode reads each, and nothing that is cut short or goes on.
+func TestDecode(t *testing.T) {
 	tried := map[OID]bool{}
-	for _, test := range tests {
+	for _, test := range valueTests() {
 		t.Run(test.name, func(t *testing.T) {
 			e := Extension{ID: test.id, Value: test.value}
 			tried[test.id] = true
