@@ -86,8 +86,12 @@ func TestKeysFromOpenSSL(t *testing.T) {
 		args := append(append([]string{}, forms[0].args...), "-des", "-provider", "legacy", "-provider", "default")
 		return append(forms, form{"traditional with DES", container, "PEM's own way: DES-CBC, 1 round of MD5", append(args, pass...)})
 	}
+	var recorded recordedKeys
 	for _, kind := range everyKind {
 		key := testpki.Must(pki.GenerateKey(kind))
+		if kind == pki.P256 {
+			key = recordedScalar()
+		}
 		source := pem.EncodeToMemory(testpki.Must(pki.MarshalKey(key, pki.PKCS8)))
 		forms := everywhere
 		switch {
@@ -116,8 +120,14 @@ func TestKeysFromOpenSSL(t *testing.T) {
 				if got := testpki.Must(read.Signer()); !sameKey(got, key) {
 					t.Errorf("have another key of type %T", got)
 				}
+				if *record && kind == pki.P256 {
+					recorded = append(recorded, recordedKey{form.name, read.Container, read.Encryption, data})
+				}
 			})
 		}
+	}
+	if *record {
+		recorded.write(t)
 	}
 }
 

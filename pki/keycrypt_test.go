@@ -43,9 +43,7 @@ func gcm(nonce int, tag ...[]byte) []byte {
 // TestEncryptionBounds has, for each bound, the last that is tried (then the
 // passphrase is wrong) and the first that is not.
 func TestEncryptionBounds(t *testing.T) {
-	if testing.Short() {
-		t.Skip("takes seconds; run without -short")
-	}
+	slow := map[string]bool{"the most rounds": true, "scrypt, nearly all memory": true, "scrypt, most work": true, "PKCS#12, the most rounds": true}
 	const desPKCS12 = "1.2.840.113549.1.12.1.3"
 	tests := []struct {
 		name      string
@@ -111,6 +109,9 @@ func TestEncryptionBounds(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
+			if testing.Short() && slow[test.name] {
+				t.Skip("takes seconds; run without -short")
+			}
 			data := sequence(test.algorithm, octets(bytes.Repeat([]byte{7}, test.sealed)))
 			ask := unasked(t)
 			if test.code == pki.PassphraseWrong {
