@@ -7,6 +7,7 @@ import (
 	"maps"
 	"os"
 	"os/exec"
+	"reflect"
 	"regexp"
 	"slices"
 	"strings"
@@ -126,4 +127,49 @@ func isMalformed(t *testing.T, der []byte) bool {
 		t.Fatal(err)
 	}
 	return cert.Malformed() != nil
+}
+
+// TestPeerCertOfGallery: the rare forms, of which Python has octets, or nothing.
+func TestPeerCertOfGallery(t *testing.T) {
+	find := func(name string) PeerCert {
+		for _, gallery := range galleries {
+			for _, e := range gallery.exhibits() {
+				if e.name == name {
+					cert, err := ParseCertificate(e.der)
+					if err != nil {
+						t.Fatal(err)
+					}
+					return cert.PeerCert()
+				}
+			}
+		}
+		t.Fatalf("there is no exhibit %s", name)
+		return PeerCert{}
+	}
+	subject := func(value string) [][][2]string { return [][][2]string{{{"commonName", value}}} }
+	for name, want := range map[string]string{"a name of bits": "01ab", "a name in four octets a character": "a", "plain": "a"} {
+		if have := find(name).Subject; !reflect.DeepEqual(have, subject(want)) {
+			t.Errorf("%s: have %v", name, have)
+		}
+	}
+	serials := map[string]string{"plain": "07", "serial number 0": "00", "serial number -1": "-01", "serial number -129": "-81", "serial number of 64 bits": "8000000000000000"}
+	for name, want := range serials {
+		if have := find(name).SerialNumber; have != want {
+			t.Errorf("%s: have %s, want %s", name, have, want)
+		}
+	}
+	if points := find("points, empty").CRLDistributionPoints; points != nil {
+		t.Errorf("have points %v", points)
+	}
+	if points := find("two points").CRLDistributionPoints; !slices.Equal(points, []string{"http://a/"}) {
+		t.Errorf("have points %v", points)
+	}
+	if p := find("two accesses"); !slices.Equal(p.OCSP, []string{"http://o"}) || p.CAIssuers != nil {
+		t.Errorf("have %v, %v", p.OCSP, p.CAIssuers)
+	}
+	want := [][2]any{{"DNS", "a.example"}, {"email", "a@b"}, {"URI", "https://a/"}, {"IP Address", "10.0.0.1"}, {"IP Address", "2001:DB8:0:0:0:0:FF:ABC"},
+		{"DirName", [][][2]string{{{"countryName", "KR"}}, {{"commonName", "é~\x1f/"}}}}}
+	if have := find("names of every form").SubjectAltNames; !reflect.DeepEqual(have, want) {
+		t.Errorf("have %v", have)
+	}
 }

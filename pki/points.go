@@ -66,7 +66,6 @@ func (d *der) relativeName() Name {
 	if copied.err() != nil {
 		d.fail("no valid relative name of a distribution point")
 	}
-	d.String = nil
 	return name
 }
 
