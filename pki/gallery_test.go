@@ -225,6 +225,7 @@ var valuesDiffer = map[string]string{
 	"authority key ID, empty":       emptyList,
 	"usage, none":                   emptyList,
 	"usage, a bit beyond":           emptyList,
+	"policy constraints, none":      emptyList,
 	"features, none":                emptyList,
 	"constraints, none":             emptyLine,
 	"policies, empty notice":        emptyLine,
