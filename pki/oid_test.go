@@ -62,3 +62,17 @@ func TestOIDTable(t *testing.T) {
 		t.Errorf("%d rows", rows)
 	}
 }
+
+// TestLongestOID meets the bound from both sides.
+func TestLongestOID(t *testing.T) {
+	longest := OID(strings.Repeat("\x2a", maxOID))
+	for length, ok := range map[int]bool{maxOID: true, maxOID + 1: false} {
+		content := []byte(strings.Repeat("\x2a", length))
+		if isOID(content) != ok {
+			t.Errorf("%d bytes: have %v", length, !ok)
+		}
+		if _, err := ParseOID(longest.String() + strings.Repeat(".1", length-maxOID)); (err == nil) != ok {
+			t.Errorf("the text of %d bytes: %v", length, err)
+		}
+	}
+}

@@ -2,11 +2,13 @@ package pki_test
 
 import (
 	"crypto"
+	"crypto/dsa" //lint:ignore SA1019 old signatures are checked, and none is made but here
 	"crypto/ecdsa"
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/sha256"
 	"crypto/sha512"
+	"math/big"
 	"slices"
 	"strings"
 	"testing"
@@ -86,13 +88,29 @@ func TestPSSKeysAreNotUsed(t *testing.T) {
 	}
 }
 
+// ofPKITS returns one of NIST's certificates.
+func ofPKITS(t *testing.T, name string) *pki.Certificate {
+	t.Helper()
+	at := slices.IndexFunc(wantPKITS(t), func(v vector) bool { return v.name == "certs/"+name })
+	return testpki.Must(pki.ParseCertificate(wantPKITS(t)[at].data))
+}
+
+// dsaParameters returns those of NIST's authority.
+func dsaParameters(t *testing.T) dsa.Parameters {
+	t.Helper()
+	whole := cryptobyte.String(ofPKITS(t, "DSACACert.crt").PublicKey().Raw())
+	var spki, algorithm, numbers cryptobyte.String
+	p := dsa.Parameters{P: new(big.Int), Q: new(big.Int), G: new(big.Int)}
+	if !whole.ReadASN1(&spki, asn1.SEQUENCE) || !spki.ReadASN1(&algorithm, asn1.SEQUENCE) || !algorithm.SkipASN1(asn1.OBJECT_IDENTIFIER) ||
+		!algorithm.ReadASN1(&numbers, asn1.SEQUENCE) || !numbers.ReadASN1Integer(p.P) || !numbers.ReadASN1Integer(p.Q) || !numbers.ReadASN1Integer(p.G) {
+		t.Fatal("NIST's authority has no DSA key")
+	}
+	return p
+}
+
 // TestDSASignatures checks NIST's, and what is put around or into them.
 func TestDSASignatures(t *testing.T) {
-	find := func(name string) *pki.Certificate {
-		at := slices.IndexFunc(wantPKITS(t), func(v vector) bool { return v.name == "certs/"+name })
-		return testpki.Must(pki.ParseCertificate(wantPKITS(t)[at].data))
-	}
-	key, leaf := find("DSACACert.crt").PublicKey(), find("ValidDSASignaturesTest4EE.crt")
+	key, leaf := ofPKITS(t, "DSACACert.crt").PublicKey(), ofPKITS(t, "ValidDSASignaturesTest4EE.crt")
 	signature := cryptobyte.String(leaf.Signature())
 	var pair cryptobyte.String
 	if !signature.ReadASN1(&pair, asn1.SEQUENCE) {
@@ -134,4 +152,24 @@ func TestFileDigests(t *testing.T) {
 			t.Errorf("%s signs another digest", kind)
 		}
 	}
+}
+
+// TestDSAOfLongDigests: of a digest longer than the key's order the left part
+// counts (FIPS 186-4, section 4.6).
+func TestDSAOfLongDigests(t *testing.T) {
+	var key dsa.PrivateKey
+	key.Parameters = dsaParameters(t)
+	if err := dsa.GenerateKey(&key, rand.Reader); err != nil {
+		t.Fatal(err)
+	}
+	algorithm := sequence(objectID("1.2.840.10040.4.1"), sequence(big1(key.P), big1(key.Q), big1(key.G)))
+	public := testpki.Must(pki.ParsePublicKey(sequence(algorithm, bitString(big1(key.Y)))))
+	digest := sha256.Sum256([]byte("message"))
+	r, s, err := dsa.Sign(rand.Reader, &key, digest[:20])
+	if err != nil {
+		t.Fatal(err)
+	}
+	with := pki.Algorithm{ID: testpki.Must(pki.ParseOID("2.16.840.1.101.3.4.3.2"))}
+	wantFault(t, public.Verify(with, []byte("message"), sequence(big1(r), big1(s))), pki.SignatureWeak, "proves little")
+	wantFault(t, public.Verify(with, []byte("massage"), sequence(big1(r), big1(s))), pki.SignatureWrong, "not made by this key")
 }

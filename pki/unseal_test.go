@@ -57,6 +57,12 @@ func TestUnseal(t *testing.T) {
 			t.Errorf("tag of %d, altered: %v", tag, err)
 		}
 	}
+	for size := range 17 { // each length of the padding
+		inside := tlv(0x30, make([]byte, size))
+		if have, err := Unseal(sealFor(t, "secret", inside, 0), []byte("secret")); err != nil || !bytes.Equal(have, inside) {
+			t.Errorf("%d bytes inside: have %x, %v", len(inside), have, err)
+		}
+	}
 	good := sealFor(t, "secret", plain, 0)
 	cipherless := func(content []byte) []byte {
 		d := newDER(good)

@@ -37,7 +37,7 @@ func TestStructure(t *testing.T) {
 		name string
 		data []byte
 	}{
-		{"plain", bare(t, made(t, plain(certBag(oidX509), bag(bagKey, pkcs8(t), name), bag(bagBags, sequence(certBag(oidX509))))))},
+		{"plain", bare(t, made(t, plain(certBag(oidX509), bag(bagKey, pkcs8(t), name), bag(bagBags, sequence(bag(bagKey, pkcs8(t)))))))},
 		{"AES", bare(t, modern(t, module.Modern2023, 1))},
 		{"RC2", bare(t, modern(t, module.LegacyRC2, 1))},
 		{"PBMAC1", modern(t, module.Modern2026, 1)},
