@@ -1,6 +1,7 @@
 package pki
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"math/big"
@@ -81,6 +82,9 @@ func (d *der) read(tag asn1.Tag, what string) der {
 // contents.
 func (d *der) element(what string) (whole []byte, tag asn1.Tag, content der) {
 	var all cryptobyte.String
+	if d.err() == nil && len(d.String) > 0 && d.String[0]&longTag == longTag {
+		return d.longTagged(what)
+	}
 	if d.err() != nil || !d.ReadAnyASN1Element(&all, &tag) {
 		d.fail("no valid %s", what)
 		return nil, 0, der{nil, d.problem}
@@ -248,6 +252,21 @@ func (d *der) generalized(what string) time.Time {
 
 var errTime = errors.New("not a time")
 
+// parseZone reads a time in one of these layouts, with a zone. Fractions of
+// seconds, which time.Parse reads in any layout, no time here may have
+// (RFC 5280, sections 4.1.2.5.2 and 5.3.2).
+func parseZone(text []byte, layouts ...string) (time.Time, error) {
+	if len(text) == 0 || text[0] < '0' || text[0] > '9' || bytes.ContainsAny(text, ".,") { // time.Parse would take a sign
+		return time.Time{}, errTime
+	}
+	for _, layout := range layouts {
+		if t, err := time.Parse(layout, string(text)); err == nil {
+			return t, nil
+		}
+	}
+	return time.Time{}, errTime
+}
+
 // parseUTC reads YYMMDDHHMMSSZ; years below 50 are of this century
 // (RFC 5280, section 4.1.2.5.1). Seconds may be absent and the zone another, as
 // some authorities once wrote it.
@@ -255,18 +274,11 @@ func parseUTC(text []byte) (time.Time, error) {
 	if t, ok := parseDigits(text, 2); ok {
 		return t, nil
 	}
-	if len(text) == 0 || text[0] < '0' || text[0] > '9' { // time.Parse would take a sign
-		return time.Time{}, errTime
+	t, err := parseZone(text, "060102150405Z0700", "0601021504Z0700")
+	if err == nil && t.Year() >= 2050 {
+		t = t.AddDate(-100, 0, 0)
 	}
-	for _, layout := range []string{"060102150405Z0700", "0601021504Z0700"} {
-		if t, err := time.Parse(layout, string(text)); err == nil {
-			if t.Year() >= 2050 {
-				t = t.AddDate(-100, 0, 0)
-			}
-			return t.UTC(), nil
-		}
-	}
-	return time.Time{}, errTime
+	return t.UTC(), err
 }
 
 // parseGeneralized reads YYYYMMDDHHMMSSZ (RFC 5280, section 4.1.2.5.2).
@@ -274,11 +286,8 @@ func parseGeneralized(text []byte) (time.Time, error) {
 	if t, ok := parseDigits(text, 4); ok {
 		return t, nil
 	}
-	t, err := time.Parse("20060102150405Z0700", string(text))
-	if err != nil {
-		return time.Time{}, errTime
-	}
-	return t.UTC(), nil
+	t, err := parseZone(text, "20060102150405Z0700")
+	return t.UTC(), err
 }
 
 // parseDigits reads a year of so many digits, then MMDDHHMMSSZ.

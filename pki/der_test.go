@@ -5,6 +5,7 @@ import (
 	"encoding/asn1"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"math/big"
 	"strings"
 	"testing"
@@ -160,6 +161,10 @@ func TestTimes(t *testing.T) {
 		{0x18, "00000101000000Z", "0000-01-01 00:00:00"},
 		{0x18, "99991231235959Z", "9999-12-31 23:59:59"},
 		{0x18, "20240229120000-0100", "2024-02-29 13:00:00"},
+		{0x18, "20240229120000.5Z", ""},
+		{0x18, "20240229120000,5Z", ""},
+		{0x17, "240229120000.5Z", ""},
+		{0x17, "500101000000+0100", "1949-12-31 23:00:00"},
 		{0x18, "202402291200Z", ""},
 		{0x18, "240229120000Z", ""},
 		{0x18, "20230229120000Z", ""},
@@ -267,6 +272,39 @@ func TestHeaders(t *testing.T) {
 	for length, want := range map[int]string{0: "0400", 127: "047f", 128: "048180", 255: "0481ff", 256: "04820100", 65535: "0482ffff", 65536: "0483010000", 1<<24 - 1: "0483ffffff", 1 << 24: "048401000000"} {
 		if have := hex.EncodeToString(appendHeader(nil, 4, length)); have != want {
 			t.Errorf("%d: have %s, want %s", length, have, want)
+		}
+	}
+}
+
+func TestLongTags(t *testing.T) {
+	long := strings.Repeat("00", 0x80)
+	for der, want := range map[string]string{
+		"1f1f00":                   "",
+		"7f200401020304":           "01020304",
+		"bf8f7f01aa":               "aa",
+		"ff8180018180" + long:      long,
+		"1f1f0a01":                 "no",
+		"1f1f":                     "no",
+		"1f":                       "no",
+		"1f1e00":                   "no", // fits into one byte
+		"1f801f00":                 "no", // a needless byte
+		"1fffffff7f00":             "no", // above 2²¹
+		"1f1f80":                   "no", // a length without an end
+		"1f1f8101aa":               "no", // a length of needless bytes
+		"1f1f820080" + long:        "no",
+		"1f1f84ffffffff":           "no",
+		"1f1f8900000000000000ff00": "no",
+	} {
+		d := newDER(unhex(der + "0500"))
+		whole, _, content := d.element("it")
+		rest := d.String
+		switch {
+		case want == "no":
+			if d.err() == nil {
+				t.Errorf("%s is read as %x", der, content.String)
+			}
+		case d.err() != nil || fmt.Sprintf("%x", content.String) != want || len(whole)*2 != len(der) || len(rest) != 2:
+			t.Errorf("%s: have %x, %v", der, content.String, d.err())
 		}
 	}
 }

@@ -26,12 +26,12 @@ import (
 var differentialNow = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 
 // differentialPasswords are tried in this order.
-var differentialPasswords = []string{"", "password", "123456", "cryptography", "a123456"}
+var differentialPasswords = []string{"password", "", "123456", "cryptography", "a123456"}
 
 func ourFacts(t *testing.T, kind string, data []byte) readings {
 	t.Helper()
 	read := map[string]func([]byte) (readings, error){
-		"cert": certFacts, "key": keyFacts, "public": publicFacts, "pkcs7": bundleFacts, "pkcs12": storeFacts,
+		"cert": certFacts, "csr": requestFacts, "crl": listFacts, "key": keyFacts, "public": publicFacts, "pkcs7": bundleFacts, "pkcs12": storeFacts,
 	}[kind]
 	answer, err := read(data)
 	if err != nil {
@@ -47,7 +47,7 @@ func ourFacts(t *testing.T, kind string, data []byte) readings {
 }
 
 // places are what differs between two errors of one cause.
-var places = regexp.MustCompile(`^.*(cannot be read|unreadable certificate|part \d+|certificate \d+): | at byte \d+$`)
+var places = regexp.MustCompile(`^.*(cannot be read|unreadable [^:]+|part \d+|certificate \d+): | at byte \d+$`)
 
 // cause returns what a message says is wrong, without where.
 func cause(message string) string {
@@ -79,27 +79,29 @@ func certFacts(data []byte) (readings, error) {
 	c := certs[0]
 	s1, s512 := sha1.Sum(c.Raw()), sha512.Sum512(c.Raw())
 	fingerprint := c.Fingerprint()
-	answer := readings{
-		"version": c.Version(), "serial": fmt.Sprintf("%x", c.SerialNumber()),
-		"not_before": asn1Time(c.NotBefore()), "not_after": asn1Time(c.NotAfter()), "expired": c.NotAfter().Before(differentialNow),
-		"subject": values(c.Subject()), "issuer": values(c.Issuer()),
-		"subject_der": sum(c.Subject().DER()), "issuer_der": sum(c.Issuer().DER()),
-		"subject_hash": c.Subject().Hash(),
-		"key_type":     "error", "key_bits": "error",
-		"signature_oid":   c.SignatureAlgorithm().ID.String(),
-		"extension_count": len(c.Extensions()), "extensions": "error",
-		"pem": sum(c.PEM()), "der": sum(c.Raw()),
-		"sha1": colons(s1[:]), "sha256": colons(fingerprint[:]), "sha512": colons(s512[:]),
-	}
-	if _, err := c.PublicKey().Key(); err == nil || c.PublicKey().Kind() != "" {
-		answer["key_type"], answer["key_bits"] = typeAndBits(c.PublicKey())
-	}
-	list := []any{}
-	for _, e := range c.Extensions() {
-		list = append(list, []any{e.ID.String(), e.Critical, sum(e.Value)})
-	}
-	answer["extensions"] = list
+	answer := signedFacts(c)
+	answer["version"], answer["serial"], answer["cryptography"] = c.Version(), fmt.Sprintf("%x", c.SerialNumber()), "accept"
+	answer["not_before"], answer["not_after"] = asn1Time(c.NotBefore()), asn1Time(c.NotAfter())
+	answer["expired"] = c.NotAfter().Before(differentialNow)
+	answer["subject"], answer["issuer"] = values(c.Subject()), values(c.Issuer())
+	answer["names"] = []any{directoryText(c.Subject()), directoryText(c.Issuer())}
+	answer["subject_der"], answer["issuer_der"] = sum(c.Subject().DER()), sum(c.Issuer().DER())
+	answer["subject_hash"] = c.Subject().Hash()
+	answer["key_type"], answer["key_bits"], answer["public"] = publicKeyFacts(c.PublicKey())
+	answer["signature_algorithm"], answer["extension_count"] = c.SignatureAlgorithm().String(), len(c.Extensions())
+	answer["pem"], answer["der"] = sum(c.PEM()), sum(c.Raw())
+	s1, fingerprint, s512 = sha1.Sum(c.Raw()), c.Fingerprint(), sha512.Sum512(c.Raw())
+	answer["sha1"], answer["sha256"], answer["sha512"] = colons(s1[:]), colons(fingerprint[:]), colons(s512[:])
 	return answer, nil
+}
+
+// publicKeyFacts are errors for a key that is of no known kind.
+func publicKeyFacts(k *pki.PublicKey) (kind, bits, public any) {
+	if _, err := k.Key(); err != nil && k.Kind() == "" {
+		return "error", "error", "error"
+	}
+	kind, bits = typeAndBits(k)
+	return kind, bits, spkiSum(k)
 }
 
 // asn1Time is a time as pyOpenSSL prints it.
@@ -151,9 +153,12 @@ func keyFacts(data []byte) (readings, error) {
 			return nil, err
 		}
 		kind, bits := typeAndBits(key.Public())
-		check := any("error")
-		if _, err := key.Signer(); kind == "RSA" && (err == nil || errors.Is(err, pki.KeyWeak)) {
-			check = true
+		check := any("error: not RSA")
+		if kind == "RSA" {
+			_, err := key.Signer()
+			if check = true; err != nil {
+				check = "error: " + err.Error()
+			}
 		}
 		return readings{"type": kind, "bits": bits, "public": spkiSum(key.Public()), "check": check}, nil
 	}
@@ -178,11 +183,12 @@ func bundleFacts(data []byte) (readings, error) {
 	if err != nil {
 		return nil, err
 	}
-	list := []string{}
+	list, names := []string{}, []any{}
 	for _, c := range certs {
 		list = append(list, sum(c.Raw()))
+		names = append(names, []any{directoryText(c.Subject()), directoryText(c.Issuer()), fmt.Sprintf("%x", c.SerialNumber())})
 	}
-	return readings{"certificates": list}, nil
+	return readings{"certificates": list, "names": names}, nil
 }
 
 func storeFacts(data []byte) (readings, error) {
@@ -193,20 +199,29 @@ func storeFacts(data []byte) (readings, error) {
 			first = better(first, err)
 			continue
 		}
-		certs, names := []string{}, []string{}
-		answer := readings{"key": nil}
-		for _, e := range store.Entries {
-			switch {
-			case e.Certificate != nil:
-				certs, names = append(certs, sum(e.Certificate.Raw())), append(names, e.Name)
-			case e.Key != nil:
-				answer["key"] = spkiSum(e.Key.Public())
-			}
-		}
-		slices.Sort(certs)
-		slices.Sort(names)
-		answer["certificates"], answer["names"] = certs, names
-		return answer, nil
+		return entryFacts(store), nil
 	}
 	return nil, first
+}
+
+func entryFacts(store *pkcs12.Store) readings {
+	certs, names, subjects := []string{}, []string{}, []string{}
+	answer := readings{"key": nil, "leaf": nil}
+	for _, e := range store.Entries {
+		switch {
+		case e.Certificate != nil:
+			certs, names = append(certs, sum(e.Certificate.Raw())), append(names, e.Name)
+			subjects = append(subjects, e.Certificate.Subject().String())
+		case e.Key != nil:
+			answer["key"] = spkiSum(e.Key.Public())
+		}
+	}
+	if c, err := store.Credential(); err == nil {
+		answer["leaf"] = sum(c.Leaf().Raw())
+	}
+	slices.Sort(certs)
+	slices.Sort(names)
+	slices.Sort(subjects)
+	answer["certificates"], answer["names"], answer["subjects"] = certs, names, subjects
+	return answer
 }

@@ -1,21 +1,15 @@
 package pki_test
 
 import (
-	"bufio"
 	"bytes"
 	"cmp"
 	"compress/gzip"
-	"encoding/base64"
 	"encoding/json"
-	"encoding/pem"
 	"flag"
 	"fmt"
-	"io/fs"
 	"maps"
-	"math/rand/v2"
 	"os"
-	"os/exec"
-	"path/filepath"
+	"path"
 	"slices"
 	"strings"
 	"testing"
@@ -24,8 +18,8 @@ import (
 	"github.com/signet-tls/signet/internal/testpki"
 )
 
-// The differential proof: what pyOpenSSL and cryptography read in a file, and
-// what is read here, agree in every accessor, or the difference is a row of
+// The differential proof: what pyOpenSSL, cryptography and pyasn1 read in a file,
+// and what is read here, agree in every accessor, or the difference is a row of
 // testdata/differential.json with its reason. A row without its difference fails
 // too.
 
@@ -38,75 +32,18 @@ type readings map[string]any
 type row struct {
 	Input    string `json:"input"` // a file and its kind, or a kind of mutants
 	Accessor string `json:"accessor"`
-	Peer     string `json:"peer"` // what pyOpenSSL says
+	Peer     string `json:"peer"` // what the peer says; of lists, only what differs
 	Ours     string `json:"ours"`
-	Count    int    `json:"count,omitempty"` // of mutants
+	Mutants  string `json:"mutants,omitempty"` // the numbers of those that differ like this
 	Reason   string `json:"reason"`
 }
 
-func (r row) key() row { r.Reason = ""; return r }
-
-// peer is a running tools/facts.py.
-type peer struct {
-	t   *testing.T
-	in  *bufio.Writer
-	out *bufio.Scanner
-}
-
-func startPeer(t *testing.T) *peer {
-	t.Helper()
-	cmd := exec.Command(peers.Python(t), "../tools/facts.py")
-	cmd.Stderr = os.Stderr
-	in, err := cmd.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { in.Close(); cmd.Wait() })
-	scanner := bufio.NewScanner(out)
-	scanner.Buffer(nil, 16<<20)
-	return &peer{t, bufio.NewWriter(in), scanner}
-}
-
-// ask returns what the peer reads in data, and what is read here meanwhile.
-func (p *peer) ask(kind string, data []byte) (theirs, ours readings) {
-	p.t.Helper()
-	p.send(kind, data)
-	ours = ourFacts(p.t, kind, data)
-	return p.receive(), ours
-}
-
-func (p *peer) send(kind string, data []byte) {
-	p.t.Helper()
-	request, err := json.Marshal(map[string]string{"kind": kind, "data": base64.StdEncoding.EncodeToString(data)})
-	if err != nil {
-		p.t.Fatal(err)
-	}
-	p.in.Write(append(request, '\n'))
-	if err := p.in.Flush(); err != nil {
-		p.t.Fatalf("the peer does not listen: %v", err)
-	}
-}
-
-func (p *peer) receive() (answer readings) {
-	p.t.Helper()
-	if !p.out.Scan() {
-		p.t.Fatalf("the peer does not answer: %v", p.out.Err())
-	}
-	if err := json.Unmarshal(p.out.Bytes(), &answer); err != nil {
-		p.t.Fatal(err)
-	}
-	return answer
-}
+// same returns what makes a row the same one, so that it keeps its reason where
+// other mutants come to show it.
+func (r row) same() row { r.Reason, r.Mutants = "", ""; return r }
 
 // compare returns the differences in one input: in whether it is taken, or, if
-// both take it, in each accessor.
+// both take it, in each accessor that the peer has.
 func compare(t *testing.T, input string, theirs, ours readings) (rows []row) {
 	t.Helper()
 	if theirs["accept"] != ours["accept"] {
@@ -116,11 +53,38 @@ func compare(t *testing.T, input string, theirs, ours readings) (rows []row) {
 		return nil
 	}
 	for _, accessor := range slices.Sorted(maps.Keys(theirs)) {
-		if have, want := text(t, ours[accessor]), text(t, theirs[accessor]); have != want {
-			rows = append(rows, row{Input: input, Accessor: accessor, Peer: want, Ours: have})
+		have, want := plain(t, ours[accessor]), plain(t, theirs[accessor])
+		if isError(have) && isError(want) {
+			continue
+		}
+		if have, want = differing(t, have, want); text(t, have) != text(t, want) {
+			rows = append(rows, row{Input: input, Accessor: accessor, Peer: text(t, want), Ours: text(t, have)})
 		}
 	}
 	return rows
+}
+
+// isError reports whether a value is that none can be read.
+func isError(value any) bool {
+	message, ok := value.(string)
+	return ok && strings.HasPrefix(message, "error")
+}
+
+// differing drops from two lists of one length what they have in common.
+func differing(t *testing.T, have, want any) (any, any) {
+	t.Helper()
+	a, isList := have.([]any)
+	b, areLists := want.([]any)
+	if !isList || !areLists || len(a) != len(b) {
+		return have, want
+	}
+	ours, theirs := []any{}, []any{}
+	for i := range a {
+		if text(t, a[i]) != text(t, b[i]) {
+			ours, theirs = append(ours, a[i]), append(theirs, b[i])
+		}
+	}
+	return ours, theirs
 }
 
 func verdict(f readings) string {
@@ -139,12 +103,24 @@ func text(t *testing.T, value any) string {
 	return string(out)
 }
 
+// plain returns a value as JSON has it.
+func plain(t *testing.T, value any) (out any) {
+	t.Helper()
+	if err := json.Unmarshal([]byte(text(t, value)), &out); err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
 const rowsFile = "testdata/differential.json"
 
 // checkRows compares the differences found with the rows of one part of the
 // file, where both are to be the same.
 func checkRows(t *testing.T, part string, found []row) {
 	t.Helper()
+	slices.SortFunc(found, func(a, b row) int {
+		return cmp.Or(cmp.Compare(a.Input, b.Input), cmp.Compare(a.Accessor, b.Accessor), cmp.Compare(a.Peer, b.Peer), cmp.Compare(a.Ours, b.Ours))
+	})
 	parts := map[string][]row{}
 	data, err := os.ReadFile(rowsFile)
 	if err == nil {
@@ -153,152 +129,138 @@ func checkRows(t *testing.T, part string, found []row) {
 	if err != nil && !*rewrite {
 		t.Fatal(err)
 	}
-	reasons := map[row]string{}
+	known := map[row]row{}
 	for _, r := range parts[part] {
-		if r.Reason == "" {
-			t.Errorf("a row without a reason: %+v", r)
-		}
-		reasons[r.key()] = r.Reason
+		known[r.same()] = r
 	}
 	for i, r := range found {
-		reason, known := reasons[r]
-		if !known && !*rewrite {
+		want, ok := known[r.same()]
+		delete(known, r.same())
+		found[i].Reason = want.Reason
+		switch {
+		case *rewrite:
+		case !ok:
 			t.Errorf("a difference without a row: %+v", r)
-		}
-		found[i].Reason = reason
-		delete(reasons, r)
-	}
-	for r := range reasons {
-		if !*rewrite {
-			t.Errorf("a row without its difference: %+v", r)
+		case want.Reason == "":
+			t.Errorf("a row without a reason: %+v", want)
+		case want.Mutants != r.Mutants:
+			t.Errorf("other mutants, %s, differ as in the row %+v", r.Mutants, want)
 		}
 	}
 	if *rewrite {
 		parts[part] = found
-		var out bytes.Buffer
-		encoder := json.NewEncoder(&out)
-		encoder.SetEscapeHTML(false)
-		encoder.SetIndent("", " ")
-		if err := encoder.Encode(parts); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(rowsFile, out.Bytes(), 0o644); err != nil {
-			t.Fatal(err)
-		}
+		writeRows(t, parts)
+		return
 	}
+	for _, r := range known {
+		t.Errorf("a row without its difference: %+v", r)
+	}
+	logReasons(t, found)
 }
 
-// vectors yields the files of cryptography-vectors, with what to read each as.
-func vectors(t *testing.T) (files []input) {
+func writeRows(t *testing.T, parts map[string][]row) {
 	t.Helper()
-	out, err := exec.Command(peers.Python(t), "../tools/facts.py", "vectors").Output()
-	switch {
-	case err == nil:
-	case os.Getenv("CI") == "true":
-		t.Fatalf("cryptography-vectors are missing, and CI may not skip them: %v; next: make peers", err)
-	default:
-		t.Skipf("cryptography-vectors are missing: %v; next: make peers", err)
-	}
-	root := strings.TrimSpace(string(out))
-	err = filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
-		if err != nil || entry.IsDir() {
-			return err
-		}
-		data, err := os.ReadFile(path)
-		if err != nil {
-			return err
-		}
-		name, err := filepath.Rel(root, path)
-		for _, kind := range kindsOf(name, data) {
-			files = append(files, input{name, kind, data})
-		}
-		return err
-	})
-	if err != nil {
+	var out bytes.Buffer
+	encoder := json.NewEncoder(&out)
+	encoder.SetEscapeHTML(false)
+	encoder.SetIndent("", " ")
+	if err := encoder.Encode(parts); err != nil {
 		t.Fatal(err)
 	}
-	return files
-}
-
-// input is one file, to be read as one kind of thing.
-type input struct {
-	name, kind string
-	data       []byte
-}
-
-// kindsOf says what a file of cryptography-vectors is read as: PEM by its labels,
-// DER by its folder, and as a key of either kind.
-func kindsOf(name string, data []byte) (kinds []string) {
-	top, _, _ := strings.Cut(name, "/")
-	ext := filepath.Ext(name)
-	switch {
-	case top == "pkcs12" && ext == ".p12", strings.Contains(name, "PKITS_data/pkcs12/"):
-		return []string{"pkcs12"}
-	case top == "pkcs7" && ext != ".eml":
-		return []string{"pkcs7"}
-	case top != "x509" && top != "asymmetric":
-		return nil
-	case bytes.Contains(data, []byte("-----BEGIN ")):
-		for label, kind := range map[string]string{"CERTIFICATE-----": "cert", "PRIVATE KEY-----": "key", "PUBLIC KEY-----": "public"} {
-			if bytes.Contains(data, []byte(label)) && !bytes.Contains(data, []byte("BEGIN OPENSSH")) {
-				kinds = append(kinds, kind)
-			}
-		}
-		slices.Sort(kinds)
-	case ext == ".der" && top == "asymmetric":
-		return []string{"key", "public"}
-	case ext == ".der", ext == ".crt":
-		return []string{"cert"}
+	if err := os.WriteFile(rowsFile, out.Bytes(), 0o644); err != nil {
+		t.Fatal(err)
 	}
-	return kinds
+}
+
+// logReasons counts the rows by reason, the most first.
+func logReasons(t *testing.T, rows []row) {
+	t.Helper()
+	counts := map[string]int{}
+	for _, r := range rows {
+		counts[r.Reason] += max(1, len(strings.Fields(r.Mutants)))
+	}
+	reasons := slices.SortedFunc(maps.Keys(counts), func(a, b string) int {
+		return cmp.Or(cmp.Compare(counts[b], counts[a]), cmp.Compare(a, b))
+	})
+	for _, reason := range reasons {
+		t.Logf("%5d: %s", counts[reason], reason)
+	}
 }
 
 func TestDifferentialVectors(t *testing.T) {
 	p := startPeer(t)
 	var found []row
-	accessors, counts := 0, map[string]int{}
+	answers, counts, unique := 0, map[string]int{}, map[string]bool{}
 	for _, file := range vectors(t) {
 		theirs, ours := p.ask(file.kind, file.data)
 		found = append(found, compare(t, file.name+" as "+file.kind, theirs, ours)...)
 		counts[file.kind]++
-		accessors += len(theirs)
+		answers += len(theirs)
+		noteCertificates(unique, file.kind, ours)
 	}
-	t.Logf("%v: %d answers, %d differences", counts, accessors, len(found))
-	if counts["cert"] < 500 || counts["key"] < 100 || counts["pkcs12"] < 400 {
-		t.Error("files are missing")
+	inputs := 0
+	for _, count := range counts {
+		inputs += count
+	}
+	t.Logf("%d inputs %v with %d certificates: %d answers, %d differences", inputs, counts, len(unique), answers, len(found))
+	for kind, least := range map[string]int{"cert": 500, "csr": 25, "crl": 190, "key": 100, "public": 70, "pkcs7": 200, "pkcs12": 400} {
+		if counts[kind] < least {
+			t.Errorf("%d files as %s, want %d or more", counts[kind], kind, least)
+		}
 	}
 	checkRows(t, "vectors", found)
 }
 
+// noteCertificates keeps the digests of the certificates that were read.
+func noteCertificates(unique map[string]bool, kind string, ours readings) {
+	if der, ok := ours["der"].(string); ok && kind == "cert" {
+		unique[der] = true
+	}
+	list, _ := ours["certificates"].([]string)
+	for _, der := range list {
+		unique[der] = true
+	}
+}
+
 const pkitsFacts = "testdata/pkits.facts.json.gz"
 
-// TestDifferentialPKITS compares the certificates of NIST's suite with what the
-// peer has said of them, so that the proof runs where the peer is absent.
+// pkitsKinds says what the files of NIST's suite are, by their folder.
+var pkitsKinds = map[string]string{"certs": "cert", "crls": "crl"}
+
+// TestDifferentialPKITS compares the certificates and lists of NIST's suite with
+// what the peer has said of them, so that the proof runs where the peer is absent.
 func TestDifferentialPKITS(t *testing.T) {
-	recorded := map[string]readings{}
 	if *rewrite {
-		p := startPeer(t)
-		for name, data := range peers.Archive(t, "testdata/pkits.tar.gz") {
-			if strings.HasPrefix(name, "certs/") {
-				recorded[name], _ = p.ask("cert", data)
-			}
-		}
-		writeGzip(t, pkitsFacts, recorded)
+		recordPKITS(t)
 	}
-	recorded = nil
+	recorded := map[string]readings{}
 	readGzip(t, pkitsFacts, &recorded)
 	var found []row
-	files := 0
+	files, answers := 0, 0
 	for name, data := range peers.Archive(t, "testdata/pkits.tar.gz") {
 		if theirs, ok := recorded[name]; ok {
 			files++
-			found = append(found, compare(t, name, theirs, ourFacts(t, "cert", data))...)
+			answers += len(theirs)
+			found = append(found, compare(t, name, theirs, ourFacts(t, pkitsKinds[path.Dir(name)], data))...)
 		}
 	}
-	if files != 405 || len(recorded) != files {
-		t.Errorf("have %d files and %d records, want 405", files, len(recorded))
+	if files != 578 || len(recorded) != files {
+		t.Errorf("have %d files and %d records, want 578", files, len(recorded))
 	}
+	t.Logf("%d inputs: %d answers, %d differences", files, answers, len(found))
 	checkRows(t, "pkits", found)
+}
+
+func recordPKITS(t *testing.T) {
+	t.Helper()
+	recorded := map[string]readings{}
+	p := startPeer(t)
+	for name, data := range peers.Archive(t, "testdata/pkits.tar.gz") {
+		if kind, ok := pkitsKinds[path.Dir(name)]; ok {
+			recorded[name], _ = p.ask(kind, data)
+		}
+	}
+	writeGzip(t, pkitsFacts, recorded)
 }
 
 func writeGzip(t *testing.T, name string, value any) {
@@ -326,77 +288,4 @@ func readGzip(t *testing.T, name string, value any) {
 	if err := json.NewDecoder(testpki.Must(gzip.NewReader(file))).Decode(value); err != nil {
 		t.Fatal(err)
 	}
-}
-
-// mutants are so many; the seed makes them the same in each run.
-const mutants = 10_000
-
-// TestDifferentialMutants alters the files: a bit, a byte, a length, or the end.
-// A difference in whether a mutant is taken, or in an accessor, is counted by
-// what both sides say.
-func TestDifferentialMutants(t *testing.T) {
-	p := startPeer(t)
-	bases := slices.DeleteFunc(vectors(t), func(f input) bool {
-		return len(f.data) > 8<<10 || f.kind == "pkcs12" && strings.Contains(f.name, "PKITS")
-	})
-	random := rand.New(rand.NewPCG(2026, 11))
-	counted := map[row]int{}
-	agreed := 0
-	for range mutants {
-		base := bases[random.IntN(len(bases))]
-		data := mutate(random, base.data)
-		theirs, ours := p.ask(base.kind, data)
-		rows := compare(t, base.kind, theirs, ours)
-		for _, r := range rows {
-			if r.Accessor != "accept" {
-				r.Peer, r.Ours = shape(r.Peer), shape(r.Ours)
-			}
-			counted[r]++
-		}
-		if len(rows) == 0 {
-			agreed++
-		}
-	}
-	var found []row
-	for r, count := range counted {
-		r.Count = count
-		found = append(found, r)
-	}
-	slices.SortFunc(found, func(a, b row) int {
-		return cmp.Or(cmp.Compare(a.Input, b.Input), cmp.Compare(a.Accessor, b.Accessor), cmp.Compare(a.Peer, b.Peer), cmp.Compare(a.Ours, b.Ours))
-	})
-	t.Logf("%d of %d mutants agree in all; %d rows of differences", agreed, mutants, len(found))
-	checkRows(t, "mutants", found)
-}
-
-// shape keeps of a value whether it is an error.
-func shape(value string) string {
-	if value == `"error"` {
-		return "an error"
-	}
-	return "a value"
-}
-
-// mutate returns an altered copy: PEM is altered below its base64.
-func mutate(random *rand.Rand, data []byte) []byte {
-	if block, _ := pem.Decode(data); block != nil && block.Headers["DEK-Info"] == "" {
-		block.Bytes = mutate(random, block.Bytes)
-		return pem.EncodeToMemory(block)
-	}
-	if len(data) == 0 {
-		return data
-	}
-	data = bytes.Clone(data)
-	at := random.IntN(len(data))
-	switch random.IntN(4) {
-	case 0:
-		data[at] ^= 1 << random.IntN(8)
-	case 1:
-		data[at] = byte(random.IntN(256))
-	case 2: // a small number, which lengths often are
-		data[at] += byte(random.IntN(5)) - 2
-	case 3:
-		data = data[:at]
-	}
-	return data
 }

@@ -1,7 +1,8 @@
-"""Says what pyOpenSSL and cryptography read in certificates, keys and containers.
+"""Says what pyOpenSSL, cryptography and pyasn1 read in certificates, requests,
+revocation lists, keys and containers.
 
 The peer of pki/differential_test.go. Reads requests from standard input: one
-line of JSON each, {"kind": cert|key|public|pkcs7|pkcs12, "data": base64}, and
+line of JSON each, {"kind": cert|csr|crl|key|public|pkcs7|pkcs12, "data": base64}, and
 answers each with one line: {"accept": bool, accessor: value, …}. Values are
 facts about the input, never the input itself. With "vectors" as its argument it
 prints the folder of cryptography-vectors.
@@ -9,6 +10,7 @@ prints the folder of cryptography-vectors.
 
 import base64
 import datetime
+import functools
 import hashlib
 import json
 import sys
@@ -16,15 +18,20 @@ import types
 import warnings
 
 from cryptography import x509
-from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.serialization import pkcs7, pkcs12
 from OpenSSL import crypto
+from pyasn1_alt_modules import rfc2986, rfc5280
+
+sys.dont_write_bytecode = True
+
+from factsextension import asn1, attempt, directory, moment, raw, sha256, values  # noqa: E402
 
 warnings.simplefilter("ignore")
 
 NOW = datetime.datetime(2026, 1, 1, tzinfo=datetime.timezone.utc)
-# In this order; cryptography's vectors use the first ones.
-PASSWORDS = [b"", b"password", b"123456", b"cryptography", b"a123456"]
+# In this order; most of the files have the first one.
+PASSWORDS = [b"password", b"", b"123456", b"cryptography", b"a123456"]
 
 
 class Clock(datetime.datetime):
@@ -45,18 +52,6 @@ crypto.datetime = types.SimpleNamespace(datetime=Clock, timezone=datetime.timezo
 TYPES = {6: "RSA", 912: "RSA-PSS", 116: "DSA", 28: "DH", 920: "DH", 408: "EC", 1087: "Ed25519", 1088: "Ed448", 1034: "X25519", 1035: "X448"}
 
 
-def sha256(data):
-    return hashlib.sha256(data).hexdigest()
-
-
-def attempt(function):
-    """What function returns; a value that cannot be read is an answer too."""
-    try:
-        return function()
-    except Exception:
-        return "error"
-
-
 def kind(key):
     return TYPES.get(key.type(), key.type())
 
@@ -69,11 +64,21 @@ def name(n):
     return [value.hex() for _, value in n.get_components()]
 
 
-def extensions(cert):
-    return [
-        [e.oid.dotted_string, e.critical, attempt(lambda: sha256(e.value.public_bytes()))]
-        for e in cert.to_cryptography().extensions
-    ]
+def oid_name(oid):
+    """OpenSSL's name of an object identifier, if it has one."""
+    lib, dotted = crypto._lib, oid.dotted_string
+    number = lib.OBJ_txt2nid(dotted.encode())
+    return crypto._ffi.string(lib.OBJ_nid2ln(number)).decode() if number else dotted
+
+
+def signature(signed):
+    """What cryptography says of the signature of anything that is signed."""
+    return {
+        "signature": sha256(signed.signature),
+        "signature_oid": attempt(lambda: signed.signature_algorithm_oid.dotted_string),
+        "signature_name": attempt(lambda: oid_name(signed.signature_algorithm_oid)),
+        "values": attempt(lambda: values(signed.extensions)),
+    }
 
 
 def cert(data):
@@ -92,15 +97,77 @@ def cert(data):
         "subject_hash": attempt(c.subject_name_hash),
         "key_bits": attempt(lambda: c.get_pubkey().bits()),
         "key_type": attempt(lambda: kind(c.get_pubkey())),
-        "signature_oid": attempt(lambda: c.to_cryptography().signature_algorithm_oid.dotted_string),
+        "public": attempt(lambda: sha256(crypto.dump_publickey(crypto.FILETYPE_ASN1, c.get_pubkey()))),
+        "signature_algorithm": attempt(lambda: c.get_signature_algorithm().decode()),
         "extension_count": c.get_extension_count(),
-        "extensions": attempt(lambda: extensions(c)),
+        "extensions": attempt(lambda: raw(asn1(der, rfc5280.Certificate())["tbsCertificate"]["extensions"])),
         "pem": sha256(crypto.dump_certificate(crypto.FILETYPE_PEM, c)),
         "der": sha256(der),
     }
     for algorithm in ("sha1", "sha256", "sha512"):
         facts[algorithm] = c.digest(algorithm).decode()
-    return facts
+    return facts | read_again(c)
+
+
+def read_again(c):
+    """What cryptography reads in what pyOpenSSL has; it refuses more."""
+    parsed = attempt(c.to_cryptography)
+    if isinstance(parsed, str):
+        return {"cryptography": parsed}
+    return signature(parsed) | {
+        "cryptography": "accept",
+        "tbs": sha256(parsed.tbs_certificate_bytes),
+        "names": attempt(lambda: [directory(parsed.subject), directory(parsed.issuer)]),
+    }
+
+
+def csr(data):
+    c = x509.load_pem_x509_csr(data) if encoding(data) == crypto.FILETYPE_PEM else x509.load_der_x509_csr(data)
+    der = c.public_bytes(serialization.Encoding.DER)
+    key = functools.cache(lambda: crypto.PKey.from_cryptography_key(c.public_key()))
+    return signature(c) | {
+        "version": attempt(lambda: int(asn1(der, rfc2986.CertificationRequest())["certificationRequestInfo"]["version"]) + 1),
+        "subject": attempt(lambda: directory(c.subject)),
+        "subject_der": attempt(lambda: sha256(c.subject.public_bytes())),
+        "key_type": attempt(lambda: kind(key())),
+        "key_bits": attempt(lambda: key().bits()),
+        "public": attempt(lambda: sha256(crypto.dump_publickey(crypto.FILETYPE_ASN1, key()))),
+        "attributes": attempt(lambda: [[a.oid.dotted_string, sha256(a.value)] for a in c.attributes]),
+        "signature_valid": attempt(lambda: c.is_signature_valid),
+        "tbs": sha256(c.tbs_certrequest_bytes),
+        "pem": sha256(c.public_bytes(serialization.Encoding.PEM)),
+        "der": sha256(der),
+    }
+
+
+def crl(data):
+    c = x509.load_pem_x509_crl(data) if encoding(data) == crypto.FILETYPE_PEM else x509.load_der_x509_crl(data)
+    der = c.public_bytes(serialization.Encoding.DER)
+    content = functools.cache(lambda: asn1(der, rfc5280.CertificateList())["tbsCertList"])
+    entries = attempt(lambda: [[("%x" % r.serial_number), moment(r.revocation_date_utc)] for r in c])
+    return signature(c) | {
+        "version": attempt(lambda: int(content()["version"]) + 1 if content()["version"].hasValue() else 1),
+        "issuer": attempt(lambda: directory(c.issuer)),
+        "issuer_der": attempt(lambda: sha256(c.issuer.public_bytes())),
+        "this_update": attempt(lambda: moment(c.last_update_utc)),
+        "next_update": attempt(lambda: moment(c.next_update_utc)),
+        "count": attempt(lambda: len(c)),
+        "entries": entries,
+        "entry_values": attempt(lambda: [values(r.extensions) for r in c]),
+        "entry_extensions": attempt(lambda: [raw(r["crlEntryExtensions"]) for r in content()["revokedCertificates"]]),
+        "extensions": attempt(lambda: raw(content()["crlExtensions"])),
+        "found": attempt(lambda: [found(c, serial) for serial in sorted({1} | {int(e[0], 16) for e in entries[:1] + entries[-1:]})]),
+        "sha256": attempt(lambda: c.fingerprint(hashes.SHA256()).hex()),
+        "tbs": sha256(c.tbs_certlist_bytes),
+        "pem": sha256(c.public_bytes(serialization.Encoding.PEM)),
+        "der": sha256(der),
+    }
+
+
+def found(crl, serial):
+    """The entry that a search for its serial number finds."""
+    entry = crl.get_revoked_certificate_by_serial_number(serial)
+    return ["%x" % serial, entry and moment(entry.revocation_date_utc)]
 
 
 def opened(data, loader):
@@ -146,7 +213,11 @@ def public(data):
 
 def bundle(data):
     load = pkcs7.load_pem_pkcs7_certificates if b"-----BEGIN " in data else pkcs7.load_der_pkcs7_certificates
-    return {"certificates": [sha256(c.public_bytes(serialization.Encoding.DER)) for c in load(data)]}
+    certs = load(data)
+    return {
+        "certificates": [sha256(c.public_bytes(serialization.Encoding.DER)) for c in certs],
+        "names": [attempt(lambda: [directory(c.subject), directory(c.issuer), "%x" % c.serial_number]) for c in certs],
+    }
 
 
 def store(data):
@@ -156,6 +227,8 @@ def store(data):
         "certificates": sorted(sha256(c.certificate.public_bytes(serialization.Encoding.DER)) for c in certs),
         "names": sorted((c.friendly_name or b"").decode("utf-8", "replace") for c in certs),
         "key": None,
+        "leaf": found.cert and sha256(found.cert.certificate.public_bytes(serialization.Encoding.DER)),
+        "subjects": sorted(attempt(lambda: c.certificate.subject.rfc4514_string()) for c in certs),
     }
     if found.key:
         spki = found.key.public_key().public_bytes(
@@ -165,14 +238,16 @@ def store(data):
     return facts
 
 
-KINDS = {"cert": cert, "key": private, "public": public, "pkcs7": bundle, "pkcs12": store}
+KINDS = {"cert": cert, "csr": csr, "crl": crl, "key": private, "public": public, "pkcs7": bundle, "pkcs12": store}
 
 
 def why(err):
-    """The kind of an error, and OpenSSL's first reason."""
-    queue = err.args[0] if err.args and isinstance(err, crypto.Error) else []
+    """The kind of an error, and OpenSSL's first reason or what the error says."""
+    if not isinstance(err, crypto.Error):
+        return f"{type(err).__name__}: {err}"
+    queue = err.args[0] if err.args else []
     reasons = [reason for _, _, reason in queue if reason]
-    return ": ".join([type(err).__name__] + reasons[:1])
+    return ": ".join(["Error"] + reasons[:1])
 
 
 def main():

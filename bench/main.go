@@ -1,0 +1,42 @@
+// Command bench measures Signet next to its peers, on the machine that it runs
+// on: figures to look at, never a test that fails on time.
+//
+//	go run ./bench parse
+package main
+
+import (
+	"flag"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+)
+
+// benches are what can be measured, by name.
+var benches = map[string]func(out io.Writer, rounds int, args []string) error{
+	"parse": parse,
+}
+
+// leastRounds are enough for an interval that means something.
+const leastRounds = 15
+
+func main() {
+	rounds := flag.Int("rounds", 21, "how often each contender runs, at least 15")
+	flag.Usage = func() {
+		fmt.Fprintf(flag.CommandLine.Output(), "go run ./bench [-rounds N] NAME [ARGUMENT…], where NAME is one of: %s\n",
+			strings.Join(slices.Sorted(maps.Keys(benches)), ", "))
+		flag.PrintDefaults()
+	}
+	flag.Parse()
+	run, ok := benches[flag.Arg(0)]
+	if !ok || *rounds < leastRounds {
+		flag.Usage()
+		os.Exit(2)
+	}
+	if err := run(os.Stdout, *rounds, flag.Args()[1:]); err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
