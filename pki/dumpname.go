@@ -132,7 +132,7 @@ func (g GeneralName) dumpOther() string {
 	if text, ok := otherText(whole); ok {
 		return "othername: " + name + "::" + text
 	}
-	return "othername: " + name + ":<unsupported>"
+	return "othername: " + name + "::<unsupported>"
 }
 
 // otherText returns the value of an other name, if it is of one of two types.
