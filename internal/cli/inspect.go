@@ -66,7 +66,7 @@ func (c *inspectCmd) run(ctx context.Context, s *shell) error {
 // look reads one file.
 func (i *inspector) look(ctx context.Context, s *shell, path string) inspection {
 	file := inspection{file: path}
-	data, err := s.read(path, pki.MaxCRL)
+	data, err := s.readAny(path)
 	if err != nil {
 		file.err = err
 		return file
