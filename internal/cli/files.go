@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"syscall"
 
 	"github.com/signet-tls/signet/fault"
 	"github.com/signet-tls/signet/internal/atomicfile"
@@ -143,7 +144,14 @@ func unreadableFile(err error, path string) error {
 	if errors.Is(err, fs.ErrNotExist) {
 		return fault.New(FileMissing, "there is no file %s", path).WithHint("write a path that exists")
 	}
-	return fault.Wrap(reasonOf(err), FileUnreadable, "%s cannot be read", path).WithHint("name a file that this user may read")
+	return fault.Wrap(reasonOf(err), FileUnreadable, "%s cannot be read", path).WithHint("%s", whereUnreadable(err))
+}
+
+func whereUnreadable(err error) string {
+	if errors.Is(err, syscall.EISDIR) {
+		return "name a file in that folder"
+	}
+	return "name a file that this user may read"
 }
 
 // inFile puts the file's name in front of an error of what is in it. Errors of the
