@@ -4,7 +4,6 @@ import (
 	"os"
 	"testing"
 
-	"github.com/signet-tls/signet/fault"
 	"github.com/signet-tls/signet/internal/peers"
 	"github.com/signet-tls/signet/internal/testpki"
 	"github.com/signet-tls/signet/pki"
@@ -17,18 +16,18 @@ func readAll(t *testing.T, data []byte) (read bool) {
 	t.Helper()
 	m, err := pkcs7.Parse(data)
 	if err != nil {
-		wantCoded(t, err)
+		peers.WantCoded(t, err)
 		return false
 	}
 	if m.Kind == "" {
 		t.Error("a message without a kind")
 	}
 	if err := m.Verify([]byte("content")); err != nil {
-		wantCoded(t, err)
+		peers.WantCoded(t, err)
 	}
 	certs, err := m.Certificates()
 	if err != nil {
-		wantCoded(t, err)
+		peers.WantCoded(t, err)
 		return true
 	}
 	again, err := pkcs7.Parse(testpki.Must(pkcs7.NewBundle(certs, m.CRLs...)))
@@ -40,28 +39,8 @@ func readAll(t *testing.T, data []byte) (read bool) {
 	return true
 }
 
-func wantCoded(t *testing.T, err error) {
-	t.Helper()
-	if e, ok := fault.Of(err); !ok || e.Code == "" || e.Hint == "" || e.Message != fault.Printable(e.Message, 1000) {
-		t.Errorf("have %v, want a printable fault with code and hint", err)
-	}
-}
-
 func TestBadInputs(t *testing.T) {
-	files, read := 0, 0
-	for name, data := range peers.BadInputs(t, "pkcs7") {
-		files++
-		if readAll(t, data) {
-			read++
-		}
-		if t.Failed() {
-			t.Fatal(name)
-		}
-	}
-	t.Logf("%d of %d files can be read in spite of it", read, files)
-	if files < 100 {
-		t.Errorf("there are only %d files", files)
-	}
+	peers.ReadBadInputs(t, 100, func(data []byte) bool { return readAll(t, data) }, "pkcs7")
 }
 
 func FuzzParse(f *testing.F) {
