@@ -3,8 +3,6 @@ package pkcs12
 import (
 	"testing"
 
-	module "software.sslmate.com/src/go-pkcs12"
-
 	"github.com/signet-tls/signet/internal/peers"
 	"github.com/signet-tls/signet/pki"
 )
@@ -39,10 +37,5 @@ func TestBadInputs(t *testing.T) {
 }
 
 func FuzzParse(f *testing.F) {
-	f.Add(modern(f, module.Modern2023, 1))
-	f.Add(modern(f, module.Modern2026, 1))
-	f.Add(modern(f, module.LegacyRC2, 1))
-	f.Add(made(f, plain(certBag(oidX509), bag(bagKey, pkcs8(f)), bag(bagBags, sequence(bag(bagSecret, emptyList))))))
-	f.Add(sequence(integer(3), contentInfo(oidData, octetString(sequence(plain(certBag(oidX509), bag(bagKey, pkcs8(f))))))))
 	f.Fuzz(func(t *testing.T, data []byte) { readAll(t, data, 10_000) })
 }
