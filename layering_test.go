@@ -58,7 +58,7 @@ var rooms = []room{
 	{"internal/proxy", with(library, "policy", "internal/agent", "internal/agent/api"), "it asks its agent, and never the control plane"},
 
 	{"internal/testpki", []string{"fault", "spiffeid", "pki"}, "fixtures stand on what they are fixtures of"},
-	{"internal/peers", nil, "it finds programs of others"},
+	{"internal/peers", []string{"fault"}, "it finds programs and files of others, and holds errors about these to their form"},
 	{"internal/tamper", library, "it attacks from outside and needs no system to do it"},
 	{"internal/recognise", []string{"fault", "pki", "pki/pkcs7", "pki/pkcs12"}, "it tells what bytes are, and trusts none of them"},
 	{"internal/cli", with(library, "policy", "internal/control", "internal/ca", "internal/authority", "internal/agent", "internal/agent/api", "internal/proxy", "internal/tamper", "internal/recognise", "pki/pkcs7", "pki/pkcs12"), "it wires the system together, and fixtures are not part of it"},

@@ -6,26 +6,31 @@ import (
 	"strings"
 )
 
-// extensions writes a list of extensions, each by its kind, and as octets where
-// the kind is not known or the value is not as it must be.
+// extensions writes a list of extensions below its title, or nothing where there
+// are none.
 func (d *dump) extensions(indent int, title string, list []Extension) {
-	if len(list) == 0 {
-		return
+	if len(list) > 0 {
+		d.line(indent, "%s:", title)
+		d.extensionList(indent+4, list)
 	}
-	d.line(indent, "%s:", title)
+}
+
+// extensionList writes extensions, each by its kind, and as octets where the kind
+// is not known or the value is not as it must be.
+func (d *dump) extensionList(indent int, list []Extension) {
 	for i, e := range list {
 		if i == maxDumpedItems {
-			d.line(indent+4, "… and %d more", len(list)-i)
+			d.line(indent, "… and %d more", len(list)-i)
 			return
 		}
 		critical := ""
 		if e.Critical {
 			critical = "critical"
 		}
-		d.line(indent+4, "%s: %s", e.ID.dumpName(), critical)
+		d.line(indent, "%s: %s", e.ID.dumpName(), critical)
 		value, err := e.Decode()
-		if err != nil || !d.extension(indent+8, e.ID, value) {
-			d.line(indent+8, "%s", dots(e.Value))
+		if err != nil || !d.extension(indent+4, e.ID, value) {
+			d.line(indent+4, "%s", dots(e.Value))
 		}
 	}
 }

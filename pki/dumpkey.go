@@ -100,48 +100,10 @@ func (d *dump) dsaKey(indent int, k *PublicKey) bool {
 	return true
 }
 
-// pssText are the parameters of RSASSA-PSS (RFC 4055, section 3.1), defaults
-// filled in.
-type pssText struct {
-	hash, mask, maskHash OID
-	salt, trailer        int
-	given                [4]bool // which are not defaults
-}
-
-func readPSS(raw []byte) (pssText, bool) {
-	p := pssText{hash: oidSHA1, mask: oidMGF1, maskHash: oidSHA1, salt: 20, trailer: 1}
-	whole := newDER(raw)
-	list := whole.sequence("PSS parameters")
-	for i := range uint8(4) {
-		if p.given[i] = list.has(constructed(i)); !p.given[i] {
-			continue
-		}
-		field := list.tagged(i, "PSS parameters")
-		switch i {
-		case 0:
-			p.hash = field.algorithm("PSS digest").ID
-		case 1:
-			mask := field.algorithm("PSS mask")
-			inner := newDER(mask.Parameters)
-			p.mask, p.maskHash = mask.ID, inner.algorithm("PSS mask digest").ID
-			if inner.err() != nil || mask.ID != oidMGF1 {
-				return p, false
-			}
-		case 2:
-			p.salt = field.small("PSS salt length")
-		case 3:
-			p.trailer = field.small("PSS trailer")
-		}
-		field.end("the PSS parameters")
-	}
-	list.end("the PSS parameters")
-	return p, whole.end("the PSS parameters") == nil
-}
-
 // pssSignature writes the parameters behind a signature's algorithm.
 func (d *dump) pssSignature(raw []byte) {
-	p, ok := readPSS(raw)
-	if !ok {
+	p, err := readPSS(raw)
+	if err != nil {
 		d.line(8, "(INVALID PSS PARAMETERS)")
 		return
 	}
@@ -153,7 +115,7 @@ func (d *dump) pssSignature(raw []byte) {
 		return " (default)"
 	}
 	d.line(8, "Hash Algorithm: %s%s", p.hash.dumpName(), note(0))
-	d.line(8, "Mask Algorithm: %s with %s%s", p.mask.dumpName(), p.maskHash.dumpName(), note(1))
+	d.line(8, "Mask Algorithm: %s with %s%s", oidMGF1.dumpName(), p.maskHash.dumpName(), note(1))
 	d.line(9, "Salt Length: 0x%s%s", upperHex(big.NewInt(int64(p.salt))), note(2))
 	d.line(8, "Trailer Field: 0x%s%s", upperHex(big.NewInt(int64(p.trailer))), note(3))
 }

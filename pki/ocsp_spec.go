@@ -64,7 +64,7 @@ func NewOCSPError(status OCSPStatus) (*OCSPResponse, error) {
 
 func (s OCSPResponseSpec) check(c *Credential, delegated bool) error {
 	if delegated {
-		if err := mayRespond(c.Leaf(), s.Issuer); err != nil {
+		if err := c.Leaf().MayAnswerFor(s.Issuer); err != nil {
 			return err
 		}
 	}
@@ -82,18 +82,23 @@ func (s OCSPResponseSpec) check(c *Credential, delegated bool) error {
 	return checkNonce(s.Nonce)
 }
 
-// mayRespond reports whether an issuer has delegated its responses to the
-// certificate's key (RFC 6960, section 4.2.2.2).
-func mayRespond(responder, issuer *Certificate) error {
-	usages, err := responder.ExtKeyUsage()
-	if err != nil {
-		return err
+// MayAnswerFor says why the issuer has not delegated its OCSP responses to the
+// certificate's key, or nil (RFC 6960, section 4.2.2.2). It does not look at dates.
+func (c *Certificate) MayAnswerFor(issuer *Certificate) error {
+	usages, err := c.ExtKeyUsage()
+	problem := ""
+	switch {
+	case !c.issuer.Match(issuer.subject) || c.CheckSignatureBy(issuer.publicKey) != nil:
+		problem = "it is not issued by that itself"
+	case err != nil || !slices.Contains(usages, OIDOCSPSigning):
+		problem = "it lacks the extended key usage OCSP Signing"
+	case c.Malformed() != nil:
+		problem = "it cannot be read whole"
+	default:
+		return nil
 	}
-	if !slices.Contains(usages, OIDOCSPSigning) || !responder.issuer.Equal(issuer.subject) || responder.CheckSignatureBy(issuer.publicKey) != nil {
-		return fault.New(NotAnAuthority, "%s may not answer for %s: it is no OCSP signer that this has issued", responder.Title(), issuer.Title()).
-			WithHint("sign with the issuer's own key, or with a certificate by it that has the extended key usage OCSP Signing")
-	}
-	return nil
+	return fault.New(NotAnAuthority, "%s may not answer for %s: %s", c.Title(), issuer.Title(), problem).
+		WithHint("sign with the issuer's own key, or with a certificate by it that has the extended key usage OCSP Signing")
 }
 
 func (r SingleResponse) check(number int, issuer *Certificate) error {

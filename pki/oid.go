@@ -99,7 +99,10 @@ func (o OID) String() string {
 			continue
 		}
 		if first {
-			top := min(2, new(big.Int).Div(arc, big.NewInt(40)).Int64())
+			top := int64(2)
+			if arc.Cmp(big.NewInt(80)) < 0 {
+				top = arc.Int64() / 40
+			}
 			out.WriteString(big.NewInt(top).String())
 			arc.Sub(arc, big.NewInt(40*top))
 			first = false

@@ -142,28 +142,55 @@ var pssHashes = map[OID]crypto.Hash{
 	oidSHA512: crypto.SHA512,
 }
 
-// pssParameters reads RSASSA-PSS-params (RFC 4055, section 3.1): of their many
-// forms those with one of three digests, the same in the mask generation, and
-// the usual trailer.
-func pssParameters(raw []byte) (crypto.Hash, int, error) {
-	d := newDER(raw)
-	params := d.sequence("PSS parameters")
-	hash := params.tagged(0, "PSS digest").algorithm("PSS digest")
-	mask := params.tagged(1, "PSS mask").algorithm("PSS mask")
-	inner := newDER(mask.Parameters)
-	maskHash := inner.algorithm("PSS mask digest")
-	salt := params.tagged(2, "PSS salt length").small("PSS salt length")
-	trailer := 1
-	if params.has(constructed(3)) {
-		trailer = params.tagged(3, "PSS trailer").small("PSS trailer")
+// pss are the parameters of RSASSA-PSS (RFC 4055, section 3.1), defaults filled
+// in.
+type pss struct {
+	hash, maskHash OID // the mask generation is MGF1
+	salt, trailer  int
+	given          [4]bool // which are not defaults
+}
+
+func readPSS(raw []byte) (pss, error) {
+	p := pss{hash: oidSHA1, maskHash: oidSHA1, salt: 20, trailer: 1}
+	whole := newDER(raw)
+	list := whole.sequence("PSS parameters")
+	for i := range uint8(4) {
+		if p.given[i] = list.has(constructed(i)); !p.given[i] {
+			continue
+		}
+		field := list.tagged(i, "PSS parameters")
+		switch i {
+		case 0:
+			p.hash = field.algorithm("PSS digest").ID
+		case 1:
+			mask := field.algorithm("PSS mask")
+			inner := newDER(mask.Parameters)
+			p.maskHash = inner.algorithm("PSS mask digest").ID
+			if inner.end("the PSS mask") != nil || mask.ID != oidMGF1 {
+				list.fail("no valid PSS mask")
+			}
+		case 2:
+			p.salt = field.small("PSS salt length")
+		case 3:
+			p.trailer = field.small("PSS trailer")
+		}
+		field.end("the PSS parameters")
 	}
-	params.end("the PSS parameters")
-	h, ok := pssHashes[hash.ID]
-	if d.end("the PSS parameters") != nil || inner.end("the PSS mask") != nil || !ok || mask.ID != oidMGF1 || maskHash.ID != hash.ID || trailer != 1 || salt > 512 {
+	list.end("the PSS parameters")
+	return p, whole.end("the PSS parameters")
+}
+
+// pssParameters returns digest and length of the salt for parameters of the form
+// that can be checked: with one of three digests, the same in the mask generation,
+// and the usual trailer.
+func pssParameters(raw []byte) (crypto.Hash, int, error) {
+	p, err := readPSS(raw)
+	h, ok := pssHashes[p.hash]
+	if err != nil || !ok || p.maskHash != p.hash || p.trailer != 1 || p.salt > 512 {
 		return 0, 0, fault.New(SignatureUnsupported, "a signature by RSASSA-PSS with these parameters cannot be checked here").
 			WithHint("have it signed again with SHA-256 for digest and mask")
 	}
-	return h, salt, nil
+	return h, p.salt, nil
 }
 
 // tagged returns the contents of an explicitly tagged element.

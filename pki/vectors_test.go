@@ -24,7 +24,8 @@ type vector struct {
 	data []byte
 }
 
-// pkits returns the certificates of NIST's PKITS, which are in the public domain.
+// pkits returns the certificates and revocation lists of NIST's PKITS, which are in
+// the public domain.
 var pkits = sync.OnceValues(func() ([]vector, error) {
 	packed, err := os.ReadFile("testdata/pkits.tar.gz")
 	if err != nil {
@@ -47,18 +48,24 @@ var pkits = sync.OnceValues(func() ([]vector, error) {
 		if err != nil {
 			return nil, err
 		}
-		if name := strings.TrimPrefix(header.Name, "./"); strings.HasSuffix(name, ".crt") {
+		if name := strings.TrimPrefix(header.Name, "./"); header.Typeflag == tar.TypeReg {
 			all = append(all, vector{name, data})
 		}
 	}
 })
 
-// wantPKITS returns them for a test.
-func wantPKITS(t testing.TB) []vector {
+// wantPKITS returns its certificates for a test.
+func wantPKITS(t testing.TB) []vector { return wantOfPKITS(t, ".crt", 405) }
+
+// wantPKITSLists returns its revocation lists.
+func wantPKITSLists(t testing.TB) []vector { return wantOfPKITS(t, ".crl", 173) }
+
+func wantOfPKITS(t testing.TB, ending string, count int) []vector {
 	t.Helper()
 	all, err := pkits()
-	if err != nil || len(all) != 405 {
-		t.Fatalf("%d certificates of PKITS, %v", len(all), err)
+	all = slices.DeleteFunc(slices.Clone(all), func(v vector) bool { return !strings.HasSuffix(v.name, ending) })
+	if err != nil || len(all) != count {
+		t.Fatalf("%d files %s of PKITS, %v", len(all), ending, err)
 	}
 	return all
 }
@@ -67,7 +74,7 @@ func wantPKITS(t testing.TB) []vector {
 // with, other than its copy of PKITS.
 func wantVectors(t testing.TB) []vector {
 	t.Helper()
-	all := slices.Clone(wantPKITS(t))
+	all := wantPKITS(t)
 	out, err := exec.Command(peers.Python(t), "-c", "import cryptography_vectors as v; print(v.__path__[0])").Output()
 	if err != nil {
 		t.Fatalf("cryptography_vectors is missing: %v; next: make peers", err)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/signet-tls/signet/fault"
 	"github.com/signet-tls/signet/pki"
 )
 
@@ -56,17 +57,12 @@ func (e *Evidence) usable(response *pki.OCSPResponse, single pki.SingleResponse,
 }
 
 // mayRespond says why a certificate is not that of a responder whom the issuer
-// itself has authorized, or nil (RFC 6960, section 4.2.2.2).
+// itself has authorized, and now, or nil.
 func mayRespond(delegate *pki.Certificate, q Question) error {
-	purposes, err := delegate.ExtKeyUsage()
-	switch {
-	case !delegate.Issuer().Match(q.Issuer.Subject()) || delegate.CheckSignatureBy(q.Issuer.PublicKey()) != nil:
-		return errors.New("was signed by somebody whom the issuer did not authorize")
-	case err != nil || !slices.Contains(purposes, pki.OIDOCSPSigning):
-		return errors.New("was signed by a certificate that is not for signing such responses")
-	case delegate.Malformed() != nil:
-		return errors.New("was signed by a certificate that cannot be read whole")
-	case q.Now.Before(delegate.NotBefore()) || q.Now.After(delegate.NotAfter()):
+	if e, refused := fault.Of(delegate.MayAnswerFor(q.Issuer)); refused {
+		return fmt.Errorf("does not count: %s", e.Message)
+	}
+	if q.Now.Before(delegate.NotBefore()) || q.Now.After(delegate.NotAfter()) {
 		return errors.New("was signed by a certificate that is not valid now")
 	}
 	return nil

@@ -40,6 +40,7 @@ type Authority struct {
 	domain   spiffeid.TrustDomain
 	onEvent  func(api.Event)
 	now      func() time.Time
+	started  time.Time
 	logger   *slog.Logger
 	listener *signet.Listener
 	server   *signet.Server
@@ -72,6 +73,7 @@ func New(cfg Config) (*Authority, error) {
 	if a.now == nil {
 		a.now = time.Now
 	}
+	a.started = a.now()
 	if a.logger == nil {
 		a.logger = slog.New(slog.DiscardHandler)
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/signet-tls/signet/internal/agent/api"
 	"github.com/signet-tls/signet/internal/control"
 	"github.com/signet-tls/signet/policy"
+	"github.com/signet-tls/signet/spiffeid"
 )
 
 func TestRule(t *testing.T) {
@@ -52,7 +53,7 @@ func TestRule(t *testing.T) {
 			t.Errorf("allow for the revoked: status %d, want 403", status)
 		}
 	}
-	want = api.Change{TrustDomain: domain, Revision: 5, From: pair.To, To: pair.From, Rule: "deny-orders-web", Proxies: 2, InForce: 2}
+	want = api.Change{TrustDomain: domain, Revision: 5, From: pair.To, To: pair.From, Rule: "deny-orders-web", Proxies: 2, InForce: 2, Revoked: []spiffeid.ID{id("web")}}
 	wantChange(t, ask[api.Change](ann, "POST", api.PathDeny, request("orders", "web")), want)
 }
 
@@ -188,6 +189,8 @@ func TestNamesThatRunTogether(t *testing.T) {
 func TestIdentityUnknown(t *testing.T) {
 	r := newRig(t, nil)
 	ann := r.as("operator/ann")
+	_, refusal := ann.try("POST", api.PathAllow, jsonBody(request("ann", "orders")))
+	wantRefusal(t, refusal, api.IdentityUnknown, "no identity is called ann", "use the whole name: operator/ann")
 	for _, test := range []struct{ name, from, to, text string }{
 		{"from", "wbe", "orders", "no identity is called wbe"},
 		{"to", "web", "spiffe://test.signet/order", "no identity is called spiffe://test.signet/order"},

@@ -20,7 +20,11 @@ func (a *Authority) conns(r *http.Request) (any, error) {
 	state := a.store.State()
 	live, silent := a.ask(r.Context(), state)
 	out := api.Conns{TrustDomain: a.domain, Revision: state.Revision, Now: a.now(), Conns: live, Silent: silent}
+	out.Barred = barred(state)
 	since := a.now().Add(-time.Hour)
+	if a.started.After(since) {
+		out.Started = a.started
+	}
 	out.Refused, out.RefusedMore = a.journal.refusedSince(since)
 	if out.Lost = a.journal.lostSince(since); out.Lost > 0 {
 		out.RefusedMore = true // they may have been refusals

@@ -75,6 +75,11 @@ func (a *Authority) rule(r *http.Request, write func(policy.Pair) policy.Rule, c
 		return nil, err
 	}
 	change.Revision = state.Revision
+	for _, id := range []spiffeid.ID{from, to} {
+		if _, revoked := state.Revocations[id]; revoked && !slices.Contains(change.Revoked, id) {
+			change.Revoked = append(change.Revoked, id)
+		}
+	}
 	return a.finish(r, change, api.Event{From: from, To: to, Rule: change.Rule, Because: request.Because}, since)
 }
 
@@ -193,11 +198,19 @@ func (a *Authority) identity(name string) (spiffeid.ID, error) {
 		return id, nil
 	}
 	unknown := fault.New(api.IdentityUnknown, "no identity is called %s", fault.Printable(name, 60))
-	var services []string
+	var services, longer []string
 	for id, known := range state.Identities {
-		if known.Kind == control.Service {
-			services = append(services, id.Short(a.domain))
+		short := id.Short(a.domain)
+		if strings.HasSuffix(short, "/"+name) { // such as operator/ann for ann
+			longer = append(longer, short)
 		}
+		if known.Kind == control.Service {
+			services = append(services, short)
+		}
+	}
+	if len(longer) > 0 {
+		slices.Sort(longer)
+		return id, unknown.WithHint("use the whole name: %s", list(longer))
 	}
 	if len(services) == 0 {
 		return id, unknown.WithHint("enroll a service first: none is known")

@@ -143,13 +143,15 @@ type certNewCmd struct {
 	SelfSigned bool     `help:"Of a server or client, for development: nobody stands behind it."`
 	For        lifetime `placeholder:"SPAN" help:"How long it is good, such as 90d or 12h. Without it: a root 10 years, an intermediate 2, a server or client 90 days, a workload a day."`
 	KeyKind    string   `enum:"ecdsa-p256,ecdsa-p384,ecdsa-p521,ed25519,rsa-2048,rsa-3072,rsa-4096" default:"ecdsa-p256" placeholder:"KIND" help:"The new key's kind, as in key new."`
+	pointers
+	limits
 	output
 	terse
 }
 
 func (certNewCmd) Help() string {
 	return "signet cert new root \"Example Root\" --out root.pem\n" +
-		"signet cert new intermediate \"Example CA\" --ca root.pem --out ca.pem\n" +
+		"signet cert new intermediate \"Example CA\" --ca root.pem --permit DNS:example.com --out ca.pem\n" +
 		"signet cert new server api.example.com 10.0.0.7 --ca ca.pem --out server.pem --key-out server.key\n" +
 		"signet cert new server localhost --self-signed"
 }
@@ -197,6 +199,10 @@ func (c *certNewCmd) spec() (spec pki.Spec, err error) {
 			WithHint("put a name with spaces into quotation marks: \"%s\"", strings.Join(c.Names, " "))
 	}
 	spec = pki.Spec{Profile: profile, Lifetime: time.Duration(c.For)}
+	c.pointers.add(&spec)
+	if err := c.limits.add(&spec); err != nil {
+		return spec, err
+	}
 	switch profile {
 	case pki.Root, pki.Intermediate:
 		spec.Name = c.Names[0]

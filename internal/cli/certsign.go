@@ -24,6 +24,7 @@ type certSignCmd struct {
 	Kind           string   `enum:"server,client,workload" default:"server" placeholder:"KIND" help:"What the certificate is for, as in cert new: server, client or workload."`
 	For            lifetime `placeholder:"SPAN" help:"How long it is good, such as 90d or 12h. Without it: 90 days, a workload a day."`
 	Out            string   `placeholder:"FILE" help:"The file to write: the certificate, and those between it and the root. Without it, the request's with .pem at its end."`
+	pointers
 	secret
 	force
 	terse
@@ -111,6 +112,7 @@ func (c *certSignCmd) granted(request *pki.Request) (spec pki.Spec, key crypto.P
 		addNames(&spec, c.Name)
 	}
 	spec.Lifetime = time.Duration(c.For)
+	c.pointers.add(&spec)
 	return spec, key, err
 }
 

@@ -93,8 +93,12 @@ func (v view) allowed(c api.Change) changed {
 }
 
 func (v view) denied(c api.Change) changed {
-	return changed{head: "Denied: " + v.pair(c.From, c.To), width: 56, rule: c.Rule + inPlaceOf(c.Replaced) + "; beats every allow",
+	said := changed{head: "Denied: " + v.pair(c.From, c.To), width: 56, rule: c.Rule + inPlaceOf(c.Replaced) + "; beats every allow",
 		label: "undo", back: fmt.Sprintf("signet allow %s %s", v.id(c.From), v.id(c.To))}
+	if len(c.Revoked) > 0 {
+		said.label, said.back = "note", v.id(c.Revoked[0])+" is revoked: no rule lets it in again"
+	}
+	return said
 }
 
 func inPlaceOf(replaced string) string {
@@ -131,7 +135,7 @@ func (s *shell) showChange(change api.Change, words func(view, api.Change) chang
 	case err != nil:
 		return err
 	case nobodyLeft(change):
-		s.steps("next", `stop the programs of the revoked proxies; new proxies need new identities: here "signet up --fresh" starts over`)
+		s.steps("next", startOver)
 		return exitNo
 	case !everywhere(change):
 		s.steps("next", "bring back the proxies that are not reached: each gets the change as soon as it is back")
@@ -141,6 +145,9 @@ func (s *shell) showChange(change api.Change, words func(view, api.Change) chang
 	}
 	return nil
 }
+
+// startOver is the step where every proxy is revoked.
+const startOver = `stop the programs of the revoked proxies; new proxies need new identities: here "signet up --fresh" starts over`
 
 // nobodyLeft reports whether every proxy that there was is revoked.
 func nobodyLeft(c api.Change) bool { return c.Proxies == 0 && c.Barred > 0 }

@@ -26,9 +26,15 @@ func (c *connsCmd) run(ctx context.Context, s *shell) error {
 		return err
 	}
 	if s.json {
-		return s.printJSON(conns)
+		err = s.printJSON(conns)
+	} else {
+		err = s.print(s.view(conns.TrustDomain).conns(conns))
 	}
-	return s.print(s.view(conns.TrustDomain).conns(conns))
+	if err == nil && conns.Proxies == 0 && conns.Barred > 0 {
+		s.steps("next", startOver)
+		return exitNo
+	}
+	return err
 }
 
 // conns writes the table of live connections and the state of the proxies.
@@ -38,8 +44,16 @@ func (v view) conns(c api.Conns) string {
 		v.table(&p, c)
 		p.line("")
 	}
-	p.line("%s on %s%s (revision %d). Refused in the last hour: %s.", live(len(c.Conns)), count(c.Proxies, "proxy", "proxies"),
-		stateOf(c.UpToDate, c.Proxies), c.Revision, refusals(c))
+	if c.Proxies == 0 && c.Barred > 0 {
+		p.line("NO proxy is left that tells what is open: every one is revoked (revision %d).", c.Revision)
+		return p.String()
+	}
+	span := "in the last hour"
+	if !c.Started.IsZero() {
+		span = "since the start"
+	}
+	p.line("%s on %s%s (revision %d). Refused %s: %s.", live(len(c.Conns)), count(c.Proxies, "proxy", "proxies"),
+		stateOf(c.UpToDate, c.Proxies), c.Revision, span, refusals(c))
 	if c.Lost > 0 {
 		p.line("Lost in the last hour: %s that proxies had no room for; what is told of that time has gaps.", count(int64(c.Lost), "event", "events"))
 	}

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto"
 	"encoding/pem"
@@ -19,8 +20,8 @@ import (
 )
 
 type convertCmd struct {
-	In  string `arg:"" name:"FILE" help:"What to convert: certificates and keys in PEM, DER, PKCS#8, PKCS#1, SEC 1, PKCS#12 or PKCS#7."`
-	Out string `arg:"" name:"OUT-FILE" help:"The file to write. Its ending says in which form: .pem (all), .crt (certificates), .key, .der or .cer (one object), .p12 or .pfx, .p7b."`
+	In  string `arg:"" name:"FILE" help:"What to convert: certificates, keys, requests and revocation lists in PEM, DER, PKCS#8, PKCS#1, SEC 1, PKCS#12 or PKCS#7."`
+	Out string `arg:"" name:"OUT-FILE" help:"The file to write. Its ending says in which form: .pem (all), .crt (certificates), .csr (requests), .crl (revocation lists), .key, .der or .cer (one object), .p12 or .pfx, .p7b."`
 	To  string `enum:"auto,pem,der,pkcs8,pkcs1,sec1,pkcs12,pkcs7" default:"auto" placeholder:"FORM" help:"The form, where the ending does not say it: pem, der, pkcs8, pkcs1, sec1, pkcs12 or pkcs7."`
 	sealing
 	force
@@ -28,13 +29,13 @@ type convertCmd struct {
 }
 
 func (convertCmd) Help() string {
-	return "signet convert server.pem server.p12\nsignet convert store.pfx server.pem --passphrase-file words"
+	return "signet convert server.pem server.p12\nsignet convert store.pfx server.pem --passphrase-file words\nsignet convert ca.crl ca-crl.der"
 }
 
-// endings are the forms by the file's ending. Those for certificates alone leave
-// keys out.
+// endings are the forms by the file's ending. Those for certificates, requests or
+// lists alone leave all else out.
 var endings = map[string]string{
-	".pem": "pem", ".crt": "certificates", ".key": "pkcs8", ".der": "der", ".cer": "der",
+	".pem": "pem", ".crt": "certificates", ".csr": "requests", ".crl": "lists", ".key": "pkcs8", ".der": "der", ".cer": "der",
 	".p12": "pkcs12", ".pfx": "pkcs12", ".p7b": "pkcs7", ".p7c": "pkcs7",
 }
 
@@ -93,13 +94,27 @@ func (c *convertCmd) run(ctx context.Context, s *shell) error {
 
 // gathered is what a file holds that can be written again.
 type gathered struct {
-	certs []*pki.Certificate
-	keys  []crypto.Signer
-	other []string // what it holds beside
+	certs  []*pki.Certificate
+	public []public // the certificates among them
+	keys   []crypto.Signer
+	other  []string // what it holds beside
+}
+
+// public is an object that is no secret.
+type public struct {
+	kind  recognise.Kind
+	title string
+	object
+}
+
+// object is what can be written in PEM and in DER.
+type object interface {
+	PEM() []byte
+	Raw() []byte
 }
 
 func (c *convertCmd) gather(ctx context.Context, s *shell) (*gathered, error) {
-	data, err := s.read(c.In, pki.MaxInput)
+	data, err := s.readAny(c.In)
 	if err != nil {
 		return nil, err
 	}
@@ -114,6 +129,11 @@ func (c *convertCmd) gather(ctx context.Context, s *shell) (*gathered, error) {
 			return nil, inFile(atPlace(o), c.In)
 		case o.Certificate != nil:
 			g.certs = append(g.certs, o.Certificate)
+			g.public = append(g.public, public{o.Kind, "the certificate of " + o.Certificate.Title(), o.Certificate})
+		case o.Request != nil:
+			g.public = append(g.public, public{o.Kind, "the request for " + cmp.Or(listing(namesAsked(o.Request), 3), o.Request.Subject().String(), "no name"), o.Request})
+		case o.List != nil:
+			g.public = append(g.public, public{o.Kind, "the revocation list of " + o.List.Issuer().String(), o.List})
 		case o.PrivateKey != nil:
 			key, err := o.PrivateKey.Signer()
 			if err != nil {
@@ -124,8 +144,8 @@ func (c *convertCmd) gather(ctx context.Context, s *shell) (*gathered, error) {
 			g.other = append(g.other, kindNames[o.Kind])
 		}
 	}
-	if len(g.certs)+len(g.keys) == 0 {
-		return nil, fault.New(NothingToConvert, "%s holds neither a certificate nor a private key, but %s", baseName(c.In), strings.Join(g.other, ", ")).
+	if len(g.public)+len(g.keys) == 0 {
+		return nil, fault.New(NothingToConvert, "%s holds no certificate, key, request or revocation list, but %s", baseName(c.In), strings.Join(g.other, ", ")).
 			WithHint("signet inspect %s", quote(c.In))
 	}
 	return g, nil
@@ -142,9 +162,16 @@ func (c *convertCmd) write(ctx context.Context, s *shell, form string, g *gather
 	case "pem":
 		err = c.writePEM(ctx, s, g, answer)
 	case "certificates":
-		err = answer.certificates(g, func() []byte { return chainPEM(g.certs) })
+		err = answer.only(g, recognise.Certificate)
+	case "requests":
+		err = answer.only(g, recognise.Request)
+	case "lists":
+		err = answer.only(g, recognise.CRL)
 	case "pkcs7":
-		err = answer.certificates(g, func() []byte { data, _ := pkcs7.NewBundle(g.certs); return pkcs7.PEM(data) })
+		if err = answer.only(g, recognise.Certificate); err == nil {
+			data, _ := pkcs7.NewBundle(g.certs)
+			answer.data = pkcs7.PEM(data)
+		}
 	case "der":
 		err = answer.single(g)
 	case "pkcs12":
@@ -155,16 +182,11 @@ func (c *convertCmd) write(ctx context.Context, s *shell, form string, g *gather
 	return answer, err
 }
 
-func chainPEM(certs []*pki.Certificate) (out []byte) {
-	for _, cert := range certs {
-		out = append(out, cert.PEM()...)
-	}
-	return out
-}
-
+// writePEM writes everything.
 func (c *convertCmd) writePEM(ctx context.Context, s *shell, g *gathered, answer *converted) error {
-	answer.hold(g.certs...)
-	answer.data = chainPEM(g.certs)
+	for _, object := range g.public {
+		answer.hold(object)
+	}
 	for _, key := range g.keys {
 		text, err := c.key(ctx, s, key)
 		if err != nil {
@@ -185,28 +207,49 @@ func (c *convertCmd) key(ctx context.Context, s *shell, key crypto.Signer) ([]by
 	return how.seal(ctx, s, key, c.Out)
 }
 
-// certificates writes those alone.
-func (a *converted) certificates(g *gathered, encode func() []byte) error {
-	if len(g.certs) == 0 {
-		return fault.New(pki.NoCertificate, "there is no certificate, and the form holds nothing else").WithHint("write a private key as .key or .pem")
-	}
-	a.hold(g.certs...)
-	a.data = encode()
+// missing are what is said of a file without an object of the kind that a form
+// is for.
+var missing = map[recognise.Kind]struct {
+	code fault.Code
+	hint string
+}{
+	recognise.Certificate: {pki.NoCertificate, "write a private key as .key, a request as .csr, a revocation list as .crl, or anything as .pem"},
+	recognise.Request:     {pki.NoRequest, "signet cert request api.example.com      # makes one"},
+	recognise.CRL:         {pki.NoCRL, "signet crl new --ca ca.pem      # makes one"},
+}
+
+// only writes the objects of one kind.
+func (a *converted) only(g *gathered, kind recognise.Kind) error {
 	a.leaveKeys(g)
+	return a.pick(g, kind)
+}
+
+// pick holds the objects of one kind, and leaves the others out.
+func (a *converted) pick(g *gathered, kind recognise.Kind) error {
+	for _, object := range g.public {
+		if object.kind == kind {
+			a.hold(object)
+		} else {
+			a.leave(object)
+		}
+	}
+	if len(a.Holds) == 0 {
+		return fault.New(missing[kind].code, "there is no %s, and the form is for nothing else", withoutArticle(kindNames[kind])).WithHint("%s", missing[kind].hint)
+	}
 	return nil
 }
 
-// single writes one object in DER: the certificate, or the key where there is
-// none.
+// single writes one object in DER: the only one that is public, or the key where
+// there is none.
 func (a *converted) single(g *gathered) error {
 	switch {
-	case len(g.certs) == 1:
-		a.hold(g.certs[0])
-		a.data = g.certs[0].Raw()
+	case len(g.public) == 1:
+		a.hold(g.public[0])
+		a.data = g.public[0].Raw()
 		a.leaveKeys(g)
 		return nil
-	case len(g.certs) > 1:
-		return fault.New(TooMany, "DER holds one certificate, and here are %d", len(g.certs)).WithHint("write .p7b, which is DER with several, or .pem")
+	case len(g.public) > 1:
+		return fault.New(TooMany, "DER holds one object, and here are %d", len(g.public)).WithHint("write .p7b, which is for several certificates, or .pem, which is for all")
 	}
 	block, err := a.onlyKey(g, pki.PKCS8)
 	if err == nil {
@@ -232,9 +275,7 @@ func (c *convertCmd) writeKey(ctx context.Context, s *shell, form string, g *gat
 	if err != nil {
 		return err
 	}
-	for _, cert := range g.certs {
-		answer.LeftOut = append(answer.LeftOut, "the certificate of "+cert.Title())
-	}
+	answer.leave(g.public...)
 	if form == "pkcs8" {
 		answer.data, err = c.key(ctx, s, g.keys[0])
 		return err
@@ -249,11 +290,13 @@ func (c *convertCmd) writePKCS12(ctx context.Context, s *shell, g *gathered, ans
 	if len(g.keys) > 1 {
 		return fault.New(TooMany, "there are %d private keys, and such a file is written with one", len(g.keys)).WithHint("convert each by itself")
 	}
+	if err := answer.pick(g, recognise.Certificate); err != nil {
+		return err
+	}
 	passphrase, err := c.choose(ctx, s, baseName(c.Out))
 	if err != nil {
 		return err
 	}
-	answer.hold(g.certs...)
 	if len(g.keys) == 0 {
 		answer.data, err = pkcs12.EncodeTrust(anchors(g.certs), passphrase)
 		return err
@@ -298,9 +341,15 @@ func leafFirst(g *gathered) []*pki.Certificate {
 	return append(chain, rest...)
 }
 
-func (a *converted) hold(certs ...*pki.Certificate) {
-	for _, cert := range certs {
-		a.Holds = append(a.Holds, "the certificate of "+cert.Title())
+// hold adds an object in PEM.
+func (a *converted) hold(object public) {
+	a.Holds = append(a.Holds, object.title)
+	a.data = append(a.data, object.PEM()...)
+}
+
+func (a *converted) leave(objects ...public) {
+	for _, object := range objects {
+		a.LeftOut = append(a.LeftOut, object.title)
 	}
 }
 

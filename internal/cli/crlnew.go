@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/big"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -23,7 +24,8 @@ type crlNewCmd struct {
 	Revoke []string `sep:"none" placeholder:"WHAT" help:"A certificate's file, or its serial number in hexadecimal; with :REASON behind it, such as server.pem:keyCompromise. Once for each."`
 	From   string   `placeholder:"FILE" help:"The list before: its entries are kept, and the new number is the next one."`
 	Next   lifetime `default:"7d" placeholder:"SPAN" help:"When the next list will be there at the latest, such as 7d or 12h; 7d without it. Then this one counts no longer."`
-	Out    string   `placeholder:"FILE" help:"The file to write. Without it, the authority's with .crl at its end."`
+	Out    string   `placeholder:"FILE" help:"The file to write, in DER if it ends with .der. Without it, the authority's with .crl at its end."`
+	To     string   `enum:"auto,pem,der" default:"auto" placeholder:"FORM" help:"The form, where the ending does not say it: pem or der, which clients that fetch the list want (RFC 5280, section 4.2.1.13)."`
 	secret
 	force
 	terse
@@ -31,7 +33,8 @@ type crlNewCmd struct {
 
 func (crlNewCmd) Help() string {
 	return "signet crl new --ca ca.pem --revoke server.pem:keyCompromise\n" +
-		"signet crl new --ca ca.pem --from ca.crl --revoke 4f07c1 --out ca.crl --force"
+		"signet crl new --ca ca.pem --from ca.crl --revoke 4f07c1 --out ca.crl --force\n" +
+		"signet crl new --ca ca.pem --from ca.crl --out served.crl --to der"
 }
 
 func (c *crlNewCmd) run(ctx context.Context, s *shell) error {
@@ -56,10 +59,19 @@ func (c *crlNewCmd) run(ctx context.Context, s *shell) error {
 	if err != nil {
 		return err
 	}
-	if err := c.save(product{c.Out, list.PEM(), readable}); err != nil {
+	data := list.PEM()
+	if c.der() {
+		data = list.Raw()
+	}
+	if err := c.save(product{c.Out, data, readable}); err != nil {
 		return err
 	}
 	return c.tell(s, list, authority.Leaf())
+}
+
+// der reports whether the list is to be written in DER.
+func (c *crlNewCmd) der() bool {
+	return c.To == "der" || c.To == "auto" && strings.EqualFold(filepath.Ext(c.Out), ".der")
 }
 
 // spec is the wanted list: what the one before has, and what is new. Without one
@@ -268,6 +280,10 @@ func (c *crlNewCmd) tell(s *shell, list *pki.RevocationList, authority *pki.Cert
 	if err := s.print(p.String()); err != nil {
 		return err
 	}
-	s.steps("next", "signet crl new --ca "+quote(c.CA)+" --from "+quote(c.Out)+" --out "+quote(c.Out)+" --force      # the next one, before then")
+	again := "signet crl new --ca " + quote(c.CA) + " --from " + quote(c.Out) + " --out " + quote(c.Out) + " --force"
+	if c.To != "auto" {
+		again += " --to " + c.To
+	}
+	s.steps("next", again+"      # the next one, before then")
 	return nil
 }

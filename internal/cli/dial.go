@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/netip"
 	"net/url"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -87,7 +88,7 @@ func (s *shell) explain(err error, cmd, target string, t trust, b basis) error {
 }
 
 // likelyAddress returns the HOST:PORT that is probably meant by what is none: by
-// a URL, or by a host without a port, which then is that of HTTPS; or "".
+// a URL, or by a host without a port, which then is that of HTTPS; or "", of a file's name too.
 func likelyAddress(target string) string {
 	text := target
 	if at, err := url.Parse(target); err == nil && at.Host != "" {
@@ -96,8 +97,13 @@ func likelyAddress(target string) string {
 	if isAddress(text) {
 		return text
 	}
+	if at := strings.LastIndexByte(text, ':'); at > 0 { // IPv6 without its brackets
+		if _, err := netip.ParseAddr(text[:at]); err == nil && isAddress("["+text[:at]+"]"+text[at:]) && len(text)-at > 2 {
+			return "[" + text[:at] + "]" + text[at:]
+		}
+	}
 	host := strings.Trim(text, "[]")
-	if _, err := netip.ParseAddr(host); err == nil || host == "localhost" || pki.IsHostname(host) && strings.Contains(host, ".") {
+	if _, err := netip.ParseAddr(host); err == nil || host == "localhost" || pki.IsHostname(host) && strings.Contains(host, ".") && endings[filepath.Ext(host)] == "" {
 		return net.JoinHostPort(host, "443")
 	}
 	return ""

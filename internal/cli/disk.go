@@ -69,7 +69,7 @@ func (d disk) certificates(path string) ([]*pki.Certificate, error) {
 		return nil, err
 	}
 	if err != nil {
-		return nil, fault.Wrap(err, FileUnreadable, "the certificates").WithHint("name a file that this user may read")
+		return nil, fault.Wrap(reasonOf(err), FileUnreadable, "%s cannot be read", fileTitle(path)).WithHint("%s", whereUnreadable(err))
 	}
 	return certificatesIn(data, path)
 }

@@ -7,9 +7,11 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"syscall"
 
 	"github.com/signet-tls/signet/fault"
 	"github.com/signet-tls/signet/internal/atomicfile"
+	"github.com/signet-tls/signet/internal/recognise"
 )
 
 // readable is the mode of files that hold no secret.
@@ -76,37 +78,59 @@ func reasonOf(err error) error {
 // read returns what a file holds, up to one byte more than limit; "-" is standard
 // input.
 func (s *shell) read(path string, limit int64) ([]byte, error) {
+	return s.readBy(path, func([]byte) int64 { return limit })
+}
+
+// readAny is read of a file of any kind, each with its own limit.
+func (s *shell) readAny(path string) ([]byte, error) { return s.readBy(path, recognise.Most) }
+
+// readBy is read with a limit that depends on how the file begins.
+func (s *shell) readBy(path string, limit func(begin []byte) int64) ([]byte, error) {
+	name, file, size := path, s.stdin, int64(0)
 	if path == "-" {
-		data, err := io.ReadAll(io.LimitReader(s.stdin, limit+1))
+		name = "standard input"
+	} else {
+		opened, err := os.Open(path)
 		if err != nil {
-			return nil, unreadableFile(err, "standard input")
+			return nil, unreadableFile(err, path)
 		}
-		return data, nil
+		defer opened.Close()
+		if info, err := opened.Stat(); err == nil {
+			size = info.Size()
+		}
+		file = opened
 	}
-	file, err := os.Open(path)
+	data, err := readSized(file, size, limit)
 	if err != nil {
-		return nil, unreadableFile(err, path)
-	}
-	defer file.Close()
-	data, err := readSized(file, limit)
-	if err != nil {
-		return nil, unreadableFile(err, path)
+		return nil, unreadableFile(err, name)
 	}
 	return data, nil
 }
 
-// readSized reads a file into one buffer of its size, where it has one.
-func readSized(file *os.File, limit int64) ([]byte, error) {
-	info, err := file.Stat()
+// beginning is how much of a file decides how much of it is read.
+const beginning = 64 << 10
+
+// readSized reads a file into one buffer of its size; where it says none, of as
+// much as may come: memory that is not written to costs nothing.
+func readSized(file io.Reader, size int64, limit func(begin []byte) int64) ([]byte, error) {
+	begin := make([]byte, beginning)
+	n, err := io.ReadFull(file, begin)
+	if err == io.EOF || err == io.ErrUnexpectedEOF {
+		return begin[:n], nil
+	}
 	if err != nil {
 		return nil, err
 	}
-	data := make([]byte, 0, min(info.Size(), limit)+1)
+	most := limit(begin) + 1
+	if size == 0 {
+		size = most
+	}
+	data := append(make([]byte, 0, max(beginning, min(size+1, most))), begin...)
 	for {
-		n, err := file.Read(data[len(data):cap(data)])
+		n, err := file.Read(data[len(data):min(int64(cap(data)), max(most, int64(len(data))))])
 		data = data[:len(data)+n]
 		switch {
-		case err == io.EOF || int64(len(data)) > limit:
+		case err == io.EOF || int64(len(data)) >= most:
 			return data, nil
 		case err != nil:
 			return nil, err
@@ -120,7 +144,14 @@ func unreadableFile(err error, path string) error {
 	if errors.Is(err, fs.ErrNotExist) {
 		return fault.New(FileMissing, "there is no file %s", path).WithHint("write a path that exists")
 	}
-	return fault.Wrap(reasonOf(err), FileUnreadable, "%s cannot be read", path).WithHint("name a file that this user may read")
+	return fault.Wrap(reasonOf(err), FileUnreadable, "%s cannot be read", path).WithHint("%s", whereUnreadable(err))
+}
+
+func whereUnreadable(err error) string {
+	if errors.Is(err, syscall.EISDIR) {
+		return "name a file in that folder"
+	}
+	return "name a file that this user may read"
 }
 
 // inFile puts the file's name in front of an error of what is in it. Errors of the

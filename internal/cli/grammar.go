@@ -3,6 +3,7 @@ package cli
 import (
 	"errors"
 	"os"
+	"path/filepath"
 	"slices"
 
 	"github.com/alecthomas/kong"
@@ -97,7 +98,11 @@ func (s *shell) parse(args []string) (command, error) {
 	}
 	s.data = g.Data
 	if s.data != "" && s.data != os.Getenv("SIGNET_DATA") {
-		s.program += " --data " + quote(s.data) // commands that are printed mean the same folder
+		whole, err := filepath.Abs(s.data) // commands that are printed mean the same folder, wherever they are run
+		if err != nil {
+			whole = s.data
+		}
+		s.program += " --data " + quote(whole)
 	}
 	cmd := parsed.Selected().Target.Addr().Interface().(command)
 	if flags, ok := cmd.(interface{ set(*shell) }); ok {

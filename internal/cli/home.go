@@ -145,7 +145,11 @@ func (f folder) roots() (verify.Roots, error) {
 
 // settings returns where things listen.
 func (f folder) settings() (set settings, err error) {
-	err = readJSON(filepath.Join(f.dir, settingsFile), &set)
+	path := filepath.Join(f.dir, settingsFile)
+	if err = readJSON(path, &set); err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, fs.ErrPermission) {
+		err = fault.Wrap(err, SettingsUnreadable, "%s cannot be used", path).
+			WithHint("stop signet up, and start it with ports of your choice: signet up --port %d     # writes it anew", defaultPort)
+	}
 	return set, err
 }
 

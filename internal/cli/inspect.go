@@ -12,7 +12,7 @@ import (
 
 type inspectCmd struct {
 	Files      []string `arg:"" name:"FILE" help:"Any file with certificates or keys, PEM or DER; - is standard input."`
-	Text       bool     `help:"Show certificates in full, as openssl x509 -text does."`
+	Text       bool     `help:"Show certificates, requests and revocation lists in full, as openssl -text does."`
 	Lint       bool     `help:"Say what keeps clients from accepting the certificates. Exit code 1 if there is an error among it."`
 	Passphrase bool     `help:"Ask for the passphrase of what is encrypted, which is described from outside otherwise."`
 	secret
@@ -66,7 +66,7 @@ func (c *inspectCmd) run(ctx context.Context, s *shell) error {
 // look reads one file.
 func (i *inspector) look(ctx context.Context, s *shell, path string) inspection {
 	file := inspection{file: path}
-	data, err := s.read(path, pki.MaxCRL)
+	data, err := s.readAny(path)
 	if err != nil {
 		file.err = err
 		return file

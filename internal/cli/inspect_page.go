@@ -83,8 +83,8 @@ func (i *inspector) rows(p *page, o *recognise.Object) {
 	switch {
 	case o.Err != nil:
 		p.fact("broken", "%s", explained(o.Err).Message)
-	case o.Certificate != nil && i.Text:
-		for line := range strings.Lines(o.Certificate.Text()) {
+	case i.Text && inFull(o) != nil:
+		for line := range strings.Lines(inFull(o).Text()) {
 			p.line("%s", strings.TrimRight(line, "\n"))
 		}
 	case o.Certificate != nil:
@@ -104,6 +104,19 @@ func (i *inspector) rows(p *page, o *recognise.Object) {
 	if i.Lint && o.Certificate != nil {
 		i.lintRows(p, o)
 	}
+}
+
+// inFull returns what of an object can be shown as openssl -text does, or nil.
+func inFull(o *recognise.Object) interface{ Text() string } {
+	switch {
+	case o.Certificate != nil:
+		return o.Certificate
+	case o.Request != nil:
+		return o.Request
+	case o.List != nil:
+		return o.List
+	}
+	return nil
 }
 
 func (i *inspector) certificateRows(p *page, o *recognise.Object) {

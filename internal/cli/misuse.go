@@ -21,7 +21,24 @@ var noNumber = regexp.MustCompile(`expected a valid \d+ bit u?int but got ("[^"]
 // reworded says as we do what kong says in its own way: FROM, where it has
 // "<FROM>".
 var reworded = strings.NewReplacer(`expected string value but got "EOL" (<EOL>)`, "a value is missing", `expected int value but got "EOL" (<EOL>)`, "a value is missing",
-	"bool value must be true, 1, yes, false, 0 or no but got", "it is said or left out, and has no value such as", `"<`, "", `>"`, "", "<", "", ">", "")
+	"bool value must be true, 1, yes, false, 0 or no but got", "it is said or left out, and has no value such as", `"<`, "", `> ..."`, " ...", `>"`, "", "<", "", ">", "")
+
+// elsewhere has what curl, openssl and other programs call flags that are here,
+// without the dashes.
+var elsewhere = map[string]string{
+	"cacert": "--roots", "cafile": "--roots", "CAfile": "--roots", "servername": "--name", "host": "--name", "hostname": "--name",
+	"cert": "--as", "days": "--for", "output": "--out", "outform": "--to", "format": "--to", "algorithm": "--kind", "type": "--kind",
+	"password": "--passphrase-file", "pass": "--passphrase-file", "passin": "--passphrase-file", "passout": "--passphrase-file",
+	"permitted": "--permit", "excluded": "--exclude", "crl": "--crl-url", "ocsp": "--ocsp-url", "aia": "--issuer-url", "overwrite": "--force", "yes": "--force",
+}
+
+// never says what to do in place of flags that there are nowhere.
+var never = map[string]string{
+	"port":     "write the port behind the host: HOST:443",
+	"insecure": "there is no such switch: name whom to believe with --roots, a file of the authority's certificate",
+	"dns":      "write the name without a flag, as the others: api.example.com",
+	"san":      "write the name without a flag, as the others: api.example.com",
+}
 
 // misuse explains what kong could not make sense of.
 func misuse(err error, args []string) error {
@@ -44,7 +61,13 @@ func misuse(err error, args []string) error {
 	result := fault.New(Usage, "%s%s %s", subject, unknown[1], word).WithHint("%s", help)
 	switch {
 	case unknown[1] == "unknown flag" && strings.HasPrefix(word, "--"):
-		meant = nearest(word, flagsOf(parse.Context.Model, node))
+		flags := flagsOf(parse.Context.Model, node)
+		if meant = elsewhere[strings.TrimLeft(word, "-")]; !slices.Contains(flags, meant) {
+			meant = nearest(word, flags)
+		}
+		if hint := never[strings.TrimLeft(word, "-")]; hint != "" {
+			return result.WithHint("%s", hint)
+		}
 	case node != nil && !node.Leaf():
 		result = fault.New(Usage, "there is no command \"%s %s\"", words(node), word).WithHint("%s", help)
 		meant = nearest(word, commandsOf(node))

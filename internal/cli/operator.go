@@ -186,7 +186,7 @@ func (o *operator) locked(now time.Time) error {
 			WithHint("signet up      # renews it, where it was made")
 	}
 	return fault.New(AccessRefused, "the authority refuses %s: it was revoked, or is not enrolled", name).
-		WithHint("ask another operator; who has another identity names it with --as")
+		WithHint("ask another operator; who has another identity names it with --as\nwhere nobody has one, stop signet up; \"signet up --fresh\" starts the trust domain over")
 }
 
 // cause leaves out what net/http says about the request.

@@ -221,6 +221,16 @@ func TestOperatorIsKnown(t *testing.T) {
 	}
 }
 
+func TestSettingsAreDamaged(t *testing.T) {
+	h := newHost(t)
+	h.domain("demo.signet", "operator/ann")
+	h.write("demo.signet/settings.json", []byte("{"))
+	have := signetMain(t, nil, "conns")
+	if have.code != 2 || !strings.Contains(have.stderr, "settings.json cannot be used: ") || !strings.Contains(have.stderr, "[settings_unreadable]\n  next: stop signet up, and start it with ports of your choice: signet up --port 7400 ") {
+		t.Errorf("have %+v", have)
+	}
+}
+
 func TestQuestionIsInterrupted(t *testing.T) {
 	h := newHost(t)
 	ctx, interrupt := context.WithCancel(t.Context())

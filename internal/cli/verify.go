@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -121,7 +122,7 @@ func (c *verifyCmd) file(_ context.Context, s *shell, b basis) (*verdict, error)
 // noTarget says what may be meant by a target that is neither an address nor a
 // file.
 func (c *verifyCmd) noTarget() error {
-	err := fault.New(TargetUnknown, "%s is neither HOST:PORT nor a file", c.Target)
+	err := fault.New(TargetUnknown, "%s is neither HOST:PORT nor a file", cmp.Or(c.Target, `""`))
 	if address := likelyAddress(c.Target); address != "" {
 		return err.WithHint("%s      # if this host is meant\nor write a path that exists", c.trust.command("verify", address))
 	}

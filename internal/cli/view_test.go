@@ -110,6 +110,7 @@ func TestChange(t *testing.T) {
 		{"denied", view.denied, func(c *api.Change) {
 			c.Rule, c.Replaced, c.Ended, c.Others = "deny-web-orders", "allow-web-orders", f.ended("c4f2aa00"), 2
 		}},
+		{"denied-one-revoked", view.denied, func(c *api.Change) { c.Rule, c.Revoked = "deny-web-orders", []spiffeid.ID{f.id("web")} }},
 		{"denied-one-end", view.denied, func(c *api.Change) {
 			c.Rule, c.Ended, c.Others = "deny-web-orders", f.ended("c4f2aa00", "c4f2bb00"), 1
 			c.Ended[1].Ends = 1
@@ -173,6 +174,8 @@ func TestConns(t *testing.T) {
 		{"none", f.view(), func(c *api.Conns) { c.Conns, c.Refused = nil, 0 }},
 		{"more-refused", f.view(), func(c *api.Conns) { c.Conns, c.Refused, c.RefusedMore = nil, 10_000, true }},
 		{"events-lost", f.view(), func(c *api.Conns) { c.Conns, c.Refused, c.RefusedMore, c.Lost = nil, 6, true, 1234 }},
+		{"after-a-start", f.view(), func(c *api.Conns) { c.Conns, c.Refused, c.Started = nil, 0, before(time.Minute) }},
+		{"every-proxy-revoked", f.view(), func(c *api.Conns) { c.Conns, c.Proxies, c.UpToDate, c.Barred = nil, 0, 0, 2 }},
 		{"one-proxy", f.view(), func(c *api.Conns) { c.Conns, c.Proxies, c.UpToDate = c.Conns[:1], 1, 1 }},
 		{"silent-proxy", f.view(), func(c *api.Conns) {
 			c.Conns, c.Proxies = c.Conns[:1], 3

@@ -2,9 +2,7 @@ package recognise_test
 
 import (
 	"testing"
-	"time"
 
-	"github.com/signet-tls/signet/fault"
 	"github.com/signet-tls/signet/internal/peers"
 	"github.com/signet-tls/signet/internal/recognise"
 )
@@ -17,7 +15,7 @@ func readAll(t *testing.T, data []byte, options recognise.Options) []*recognise.
 	t.Helper()
 	objects, err := recognise.Read(data, options)
 	if err != nil {
-		wantCoded(t, err)
+		peers.WantCoded(t, err)
 	} else if len(objects) == 0 {
 		t.Error("neither an object nor an error")
 	}
@@ -27,7 +25,7 @@ func readAll(t *testing.T, data []byte, options recognise.Options) []*recognise.
 			t.Errorf("an object of the kind %q at %+v", o.Kind, o.Place)
 		}
 		if o.Err != nil {
-			wantCoded(t, o.Err)
+			peers.WantCoded(t, o.Err)
 		} else if o.Certificate == nil && o.PrivateKey == nil && o.PublicKey == nil && o.Title == "" {
 			t.Errorf("an object of the kind %s with nothing in it", o.Kind)
 		}
@@ -35,37 +33,9 @@ func readAll(t *testing.T, data []byte, options recognise.Options) []*recognise.
 	return objects
 }
 
-func wantCoded(t *testing.T, err error) {
-	t.Helper()
-	if e, ok := fault.Of(err); !ok || e.Code == "" || e.Hint == "" || e.Message != fault.Printable(e.Message, 1000) {
-		t.Errorf("have %v, want a printable fault with code and hint", err)
-	}
-}
-
 // TestMalformedFiles reads 15,000 files that are broken on purpose, with a
 // passphrase that opens none of them.
 func TestMalformedFiles(t *testing.T) {
-	files, known := 0, 0
-	var slowest time.Duration
-	var slowestName string
 	options := recognise.Options{Passphrase: func() ([]byte, error) { return []byte("wrong"), nil }}
-	for _, kind := range kinds {
-		for name, data := range peers.BadInputs(t, kind) {
-			files++
-			begin := time.Now()
-			if len(readAll(t, data, options)) > 0 {
-				known++
-			}
-			if took := time.Since(begin); took > slowest {
-				slowest, slowestName = took, name
-			}
-			if t.Failed() {
-				t.Fatal(name)
-			}
-		}
-	}
-	t.Logf("%d files, %d of them recognised; the slowest took %s: %s", files, known, slowest, slowestName)
-	if files < 1000 {
-		t.Errorf("there are only %d files", files)
-	}
+	peers.ReadBadInputs(t, 1000, func(data []byte) bool { return len(readAll(t, data, options)) > 0 }, kinds...)
 }

@@ -80,9 +80,9 @@ type Options struct {
 }
 
 // Read returns the objects of a file. It fails if there is none, or if the file is
-// too large, which is more for one that begins with a revocation list; an object that is broken carries its own error.
+// too large; an object that is broken carries its own error.
 func Read(data []byte, options Options) ([]*Object, error) {
-	if most := largest(data); len(data) > most {
+	if most := Most(data); int64(len(data)) > most {
 		return nil, fault.New(pki.InputTooLarge, "more than %d bytes, which are the most that are read", most).
 			WithHint("name the file of the certificate or key alone")
 	}
@@ -108,8 +108,9 @@ func Read(data []byte, options Options) ([]*Object, error) {
 	return r.objects, nil
 }
 
-// largest is how many bytes are read of a file that begins like this one.
-func largest(data []byte) int {
+// Most is how many bytes are read of a file that begins like this: more of one
+// that begins with a revocation list.
+func Most(data []byte) int64 {
 	if kindOf(data) == CRL || bytes.HasPrefix(data, []byte("-----BEGIN X509 CRL-----")) {
 		return pki.MaxCRL
 	}

@@ -223,9 +223,5 @@ func TestPassphrase(t *testing.T) {
 }
 
 func FuzzRead(f *testing.F) {
-	f.Add(server.Leaf().Raw())
-	f.Add(slices.Concat(testpki.Must(server.PEM()), authority.Root.Leaf().PEM()))
-	f.Add([]byte("\x30\x80\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x07\x02\x00\x00"))
-	f.Add([]byte("-----BEGIN X-----\nMAA=\n-----END X-----\n-----BEGIN Y"))
 	f.Fuzz(func(t *testing.T, data []byte) { readAll(t, data, recognise.Options{}) })
 }

@@ -123,7 +123,7 @@ func (r *reader) shrouded(e *Entry, value cryptobyte.String) error {
 		return errors.New("no valid encrypted key")
 	}
 	if r.passphrase != nil {
-		if err := r.prepare(algorithm); err != nil {
+		if _, err := r.prepare(algorithm); err != nil {
 			return err
 		}
 	}

@@ -191,6 +191,15 @@ func TestUnreadable(t *testing.T) {
 	}
 	const sha256ID = pki.OID("\x60\x86\x48\x01\x65\x03\x04\x02\x01")
 	empty := contentInfo(oidData, octetString(emptyList))
+	pbmac := func(params ...[]byte) []byte {
+		return sequence(integer(3), empty, sequence(sequence(sequence(append([][]byte{objectID(oidPBMAC1)}, params...)...), octetString(nil)), octetString(nil)))
+	}
+	kdf := func(id pki.OID, params ...[]byte) []byte { return sequence(objectID(id), sequence(params...)) }
+	salt, hmacID := octetString([]byte("salt")), sequence(objectID(oidHMACSHA256))
+	content := tagged(asn1.Tag(0).ContextSpecific(), make([]byte, 16))
+	pbes2 := func(params ...[]byte) []byte {
+		return made(t, sealedPart(sequence(objectID(oidPBES2), sequence(params...)), content))
+	}
 	tests := []struct {
 		name string
 		data []byte
@@ -213,6 +222,28 @@ func TestUnreadable(t *testing.T) {
 		{"a broken key", made(t, plain(bag(bagKey, emptyList))), pki.KeyUnreadable, "part 1"},
 		{"attributes that are none", made(t, plain(bag(bagKey, pkcs8(t), integer(1)))), Unreadable, "no valid attributes"},
 		{"half a character", made(t, plain(bag(bagKey, pkcs8(t), sequence(objectID(oidFriendlyName), tagged(asn1.SET, tagged(30, []byte("\x00h\x00"))))))), Unreadable, "no valid attributes"},
+		{"a part that is none", made(t, integer(1)), Unreadable, "part 1: no valid content"},
+		{"data that are none", made(t, contentInfo(oidData, emptyList)), Unreadable, "no valid data"},
+		{"a bag that is none", made(t, plain(emptyList)), Unreadable, "no valid bag behind entry 0"},
+		{"a local key ID that is none", made(t, plain(bag(bagKey, pkcs8(t), sequence(objectID(oidLocalKeyID), tagged(asn1.SET, integer(1)))))), Unreadable, "no valid attributes"},
+		{"an attribute that is none", made(t, plain(bag(bagKey, pkcs8(t), emptyList))), Unreadable, "no valid attributes"},
+		{"a certificate bag that is none", made(t, plain(bag(bagCert, emptyList))), Unreadable, "no valid certificate bag"},
+		{"a certificate bag without octets", made(t, plain(bag(bagCert, sequence(objectID(oidX509), tagged(explicit(0), emptyList))))), Unreadable, "no valid certificate bag"},
+		{"an encrypted key that is none", made(t, plain(bag(bagShrouded, emptyList))), Unreadable, "no valid encrypted key"},
+		{"encrypted data that are none", made(t, contentInfo(oidEncryptedData, emptyList)), Unreadable, "no valid encrypted data"},
+		{"encrypted without how", made(t, contentInfo(oidEncryptedData, sequence(integer(0), sequence(objectID(oidData))))), Unreadable, "no valid encryption"},
+		{"encrypted without content", made(t, sealedPart(sequence(objectID(oidPBES2)), nil)), Unreadable, "no valid encrypted content"},
+		{"encrypted without parameters", made(t, sealedPart(sequence(objectID(oidPBES2)), content)), Unreadable, "no valid parameters of the encryption"},
+		{"encrypted with others", made(t, sealedPart(sequence(objectID(oidRC2128), emptyList), content)), Unreadable, "no valid parameters of the encryption"},
+		{"PBES2 without derivation", pbes2(), Unreadable, "no valid parameters of PBES2"},
+		{"PBES2 with another derivation", pbes2(kdf("\x2a\x03\x04")), Unsupported, "encrypted by a key from 1.2.3.4"},
+		{"PBES2 with a broken derivation", pbes2(kdf(oidPBKDF2)), Unreadable, "no valid parameters of PBKDF2"},
+		{"scrypt with another cipher", pbes2(kdf(oidScrypt), kdf("\x2a\x03\x04")), pki.KeyUnsupported, "the cipher 1.2.3.4"},
+		{"PBMAC1 without parameters", pbmac(), Unreadable, "no valid code of integrity"},
+		{"PBMAC1 with another code", pbmac(sequence(kdf(oidPBKDF2), kdf("\x2a\x03\x04"))), Unsupported, "shown by PBMAC1 with 1.2.840.113549.1.5.12 and 1.2.3.4"},
+		{"PBMAC1 with a broken derivation", pbmac(sequence(kdf(oidPBKDF2), hmacID)), Unreadable, "no valid parameters of PBKDF2"},
+		{"PBMAC1 with another function", pbmac(sequence(kdf(oidPBKDF2, salt, integer(1), integer(32), kdf("\x2a\x03\x04")), hmacID)), Unsupported, "PBMAC1 with 1.2.3.4"},
+		{"PBMAC1 with a short key", pbmac(sequence(kdf(oidPBKDF2, salt, integer(1), integer(19), hmacID), hmacID)), Unreadable, "a key of 19 bytes for PBMAC1"},
 		{"too large", make([]byte, pki.MaxInput+1), pki.InputTooLarge, "16777217 bytes"},
 	}
 	for _, test := range tests {

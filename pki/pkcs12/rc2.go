@@ -4,6 +4,7 @@ import (
 	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
+	"crypto/x509"
 	"encoding/hex"
 	"encoding/pem"
 	"errors"
@@ -24,42 +25,66 @@ import (
 
 var isRC2 = map[pki.OID]bool{oidRC240: true, oidRC2128: true}
 
-// moduleSafe reads an encrypted part. Keys that are encrypted once more inside of
-// it, which no program writes, are not counted before the module opens them: what
-// is in it cannot be seen before. Of one with attributes that the module
-// does not know, Java's trust stores among them, it tells the certificates
+// moduleSafe reads an encrypted part of certificates. Keys that are encrypted once
+// more inside of it, which no program writes, are refused: the module would open
+// them with as many rounds as they ask for. Of a part with attributes that the
+// module does not know, Java's trust stores among them, it tells the certificates
 // without their names.
-func (r *reader) moduleSafe(encryptedData []byte) error {
+func (r *reader) moduleSafe(encryptedData []byte, rounds int) error {
+	if err := r.spend(2 * rounds); err != nil { // the module derives its key up to three times
+		return err
+	}
 	part := contentInfo(oidEncryptedData, encryptedData)
+	certs, err := r.keyless(part)
+	switch {
+	case errors.Is(err, module.ErrDecryption) && !r.store.Verified && r.secret != nil && len(r.secret) == 0:
+		r.secret = nil // as in integrity
+		return r.moduleSafe(encryptedData, rounds)
+	case errors.Is(err, module.ErrDecryption) && !r.store.Verified:
+		return wrongPassphrase()
+	case err != nil:
+		return err
+	}
 	file, err := r.file(part, contentInfo(oidData, octetString(emptyList)))
 	if err != nil {
 		return err
 	}
-	//lint:ignore SA1019 nothing else gives out names and several keys; the keys' form is known here
-	blocks, err := module.ToPEM(file, string(r.secret))
-	switch {
-	case err == nil:
+	//lint:ignore SA1019 nothing else gives out names
+	if blocks, err := module.ToPEM(file, string(r.secret)); err == nil {
 		return r.blocks(blocks)
-	case r.store.Verified || !errors.Is(err, module.ErrDecryption):
-	case r.secret == nil || len(r.secret) > 0:
-		return wrongPassphrase()
-	default:
-		r.secret = nil // as in integrity
-		return r.moduleSafe(encryptedData)
 	}
 	if file, err = r.file(part); err != nil {
 		return err
 	}
-	certs, err := module.DecodeTrustStore(file, string(r.secret))
-	if err != nil {
-		return unsupported("a part of the PKCS#12 file is encrypted by RC2, and holds more than certificates: it is not read")
-	}
+	_, err = module.DecodeTrustStore(file, string(r.secret))
 	for _, cert := range certs {
-		if err := r.add(Entry{Certificate: pki.Adopt(cert), Trusted: true}); err != nil {
+		if err := r.add(Entry{Certificate: pki.Adopt(cert), Trusted: err == nil}); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// decoy is a bag with a key that is not encrypted, of Ed25519 with a private part
+// of zeros.
+var decoy = sequence(objectID(bagKey), tagged(explicit(0),
+	append([]byte("\x30\x2e\x02\x01\x00\x30\x05\x06\x03\x2b\x65\x70\x04\x22\x04\x20"), make([]byte, 32)...)))
+
+// keyless returns the certificates of an encrypted part in which there is no key.
+// Behind a first key, the decoy, the module refuses another one unopened.
+func (r *reader) keyless(part []byte) ([]*x509.Certificate, error) {
+	file, err := r.file(contentInfo(oidData, octetString(sequence(decoy))), part)
+	if err != nil {
+		return nil, err
+	}
+	_, first, others, err := module.DecodeChain(file, string(r.secret))
+	switch {
+	case errors.Is(err, module.ErrDecryption) && !r.store.Verified:
+		return nil, err
+	case err != nil:
+		return nil, unsupported("a part of the PKCS#12 file is encrypted by RC2, and holds more or less than certificates: it is not read")
+	}
+	return append([]*x509.Certificate{first}, others...), nil
 }
 
 // blocks takes over what the module has read.
@@ -69,12 +94,7 @@ func (r *reader) blocks(blocks []*pem.Block) (err error) {
 		if e.LocalKeyID, err = hex.DecodeString(block.Headers["localKeyId"]); err != nil {
 			return err
 		}
-		if block.Type == "CERTIFICATE" {
-			e.Certificate, err = pki.ParseCertificate(block.Bytes)
-		} else {
-			e.Key, err = pki.ParsePrivateKey(block.Bytes, nil)
-		}
-		if err != nil {
+		if e.Certificate, err = pki.ParseCertificate(block.Bytes); err != nil {
 			return err
 		}
 		if err := r.add(e); err != nil {

@@ -79,11 +79,12 @@ func (r *reader) encryptedSafe(content cryptobyte.String) error {
 	if r.passphrase == nil {
 		return r.add(Entry{Refused: encrypted()})
 	}
-	if err := r.prepare(algorithm); err != nil {
+	rounds, err := r.prepare(algorithm)
+	if err != nil {
 		return err
 	}
 	if isRC2[algorithm.ID] {
-		return r.moduleSafe(whole)
+		return r.moduleSafe(whole, rounds)
 	}
 	var b cryptobyte.Builder
 	b.AddASN1(asn1.SEQUENCE, func(b *cryptobyte.Builder) {
@@ -130,16 +131,15 @@ func encrypted() error {
 		WithHint("give its passphrase")
 }
 
-// prepare asks for the passphrase, and counts what the derivation costs.
-func (r *reader) prepare(algorithm pki.Algorithm) error {
-	rounds, err := roundsOf(algorithm)
-	if err != nil {
-		return err
+// prepare asks for the passphrase, and counts the rounds of the derivation.
+func (r *reader) prepare(algorithm pki.Algorithm) (rounds int, err error) {
+	if rounds, err = roundsOf(algorithm); err != nil {
+		return rounds, err
 	}
 	if err := r.spend(rounds); err != nil {
-		return err
+		return rounds, err
 	}
-	return r.ask()
+	return rounds, r.ask()
 }
 
 // unseal decrypts what has the shape of an encrypted key.

@@ -1,13 +1,10 @@
 package pkcs7_test
 
 import (
-	"os"
 	"testing"
 
-	"github.com/signet-tls/signet/fault"
 	"github.com/signet-tls/signet/internal/peers"
 	"github.com/signet-tls/signet/internal/testpki"
-	"github.com/signet-tls/signet/pki"
 	"github.com/signet-tls/signet/pki/pkcs7"
 )
 
@@ -17,18 +14,18 @@ func readAll(t *testing.T, data []byte) (read bool) {
 	t.Helper()
 	m, err := pkcs7.Parse(data)
 	if err != nil {
-		wantCoded(t, err)
+		peers.WantCoded(t, err)
 		return false
 	}
 	if m.Kind == "" {
 		t.Error("a message without a kind")
 	}
 	if err := m.Verify([]byte("content")); err != nil {
-		wantCoded(t, err)
+		peers.WantCoded(t, err)
 	}
 	certs, err := m.Certificates()
 	if err != nil {
-		wantCoded(t, err)
+		peers.WantCoded(t, err)
 		return true
 	}
 	again, err := pkcs7.Parse(testpki.Must(pkcs7.NewBundle(certs, m.CRLs...)))
@@ -40,36 +37,10 @@ func readAll(t *testing.T, data []byte) (read bool) {
 	return true
 }
 
-func wantCoded(t *testing.T, err error) {
-	t.Helper()
-	if e, ok := fault.Of(err); !ok || e.Code == "" || e.Hint == "" || e.Message != fault.Printable(e.Message, 1000) {
-		t.Errorf("have %v, want a printable fault with code and hint", err)
-	}
-}
-
 func TestBadInputs(t *testing.T) {
-	files, read := 0, 0
-	for name, data := range peers.BadInputs(t, "pkcs7") {
-		files++
-		if readAll(t, data) {
-			read++
-		}
-		if t.Failed() {
-			t.Fatal(name)
-		}
-	}
-	t.Logf("%d of %d files can be read in spite of it", read, files)
-	if files < 100 {
-		t.Errorf("there are only %d files", files)
-	}
+	peers.ReadBadInputs(t, 100, func(data []byte) bool { return readAll(t, data) }, "pkcs7")
 }
 
 func FuzzParse(f *testing.F) {
-	server := testpki.Must(fixture.Server("a.example"))
-	der := testpki.Must(pkcs7.NewBundle([]*pki.Certificate{server.Leaf()}, []byte{0x30, 0}))
-	f.Add(der)
-	f.Add(pkcs7.PEM(der))
-	f.Add([]byte("\x30\x80\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x07\x03\xa0\x80\x00\x00\x00\x00"))
-	f.Add(testpki.Must(os.ReadFile("testdata/signed.ber"))) // by openssl cms -sign -stream
 	f.Fuzz(func(t *testing.T, data []byte) { readAll(t, data) })
 }

@@ -206,6 +206,7 @@ type Change struct {
 	Ended        []EndedConn          `json:"ended,omitempty"`
 	Others       int                  `json:"others"`              // connections that went on
 	Unchanged    bool                 `json:"unchanged,omitempty"` // it was so already: no new revision
+	Revoked      []spiffeid.ID        `json:"revoked,omitempty"`   // of the pair: no rule lets these in again
 }
 
 // Missing is a proxy that has not confirmed a change.
@@ -234,6 +235,8 @@ type Conns struct {
 	Proxies     int                  `json:"proxies"`
 	UpToDate    int                  `json:"up_to_date"`
 	Silent      []Missing            `json:"silent,omitempty"`       // proxies that did not answer
+	Barred      int                  `json:"barred,omitempty"`       // proxies that are revoked, and not counted
+	Started     time.Time            `json:"started,omitzero"`       // of the authority, if in the last hour: it knows of nothing before
 	Refused     int                  `json:"refused_last_hour"`      // as far as events are kept
 	Lost        int                  `json:"events_lost,omitempty"`  // of the last hour, that proxies had no room for
 	RefusedMore bool                 `json:"refused_more,omitempty"` // and there were others
