@@ -12,7 +12,8 @@ import (
 
 // Union returns roots that believe whom any of the sets believes. Each keeps to
 // its own: the anchors of a trust domain vouch for that domain's SPIFFE IDs alone,
-// and those for hosts never for any, whatever they are united with.
+// and those for hosts never for any, whatever they are united with. Where any name
+// will do, a leaf that claims an ID of a domain is that domain's to vouch for.
 func Union(sets ...Roots) (Roots, error) {
 	if len(sets) == 0 || slices.Contains(sets, Roots{}) {
 		return Roots{}, fault.New(RootsMissing, "one of the sets that were to be united trusts nobody").
@@ -98,7 +99,10 @@ func originsOf(sets []*rootSet) string {
 // vouchesFor reports whether r has anchors or pins for the names of a trust
 // domain, or, if that is zero, for all other names.
 func (r Roots) vouchesFor(domain spiffeid.TrustDomain) bool {
-	return slices.ContainsFunc(r.set.split(), func(part *rootSet) bool { return part.domain == domain })
+	if r.set.parts != nil {
+		return r.set.parts[domain] != nil
+	}
+	return r.set.domain == domain
 }
 
 // OnlyIDs reports whether all that r believes are SPIFFE IDs, of one trust domain

@@ -12,8 +12,11 @@ import (
 // alternative names.
 func hasURI(leaf *node, uri string) bool {
 	return slices.ContainsFunc(leaf.names, func(name pki.GeneralName) bool {
+		if name.Kind != pki.URIName {
+			return false
+		}
 		have, ok := canonicalURI(string(name.Raw))
-		return name.Kind == pki.URIName && ok && have == uri
+		return ok && have == uri
 	})
 }
 
