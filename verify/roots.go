@@ -99,13 +99,20 @@ func newRoots(set rootSet) (Roots, error) {
 	from := &source{origin: set.origin}
 	for _, anchor := range set.anchors {
 		if !anchor.IsAuthority() {
-			return Roots{}, fault.New(RootsIsLeaf, "%s is %s own certificate (%s), not an authority", set.origin, roleOf(anchor), anchor.Title()).
-				WithHint("name the certificate of the authority that signed it: %s", anchor.IssuerTitle())
+			return Roots{}, isLeaf(anchor, set.origin)
 		}
 		m := from.anchor(anchor)
 		set.members[m.subject] = append(set.members[m.subject], m)
 	}
 	return Roots{&set}, nil
+}
+
+func isLeaf(leaf *pki.Certificate, origin string) error {
+	err := fault.New(RootsIsLeaf, "%s is %s own certificate (%s), not an authority", origin, roleOf(leaf), leaf.Title())
+	if leaf.SelfIssued() {
+		return err.WithHint("nobody else has signed it: pin it as the peer's own certificate, or have an authority sign one")
+	}
+	return err.WithHint("name the certificate of the authority that signed it, %s, or pin this one as the peer's own", leaf.IssuerTitle())
 }
 
 // roleOf names whose certificate a leaf is, by its extended key usage.
