@@ -33,6 +33,10 @@ func (s *search) revocationFaults(path []*node) []finding {
 	if asked == nil {
 		return nil
 	}
+	if leaf := path[0]; leaf.pinned() {
+		text := fmt.Sprintf("%s is pinned, so that nobody's word on its revocation counts", leaf.title())
+		return []finding{{code: RevocationUnknown, section: rfc + "6.3.3", text: text, have: "pinned", want: "good", cert: leaf.cert}}
+	}
 	last := len(path) - 1
 	if asked.Scope == LeafAlone {
 		last = min(last, 1)
