@@ -11,6 +11,7 @@ import (
 	"golang.org/x/crypto/cryptobyte/asn1"
 	module "software.sslmate.com/src/go-pkcs12"
 
+	"github.com/signet-tls/signet/internal/peers"
 	"github.com/signet-tls/signet/internal/testpki"
 )
 
@@ -58,7 +59,7 @@ func TestStructure(t *testing.T) {
 			if err := read(altered); err == nil {
 				taken = append(taken, file.name+": "+how)
 			} else {
-				wantCoded(t, err)
+				peers.WantCoded(t, err)
 			}
 		}
 	}
