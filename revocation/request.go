@@ -84,12 +84,8 @@ func (g *gathering) checkResponse(data, nonce []byte) (*pki.OCSPResponse, time.T
 	return response, single.NextUpdate, nil
 }
 
-// maxClock is how old a response may be that has neither a nonce nor an end: the
-// difference of two clocks.
-const maxClock = 5 * time.Minute
-
 // checkNonce says why a response is not known to be an answer to this request, or
-// nil.
+// nil. One with neither a nonce nor an end must have been made just now.
 func (g *gathering) checkNonce(response *pki.OCSPResponse, single pki.SingleResponse, sent []byte) error {
 	have, err := response.Nonce()
 	switch {

@@ -128,13 +128,17 @@ func (e *Evidence) signedBy(signed signature, key *pki.PublicKey, q Question) bo
 	return err == nil || errors.Is(err, pki.SignatureWeak) && q.Accepts != nil && q.Accepts(signed.SignatureAlgorithm())
 }
 
+// maxClock is how far the clock of who made evidence may be ahead of ours: who asks
+// gets what was made this second.
+const maxClock = 5 * time.Minute
+
 // maxEndless is how long evidence counts that does not say until when.
 const maxEndless = 24 * time.Hour
 
 // fresh says why evidence of these dates does not count now, or nil.
 func fresh(what string, this, next, now time.Time) error {
 	switch {
-	case now.Before(this):
+	case this.Sub(now) > maxClock:
 		return fmt.Errorf("%s is from the future, %s", what, day(this))
 	case !next.IsZero() && now.After(next):
 		return fmt.Errorf("%s is out of date since %s", what, day(next))
