@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/signet-tls/signet/fault"
@@ -51,7 +52,7 @@ func (g *gathering) request(place string) (nonce []byte, r Request, err error) {
 		return nil, r, err
 	}
 	r.Body = request.Raw()
-	if long := place + "/" + url.QueryEscape(base64.StdEncoding.EncodeToString(r.Body)); nonce == nil && len(long) <= maxGET {
+	if long := strings.TrimSuffix(place, "/") + "/" + url.QueryEscape(base64.StdEncoding.EncodeToString(r.Body)); nonce == nil && len(long) <= maxGET {
 		r.URL, r.Body = long, nil
 	}
 	return nonce, r, nil

@@ -90,7 +90,7 @@ func withOCSP(s *pki.Spec, url string) { s.OCSP = []string{url + "/ocsp"} }
 func withCRL(s *pki.Spec, url string)  { s.CRLs = []string{url + "/list.crl"} }
 
 func (r *rig) delegate(issuer *pki.Credential, change func(*x509.Certificate)) *pki.Credential {
-	template := &x509.Certificate{SerialNumber: big.NewInt(77), NotBefore: r.now.Add(-time.Hour), NotAfter: r.now.Add(time.Hour),
+	template := &x509.Certificate{SerialNumber: big.NewInt(77), Subject: pkix.Name{CommonName: "Demo Responder"}, NotBefore: r.now.Add(-time.Hour), NotAfter: r.now.Add(time.Hour),
 		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageOCSPSigning}, KeyUsage: x509.KeyUsageDigitalSignature}
 	change(template)
 	return testpki.Must(testpki.Forge(template, issuer))
@@ -155,6 +155,7 @@ func (r *rig) answers(signer *pki.Credential, change func(*pki.OCSPResponseSpec)
 			r.t.Error(err)
 			return
 		}
+		w.Header().Set("Content-Type", "application/ocsp-response")
 		w.Write(response.Raw())
 	}
 }
