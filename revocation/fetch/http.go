@@ -129,9 +129,7 @@ func read(response *http.Response, most int) ([]byte, error) {
 	if response.ContentLength > int64(most) {
 		return nil, large
 	}
-	var b bytes.Buffer
-	b.Grow(headSize + max(int(response.ContentLength), 0) + bytes.MinRead)
-	b.Write(make([]byte, headSize))
+	b := bytes.NewBuffer(make([]byte, headSize, headSize+max(int(response.ContentLength), 0)+bytes.MinRead))
 	n, err := b.ReadFrom(io.LimitReader(response.Body, int64(most)+1))
 	if n > int64(most) {
 		return nil, large

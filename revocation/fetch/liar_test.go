@@ -32,7 +32,7 @@ var loopback = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustPa
 // rig is an authority, a leaf that names the rig's server for everything, and the
 // server, which answers as a test has it.
 type rig struct {
-	t         *testing.T
+	t         testing.TB
 	now       time.Time
 	authority *testpki.PKI
 	issuer    *pki.Credential
@@ -46,7 +46,7 @@ type rig struct {
 	asked   []string         // methods and paths; guarded by mu
 }
 
-func newRig(t *testing.T, change func(*pki.Spec, string)) *rig {
+func newRig(t testing.TB, change func(*pki.Spec, string)) *rig {
 	r := &rig{t: t, now: time.Now().Truncate(time.Second)}
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
 		r.mu.Lock()
@@ -252,9 +252,9 @@ func TestLyingResponder(t *testing.T) {
 		{"nothing", raw("", nil), "unreadable OCSP response"},
 		{"a list", raw("", testpki.Must(r.issuer.NewRevocationList(pki.RevocationListSpec{Number: big.NewInt(1), NextUpdate: r.now.Add(time.Hour)})).Raw()), "unreadable OCSP response"},
 	} {
-		r.refuse(l, revocation.NonceOffered, time.Minute)
+		r.refuse(t, l, revocation.NonceOffered, time.Minute)
 	}
-	r.refuse(lie{"no nonce where one is required", raw("", good), "one is required"}, revocation.NonceRequired, time.Minute)
+	r.refuse(t, lie{"no nonce where one is required", raw("", good), "one is required"}, revocation.NonceRequired, time.Minute)
 }
 
 // TestLyingServer: nor is any lie that HTTP alone is enough for.
@@ -292,7 +292,7 @@ func TestLyingServer(t *testing.T) {
 			{"redirect in a circle", func(w http.ResponseWriter, q *http.Request) { http.Redirect(w, q, "/again", http.StatusFound) }, "more than 5 redirects"},
 			{"redirect to a user", elsewhere("http://user:password@127.0.0.1/"), "with a user's name"},
 		} {
-			r.refuse(l, revocation.NonceOffered, time.Minute)
+			r.refuse(t, l, revocation.NonceOffered, time.Minute)
 		}
 		for _, l := range []lie{
 			{"slow", func(w http.ResponseWriter, q *http.Request) {
@@ -304,14 +304,14 @@ func TestLyingServer(t *testing.T) {
 			}, "no whole answer within 500ms"},
 			{"silent", func(_ http.ResponseWriter, q *http.Request) { <-q.Context().Done() }, "no whole answer within 500ms"},
 		} {
-			r.refuse(l, revocation.NonceOffered, 500*time.Millisecond)
+			r.refuse(t, l, revocation.NonceOffered, 500*time.Millisecond)
 		}
 	}
 }
 
 // refuse has the server tell a lie: nothing may be believed of it, nor kept.
-func (r *rig) refuse(l lie, nonce revocation.Nonce, limit time.Duration) {
-	r.t.Run(l.name, func(t *testing.T) {
+func (r *rig) refuse(t *testing.T, l lie, nonce revocation.Nonce, limit time.Duration) {
+	t.Run(l.name, func(t *testing.T) {
 		r.serve(l.answer)
 		dir := t.TempDir()
 		client := r.client(func(cfg *fetch.Config) { cfg.Timeout, cfg.Dir = limit, dir })

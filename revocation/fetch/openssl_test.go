@@ -20,7 +20,7 @@ import (
 	"github.com/signet-tls/signet/revocation"
 )
 
-func save(t *testing.T, folder, name string, data []byte) string {
+func save(t testing.TB, folder, name string, data []byte) string {
 	t.Helper()
 	path := filepath.Join(folder, name)
 	testpki.Must(0, os.WriteFile(path, data, 0o600))
