@@ -31,8 +31,12 @@ func (e *Evidence) askLists(q Question) Answer {
 			s.look(list, point)
 		}
 	}
-	if s.answer.Status != Revoked && s.reasons == allReasons {
+	switch {
+	case s.answer.Status == Revoked:
+	case s.reasons == allReasons:
 		s.answer.Status = Good
+	case s.reasons != 0:
+		return Answer{Missing: append(s.answer.Missing, fmt.Sprintf("%s is about some reasons alone: %s", s.answer.Source, s.reasons))}
 	}
 	return s.answer
 }

@@ -115,13 +115,13 @@ func TestReasons(t *testing.T) {
 		})
 	}
 	first, second := part(0x06, nil), part(0x1f8, nil)
-	wantAnswer(t, r.ask(t, []*pki.RevocationList{first}), revocation.Unknown, "")
-	wantAnswer(t, r.ask(t, []*pki.RevocationList{first, first}), revocation.Unknown, "")
+	wantAnswer(t, r.ask(t, []*pki.RevocationList{first}), revocation.Unknown, "about some reasons alone: Key Compromise, CA Compromise")
+	wantAnswer(t, r.ask(t, []*pki.RevocationList{first, first}), revocation.Unknown, "about some reasons alone")
 	wantAnswer(t, r.ask(t, []*pki.RevocationList{first, second}), revocation.Good, "")
 	wantAnswer(t, r.ask(t, []*pki.RevocationList{first, part(0x1f8, r.entry(pki.Superseded))}), revocation.Revoked, "")
 	// A point for some reasons alone; the issuer's own list is for the others.
 	r = pointed(point{Name: pointName{Full: []asn1.RawValue{uri(listURL)}}, Reasons: asn1.BitString{Bytes: []byte{0x60}, BitLength: 3}})
-	wantAnswer(t, r.ask(t, []*pki.RevocationList{part(0x06, nil)}), revocation.Unknown, "")
+	wantAnswer(t, r.ask(t, []*pki.RevocationList{part(0x06, nil)}), revocation.Unknown, "about some reasons alone")
 	wantAnswer(t, r.ask(t, []*pki.RevocationList{r.list(r.issuer, time.Hour)}), revocation.Good, "")
 }
 

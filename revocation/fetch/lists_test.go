@@ -65,7 +65,7 @@ func TestLyingList(t *testing.T) {
 		{"two of them", raw("", append(r.list(r.issuer).PEM(), r.list(r.issuer).PEM()...)), "2 revocation lists, not one"},
 		{"a delta alone", raw("", r.list(r.issuer, func(s *pki.RevocationListSpec) { s.Base = big.NewInt(4) }).Raw()), ""},
 		{"for authorities alone", raw("", r.list(r.issuer, scope(pki.IssuingPoint{OnlyAuthorities: true})).Raw()), ""},
-		{"for some reasons alone", raw("", r.list(r.issuer, scope(pki.IssuingPoint{Reasons: 2})).Raw()), ""},
+		{"for some reasons alone", raw("", r.list(r.issuer, scope(pki.IssuingPoint{Reasons: 2})).Raw()), "about some reasons alone: Key Compromise"},
 		{"of another point", raw("", r.list(r.issuer, scope(pki.IssuingPoint{Name: &pki.PointName{Full: []pki.GeneralName{{Kind: pki.URIName, Raw: []byte("http://elsewhere.example/")}}}})).Raw()), ""},
 		{"an OCSP response", raw("", testpki.Must(r.issuer.NewOCSPResponse(pki.OCSPResponseSpec{Issuer: r.issuer.Leaf(), Responses: []pki.SingleResponse{r.single(pki.StatusGood)}})).Raw()), "unreadable revocation list"},
 		{"a certificate in PEM", raw("", r.leaf.PEM()), "there is no revocation list"},
