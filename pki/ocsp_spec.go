@@ -86,6 +86,7 @@ func (s OCSPResponseSpec) check(c *Credential, delegated bool) error {
 // certificate's key, or nil (RFC 6960, section 4.2.2.2). It does not look at dates.
 func (c *Certificate) MayAnswerFor(issuer *Certificate) error {
 	usages, err := c.ExtKeyUsage()
+	usage, _ := c.KeyUsage()
 	problem := ""
 	switch {
 	case !c.issuer.Match(issuer.subject) || c.CheckSignatureBy(issuer.publicKey) != nil:
@@ -94,6 +95,8 @@ func (c *Certificate) MayAnswerFor(issuer *Certificate) error {
 		problem = "it lacks the extended key usage OCSP Signing"
 	case c.Malformed() != nil:
 		problem = "it cannot be read whole"
+	case usage != nil && *usage&(DigitalSignature|ContentCommitment) == 0:
+		problem = "its key may not sign data"
 	default:
 		return nil
 	}

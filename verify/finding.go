@@ -22,7 +22,7 @@ func nameOf(code fault.Code) string {
 		return "dates"
 	case WrongPurpose:
 		return "purpose"
-	case CertRevoked, RevocationUnknown:
+	case CertRevoked, RevocationUnknown, StapleMissing:
 		return "revoked"
 	}
 	return "chain"
@@ -56,6 +56,8 @@ func (s *search) check(f finding, path []*node) Check {
 		}
 	case AnchorLimited:
 		c.next = []string{fmt.Sprintf("do not trust this %s; if %s is to be believed so far, widen its constraints", opts.Purpose, title)}
+	case StapleMissing:
+		c.next = []string{fmt.Sprintf("on the %s, switch OCSP stapling on, and see that it can reach the responder of %s", opts.Purpose, f.cert.IssuerTitle())}
 	case IssuerNotAuthority:
 		c.next = []string{fmt.Sprintf("do not trust this %s; have it use a certificate that an authority signed", opts.Purpose)}
 	}
