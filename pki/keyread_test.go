@@ -129,6 +129,24 @@ func TestReadPrivateKeys(t *testing.T) {
 	}
 }
 
+// TestDSAKeys: in their own form they are described, and refused for use.
+func TestDSAKeys(t *testing.T) {
+	domain := dsaParameters(t)
+	form := func(version int64, more ...[]byte) []byte {
+		return sequence(append([][]byte{number(version), big1(domain.P), big1(domain.Q), big1(domain.G), number(4)}, more...)...)
+	}
+	key := testpki.Must(pki.ParsePrivateKey(form(0, number(2)), unasked(t)))
+	if key.Container != "DSA" || key.Public().Kind() != "DSA" || key.Public().Size() != domain.P.BitLen() {
+		t.Errorf("have %s, %s of %d bits", key.Container, key.Public().Kind(), key.Public().Size())
+	}
+	_, err := key.Signer()
+	wantFault(t, err, pki.KeyUnsupported, "a DSA key")
+	for name, data := range map[string][]byte{"version 1 of a DSA key": form(1, number(2)), "a number that is not above 0, the number of the DSA key": form(0, number(-2))} {
+		_, err := pki.ParsePrivateKey(data, unasked(t))
+		wantFault(t, err, pki.KeyUnreadable, name)
+	}
+}
+
 // TestForgedCurves: a curve that differs from P-256 in one number is not P-256.
 func TestForgedCurves(t *testing.T) {
 	add := func(n *big.Int) { n.Add(n, big.NewInt(2)) }

@@ -178,6 +178,12 @@ func TestSpec(t *testing.T) {
 		{"constraint with a maximum", authority(func(s *pki.Spec) {
 			s.Constraints = &pki.NameConstraints{Permitted: []pki.Subtree{{Base: tree.Permitted[0].Base}}}
 		}), "a minimum or maximum"},
+		{"range with a minimum", authority(func(s *pki.Spec) {
+			s.Constraints = &pki.NameConstraints{Permitted: []pki.Subtree{{Base: subtree("IP:10.0.0.0/8").Base, Minimum: 1, Maximum: -1}}}
+		}), "not a name to constrain names by"},
+		{"range with a maximum", authority(func(s *pki.Spec) {
+			s.Constraints = &pki.NameConstraints{Permitted: []pki.Subtree{{Base: subtree("IP:10.0.0.0/8").Base}}}
+		}), "not a name to constrain names by"},
 		{"constraint by a directory name", authority(func(s *pki.Spec) {
 			s.Constraints = &pki.NameConstraints{Permitted: []pki.Subtree{{Base: pki.GeneralName{Kind: pki.DirectoryName, Raw: madeName().DER()}, Maximum: -1}}}
 		}), "not a name to constrain names by"},
