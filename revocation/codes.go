@@ -3,7 +3,15 @@ package revocation
 import "github.com/signet-tls/signet/fault"
 
 // Codes of this package.
-const TooMuch fault.Code = "too_much_evidence"
+const (
+	TooMuch fault.Code = "too_much_evidence"
+
+	ListInvalid     fault.Code = "crl_invalid"
+	ListSigner      fault.Code = "crl_signer_not_allowed"
+	ResponseInvalid fault.Code = "ocsp_invalid"
+	ResponseSigner  fault.Code = "ocsp_signer_not_allowed"
+	Stale           fault.Code = "revocation_stale"
+)
 
 // Codes returns the table of this package's codes.
 func Codes() []fault.Entry {
@@ -11,5 +19,20 @@ func Codes() []fault.Entry {
 		{Code: TooMuch, Meaning: "More revocation lists and OCSP responses were given than are looked at.",
 			Cause: "A folder of all lists there are was named.",
 			Next:  "Give the lists of the chain's own issuers alone."},
+		{Code: ListInvalid, Meaning: "The revocation list that is about a certificate breaks a rule of its form, so it counts for nothing.",
+			Cause: "An extension of it cannot be read, is not understood, or is critical and must not be (RFC 5280, section 5.2).",
+			Next:  "Have the authority that signed the list issue it again, without what the message names."},
+		{Code: ListSigner, Meaning: "The revocation list that is about a certificate was signed by nobody who may sign it.",
+			Cause: "The authority's key usage lacks cRLSign (RFC 5280, section 4.2.1.3), or somebody else signed in its name.",
+			Next:  "Have the authority's certificate issued again with the keyUsage cRLSign; if it has that, do not trust the list."},
+		{Code: ResponseInvalid, Meaning: "The OCSP response about a certificate breaks a rule of its form, so it counts for nothing.",
+			Cause: "An extension of it cannot be read, or is critical and not understood.",
+			Next:  "Tell the authority that runs the responder; meanwhile give its revocation list."},
+		{Code: ResponseSigner, Meaning: "The OCSP response about a certificate was signed by nobody whom its issuer has authorized.",
+			Cause: "A responder of somebody else's, or one whose certificate lacks the extendedKeyUsage OCSPSigning (RFC 6960, section 4.2.2.2), or is over.",
+			Next:  "Do not trust the response; ask the responder that the certificate itself names."},
+		{Code: Stale, Meaning: "What says whether a certificate is revoked is out of date, or from the future.",
+			Cause: "The list or response was kept beyond its nextUpdate, or a clock is wrong.",
+			Next:  "Get the present list or response from its authority, and check this machine's clock."},
 	}
 }

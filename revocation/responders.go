@@ -1,10 +1,10 @@
 package revocation
 
 import (
-	"errors"
-	"fmt"
+	"cmp"
 	"slices"
 
+	"github.com/signet-tls/signet/fault"
 	"github.com/signet-tls/signet/pki"
 )
 
@@ -19,12 +19,15 @@ func (e *Evidence) askResponders(q Question) Answer {
 			continue
 		}
 		if err := e.usable(response, single, q); err != nil {
-			answer.Missing = append(answer.Missing, "the OCSP response "+err.Error())
+			answer.Missing = append(answer.Missing, "the OCSP response "+fault.Text(err))
+			if e, ok := fault.Of(err); ok {
+				answer.Code = cmp.Or(answer.Code, e.Code)
+			}
 			continue
 		}
 		switch single.Status {
 		case pki.StatusRevoked:
-			return Answer{Revoked, single.Reason, single.RevokedAt, "an OCSP response", single.NextUpdate, answer.Missing}
+			return Answer{Status: Revoked, Reason: single.Reason, Since: single.RevokedAt, Source: "an OCSP response", NextUpdate: single.NextUpdate, Missing: answer.Missing}
 		case pki.StatusGood:
 			answer.Status, answer.Source, answer.NextUpdate = Good, "an OCSP response", single.NextUpdate
 		default:
@@ -37,11 +40,11 @@ func (e *Evidence) askResponders(q Question) Answer {
 // usable says why a response does not count, or nil.
 func (e *Evidence) usable(response *pki.OCSPResponse, single pki.SingleResponse, q Question) error {
 	if err := fresh("it", single.ThisUpdate, single.NextUpdate, q.Now); err != nil {
-		return fmt.Errorf("does not count: %w", err)
+		return fault.New(Stale, "does not count: %s", err)
 	}
 	for _, extension := range slices.Concat(response.Extensions(), single.Extensions) {
 		if value, err := extension.Decode(); err != nil || value == nil && extension.Critical {
-			return fmt.Errorf("has an extension that is not understood, %s", extension.ID.Name())
+			return fault.New(ResponseInvalid, "has an extension that is not understood, %s", extension.ID.Name())
 		}
 	}
 	if response.IsBy(q.Issuer) && e.signedBy(response, q.Issuer.PublicKey(), q) {
@@ -52,7 +55,7 @@ func (e *Evidence) usable(response *pki.OCSPResponse, single pki.SingleResponse,
 			return mayRespond(delegate, q)
 		}
 	}
-	return errors.New("was not signed by the issuer, nor by anybody that it sends along")
+	return fault.New(ResponseSigner, "was not signed by the issuer, nor by anybody that it sends along")
 }
 
 // mayRespond says why a certificate is not that of a responder whom the issuer
@@ -61,13 +64,13 @@ func mayRespond(delegate *pki.Certificate, q Question) error {
 	purposes, err := delegate.ExtKeyUsage()
 	switch {
 	case !delegate.Issuer().Match(q.Issuer.Subject()) || delegate.CheckSignatureBy(q.Issuer.PublicKey()) != nil:
-		return errors.New("was signed by somebody whom the issuer did not authorize")
+		return fault.New(ResponseSigner, "was signed by somebody whom the issuer did not authorize")
 	case err != nil || !slices.Contains(purposes, pki.OIDOCSPSigning):
-		return errors.New("was signed by a certificate that is not for signing such responses")
+		return fault.New(ResponseSigner, "was signed by a certificate that is not for signing such responses")
 	case delegate.Malformed() != nil:
-		return errors.New("was signed by a certificate that cannot be read whole")
+		return fault.New(ResponseSigner, "was signed by a certificate that cannot be read whole")
 	case q.Now.Before(delegate.NotBefore()) || q.Now.After(delegate.NotAfter()):
-		return errors.New("was signed by a certificate that is not valid now")
+		return fault.New(ResponseSigner, "was signed by a certificate that is not valid now")
 	}
 	return nil
 }

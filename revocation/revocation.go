@@ -4,6 +4,7 @@
 package revocation
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"sync"
@@ -34,6 +35,7 @@ type Answer struct {
 	Source     string     // which evidence said so, for a person
 	NextUpdate time.Time  // until when the evidence is fresh; zero: it does not say
 	Missing    []string   // why evidence that was looked at did not count
+	Code       fault.Code // of the first of Missing, if one fits
 }
 
 // Evidence is a bounded set of revocation lists and OCSP responses. It is safe for
@@ -97,7 +99,7 @@ func (e *Evidence) Ask(q Question) Answer {
 		return answer
 	}
 	lists := e.askLists(q)
-	lists.Missing = append(answer.Missing, lists.Missing...)
+	lists.Missing, lists.Code = append(answer.Missing, lists.Missing...), cmp.Or(answer.Code, lists.Code)
 	if lists.Status != Unknown || answer.Status == Unknown {
 		return lists
 	}

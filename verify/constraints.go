@@ -13,7 +13,7 @@ import (
 // constraints of their issuer (RFC 5280, sections 4.2.1.10 and 6.1.3 (b), (c)).
 func (s *search) constrain(v *visit) (fault.Code, string) {
 	if text := brokenConstraints(v); text != "" {
-		return ExtensionMalformed, text
+		return NameConstraintMalformed, text
 	}
 	for depth, m := range v.below {
 		if depth > 0 && m.selfIssued() {
@@ -25,11 +25,29 @@ func (s *search) constrain(v *visit) (fault.Code, string) {
 				return BudgetExceeded, fmt.Sprintf("%s has more name constraints, and the certificates below it more names, than are compared", v.title())
 			}
 			if !allowed {
-				return NameNotPermitted, fmt.Sprintf("%s may not sign for %s, which %s has: %s", v.title(), clip(name.String()), m.title(), text)
+				return whyNot(name), fmt.Sprintf("%s may not sign for %s, which %s has: %s", v.title(), clip(name.String()), m.title(), text)
 			}
 		}
 	}
 	return "", ""
+}
+
+// whyNot is the code for a name that is not allowed: what cannot be compared with
+// any constraint is refused as well, but for itself.
+func whyNot(name pki.GeneralName) fault.Code {
+	switch name.Kind {
+	case pki.DNSName:
+		if !pki.IsHostname(strings.TrimPrefix(string(name.Raw), "*.")) {
+			return NameMalformed
+		}
+	case pki.EmailName:
+		if _, _, ok := splitMail(string(name.Raw)); !ok {
+			return NameMalformed
+		}
+	case pki.OtherName, pki.X400Name, pki.EDIPartyName, pki.RegisteredID:
+		return NameConstraintUnknown
+	}
+	return NameNotPermitted
 }
 
 // constrainedNames are the names of a certificate that constraints are about:

@@ -151,7 +151,7 @@ func (n Name) match(leaf *node, opts *Options) (text string, ok bool) {
 		text, ok = fmt.Sprintf("%s; any name will do: %s", leaf.title(), n.reason), id.TrustDomain() == roots.TrustDomain() || roots.TrustDomain().IsZero()
 	}
 	if !ok {
-		text = fmt.Sprintf("wanted %s; it is for %s", n.wanted(roots), n.found(leaf.cert))
+		text = fmt.Sprintf("wanted %s; it is for %s", n.wanted(roots), n.found(leaf))
 	}
 	return text, ok
 }
@@ -166,10 +166,10 @@ func (n Name) wanted(roots Roots) string {
 
 // found says whom the leaf is for and, where an identity is wanted, why its URIs
 // are none (SPIFFE X.509-SVID, sections 2 and 5.2).
-func (n Name) found(leaf *pki.Certificate) string {
-	uris, identityWanted := len(leaf.NamesOf(pki.URIName)), n.kind != host
+func (n Name) found(leaf *node) string {
+	uris, identityWanted := len(leaf.namesOf(pki.URIName)), n.kind != host
 	switch {
-	case identityWanted && uris > 0 && isCA(leaf):
+	case identityWanted && uris > 0 && leaf.isCA():
 		return "an authority (" + names(leaf) + ")"
 	case identityWanted && uris > 1:
 		return names(leaf) + " (an identity has exactly one URI)"
@@ -177,19 +177,16 @@ func (n Name) found(leaf *pki.Certificate) string {
 	return names(leaf)
 }
 
-func isCA(cert *pki.Certificate) bool {
-	constraints, _ := cert.BasicConstraints()
-	return constraints != nil && constraints.CA
-}
-
 // names lists whom a leaf is for, the first few of them.
-func names(leaf *pki.Certificate) string {
+func names(leaf *node) string {
 	const most = 4
-	all := leaf.NamesOf(pki.DNSName, pki.IPName, pki.URIName)
+	all := leaf.namesOf(pki.DNSName, pki.IPName, pki.URIName)
 	for i, name := range all {
 		all[i] = clip(name)
 	}
 	switch {
+	case len(all) == 0 && leaf.illegible > 0:
+		return "names that cannot be read"
 	case len(all) == 0:
 		return "no name at all (a common name alone is not looked at)"
 	case len(all) > most:

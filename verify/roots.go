@@ -79,7 +79,7 @@ func newRoots(set rootSet) (Roots, error) {
 	set.anchors = slices.Clone(set.anchors)
 	set.members = map[string][]*node{}
 	for _, anchor := range set.anchors {
-		if !anchor.IsAuthority() {
+		if !claimsToSign(anchor) {
 			return Roots{}, fault.New(RootsIsLeaf, "%s is %s own certificate (%s), not an authority", set.origin, roleOf(anchor), anchor.Title()).
 				WithHint("name the certificate of the authority that signed it: %s", anchor.IssuerTitle())
 		}
@@ -87,6 +87,15 @@ func newRoots(set rootSet) (Roots, error) {
 		set.members[m.subject] = append(set.members[m.subject], m)
 	}
 	return Roots{&set}, nil
+}
+
+// claimsToSign reports whether a certificate says in any way that it signs others:
+// one that says so by halves is an authority with a fault, which the rules name, and
+// no leaf.
+func claimsToSign(cert *pki.Certificate) bool {
+	constraints, _ := cert.BasicConstraints()
+	usage, _ := cert.KeyUsage()
+	return constraints != nil && constraints.CA || usage != nil && *usage&pki.KeyCertSign != 0
 }
 
 // roleOf names whose certificate a leaf is, by its extended key usage.

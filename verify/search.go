@@ -223,9 +223,14 @@ func (s *search) anchorsFor(m *node) []*node {
 	return found
 }
 
-// isAnchor reports whether what was sent is itself an anchor.
+// isAnchor reports whether what was sent is itself an anchor: one is believed for
+// itself, whoever issued it (RFC 5280, section 6.1.1 (d)).
 func (s *search) isAnchor(m *node) bool {
-	return m.selfIssued() && slices.ContainsFunc(s.anchorsFor(m), func(a *node) bool { return a.cert.Equal(m.cert) })
+	anchors := s.opts.Roots.set.members[m.subject]
+	if m.selfIssued() {
+		anchors = s.anchorsFor(m)
+	}
+	return slices.ContainsFunc(anchors, func(a *node) bool { return a.cert.Equal(m.cert) })
 }
 
 func order(first bool) int {

@@ -87,7 +87,7 @@ func unfit(chain []*pki.Certificate, peer Purpose) *Check {
 		stop.Text = fmt.Sprintf("the %s showed no certificate", peer)
 		stop.next = []string{fmt.Sprintf("configure the %s with a certificate", peer)}
 	case len(chain) > MaxChain:
-		stop.Code = PathRejected
+		stop.Code = BudgetExceeded
 		stop.Text = fmt.Sprintf("the %s sent %d certificates; at most %d are looked at", peer, len(chain), MaxChain)
 		stop.next = []string{fmt.Sprintf("on the %s, leave only its own certificate and its intermediates in the certificate file", peer)}
 	default:
@@ -95,7 +95,7 @@ func unfit(chain []*pki.Certificate, peer Purpose) *Check {
 		if depth < 0 {
 			return nil
 		}
-		stop.Code, stop.Depth = PathRejected, depth
+		stop.Code, stop.Depth = KeyTooLarge, depth
 		stop.Text = fmt.Sprintf("the RSA key of %s has %d bits; %d are the most", chain[depth].Title(), rsaBits(chain[depth]), maxRSA)
 		stop.next = []string{fmt.Sprintf("have %s issued again with a smaller key", chain[depth].Title())}
 	}
