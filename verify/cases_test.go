@@ -3,11 +3,9 @@ package verify_test
 import (
 	"bytes"
 	"crypto/rand"
-	"crypto/rsa"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/asn1"
-	"math/big"
 	"net/url"
 	"slices"
 	"strings"
@@ -197,7 +195,7 @@ func ruleCases() []badCase {
 			forge(leaf(), below(explicitPolicy)).Chain, opts},
 		{"SHA-1", "the leaf is signed with SHA-1", verify.SignatureForgeable, 0,
 			forge(with(leaf(), func(c *x509.Certificate) { c.SignatureAlgorithm = x509.ECDSAWithSHA1 }), root).Chain, opts},
-		{"enormous key", "an RSA key that takes long to compute with", verify.KeyTooLarge, 0, []*pki.Certificate{enormous(root)}, opts},
+		{"enormous key", "an RSA key that takes long to compute with", verify.KeyTooLarge, 0, []*pki.Certificate{withRSA(leaf(), 9000, root)}, opts},
 	}
 }
 
@@ -209,15 +207,6 @@ func unknownCritical(c *x509.Certificate) {
 // 4.2.1.11).
 func explicitPolicy(c *x509.Certificate) {
 	c.ExtraExtensions = []pkix.Extension{{Id: asn1.ObjectIdentifier{2, 5, 29, 36}, Critical: true, Value: []byte{0x30, 3, 0x80, 1, 0}}}
-}
-
-// enormous is a certificate for an RSA key of 9,000 bits.
-func enormous(issuer *pki.Credential) *pki.Certificate {
-	modulus := new(big.Int).Lsh(big.NewInt(1), 8_999)
-	template := with(leaf(), func(c *x509.Certificate) { c.SerialNumber = big.NewInt(2) })
-	der := testpki.Must(x509.CreateCertificate(rand.Reader, template, testpki.Must(issuer.Leaf().X509()),
-		&rsa.PublicKey{N: modulus.SetBit(modulus, 0, 1), E: 65537}, issuer.Key))
-	return testpki.Must(pki.ParseCertificate(der))
 }
 
 // nameCases are good chains for the wrong one, trust domains above all.

@@ -25,13 +25,16 @@ func (s *search) checkName() Check {
 		next = fmt.Sprintf("have the client show a certificate for %s", wanted)
 	}
 	check.Verdict, check.Code = Stop, nameless(leaf, opts)
-	check.message = fmt.Sprintf("wrong name: it is for %s, not for %s", check.Have, wanted)
+	check.message = fmt.Sprintf("wrong name: it is for %s%s, not for %s", check.Have, nobodys[check.Code], wanted)
 	if check.Code != NameMismatch {
 		next = fmt.Sprintf("have %s issue the %s's certificate again with the subjectAltName %s", leaf.cert.IssuerTitle(), opts.Purpose, wanted)
 	}
 	check.next = []string{next}
 	return check
 }
+
+// nobodys says of names by a code why they are for nobody.
+var nobodys = map[fault.Code]string{NameMalformed: ", which nobody can have", WildcardTooWide: ", which belongs to many"}
 
 // nameless is the code for a leaf that is not for the wanted name: if it is not for
 // anybody at all, why.

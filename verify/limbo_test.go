@@ -77,6 +77,9 @@ func (c limboCase) judge() error {
 		var certs []*pki.Certificate
 		for _, text := range list {
 			block, _ := pem.Decode([]byte(text))
+			if block == nil {
+				return errors.New("a certificate is no PEM")
+			}
 			cert, err := pki.ParseCertificate(block.Bytes)
 			if err != nil {
 				return err

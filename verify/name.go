@@ -184,8 +184,9 @@ func names(leaf *node) string {
 	for i, name := range all {
 		all[i] = clip(name)
 	}
+	_, err := leaf.cert.SubjectAltNames()
 	switch {
-	case len(all) == 0 && leaf.illegible > 0:
+	case len(all) == 0 && err != nil:
 		return "names that cannot be read"
 	case len(all) == 0:
 		return "no name at all (a common name alone is not looked at)"

@@ -2,6 +2,7 @@ package verify
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/signet-tls/signet/fault"
 	"github.com/signet-tls/signet/pki"
@@ -26,9 +27,9 @@ var again = map[fault.Code]string{
 	SerialInvalid:              "with a positive serialNumber of at most 20 bytes",
 	ExtensionDuplicate:         "with that extension once",
 	ExtensionMalformed:         "with that extension in the form of RFC 5280",
-	ExtensionForbidden:         "without that extension",
-	ExtensionMissing:           "with that extension",
-	ExtensionCriticality:       "with the critical flag of that extension changed",
+	ExtensionForbidden:         "with the extension %s",
+	ExtensionMissing:           "with the extension %s",
+	ExtensionCriticality:       "with the extension %s",
 	PolicyMissing:              "under a policy that is accepted, in its certificatePolicies",
 	pki.KeyWeak:                "for a new key, which signet key new makes",
 	pki.KeyMalformed:           "for a new key, which signet key new makes",
@@ -67,5 +68,9 @@ func (f finding) step(opts Options) string {
 	case RevocationUnknown:
 		return fmt.Sprintf("give the present revocation list of %s", issuer)
 	}
-	return fmt.Sprintf("have %s issue %s again %s", issuer, title, again[f.code])
+	how := again[f.code]
+	if strings.Contains(how, "%s") {
+		how = fmt.Sprintf(how, f.want)
+	}
+	return fmt.Sprintf("have %s issue %s again %s", issuer, title, how)
 }

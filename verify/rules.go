@@ -87,11 +87,14 @@ var rules = []rule{
 	// What can be read at all.
 	{ExtensionMalformed, anyRole, anyProfile, rfc + "4.2", func(v *visit) string {
 		if err := v.cert.Malformed(); err != nil {
-			return fault.Text(err)
+			return fmt.Sprintf("%s cannot be read whole: %s", v.title(), fault.Text(err))
 		}
 		return ""
 	}},
 	{ExtensionDuplicate, anyRole, anyProfile, rfc + "4.2", func(v *visit) string {
+		if v.cert.Malformed() == nil {
+			return "" // two of one kind are counted as malformed, too
+		}
 		list := v.cert.Extensions()
 		for i, e := range list {
 			if slices.ContainsFunc(list[:i], func(other pki.Extension) bool { return other.ID == e.ID }) {
