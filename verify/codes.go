@@ -53,6 +53,7 @@ const (
 	NameConstraintMalformed    fault.Code = "name_constraint_malformed"
 	NameConstraintUnknown      fault.Code = "name_constraint_unknown"
 	PathOverLimit              fault.Code = "path_over_limit"
+	PolicyMappingInvalid       fault.Code = "policy_mapping_invalid"
 	PurposeUnlimited           fault.Code = "purpose_unlimited"
 	ExtensionDuplicate         fault.Code = "extension_duplicate"
 	KeyTooLarge                fault.Code = "key_too_large"
@@ -97,6 +98,7 @@ var rank = []fault.Code{
 	PurposeUnlimited,
 	PathTooLong,
 	PathOverLimit,
+	PolicyMappingInvalid,
 	PolicyMissing,
 
 	// What it is made of.
@@ -255,6 +257,9 @@ func Codes() []fault.Entry {
 		{Code: PathOverLimit, Meaning: "The path has more intermediates than the caller allows.",
 			Cause: "The caller has set a limit, and this authority's chains are longer.",
 			Next:  "Raise verify.Options.MaxIntermediates, or have the certificate signed nearer to the root."},
+		{Code: PolicyMappingInvalid, Meaning: "An authority maps a certificate policy from any policy, or to any.",
+			Cause: "It was made by hand; every policy would be every other (RFC 5280, section 6.1.4 (a)).",
+			Next:  "Have the authority's certificate issued again with policyMappings between named policies."},
 		{Code: PurposeUnlimited, Meaning: "The certificate may be used for anything, which the web's rules forbid.",
 			Cause: "Its extended key usage holds anyExtendedKeyUsage (CA/B Forum, section 7.1.2.7.10).",
 			Next:  "Have it issued again with the extendedKeyUsage serverAuth alone."},

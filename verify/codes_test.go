@@ -63,6 +63,7 @@ var hints = map[fault.Code]struct{ who, what string }{
 	verify.PurposeUnlimited:           {"issuer", "extendedKeyUsage serverAuth"},
 	verify.PathTooLong:                {"authority nearer to the root", "pathLenConstraint"},
 	verify.PathOverLimit:              {"the caller", "MaxIntermediates"},
+	verify.PolicyMappingInvalid:       {"issuer", "policyMappings"},
 	verify.PolicyMissing:              {"issuer", "certificatePolicies"},
 	pki.KeyWeak:                       {"issuer", "signet key new"},
 	verify.KeyTooLarge:                {"issued", "key"},

@@ -19,6 +19,7 @@ import (
 // Object identifiers of extensions and curves, as in DER.
 var (
 	idSubjectAltName  = asn1.ObjectIdentifier{2, 5, 29, 17}
+	idPolicyMappings  = asn1.ObjectIdentifier{2, 5, 29, 33}
 	idNameConstraints = asn1.ObjectIdentifier{2, 5, 29, 30}
 
 	curveP256    = []byte{6, 8, 0x2a, 0x86, 0x48, 0xce, 0x3d, 3, 1, 7}
@@ -123,6 +124,9 @@ func formCases() []badCase {
 			below(carrying(leaf(), idSubjectAltName, true, sequence(dns(testpki.Host), dns("b\xfccher.example")))).Chain, opts},
 		{"wrong name that can be read", "it is for another name, and one that cannot be read", verify.NameMismatch, 0,
 			below(carrying(leaf(), idSubjectAltName, true, sequence(dns("other.example"), dns("b\xfccher.example")))).Chain, opts},
+		{"policy mapped to any", "the intermediate maps a policy to any policy", verify.PolicyMappingInvalid, 1,
+			forge(leaf(), below(carrying(authority("Inter"), idPolicyMappings, true,
+				sequence(sequence([]byte{6, 2, 0x2a, 3}, []byte{6, 4, 0x55, 0x1d, 0x20, 0}))))).Chain, opts},
 		{"constraint is none", "the intermediate's name constraint is a wildcard", verify.NameConstraintMalformed, 1,
 			forge(leaf(), below(with(authority("Inter"), func(c *x509.Certificate) {
 				c.PermittedDNSDomains, c.PermittedDNSDomainsCritical = []string{"*.example.com"}, true

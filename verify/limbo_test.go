@@ -122,12 +122,12 @@ func (c limboCase) judge() error {
 	return err
 }
 
-// limboCodes reads the code that each must-fail case of the suite must have for
-// its headline. It was set from the cases' descriptions, not from our verdicts.
-func limboCodes(t *testing.T) map[string]fault.Code {
+// wantedCodes reads the code that each must-fail case of a suite must have for its
+// headline. It was set from what the suite says of the case, not from our verdict.
+func wantedCodes(t *testing.T, name string) map[string]fault.Code {
 	t.Helper()
 	var codes map[string]fault.Code
-	if err := json.Unmarshal(testpki.Must(os.ReadFile("testdata/limbo-codes.json")), &codes); err != nil {
+	if err := json.Unmarshal(testpki.Must(os.ReadFile(name)), &codes); err != nil {
 		t.Fatal(err)
 	}
 	return codes
@@ -140,7 +140,7 @@ type limboTally struct{ agreed, accepts, rejects, codes, otherCodes, unknown int
 // headlines against testdata/limbo-codes.json. SIGNET_LIMBO names another file of
 // the suite's form: of cases that are not in ours the verdict alone is compared.
 func TestLimbo(t *testing.T) {
-	codes := limboCodes(t)
+	codes := wantedCodes(t, "testdata/limbo-codes.json")
 	tallies := map[string]*limboTally{}
 	for _, c := range loadLimbo(t) {
 		namespace, _, _ := strings.Cut(c.ID, "::")

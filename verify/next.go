@@ -30,6 +30,7 @@ var again = map[fault.Code]string{
 	ExtensionForbidden:         "with the extension %s",
 	ExtensionMissing:           "with the extension %s",
 	ExtensionCriticality:       "with the extension %s",
+	PolicyMappingInvalid:       "with policyMappings between named policies",
 	PolicyMissing:              "under a policy that is accepted, in its certificatePolicies",
 	pki.KeyWeak:                "for a new key, which signet key new makes",
 	pki.KeyMalformed:           "for a new key, which signet key new makes",

@@ -235,6 +235,16 @@ var rules = []rule{
 		return ""
 	}},
 
+	{PolicyMappingInvalid, intermediate, anyProfile, rfc + "6.1.4 (a)", func(v *visit) string {
+		mappings, _ := v.cert.PolicyMappings()
+		for _, mapping := range mappings {
+			if mapping.Issuer == pki.OIDAnyPolicy || mapping.Subject == pki.OIDAnyPolicy {
+				return fmt.Sprintf("%s maps a policy from any, or to any", v.title())
+			}
+		}
+		return ""
+	}},
+
 	// What for.
 	{WrongPurpose, anyRole, anyProfile, rfc + "4.2.1.12", func(v *visit) string {
 		if want := v.opts.Purpose.oid(); want != "" && v.purposes != nil && !slices.Contains(v.purposes, want) && !slices.Contains(v.purposes, pki.OIDAnyUsage) {
