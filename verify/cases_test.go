@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/signet-tls/signet/dangerous"
 	"github.com/signet-tls/signet/fault"
 	"github.com/signet-tls/signet/internal/testpki"
 	"github.com/signet-tls/signet/pki"
@@ -152,6 +153,8 @@ func ruleCases() []badCase {
 	below := func(change func(*x509.Certificate)) *pki.Credential {
 		return forge(with(authority("Inter"), change), root)
 	}
+	hugeKeys := opts
+	hugeKeys.Legacy = []dangerous.Legacy{dangerous.HugeKeys()}
 	oldRoot := forge(with(authority("Root"), func(c *x509.Certificate) { c.NotAfter = now.Add(-time.Hour) }), nil)
 	atOldRoot := opts
 	atOldRoot.Roots = roots(oldRoot.Leaf())
@@ -195,6 +198,7 @@ func ruleCases() []badCase {
 			forge(leaf(), below(explicitPolicy)).Chain, opts},
 		{"SHA-1", "the leaf is signed with SHA-1", verify.SignatureForgeable, 0,
 			forge(with(leaf(), func(c *x509.Certificate) { c.SignatureAlgorithm = x509.ECDSAWithSHA1 }), root).Chain, opts},
+		{"good, enormous key that is permitted", "nothing", "", 0, []*pki.Certificate{withRSA(leaf(), 9000, root)}, hugeKeys},
 		{"enormous key", "an RSA key that takes long to compute with", verify.KeyTooLarge, 0, []*pki.Certificate{withRSA(leaf(), 9000, root)}, opts},
 	}
 }

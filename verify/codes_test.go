@@ -78,7 +78,7 @@ var hints = map[fault.Code]struct{ who, what string }{
 	verify.IssuerKeyIDInvalid:         {"issuer", "authorityKeyIdentifier"},
 	verify.ExtensionForbidden:         {"issuer", "extension Name Constraints"},
 	verify.ExtensionMissing:           {"issuer", "extension Extended Key Usage"},
-	verify.ExtensionCriticality:       {"issuer", "Name Constraints absent or critical"},
+	verify.ExtensionCriticality:       {"issuer", "Name Constraints absent or critical|Extended Key Usage not critical"},
 	verify.CommonNameStray:            {"issuer", "common name"},
 	verify.CertRevoked:                {"trust this peer", "new key"},
 	verify.RevocationUnknown:          {"issuer", "revocation list"},

@@ -20,12 +20,14 @@ import (
 var (
 	idSubjectAltName  = asn1.ObjectIdentifier{2, 5, 29, 17}
 	idPolicyMappings  = asn1.ObjectIdentifier{2, 5, 29, 33}
+	idExtKeyUsage     = asn1.ObjectIdentifier{2, 5, 29, 37}
 	idNameConstraints = asn1.ObjectIdentifier{2, 5, 29, 30}
 
 	curveP256    = []byte{6, 8, 0x2a, 0x86, 0x48, 0xce, 0x3d, 3, 1, 7}
 	curveP192    = []byte{6, 8, 0x2a, 0x86, 0x48, 0xce, 0x3d, 3, 1, 1}
 	ecdsaSHA256  = []byte{6, 8, 0x2a, 0x86, 0x48, 0xce, 0x3d, 4, 3, 2}
 	ecdsaSHA384  = []byte{6, 8, 0x2a, 0x86, 0x48, 0xce, 0x3d, 4, 3, 3}
+	serverAuth   = []byte{6, 8, 0x2b, 6, 1, 5, 5, 7, 3, 1}
 	registeredID = []byte{0x88, 2, 0x2a, 3} // 1.2.3, as a GeneralName
 )
 
@@ -164,6 +166,8 @@ func webCases() []badCase {
 			below(func(c *x509.Certificate) { c.ExtKeyUsage = append(c.ExtKeyUsage, x509.ExtKeyUsageAny) }), opts},
 		{"for nothing in particular", "the leaf does not say what it is for", verify.ExtensionMissing, 0,
 			below(func(c *x509.Certificate) { c.ExtKeyUsage = nil }), opts},
+		{"purpose that is critical", "what the leaf is for is a critical extension", verify.ExtensionCriticality, 0,
+			below(func(c *x509.Certificate) { carrying(c, idExtKeyUsage, true, sequence(serverAuth)) }), opts},
 		{"wildcard for everybody", "the leaf is for *.com", verify.WildcardTooWide, 0,
 			below(func(c *x509.Certificate) { c.DNSNames = []string{"*.com"} }), all},
 		{"wildcard for everything", "the leaf is for *", verify.WildcardTooWide, 0,

@@ -79,7 +79,8 @@ func Verify(chain []*pki.Certificate, opts Options) (*Proof, error) {
 const maxRSA = 8192
 
 // unfit says why a chain is not even looked at, or nil.
-func unfit(chain []*pki.Certificate, peer Purpose) *Check {
+func unfit(chain []*pki.Certificate, opts *Options) *Check {
+	peer := opts.Purpose
 	stop := &Check{Name: "chain", Verdict: Stop}
 	switch {
 	case len(chain) == 0 || slices.Contains(chain, nil):
@@ -92,7 +93,7 @@ func unfit(chain []*pki.Certificate, peer Purpose) *Check {
 		stop.next = []string{fmt.Sprintf("on the %s, leave only its own certificate and its intermediates in the certificate file", peer)}
 	default:
 		depth := slices.IndexFunc(chain, func(cert *pki.Certificate) bool { return rsaBits(cert) > maxRSA })
-		if depth < 0 {
+		if depth < 0 || slices.Contains(opts.Legacy, dangerous.HugeKeys()) {
 			return nil
 		}
 		stop.Code, stop.Depth = KeyTooLarge, depth
