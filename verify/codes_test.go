@@ -88,7 +88,7 @@ var hints = map[fault.Code]struct{ who, what string }{
 
 // fixedCases are the chains at a fixed time.
 func fixedCases() []badCase {
-	return slices.Concat(brokenKinds(), chainCases(), ruleCases(), nameCases(), formCases(), webCases())
+	return slices.Concat(brokenKinds(), chainCases(), ruleCases(), nameCases(), formCases(), constraintCases(), webCases())
 }
 
 // allCases are every chain that the tests know, and what callers may ask beyond.

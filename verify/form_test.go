@@ -9,7 +9,9 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/asn1"
+	"fmt"
 	"math/big"
+	"net"
 
 	"github.com/signet-tls/signet/internal/testpki"
 	"github.com/signet-tls/signet/pki"
@@ -141,6 +143,53 @@ func formCases() []badCase {
 
 		{"root's key usage", "the root is an authority whose key usage forbids to sign", verify.IssuerMayNotSign, 1,
 			forge(leaf(), crippled).Chain[:1], atCrippled},
+	}
+}
+
+// constraintCases have authorities that may sign for some names only.
+func constraintCases() []badCase {
+	root := forge(authority("Root"), nil)
+	opts := verify.Options{Roots: roots(root.Leaf()), Name: verify.Host(testpki.Host), Now: now}
+	// Below an authority with constraints, a leaf with more names.
+	chain := func(limit, name func(*x509.Certificate)) []*pki.Certificate {
+		limited := func(c *x509.Certificate) { c.PermittedDNSDomainsCritical = true; limit(c) }
+		return forge(with(leaf(), name), forge(with(authority("Inter"), limited), root)).Chain
+	}
+	network := func(bits, of int) []*net.IPNet {
+		return []*net.IPNet{{IP: net.IPv4(10, 0, 0, 0).To4(), Mask: net.CIDRMask(bits, of)}}
+	}
+	address := func(c *x509.Certificate) { c.IPAddresses = []net.IP{net.IPv4(10, 1, 0, 1)} }
+	mailbox := func(text string) func(c *x509.Certificate) {
+		return func(c *x509.Certificate) { c.EmailAddresses = []string{text} }
+	}
+	many := func(c *x509.Certificate) {
+		for i := range 400 {
+			c.DNSNames = append(c.DNSNames, fmt.Sprintf("h%d.example.com", i))
+		}
+	}
+	return []badCase{
+		{"good, address within", "nothing", "", 0, chain(func(c *x509.Certificate) { c.PermittedIPRanges = network(8, 32) }, address), opts},
+		{"good, mailbox within", "nothing", "", 0, chain(func(c *x509.Certificate) { c.PermittedEmailAddresses = []string{"example.com"} }, mailbox("a@example.com")), opts},
+		{"address outside", "the intermediate may sign for other addresses only", verify.NameNotPermitted, 1,
+			chain(func(c *x509.Certificate) { c.PermittedIPRanges = network(16, 32) }, address), opts},
+		{"address excluded", "the intermediate may not sign for the leaf's address", verify.NameNotPermitted, 1,
+			chain(func(c *x509.Certificate) { c.ExcludedIPRanges = network(8, 32) }, address), opts},
+		{"mailbox outside", "the intermediate may sign for mailboxes of another host only", verify.NameNotPermitted, 1,
+			chain(func(c *x509.Certificate) { c.PermittedEmailAddresses = []string{"example.com"} }, mailbox("a@sub.example.com")), opts},
+		{"mailbox is none", "the leaf's mailbox has no host", verify.NameMalformed, 0,
+			chain(func(c *x509.Certificate) { c.PermittedEmailAddresses = []string{"example.com"} }, mailbox("a@")), opts},
+		{"wildcard with an excluded host", "the leaf is for *.example.com, of which one host is excluded", verify.NameNotPermitted, 1,
+			chain(func(c *x509.Certificate) { c.ExcludedDNSDomains = []string{"a.example.com"} },
+				func(c *x509.Certificate) { c.DNSNames = append(c.DNSNames, "*.example.com") }), opts},
+		{"many names and constraints", "400 names and 400 constraints", verify.BudgetExceeded, 0, chain(func(c *x509.Certificate) {
+			many(c)
+			c.ExcludedDNSDomains, c.DNSNames = c.DNSNames, nil
+		}, func(c *x509.Certificate) {
+			many(c)
+			for i, name := range c.DNSNames[1:] {
+				c.DNSNames[i+1] = "x" + name
+			}
+		}), opts},
 	}
 }
 

@@ -56,8 +56,6 @@ func (f finding) step(opts Options) string {
 		return fmt.Sprintf("have the caller raise MaxIntermediates, or the %s's certificate signed by an authority nearer to the root", peer)
 	case LeafSigns:
 		return fmt.Sprintf("on the %s, use a certificate of its own, with the basicConstraints CA:FALSE and without the keyUsage keyCertSign", peer)
-	case BudgetExceeded:
-		return fmt.Sprintf("do not trust this %s; if it is yours, leave only its own chain in its certificate file", peer)
 	case revocation.ListInvalid, revocation.ResponseInvalid:
 		return fmt.Sprintf("have %s issue its revocation list or OCSP response again, without what the message names", issuer)
 	case revocation.ListSigner:

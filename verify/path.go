@@ -48,7 +48,7 @@ func (s *search) exhaustion() Check {
 		"names":      "the chain has more names and name constraints than are compared",
 	}[s.exhausted]
 	return Check{Name: "chain", Text: text, Verdict: Stop, Code: BudgetExceeded, message: text,
-		next: []string{fmt.Sprintf("do not trust this %s; if it is yours, have it send its own chain alone", s.opts.Purpose)}}
+		next: []string{fmt.Sprintf("do not trust this %s; if it is yours, leave its own chain alone in the certificate file on the %[1]s", s.opts.Purpose)}}
 }
 
 // dangling says why the path ended where its last certificate's issuer is
