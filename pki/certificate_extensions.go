@@ -51,6 +51,33 @@ func (c *Certificate) SubjectAltNames() ([]GeneralName, error) {
 	return find[[]GeneralName](c.extensions(), OIDSubjectAltName)
 }
 
+// LegibleAltNames returns the subject alternative names that can be read by
+// themselves, and how many cannot, where one of them, or an extension that stands
+// there twice, makes SubjectAltNames fail. It is for explaining a refusal: nothing
+// that such a certificate says counts.
+func (c *Certificate) LegibleAltNames() (names []GeneralName, illegible int) {
+	const what = "subject alternative names"
+	for _, e := range c.list {
+		if e.ID != OIDSubjectAltName {
+			continue
+		}
+		d := newDER(e.Value)
+		for list := d.sequence(what); list.more(); {
+			whole, _, _ := list.element(what)
+			if list.err() != nil {
+				break
+			}
+			one := newDER(whole)
+			if read := one.altNames(what); one.err() == nil {
+				names = append(names, read...)
+			} else {
+				illegible++
+			}
+		}
+	}
+	return names, illegible
+}
+
 // NamesOf returns the subject alternative names of these forms as text, one form
 // after the other. It is empty where the extension cannot be read.
 func (c *Certificate) NamesOf(kinds ...NameKind) []string {

@@ -28,6 +28,7 @@ const (
 	SignatureWrong   fault.Code = "signature_wrong"
 	SignatureWeak    fault.Code = "signature_weak"
 	KeyUnsupported   fault.Code = "key_unsupported"
+	KeyMalformed     fault.Code = "key_malformed"
 
 	SignatureUnsupported fault.Code = "signature_unsupported"
 
@@ -125,5 +126,8 @@ func Codes() []fault.Entry {
 		{Code: KeyUnsupported, Meaning: "The key, or its encryption, is of a kind that is recognised but not used; the message says why.",
 			Cause: "A DSA, Ed448 or brainpool key, one for key exchange alone, or a file encrypted with RC2 or RC4.",
 			Next:  "Use an RSA, ECDSA or Ed25519 key in PKCS#8."},
+		{Code: KeyMalformed, Meaning: "A public key, or that in a certificate, is not one of its kind: it cannot be read.",
+			Cause: "It was damaged, or the program that made it encodes it wrongly.",
+			Next:  "Make a new key with signet key new, and have the authority issue the certificate again for it."},
 	}
 }

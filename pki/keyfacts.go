@@ -21,6 +21,7 @@ type keyFacts struct {
 	exponent *big.Int         // of RSA
 	key      crypto.PublicKey // as Go's cryptography has it
 	reason   string           // why key is nil
+	damaged  bool             // because it is not what its kind says
 }
 
 // describe sets what the algorithm alone says, and returns the curve, if that
@@ -115,7 +116,11 @@ func (d *der) positive(what string) *big.Int {
 const usableHint = "use an RSA, ECDSA (P-256, P-384, P-521) or Ed25519 key"
 
 func (f *keyFacts) unsupported() error {
-	return fault.New(KeyUnsupported, "%s cannot be used: %s", f.title(), f.reason).WithHint(usableHint)
+	code := KeyUnsupported
+	if f.damaged {
+		code = KeyMalformed
+	}
+	return fault.New(code, "%s cannot be used: %s", f.title(), f.reason).WithHint(usableHint)
 }
 
 func (f *keyFacts) title() string {

@@ -66,7 +66,7 @@ func (k *PublicKey) read() keyFacts {
 	d := newDER(k.raw)
 	d.publicBits(k, &facts)
 	if err := d.err(); err != nil {
-		facts.key, facts.reason = nil, "it is damaged: "+err.Error()
+		facts.key, facts.damaged, facts.reason = nil, true, "it is damaged: "+err.Error()
 	}
 	return facts
 }

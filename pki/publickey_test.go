@@ -133,7 +133,7 @@ func TestDamagedKeyOfACertificate(t *testing.T) {
 	raw = bytes.Replace(cert.Raw(), objectID(p256), append([]byte{4, 8}, make([]byte, 8)...), 1) // no curve at all
 	damaged := testpki.Must(pki.ParseCertificate(raw)).PublicKey()
 	_, err := damaged.Key()
-	wantFault(t, err, pki.KeyUnsupported, "an EC key cannot be used: it is damaged: no valid curve of the key")
+	wantFault(t, err, pki.KeyMalformed, "an EC key cannot be used: it is damaged: no valid curve of the key")
 	if damaged.Kind() != "EC" || damaged.Size() != 0 || damaged.Problems() != nil {
 		t.Errorf("it is %s", damaged.Title())
 	}

@@ -1,9 +1,11 @@
 package revocation
 
 import (
+	"cmp"
 	"fmt"
 	"math/big"
 
+	"github.com/signet-tls/signet/fault"
 	"github.com/signet-tls/signet/pki"
 )
 
@@ -65,7 +67,8 @@ type listSearch struct {
 	answer  Answer
 }
 
-func (s *listSearch) miss(list *pki.RevocationList, format string, args ...any) {
+func (s *listSearch) miss(list *pki.RevocationList, code fault.Code, format string, args ...any) {
+	s.answer.Code = cmp.Or(s.answer.Code, code)
 	s.answer.Missing = append(s.answer.Missing, fmt.Sprintf("the list of "+list.Issuer().String()+" "+format, args...))
 }
 
@@ -84,7 +87,7 @@ func (s *listSearch) look(list *pki.RevocationList, point pki.DistributionPoint)
 	}
 	delta := s.delta(list)
 	if err := fresh("it", list.ThisUpdate(), list.NextUpdate(), s.Now); err != nil && delta == nil {
-		s.miss(list, "does not count: %s", err)
+		s.miss(list, Stale, "does not count: %s", err)
 		return
 	}
 	s.reasons |= reasons
@@ -115,7 +118,7 @@ func (s *listSearch) revoke(entry pki.Revocation) {
 func (s *listSearch) isAbout(list *pki.RevocationList, point pki.DistributionPoint) bool {
 	scope, err := list.IssuingPoint()
 	if err != nil {
-		s.miss(list, "has a scope that cannot be read")
+		s.miss(list, ListInvalid, "has a scope that cannot be read")
 		return false
 	}
 	indirect := scope != nil && scope.Indirect
@@ -201,23 +204,23 @@ func (s *listSearch) covers(list *pki.RevocationList, point pki.DistributionPoin
 // nobody signed it who may.
 func (s *listSearch) usable(list *pki.RevocationList) *pki.Certificate {
 	if unknown := list.CriticalUnknown(); len(unknown) > 0 {
-		s.miss(list, "has a critical extension that is not understood, %s", unknown[0].Name())
+		s.miss(list, ListInvalid, "has a critical extension that is not understood, %s", unknown[0].Name())
 		return nil
 	}
 	if err := list.Malformed(); err != nil {
-		s.miss(list, "cannot be used: %s", err)
+		s.miss(list, ListInvalid, "cannot be used: %s", err)
 		return nil
 	}
 	for _, e := range list.Extensions() {
 		// RFC 5280, sections 5.2.1 and 5.2.3.
 		if e.Critical && (e.ID == pki.OIDCRLNumber || e.ID == pki.OIDAuthorityKeyID) {
-			s.miss(list, "has the extension %s as critical, which it must not be", e.ID.Name())
+			s.miss(list, ListInvalid, "has the extension %s as critical, which it must not be", e.ID.Name())
 			return nil
 		}
 	}
 	signer := s.signer(list)
 	if signer == nil {
-		s.miss(list, "was not signed by anybody who may")
+		s.miss(list, ListSigner, "was not signed by anybody who may")
 	}
 	return signer
 }

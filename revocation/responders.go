@@ -1,8 +1,7 @@
 package revocation
 
 import (
-	"errors"
-	"fmt"
+	"cmp"
 	"slices"
 
 	"github.com/signet-tls/signet/fault"
@@ -21,7 +20,10 @@ func (e *Evidence) askResponders(q Question) Answer {
 		}
 		signer, err := e.usable(response, single, q)
 		if err != nil {
-			answer.Missing = append(answer.Missing, "the OCSP response "+err.Error())
+			answer.Missing = append(answer.Missing, "the OCSP response "+fault.Text(err))
+			if e, ok := fault.Of(err); ok {
+				answer.Code = cmp.Or(answer.Code, e.Code)
+			}
 			continue
 		}
 		if single.Status == pki.StatusUnknown {
@@ -45,11 +47,11 @@ const maxDelegates = 4
 // usable returns who signed a response, or why it does not count.
 func (e *Evidence) usable(response *pki.OCSPResponse, single pki.SingleResponse, q Question) (*pki.Certificate, error) {
 	if err := fresh("it", single.ThisUpdate, single.NextUpdate, q.Now); err != nil {
-		return nil, fmt.Errorf("does not count: %w", err)
+		return nil, fault.New(Stale, "does not count: %s", err)
 	}
 	for _, extension := range slices.Concat(response.Extensions(), single.Extensions) {
 		if value, err := extension.Decode(); err != nil || value == nil && extension.Critical {
-			return nil, fmt.Errorf("has an extension that is not understood, %s", extension.ID.Name())
+			return nil, fault.New(ResponseInvalid, "has an extension that is not understood, %s", extension.ID.Name())
 		}
 	}
 	if response.IsBy(q.Issuer) && e.signedBy(response, q.Issuer.PublicKey(), q) {
@@ -61,22 +63,22 @@ func (e *Evidence) usable(response *pki.OCSPResponse, single pki.SingleResponse,
 			return delegate, e.mayRespond(delegate, q)
 		}
 	}
-	return nil, errors.New("was not signed by the issuer, nor by anybody that it sends along")
+	return nil, fault.New(ResponseSigner, "was not signed by the issuer, nor by anybody that it sends along")
 }
 
 // mayRespond says why a certificate is not that of a responder whom the issuer
 // itself has authorized, and now, or nil (RFC 6960, section 4.2.2.2).
 func (e *Evidence) mayRespond(delegate *pki.Certificate, q Question) error {
 	if f, refused := fault.Of(delegate.MayAnswerFor(q.Issuer)); refused {
-		return fmt.Errorf("does not count: %s", f.Message)
+		return fault.New(ResponseSigner, "does not count: %s", f.Message)
 	}
 	switch {
 	case slices.ContainsFunc(delegate.Extensions(), isUnknown):
-		return errors.New("was signed by a certificate with a critical extension that is not understood")
+		return fault.New(ResponseSigner, "was signed by a certificate with a critical extension that is not understood")
 	case q.Now.Before(delegate.NotBefore()) || q.Now.After(delegate.NotAfter()):
-		return errors.New("was signed by a certificate that is not valid now")
+		return fault.New(ResponseSigner, "was signed by a certificate that is not valid now")
 	case e.isRevoked(delegate, q):
-		return errors.New("was signed by a certificate that is revoked")
+		return fault.New(ResponseSigner, "was signed by a certificate that is revoked")
 	}
 	return nil
 }

@@ -4,6 +4,7 @@
 package revocation
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -36,6 +37,7 @@ type Answer struct {
 	ThisUpdate time.Time  // since when the evidence counts
 	NextUpdate time.Time  // until when; zero: it does not say
 	Missing    []string   // why evidence that was looked at did not count, and what could not be had
+	Code       fault.Code // of the first of Missing, if one fits
 
 	Signer *pki.Certificate // of the evidence
 }
@@ -103,10 +105,11 @@ func (e *Evidence) Ask(q Question) Answer {
 	}
 	lists := e.askLists(q)
 	missing := slices.Concat(e.missing[string(q.Cert.Raw())], answer.Missing, lists.Missing)
+	code := cmp.Or(answer.Code, lists.Code)
 	if lists.Status != Unknown || answer.Status == Unknown {
 		answer = lists
 	}
-	answer.Missing = missing
+	answer.Missing, answer.Code = missing, code
 	return answer
 }
 

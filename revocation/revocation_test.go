@@ -2,13 +2,17 @@ package revocation_test
 
 import (
 	"crypto"
+	"crypto/rand"
 	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/asn1"
 	"errors"
 	"math/big"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/signet-tls/signet/fault"
 	"github.com/signet-tls/signet/internal/testpki"
 	"github.com/signet-tls/signet/pki"
 	"github.com/signet-tls/signet/revocation"
@@ -118,10 +122,25 @@ func TestResponses(t *testing.T) {
 	}
 }
 
+// codeOf is the code of what says that evidence does not count.
+var codeOf = map[string]fault.Code{
+	"does not know":                 "",
+	"out of date":                   revocation.Stale,
+	"from the future":               revocation.Stale,
+	"not understood":                revocation.ResponseInvalid,
+	"not signed":                    revocation.ResponseSigner,
+	"not valid now":                 revocation.ResponseSigner,
+	"not signed by anybody who may": revocation.ListSigner,
+	"critical extension":            revocation.ListInvalid,
+}
+
 func wantAnswer(t *testing.T, have revocation.Answer, want revocation.Status, missing string) {
 	t.Helper()
 	if have.Status != want || !strings.Contains(strings.Join(have.Missing, "; "), missing) || (len(have.Missing) > 0) != (missing != "") {
 		t.Errorf("have %+v, want the status %d and what says %q", have, want, missing)
+	}
+	if code, known := codeOf[missing]; known && have.Code != code {
+		t.Errorf("have the code %q of what says %q, want %q", have.Code, missing, code)
 	}
 	if want == revocation.Revoked && have.Since.IsZero() {
 		t.Error("it was never revoked")
@@ -164,6 +183,7 @@ func TestLists(t *testing.T) {
 		{"not on it", []*pki.RevocationList{good}, revocation.Good, ""},
 		{"on it", []*pki.RevocationList{bad}, revocation.Revoked, ""},
 		{"out of date", []*pki.RevocationList{r.list(r.issuer, -time.Second, another)}, revocation.Unknown, "out of date"},
+		{"with an unknown critical extension", []*pki.RevocationList{r.critical()}, revocation.Unknown, "critical extension"},
 		{"a stranger's of the same name", []*pki.RevocationList{r.list(r.stranger, time.Hour, serial)}, revocation.Unknown, "not signed by anybody who may"},
 	} {
 		t.Run(test.name, func(t *testing.T) { wantAnswer(t, r.ask(t, test.lists), test.want, test.missing) })
@@ -175,6 +195,13 @@ func TestLists(t *testing.T) {
 	if answer.Reason != pki.Superseded || !answer.Since.Equal(now.Add(-2*time.Hour)) || !strings.Contains(answer.Source, "Demo Intermediate") {
 		t.Errorf("have %+v", answer)
 	}
+}
+
+// critical is a list with a critical extension that nobody knows.
+func (r rig) critical() *pki.RevocationList {
+	der := testpki.Must(x509.CreateRevocationList(rand.Reader, &x509.RevocationList{Number: big.NewInt(1), ThisUpdate: now.Add(-time.Hour), NextUpdate: now.Add(time.Hour),
+		ExtraExtensions: []pkix.Extension{{Id: asn1.ObjectIdentifier{1, 3, 6, 1, 4, 1, 99999, 7}, Critical: true, Value: []byte{5, 0}}}}, testpki.Must(r.issuer.Leaf().X509()), r.issuer.Key))
+	return testpki.Must(pki.ParseRevocationLists(der))[0]
 }
 
 func TestMaxEvidence(t *testing.T) {

@@ -3,16 +3,15 @@ package verify_test
 import (
 	"bytes"
 	"crypto/rand"
-	"crypto/rsa"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/asn1"
-	"math/big"
 	"net/url"
 	"slices"
 	"strings"
 	"time"
 
+	"github.com/signet-tls/signet/dangerous"
 	"github.com/signet-tls/signet/fault"
 	"github.com/signet-tls/signet/internal/testpki"
 	"github.com/signet-tls/signet/pki"
@@ -118,7 +117,7 @@ func chainCases() []badCase {
 		{"no certificate", "the server shows none", verify.NoCertificate, 0, nil, opts},
 		{"no certificate of a client", "the client shows none", verify.NoCertificate, 0, nil, asClient},
 		{"nil certificate", "one of the chain is nil", verify.NoCertificate, 0, []*pki.Certificate{server[0], nil}, opts},
-		{"65 certificates", "more than are looked at", verify.PathRejected, 0, many, opts},
+		{"65 certificates", "more than are looked at", verify.BudgetExceeded, 0, many, opts},
 		{"self-signed", "the server's certificate is signed by its own key", verify.SelfSigned, 0, self, opts},
 		{"self-signed client", "the client's certificate is signed by its own key", verify.SelfSigned, 0, self, asClient},
 		{"self-signed root as leaf", "a stranger's root is shown as the server's certificate", verify.SelfSigned, 0, stranger.Chain, opts},
@@ -134,7 +133,7 @@ func chainCases() []badCase {
 			forge(with(leaf(), func(c *x509.Certificate) { c.IssuingCertificateURL = []string{"http://ca.example/i.crt"} }), ours.Intermediate).Chain[:1], opts},
 		{"issuer is no authority", "a server's certificate was used to sign another", verify.IssuerNotAuthority, 1,
 			forge(leaf(), testpki.Must(ours.Server("evil.example"))).Chain, opts},
-		{"issuer's key usage", "the issuer is an authority whose key usage forbids to sign", verify.IssuerNotAuthority, 1,
+		{"issuer's key usage", "the issuer is an authority whose key usage forbids to sign", verify.IssuerMayNotSign, 1,
 			forge(leaf(), forge(with(authority("Crippled"), func(c *x509.Certificate) { c.KeyUsage = x509.KeyUsageDigitalSignature }), ours.Root)).Chain, opts},
 	}
 }
@@ -161,6 +160,8 @@ func ruleCases() []badCase {
 	atPinLater.Now = now.Add(31 * day)
 	asStamper.Purpose = verify.TimeStamping
 	atLimited.Roots = testpki.Must(opts.Roots.Constrain(permitted("DNS:example.com")))
+	hugeKeys := opts
+	hugeKeys.Legacy = []dangerous.Legacy{dangerous.HugeKeys()}
 	oldRoot := forge(with(authority("Root"), func(c *x509.Certificate) { c.NotAfter = now.Add(-time.Hour) }), nil)
 	atOldRoot := opts
 	atOldRoot.Roots = roots(oldRoot.Leaf())
@@ -212,7 +213,8 @@ func ruleCases() []badCase {
 			forge(leaf(), below(explicitPolicy)).Chain, opts},
 		{"SHA-1", "the leaf is signed with SHA-1", verify.SignatureForgeable, 0,
 			forge(with(leaf(), func(c *x509.Certificate) { c.SignatureAlgorithm = x509.ECDSAWithSHA1 }), root).Chain, opts},
-		{"enormous key", "an RSA key that takes long to compute with", verify.PathRejected, 0, []*pki.Certificate{enormous(root)}, opts},
+		{"good, enormous key that is permitted", "nothing", "", 0, []*pki.Certificate{withRSA(leaf(), 9000, root)}, hugeKeys},
+		{"enormous key", "an RSA key that takes long to compute with", verify.KeyTooLarge, 0, []*pki.Certificate{withRSA(leaf(), 9000, root)}, opts},
 	}
 }
 
@@ -224,15 +226,6 @@ func unknownCritical(c *x509.Certificate) {
 // 4.2.1.11).
 func explicitPolicy(c *x509.Certificate) {
 	c.ExtraExtensions = []pkix.Extension{{Id: asn1.ObjectIdentifier{2, 5, 29, 36}, Critical: true, Value: []byte{0x30, 3, 0x80, 1, 0}}}
-}
-
-// enormous is a certificate for an RSA key of 9,000 bits.
-func enormous(issuer *pki.Credential) *pki.Certificate {
-	modulus := new(big.Int).Lsh(big.NewInt(1), 8_999)
-	template := with(leaf(), func(c *x509.Certificate) { c.SerialNumber = big.NewInt(2) })
-	der := testpki.Must(x509.CreateCertificate(rand.Reader, template, testpki.Must(issuer.Leaf().X509()),
-		&rsa.PublicKey{N: modulus.SetBit(modulus, 0, 1), E: 65537}, issuer.Key))
-	return testpki.Must(pki.ParseCertificate(der))
 }
 
 // nameCases are good chains for the wrong one, trust domains above all.
@@ -273,7 +266,7 @@ func nameCases() []badCase {
 			shown(func(c *x509.Certificate) { c.URIs = uris("spiffe://demo.signet/web", "spiffe://demo.signet/admin") }), ask(home, exactly, verify.ClientAuth)},
 		{"ID of an authority", "an authority shows an ID of its own", verify.NameMismatch, 0,
 			forge(with(authority("CA"), func(c *x509.Certificate) { c.URIs = uris("spiffe://demo.signet/web") }), ours.Root).Chain, ask(home, exactly, verify.ServerAuth)},
-		{"common name alone", "the name stands in the common name only", verify.NameMismatch, 0,
+		{"common name alone", "the name stands in the common name only", verify.SANMissing, 0,
 			shown(func(c *x509.Certificate) { c.DNSNames, c.Subject.CommonName = nil, testpki.Host }), ask(hosts, verify.Host(testpki.Host), verify.ServerAuth)},
 		{"many names", "it has six names, none of them wanted", verify.NameMismatch, 0,
 			shown(func(c *x509.Certificate) {
@@ -281,7 +274,7 @@ func nameCases() []badCase {
 			}),
 			ask(hosts, verify.Host(testpki.Host), verify.ServerAuth)},
 		{"another address", "it is for another address", verify.NameMismatch, 0, testpki.Must(ours.Server("10.0.0.1")).Chain, ask(hosts, verify.Host("[::1]"), verify.ServerAuth)},
-		{"hostile names", "its names hold line ends, escapes and bidirectional controls", verify.NameMismatch, 0,
+		{"hostile names", "its names hold line ends, escapes and bidirectional controls", verify.NameMalformed, 0,
 			shown(func(c *x509.Certificate) {
 				c.DNSNames = []string{"localhost\x00.evil.example", "a\x1b[2J\r\nYes: trusted"}
 				c.Subject.CommonName = "ok\u202egro.elpmaxe\u2066"

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/signet-tls/signet/dangerous"
 	"github.com/signet-tls/signet/fault"
 	"github.com/signet-tls/signet/pki"
 )
@@ -14,7 +15,7 @@ func (s *search) checkName() Check {
 	opts, leaf := s.opts, s.leaf
 	text, ok := opts.Name.match(leaf, opts)
 	wanted := opts.Name.wanted(opts.Roots)
-	check := Check{Name: "name", Text: text, Verdict: OK, Rule: "RFC 9525, section 6", Have: opts.Name.found(leaf.cert), Want: wanted}
+	check := Check{Name: "name", Text: text, Verdict: OK, Rule: "RFC 9525, section 6", Have: opts.Name.found(leaf), Want: wanted}
 	if ok {
 		return check
 	}
@@ -22,9 +23,37 @@ func (s *search) checkName() Check {
 	if opts.Purpose != ServerAuth {
 		next = fmt.Sprintf("have the %s show a certificate for %s", opts.Purpose, wanted)
 	}
-	check.Verdict, check.Code, check.next = Stop, NameMismatch, []string{next}
-	check.message = fmt.Sprintf("wrong name: it is for %s, not for %s", check.Have, wanted)
+	check.Verdict, check.Code = Stop, nameless(leaf, opts)
+	check.message = fmt.Sprintf("wrong name: it is for %s%s, not for %s", check.Have, nobodys[check.Code], wanted)
+	if check.Code != NameMismatch {
+		next = fmt.Sprintf("have %s issue the %s's certificate again with the subjectAltName %s", leaf.cert.IssuerTitle(), opts.Purpose, wanted)
+	}
+	check.next = []string{next}
 	return check
+}
+
+// nobodys says of names by a code why they are for nobody.
+var nobodys = map[fault.Code]string{NameMalformed: ", which nobody can have", WildcardTooWide: ", which belongs to many"}
+
+// nameless is the code for a leaf that is not for the wanted name: if it is not for
+// anybody at all, why.
+func nameless(leaf *node, opts *Options) fault.Code {
+	has := func(id pki.OID) bool {
+		return slices.ContainsFunc(leaf.cert.Extensions(), func(e pki.Extension) bool { return e.ID == id })
+	}
+	switch {
+	case slices.ContainsFunc(leaf.names, isWellFormed):
+		return NameMismatch
+	case opts.Profile == WebPKI && slices.ContainsFunc(leaf.names, isTooWide):
+		return WildcardTooWide
+	case len(leaf.names)+leaf.illegible > 0:
+		return NameMalformed
+	case has(pki.OIDSubjectAltName):
+		return ExtensionMalformed
+	case slices.Contains(opts.Legacy, dangerous.CommonName()) && opts.Name.kind == host:
+		return NameMismatch
+	}
+	return SANMissing
 }
 
 // remaining says how long the leaf is valid, and how long the chain above it.

@@ -3,6 +3,7 @@ package verify
 import (
 	"github.com/signet-tls/signet/fault"
 	"github.com/signet-tls/signet/pki"
+	"github.com/signet-tls/signet/revocation"
 )
 
 // Codes of this package.
@@ -28,7 +29,6 @@ const (
 	CertExpired        fault.Code = "cert_expired"
 	CertNotYetValid    fault.Code = "cert_not_yet_valid"
 	WrongPurpose       fault.Code = "wrong_purpose"
-	PathRejected       fault.Code = "path_rejected"
 
 	BudgetExceeded       fault.Code = "budget_exceeded"
 	ExtensionMalformed   fault.Code = "extension_malformed"
@@ -48,42 +48,90 @@ const (
 	CertRevoked          fault.Code = "cert_revoked"
 	RevocationUnknown    fault.Code = "revocation_unknown"
 	StapleMissing        fault.Code = "staple_missing"
+
+	SignatureAlgorithmMismatch fault.Code = "signature_algorithm_mismatch"
+	IssuerMayNotSign           fault.Code = "issuer_may_not_sign"
+	IssuerKeyIDInvalid         fault.Code = "issuer_key_id_invalid"
+	SANMissing                 fault.Code = "san_missing"
+	WildcardTooWide            fault.Code = "wildcard_too_wide"
+	CommonNameStray            fault.Code = "common_name_stray"
+	NameConstraintMalformed    fault.Code = "name_constraint_malformed"
+	NameConstraintUnknown      fault.Code = "name_constraint_unknown"
+	PathOverLimit              fault.Code = "path_over_limit"
+	PolicyMappingInvalid       fault.Code = "policy_mapping_invalid"
+	PurposeUnlimited           fault.Code = "purpose_unlimited"
+	ExtensionDuplicate         fault.Code = "extension_duplicate"
+	KeyTooLarge                fault.Code = "key_too_large"
+	KeyNotPermitted            fault.Code = "key_not_permitted"
 )
 
-// rank is the order in which failed checks compete for the headline: a chain
-// that nobody vouches for makes everything below it hearsay, so it comes first;
-// the least specific comes last.
+// rank is the order in which failed checks compete for the headline. A fault comes
+// before those that would not matter, or could not be judged, because of it; of two
+// that are independent the one that says more about who the peer is comes first,
+// and the least specific comes last.
 var rank = []fault.Code{
 	NoCertificate,
+
+	// Nobody whom the caller trusts has said anything: all below is hearsay.
 	PinMismatch,
 	SignatureInvalid,
+	SignatureAlgorithmMismatch,
+	pki.KeyMalformed,
+	pki.KeyUnsupported,
 	SelfSigned,
 	ChainIncomplete,
 	UnknownRoot,
+
+	// Somebody has who may not, or has taken it back: the names are not vouched for.
 	IssuerNotAuthority,
+	IssuerMayNotSign,
 	CertRevoked,
+	NameConstraintMalformed,
+	NameConstraintUnknown,
+	NameNotPermitted,
+	AnchorLimited,
+
+	// Whom it is for. Version 1 cannot say; a name that is none is nobody's.
+	VersionOld,
+	SANMissing,
 	NameMismatch,
+	WildcardTooWide,
+	NameMalformed,
+
+	// When, what for, and how far an authority reaches.
 	CertExpired,
 	CertNotYetValid,
 	WrongPurpose,
-	AnchorLimited,
-	NameNotPermitted,
+	PurposeUnlimited,
 	PathTooLong,
+	PathOverLimit,
+	PolicyMappingInvalid,
 	PolicyMissing,
+
+	// What it is made of.
 	pki.KeyWeak,
+	KeyTooLarge,
+	KeyNotPermitted,
 	SignatureForgeable,
 	CriticalUnknown,
 	LeafSigns,
-	VersionOld,
 	NameEmpty,
 	SerialInvalid,
-	NameMalformed,
+	ExtensionDuplicate,
 	ExtensionMalformed,
+	IssuerKeyIDInvalid,
 	ExtensionForbidden,
 	ExtensionMissing,
 	ExtensionCriticality,
-	PathRejected,
+	CommonNameStray,
+
+	// What could not be found out.
 	StapleMissing,
+	revocation.ListInvalid,
+	revocation.ResponseInvalid,
+	revocation.ListSigner,
+	revocation.ResponseSigner,
+	revocation.Stale,
 	RevocationUnknown,
 	BudgetExceeded,
 }
@@ -205,8 +253,47 @@ func Codes() []fault.Entry {
 		{Code: SignatureForgeable, Meaning: "A certificate is signed by an algorithm that can be forged.",
 			Cause: "It was signed with MD5 or SHA-1, long ago or by old software.",
 			Next:  "Have the certificate signed again with SHA-256 or better."},
-		{Code: PathRejected, Meaning: "The path to the root breaks a rule of RFC 5280; the message says which.",
-			Cause: "Name constraints, a path that is too long, or a critical extension that is not understood.",
-			Next:  "Show the message to the authority that signed the chain."},
+		{Code: SignatureAlgorithmMismatch, Meaning: "A certificate names two different algorithms of its signature.",
+			Cause: "It was altered, or made by a program with a fault (RFC 5280, section 4.1.1.2).",
+			Next:  "Have its authority issue it again; if it was whole before, somebody has altered it."},
+		{Code: IssuerMayNotSign, Meaning: "A certificate was signed by an authority whose key may not sign certificates.",
+			Cause: "The authority's key usage lacks keyCertSign (RFC 5280, section 4.2.1.3).",
+			Next:  "Have the authority's certificate issued again with the keyUsage keyCertSign."},
+		{Code: IssuerKeyIDInvalid, Meaning: "A root's authority key identifier is not its own subject key identifier, and that alone.",
+			Cause: "It was made with an option such as OpenSSL's authorityKeyIdentifier=issuer:always (CA/B Forum, section 7.1.2.1.3).",
+			Next:  "Have the root issued again with authorityKeyIdentifier=keyid."},
+		{Code: SANMissing, Meaning: "The certificate has no subject alternative names, so it is for nobody.",
+			Cause: "It has its name in the common name alone, where no verifier looks any more (RFC 9525, section 6).",
+			Next:  "Have it issued again with the name as its subjectAltName; signet cert new does."},
+		{Code: WildcardTooWide, Meaning: "The certificate is for all names below a public suffix, such as *.com, which belong to many.",
+			Cause: "It was made by hand, or to impersonate (CA/B Forum, section 3.2.2.6).",
+			Next:  "Do not trust it; have one issued whose subjectAltName is the peer's own name."},
+		{Code: CommonNameStray, Meaning: "The certificate's common name is not one of its alternative names.",
+			Cause: "It was made by hand, or the name is written in another form there (CA/B Forum, section 7.1.4.3).",
+			Next:  "Have it issued again without a common name."},
+		{Code: NameConstraintMalformed, Meaning: "An authority's name constraints cannot be applied: one of them is not of its form, or they are empty.",
+			Cause: "It was made by hand, often with a wildcard, a dot in front of a host, or an address without its mask (RFC 5280, section 4.2.1.10).",
+			Next:  "Have the authority's certificate issued again with nameConstraints such as permitted;DNS:example.com."},
+		{Code: NameConstraintUnknown, Meaning: "An authority's name constraints are about a form of name that is not understood here.",
+			Cause: "The authority limits names of a private form, and the certificate has one (RFC 5280, section 4.2.1.10).",
+			Next:  "Use a certificate without names of that form in its subjectAltName."},
+		{Code: PathOverLimit, Meaning: "The path has more intermediates than the caller allows.",
+			Cause: "The caller has set a limit, and this authority's chains are longer.",
+			Next:  "Raise verify.Options.MaxIntermediates, or have the certificate signed nearer to the root."},
+		{Code: PolicyMappingInvalid, Meaning: "An authority maps a certificate policy from any policy, or to any.",
+			Cause: "It was made by hand; every policy would be every other (RFC 5280, section 6.1.4 (a)).",
+			Next:  "Have the authority's certificate issued again with policyMappings between named policies."},
+		{Code: PurposeUnlimited, Meaning: "The certificate may be used for anything, which the web's rules forbid.",
+			Cause: "Its extended key usage holds anyExtendedKeyUsage (CA/B Forum, section 7.1.2.7.10).",
+			Next:  "Have it issued again with the extendedKeyUsage serverAuth alone."},
+		{Code: ExtensionDuplicate, Meaning: "An extension stands twice on a certificate, so it is unclear which counts.",
+			Cause: "The program that made the certificate has a fault (RFC 5280, section 4.2).",
+			Next:  "Have the authority issue the certificate again, with each extension once."},
+		{Code: KeyTooLarge, Meaning: "A key is so large that its verifier would spend seconds on it.",
+			Cause: "An RSA key above 8,192 bits, made so by mistake or to keep verifiers busy.",
+			Next:  "Have the certificate issued again for an ECDSA key; signet key new makes one."},
+		{Code: KeyNotPermitted, Meaning: "A key is of a kind or size that the web's rules do not permit.",
+			Cause: "An RSA key whose bits are no whole bytes, a curve below P-256, or Ed25519 (CA/B Forum, section 6.1.5).",
+			Next:  "Have the certificate issued again for an ECDSA key on P-256."},
 	}
 }

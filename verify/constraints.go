@@ -13,14 +13,14 @@ import (
 // constraints of their issuer (RFC 5280, sections 4.2.1.10 and 6.1.3 (b), (c)).
 func (s *search) constrain(v *visit) (fault.Code, string) {
 	if text := brokenConstraints(v.constraints, "of "+v.title()); text != "" {
-		return ExtensionMalformed, text
+		return NameConstraintMalformed, text
 	}
 	name, m, why := s.forbidden(v.constraints, v.below)
 	switch {
 	case s.exhausted != "":
 		return BudgetExceeded, fmt.Sprintf("%s has more name constraints, and the certificates below it more names, than are compared", v.title())
 	case m != nil:
-		return NameNotPermitted, fmt.Sprintf("%s may not sign for %s, which %s has: %s", v.title(), clip(name.String()), m.title(), why)
+		return whyNot(name), fmt.Sprintf("%s may not sign for %s, which %s has: %s", v.title(), clip(name.String()), m.title(), why)
 	}
 	return "", ""
 }
@@ -40,6 +40,24 @@ func (s *search) forbidden(constraints *pki.NameConstraints, path []*node) (pki.
 		}
 	}
 	return pki.GeneralName{}, nil, ""
+}
+
+// whyNot is the code for a name that is not allowed: what cannot be compared with
+// any constraint is refused as well, but for itself.
+func whyNot(name pki.GeneralName) fault.Code {
+	switch name.Kind {
+	case pki.DNSName:
+		if !pki.IsHostname(strings.TrimPrefix(string(name.Raw), "*.")) {
+			return NameMalformed
+		}
+	case pki.EmailName:
+		if _, _, ok := splitMail(string(name.Raw)); !ok {
+			return NameMalformed
+		}
+	case pki.OtherName, pki.X400Name, pki.EDIPartyName, pki.RegisteredID:
+		return NameConstraintUnknown
+	}
+	return NameNotPermitted
 }
 
 // constrainedNames are the names of a certificate that constraints are about:

@@ -259,14 +259,14 @@ func positionOf(t *testing.T, trees []pki.Subtree, name pki.GeneralName) positio
 	t.Helper()
 	refused := func(names pki.NameConstraints) error {
 		_, err := verify.Verify(constrainedChain(names, named(name)))
-		if err != nil && !errors.Is(err, verify.NameNotPermitted) && !errors.Is(err, verify.ExtensionMalformed) {
+		if err != nil && !errors.Is(err, verify.NameNotPermitted) && !errors.Is(err, verify.NameMalformed) && !errors.Is(err, verify.NameConstraintMalformed) && !errors.Is(err, verify.NameConstraintUnknown) {
 			t.Fatal(err)
 		}
 		return err
 	}
 	permitted, excluded := refused(pki.NameConstraints{Permitted: trees}), refused(pki.NameConstraints{Excluded: trees})
 	switch {
-	case errors.Is(permitted, verify.ExtensionMalformed) && errors.Is(excluded, verify.ExtensionMalformed):
+	case errors.Is(permitted, verify.NameConstraintMalformed) && errors.Is(excluded, verify.NameConstraintMalformed):
 		return malformed
 	case permitted == nil && excluded == nil:
 		return free

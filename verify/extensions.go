@@ -54,6 +54,7 @@ var extensionRules = []extensionRule{
 	{anyRole, formal, rfc + "4.2.2.1", pki.OIDAuthorityInfo, maybe, notCritical, nil},
 	{anyRole, formal, rfc + "4.2.2.2", pki.OIDSubjectInfo, maybe, notCritical, nil},
 	{anyRole, formal, rfc + "4.2.1.15", pki.OIDFreshestCRL, maybe, notCritical, nil},
+	{leaf, WebPKI, "CA/B Forum, section 7.1.2.7.6", pki.OIDExtKeyUsage, always, notCritical, nil},
 	{anchor, WebPKI, "CA/B Forum, section 7.1.2.1.2", pki.OIDExtKeyUsage, never, either, nil},
 	{leaf, Workload, "SPIFFE X.509-SVID, section 4.3", pki.OIDKeyUsage, always, either, nil},
 }

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/signet-tls/signet/fault"
+	"github.com/signet-tls/signet/revocation"
 )
 
 // rankOf is the place of a code among the headlines.
@@ -20,9 +21,9 @@ func nameOf(code fault.Code) string {
 	switch code {
 	case CertExpired, CertNotYetValid:
 		return "dates"
-	case WrongPurpose:
+	case WrongPurpose, PurposeUnlimited:
 		return "purpose"
-	case CertRevoked, RevocationUnknown, StapleMissing:
+	case CertRevoked, RevocationUnknown, StapleMissing, revocation.ListInvalid, revocation.ListSigner, revocation.ResponseInvalid, revocation.ResponseSigner, revocation.Stale:
 		return "revoked"
 	}
 	return "chain"
@@ -33,7 +34,7 @@ func (s *search) check(f finding, path []*node) Check {
 	opts, length := s.opts, len(path)
 	c := Check{Name: nameOf(f.code), Text: f.text, Verdict: Stop, Code: f.code, Depth: f.depth, Rule: f.section, Have: f.have, Want: f.want, message: f.text}
 	title := f.cert.Title()
-	c.next = []string{"show this message to the authority that signed " + title}
+	c.next = []string{f.step(*opts)}
 	switch f.code {
 	case CertExpired:
 		c.message = "the certificate of " + f.text
@@ -47,17 +48,12 @@ func (s *search) check(f finding, path []*node) Check {
 		if f.depth > 0 {
 			c.next = []string{fmt.Sprintf("have the %s's certificate signed by an authority that may sign for %s", opts.Purpose, ends[opts.Purpose].all)}
 		}
-	case CertRevoked:
-		c.next = []string{fmt.Sprintf("do not trust this %s; have %s replaced by a new certificate with a new key", opts.Purpose, title)}
 	case RevocationUnknown:
-		c.next = []string{fmt.Sprintf("give the present revocation list of %s", f.cert.IssuerTitle())}
 		if length == 1 {
 			c.next = []string{"do not ask for revocation: a pin is good until it is taken away"}
 		}
-	case AnchorLimited:
-		c.next = []string{fmt.Sprintf("do not trust this %s; if %s is to be believed so far, widen its constraints", opts.Purpose, title)}
-	case StapleMissing:
-		c.next = []string{fmt.Sprintf("on the %s, switch OCSP stapling on, and see that it can reach the responder of %s", opts.Purpose, f.cert.IssuerTitle())}
+	case CertRevoked:
+		c.next = []string{fmt.Sprintf("do not trust this %s; have %s replaced by a new certificate with a new key", opts.Purpose, title)}
 	case IssuerNotAuthority:
 		c.next = []string{fmt.Sprintf("do not trust this %s; have it use a certificate that an authority signed", opts.Purpose)}
 	}

@@ -46,35 +46,51 @@ func matchesHost(name, host string) bool {
 // badName says which alternative name is none of its form, or "".
 func badName(v *visit) string {
 	for _, name := range v.names {
-		text := string(name.Raw)
-		switch name.Kind {
-		case pki.DNSName:
-			rest := strings.TrimPrefix(text, "*.")
-			if !pki.IsHostname(rest) || strings.ContainsRune(text, '_') {
-				return fmt.Sprintf("%s has the name %s, which is not one of a host", v.title(), clip(name.Value()))
-			}
-		case pki.EmailName:
-			if _, _, ok := splitMail(text); !ok {
-				return fmt.Sprintf("%s has the name %s, which is not an e-mail address", v.title(), clip(name.Value()))
-			}
+		if !isWellFormed(name) && !(v.opts.Profile == WebPKI && isTooWide(name)) {
+			return fmt.Sprintf("%s has the name %s, which is not one of %s", v.title(), clip(name.Value()), bearers[name.Kind])
 		}
 	}
 	return ""
+}
+
+// bearers are who has names of a form.
+var bearers = map[pki.NameKind]string{pki.DNSName: "a host", pki.EmailName: "a mailbox"}
+
+// isWellFormed reports whether a name can be somebody's: that of a host (RFC 5280,
+// section 4.2.1.6), or of all hosts just below one, or a mailbox.
+func isWellFormed(name pki.GeneralName) bool {
+	text := string(name.Raw)
+	switch name.Kind {
+	case pki.DNSName:
+		return pki.IsHostname(strings.TrimPrefix(text, "*.")) && !strings.ContainsRune(text, '_')
+	case pki.EmailName:
+		_, _, ok := splitMail(text)
+		return ok
+	}
+	return true
 }
 
 // publicWildcard says which wildcard stands for everybody's names below a public
 // suffix, or "" (CA/Browser Forum, section 3.2.2.6).
 func publicWildcard(v *visit) string {
 	for _, name := range v.names {
-		rest, wildcard := strings.CutPrefix(strings.ToLower(string(name.Raw)), "*.")
-		if name.Kind != pki.DNSName || !wildcard {
-			continue
-		}
-		if suffix, _ := publicsuffix.PublicSuffix(rest); suffix == rest {
+		if isTooWide(name) {
 			return fmt.Sprintf("%s is for %s, whose names belong to many", v.title(), clip(name.Value()))
 		}
 	}
 	return ""
+}
+
+// isTooWide reports whether a name is a wildcard below a public suffix, or below
+// the root of all names.
+func isTooWide(name pki.GeneralName) bool {
+	rest, wildcard := strings.CutPrefix(strings.ToLower(string(name.Raw)), "*")
+	if name.Kind != pki.DNSName || !wildcard {
+		return false
+	}
+	rest, dotted := strings.CutPrefix(rest, ".")
+	suffix, _ := publicsuffix.PublicSuffix(rest)
+	return rest == "" || dotted && suffix == rest
 }
 
 // strayCommonName says which common name is not one of the alternative names,

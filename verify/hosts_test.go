@@ -31,14 +31,14 @@ func TestNamesOfLeaf(t *testing.T) {
 		{"e-mail", "", []string{"email:jane@a.example"}, "", ""},
 		{"e-mail without a host", "", []string{"email:jane"}, verify.NameMalformed, verify.NameMalformed},
 		{"address", "", []string{"IP:10.0.0.1"}, "", ""},
-		{"wildcard of a public suffix", "", []string{"DNS:*.co.uk"}, "", verify.NameMalformed},
-		{"wildcard of a private suffix", "", []string{"DNS:*.github.io"}, "", verify.NameMalformed},
-		{"wildcard of everybody", "", []string{"DNS:*.com"}, "", verify.NameMalformed},
+		{"wildcard of a public suffix", "", []string{"DNS:*.co.uk"}, "", verify.WildcardTooWide},
+		{"wildcard of a private suffix", "", []string{"DNS:*.github.io"}, "", verify.WildcardTooWide},
+		{"wildcard of everybody", "", []string{"DNS:*.com"}, "", verify.WildcardTooWide},
 		{"wildcard below a public suffix", "", []string{"DNS:*.a.co.uk"}, "", ""},
 		{"common name among the names", "CN=a.example", []string{"DNS:b.example", "DNS:a.example"}, "", ""},
-		{"common name in capitals", "CN=A.example", []string{"DNS:a.example"}, "", verify.NameMalformed},
+		{"common name in capitals", "CN=A.example", []string{"DNS:a.example"}, "", verify.CommonNameStray},
 		{"common name of a wildcard's parent", "CN=a.example", []string{"DNS:*.a.example"}, "", ""},
-		{"common name elsewhere", "CN=b.example", []string{"DNS:a.example"}, "", verify.NameMalformed},
+		{"common name elsewhere", "CN=b.example", []string{"DNS:a.example"}, "", verify.CommonNameStray},
 		{"common name that is an address", "CN=10.0.0.1", []string{"IP:10.0.0.1"}, "", ""},
 	}
 	for _, test := range tests {
@@ -91,7 +91,11 @@ func TestCommonName(t *testing.T) {
 			chain := chainOf(strange(template, root))
 			opts.Name = verify.Host(test.asked)
 			opts.Legacy = nil
-			wantVerdict(t, chain, opts, verify.NameMismatch)
+			without := verify.NameMismatch
+			if test.names == nil {
+				without = verify.SANMissing
+			}
+			wantVerdict(t, chain, opts, without)
 			opts.Legacy = []dangerous.Legacy{dangerous.CommonName()}
 			wantVerdict(t, chain, opts, test.want)
 		})
@@ -99,7 +103,7 @@ func TestCommonName(t *testing.T) {
 	template := named()
 	template.RawSubject = directory("mail=jane@a.example/CN=jane@a.example")
 	opts.Name = verify.Email("jane@a.example")
-	wantVerdict(t, chainOf(strange(template, root)), opts, verify.NameMismatch)
+	wantVerdict(t, chainOf(strange(template, root)), opts, verify.SANMissing)
 	opts.Name = verify.URI("https://a.example/")
-	wantVerdict(t, chainOf(strange(template, root)), opts, verify.NameMismatch)
+	wantVerdict(t, chainOf(strange(template, root)), opts, verify.SANMissing)
 }

@@ -178,7 +178,7 @@ func (n Name) match(leaf *node, opts *Options) (text string, ok bool) {
 		text, ok = fmt.Sprintf("%s; any name will do: %s", leaf.title(), n.reason), id.TrustDomain() == roots.TrustDomain() || roots.TrustDomain().IsZero()
 	}
 	if !ok {
-		text = fmt.Sprintf("wanted %s; it is for %s", n.wanted(roots), n.found(leaf.cert))
+		text = fmt.Sprintf("wanted %s; it is for %s", n.wanted(roots), n.found(leaf))
 	}
 	return text, ok
 }
@@ -193,10 +193,10 @@ func (n Name) wanted(roots Roots) string {
 
 // found says whom the leaf is for and, where an identity is wanted, why its URIs
 // are none (SPIFFE X.509-SVID, sections 2 and 5.2).
-func (n Name) found(leaf *pki.Certificate) string {
-	uris, identityWanted := len(leaf.NamesOf(pki.URIName)), n.kind >= identity
+func (n Name) found(leaf *node) string {
+	uris, identityWanted := len(leaf.namesOf(pki.URIName)), n.kind >= identity
 	switch {
-	case identityWanted && uris > 0 && isCA(leaf):
+	case identityWanted && uris > 0 && leaf.isCA():
 		return "an authority (" + names(leaf) + ")"
 	case identityWanted && uris > 1:
 		return names(leaf) + " (an identity has exactly one URI)"
@@ -204,17 +204,11 @@ func (n Name) found(leaf *pki.Certificate) string {
 	return names(leaf)
 }
 
-func isCA(cert *pki.Certificate) bool {
-	constraints, _ := cert.BasicConstraints()
-	return constraints != nil && constraints.CA
-}
-
 // names lists whom a leaf is for, the first few of them.
-func names(leaf *pki.Certificate) string {
+func names(leaf *node) string {
 	const most = 4
-	all := leaf.NamesOf(pki.DNSName, pki.IPName, pki.URIName, pki.EmailName)
-	alternatives, _ := leaf.SubjectAltNames()
-	for _, name := range alternatives {
+	all := leaf.namesOf(pki.DNSName, pki.IPName, pki.URIName, pki.EmailName)
+	for _, name := range leaf.names {
 		if address, ok := name.UTF8Mailbox(); ok {
 			all = append(all, address)
 		}
@@ -222,7 +216,10 @@ func names(leaf *pki.Certificate) string {
 	for i, name := range all {
 		all[i] = clip(name)
 	}
+	_, err := leaf.cert.SubjectAltNames()
 	switch {
+	case len(all) == 0 && err != nil:
+		return "names that cannot be read"
 	case len(all) == 0:
 		return "no name at all (a common name alone is not looked at)"
 	case len(all) > most:

@@ -1,6 +1,7 @@
 package verify
 
 import (
+	"github.com/signet-tls/signet/fault"
 	"github.com/signet-tls/signet/pki"
 )
 
@@ -15,24 +16,33 @@ type node struct {
 	usage       *pki.KeyUsage
 	purposes    []pki.OID
 	names       []pki.GeneralName
+	illegible   int // names that cannot be read
 	constraints *pki.NameConstraints
 	keyID       []byte
 	issuerKeyID *pki.AuthorityKeyID
+
+	keyFault fault.Code // why the key protects nothing or cannot be used, "" if it is good
+	keyText  string
 
 	subject, issuer string // names, in the form in which they are compared
 }
 
 // newNode decodes what the rules look at. What cannot be decoded is missing
-// here: the rule about malformed extensions refuses the certificate.
+// here, but for those of its names that can be read, which tell what it was meant
+// for: the rule about malformed extensions refuses the certificate.
 func newNode(cert *pki.Certificate, anchor bool) *node {
 	m := &node{cert: cert, anchor: anchor, key: cert.PublicKey(), subject: nameKey(cert.Subject()), issuer: nameKey(cert.Issuer())}
 	m.basic, _ = cert.BasicConstraints()
 	m.usage, _ = cert.KeyUsage()
 	m.purposes, _ = cert.ExtKeyUsage()
-	m.names, _ = cert.SubjectAltNames()
+	var err error
+	if m.names, err = cert.SubjectAltNames(); err != nil {
+		m.names, m.illegible = cert.LegibleAltNames()
+	}
 	m.constraints, _ = cert.NameConstraints()
 	m.keyID, _ = cert.SubjectKeyID()
 	m.issuerKeyID, _ = cert.AuthorityKeyID()
+	m.keyFault, m.keyText = unfitKey(cert.PublicKey())
 	return m
 }
 
@@ -45,6 +55,19 @@ func nameKey(name pki.Name) string { return string(name.Canonical()) }
 func (m *node) hasOwnParameters() bool { return m.key == m.cert.PublicKey() }
 
 func (m *node) title() string { return m.cert.Title() }
+
+// namesOf returns the names of these forms as text, one form after the other.
+func (m *node) namesOf(kinds ...pki.NameKind) []string {
+	var texts []string
+	for _, kind := range kinds {
+		for _, name := range m.names {
+			if name.Kind == kind {
+				texts = append(texts, name.Value())
+			}
+		}
+	}
+	return texts
+}
 
 // isCA reports whether the certificate says that it is an authority's.
 func (m *node) isCA() bool { return m.basic != nil && m.basic.CA }

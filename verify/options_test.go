@@ -28,7 +28,7 @@ func TestOptions(t *testing.T) {
 		want fault.Code
 	}{
 		{"nothing more", verify.Options{}, ""},
-		{"no intermediate", verify.Options{MaxIntermediates: &none}, verify.PathTooLong},
+		{"no intermediate", verify.Options{MaxIntermediates: &none}, verify.PathOverLimit},
 		{"one intermediate", verify.Options{MaxIntermediates: &one}, ""},
 		{"any policy", verify.Options{RequirePolicy: true}, verify.PolicyMissing},
 		{"a policy, if there are any", verify.Options{Policies: []pki.OID{pki.OIDAnyPolicy}}, ""},
@@ -42,7 +42,7 @@ func TestOptions(t *testing.T) {
 		{"revoked", verify.Options{Revocation: ask(verify.LeafAlone, revoked)}, verify.CertRevoked},
 		{"issuer revoked", verify.Options{Revocation: ask(verify.WholeChain, fallen)}, verify.CertRevoked},
 		{"issuer revoked, and not asked for", verify.Options{Revocation: ask(verify.LeafAlone, fallen)}, ""},
-		{"a list of yesterday", verify.Options{Revocation: ask(verify.LeafAlone, leafs), Now: now.Add(25 * time.Hour)}, verify.RevocationUnknown},
+		{"a list of yesterday", verify.Options{Revocation: ask(verify.LeafAlone, leafs), Now: now.Add(25 * time.Hour)}, revocation.Stale},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

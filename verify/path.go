@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/signet-tls/signet/fault"
 	"github.com/signet-tls/signet/pki"
 )
 
@@ -47,7 +48,7 @@ func (s *search) exhaustion() Check {
 		"names":      "the chain has more names and name constraints than are compared",
 	}[s.exhausted]
 	return Check{Name: "chain", Text: text, Verdict: Stop, Code: BudgetExceeded, message: text,
-		next: []string{fmt.Sprintf("do not trust this %s; if it is yours, have it send its own chain alone", s.opts.Purpose)}}
+		next: []string{fmt.Sprintf("do not trust this %s; if it is yours, leave its own chain alone in the certificate file on the %[1]s", s.opts.Purpose)}}
 }
 
 // dangling says why the path ended where its last certificate's issuer is
@@ -69,6 +70,17 @@ func (s *search) dangling(path []*pki.Certificate) Check {
 		check.Text = last.Title() + " signed itself"
 		check.message = fmt.Sprintf("the %s vouches for itself: its certificate is self-signed", peer)
 		check.next = []string{"have the certificate signed by an authority that both ends trust"}
+	case !last.AlgorithmsAgree():
+		check.Code = SignatureAlgorithmMismatch
+		check.Text = fmt.Sprintf("%s names two different algorithms of its signature", last.Title())
+		check.message = check.Text
+		check.next = []string{fmt.Sprintf("have %s issue %s again, with one signatureAlgorithm", issuer, last.Title())}
+	case last.Issuer().IsEmpty():
+		check.Code = NameEmpty
+		check.Text = last.Title() + " does not name its issuer"
+		check.message = check.Text
+		check.next = []string{fmt.Sprintf("have the authority of %s issue it again, with its own subject as the issuer", last.Title())}
+	case unusable(&check, path, s.chain, opts):
 	case mistaken(&check, path, s.chain, opts):
 	case len(path) == 1 && !last.IsAuthority():
 		check.Code = ChainIncomplete
@@ -86,6 +98,26 @@ func (s *search) dangling(path []*pki.Certificate) Check {
 		check.next = []string{fmt.Sprintf("if %s is yours, give its certificate as --roots; if you do not know it, do not trust this %s", issuer, peer)}
 	}
 	return check
+}
+
+// unusable looks for an issuer with whose key no signature can be checked, and
+// fills in the check if there is one.
+func unusable(check *Check, path, sent []*pki.Certificate, opts Options) bool {
+	last := path[len(path)-1]
+	for _, candidate := range slices.Concat(opts.Roots.set.anchors, sent) {
+		if !isNamed(candidate, last) || !sameKeyID(candidate, last) {
+			continue
+		}
+		err := last.CheckSignatureBy(candidate.PublicKey())
+		if e, ok := fault.Of(err); ok && (e.Code == pki.KeyUnsupported || e.Code == pki.KeyMalformed) {
+			check.Code, check.Depth = e.Code, len(path)
+			check.Text = fmt.Sprintf("%s ← %s, whose key is not accepted: %s", titles(path), candidate.Title(), e.Message)
+			check.message = fmt.Sprintf("the key of %s is not accepted: %s", candidate.Title(), e.Message)
+			check.next = []string{fmt.Sprintf("have %s use an RSA, ECDSA or Ed25519 key, and issue %s again", candidate.Title(), last.Title())}
+			return true
+		}
+	}
+	return false
 }
 
 // mistaken looks for a certificate that has the name of the last one's issuer,

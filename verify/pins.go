@@ -84,15 +84,18 @@ func (s *rootSet) onlyPins() bool {
 func (m *node) pinned() bool { return m.source != nil && m.source.pinned }
 
 // starts returns the first certificate of all paths: the leaf once for each source
-// that believes it by its own, since it is pinned or is itself an anchor, and the
-// leaf as one that needs an issuer.
+// that believes it by its own, since it is pinned or is itself an anchor, whoever
+// issued that (RFC 5280, section 6.1.1 (d)), and the leaf as one that needs an
+// issuer.
 func (s *search) starts() []*node {
 	sources := s.opts.Roots.set.pinnedBy(s.leaf.cert)
+	anchors := s.opts.Roots.set.members[s.leaf.subject]
 	if s.leaf.selfIssued() {
-		for _, a := range s.anchorsFor(s.leaf) {
-			if a.cert.Equal(s.leaf.cert) {
-				sources = append(sources, a.source)
-			}
+		anchors = s.anchorsFor(s.leaf) // of the system's too
+	}
+	for _, a := range anchors {
+		if a.cert.Equal(s.leaf.cert) {
+			sources = append(sources, a.source)
 		}
 	}
 	var all []*node

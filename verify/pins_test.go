@@ -52,7 +52,7 @@ func TestPin(t *testing.T) {
 		{"expired", self.Chain, verify.Options{Name: host, Now: now.Add(31 * day)}, verify.CertExpired},
 		{"not yet valid", self.Chain, verify.Options{Name: host, Now: now.Add(-2 * day)}, verify.CertNotYetValid},
 		{"another purpose", signed.Chain, verify.Options{Name: host, Purpose: verify.ClientAuth}, verify.WrongPurpose},
-		{"weak key", []*pki.Certificate{enormous(self)}, verify.Options{Name: host}, verify.PathRejected},
+		{"weak key", []*pki.Certificate{withRSA(leaf(), 9000, self)}, verify.Options{Name: host}, verify.KeyTooLarge},
 		{"unknown critical extension", forge(with(leaf(), unknownCritical), nil).Chain, verify.Options{Name: host}, verify.CriticalUnknown},
 		{"revocation asked for", signed.Chain, verify.Options{Name: host, Revocation: &verify.Revocation{Evidence: testpki.Must(revocation.New(nil, nil))}}, verify.RevocationUnknown},
 		{"permission changes nothing", self.Chain, verify.Options{Name: host, Legacy: []dangerous.Legacy{dangerous.SHA1()}}, ""},

@@ -43,7 +43,8 @@ func unzip(t *testing.T, name string) []byte {
 }
 
 // TestPKITS holds our verdicts against those of NIST's Public Key
-// Interoperability Test Suite, version 1.0.1.
+// Interoperability Test Suite, version 1.0.1, and our headlines against
+// testdata/pkits/codes.json, which was set from the tests' titles.
 func TestPKITS(t *testing.T) {
 	files := map[string][]byte{}
 	for archive := tar.NewReader(bytes.NewReader(unzip(t, "../pki/testdata/pkits.tar.gz"))); ; {
@@ -63,6 +64,7 @@ func TestPKITS(t *testing.T) {
 	if len(suite.Tests) != 249 {
 		t.Fatalf("%d tests, want 249", len(suite.Tests))
 	}
+	codes := wantedCodes(t, "testdata/pkits/codes.json")
 	for _, test := range suite.Tests {
 		t.Run(test.ID+" "+test.Title, func(t *testing.T) {
 			chain := []*pki.Certificate{testpki.Must(pki.ParseCertificate(files[test.Leaf]))}
@@ -85,7 +87,10 @@ func TestPKITS(t *testing.T) {
 			}
 			_, err := verify.Verify(chain, opts)
 			if (err == nil) != test.Valid {
-				t.Errorf("valid: %t, have %v", test.Valid, err)
+				t.Fatalf("valid: %t, have %v", test.Valid, err)
+			}
+			if !test.Valid && !errors.Is(err, codes[test.ID]) {
+				t.Errorf("want %s, have %v", codes[test.ID], err)
 			}
 		})
 	}

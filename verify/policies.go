@@ -55,11 +55,10 @@ func checkPolicies(path []*node, opts *Options) (depth int, text string) {
 }
 
 // demandsPolicy reports whether a certificate has a say in whether a policy is
-// required, or maps policies, which can be wrong by itself.
+// required.
 func demandsPolicy(m *node) bool {
 	constraints, _ := m.cert.PolicyConstraints()
-	mappings, _ := m.cert.PolicyMappings()
-	return constraints != nil || mappings != nil
+	return constraints != nil
 }
 
 func (s *policyState) process(m *node, last bool) string {
@@ -76,11 +75,6 @@ func (s *policyState) process(m *node, last bool) string {
 		return ""
 	}
 	mappings, _ := m.cert.PolicyMappings()
-	for _, mapping := range mappings {
-		if mapping.Issuer == pki.OIDAnyPolicy || mapping.Subject == pki.OIDAnyPolicy {
-			return fmt.Sprintf("%s maps a policy to any", m.title())
-		}
-	}
 	s.mapPolicies(mappings)
 	if !m.selfIssued() {
 		s.explicit, s.mapping, s.inhibitAny = max(0, s.explicit-1), max(0, s.mapping-1), max(0, s.inhibitAny-1)

@@ -1,6 +1,7 @@
 package verify
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -53,7 +54,7 @@ func (s *search) revocationFaults(path []*node) []finding {
 			if len(answer.Missing) > 0 {
 				text += ": " + strings.Join(answer.Missing[:min(2, len(answer.Missing))], "; ")
 			}
-			found = append(found, finding{code: RevocationUnknown, section: rfc + "6.3.3", depth: depth, text: text, have: "unknown", want: "good", cert: cert.cert})
+			found = append(found, finding{code: cmp.Or(answer.Code, RevocationUnknown), section: rfc + "6.3.3", depth: depth, text: text, have: "unknown", want: "good", cert: cert.cert})
 		}
 	}
 	return found

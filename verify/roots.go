@@ -98,7 +98,7 @@ func newRoots(set rootSet) (Roots, error) {
 	set.members = map[string][]*node{}
 	from := &source{origin: set.origin}
 	for _, anchor := range set.anchors {
-		if !anchor.IsAuthority() {
+		if !claimsToSign(anchor) {
 			return Roots{}, isLeaf(anchor, set.origin)
 		}
 		m := from.anchor(anchor)
@@ -113,6 +113,15 @@ func isLeaf(leaf *pki.Certificate, origin string) error {
 		return err.WithHint("nobody else has signed it: pin it as the peer's own certificate, or have an authority sign one")
 	}
 	return err.WithHint("name the certificate of the authority that signed it, %s, or pin this one as the peer's own", leaf.IssuerTitle())
+}
+
+// claimsToSign reports whether a certificate says in any way that it signs others:
+// one that says so by halves is an authority with a fault, which the rules name, and
+// no leaf.
+func claimsToSign(cert *pki.Certificate) bool {
+	constraints, _ := cert.BasicConstraints()
+	usage, _ := cert.KeyUsage()
+	return constraints != nil && constraints.CA || usage != nil && *usage&pki.KeyCertSign != 0
 }
 
 // roleOf names whose certificate a leaf is, by its extended key usage.

@@ -87,7 +87,32 @@ var rules = []rule{
 	// What can be read at all.
 	{ExtensionMalformed, anyRole, anyProfile, rfc + "4.2", func(v *visit) string {
 		if err := v.cert.Malformed(); err != nil {
-			return fault.Text(err)
+			return fmt.Sprintf("%s cannot be read whole: %s", v.title(), fault.Text(err))
+		}
+		return ""
+	}},
+	{ExtensionDuplicate, anyRole, anyProfile, rfc + "4.2", func(v *visit) string {
+		if v.cert.Malformed() == nil {
+			return "" // two of one kind are counted as malformed, too
+		}
+		list := v.cert.Extensions()
+		for i, e := range list {
+			if slices.ContainsFunc(list[:i], func(other pki.Extension) bool { return other.ID == e.ID }) {
+				return fmt.Sprintf("the extension %s stands twice on %s", e.ID.Name(), v.title())
+			}
+		}
+		return ""
+	}},
+	{NameConstraintMalformed, anyRole, anyProfile, rfc + "4.2.1.10", func(v *visit) string {
+		if _, err := v.cert.NameConstraints(); err != nil {
+			return fmt.Sprintf("the name constraints of %s cannot be applied: %s", v.title(), fault.Text(err))
+		}
+		return ""
+	}},
+	{NameMalformed, anyRole, anyProfile, rfc + "4.2.1.6", func(v *visit) string {
+		if v.illegible > 0 {
+			_, err := v.cert.SubjectAltNames()
+			return fmt.Sprintf("%s has a name that is none: %s", v.title(), fault.Text(err))
 		}
 		return ""
 	}},
@@ -128,9 +153,9 @@ var rules = []rule{
 	}},
 
 	{NameMalformed, anyRole, formal, rfc + "4.2.1.6", badName},
-	{NameMalformed, leaf, WebPKI, "CA/B Forum, section 3.2.2.6", publicWildcard},
-	{NameMalformed, leaf, WebPKI, "CA/B Forum, section 7.1.4.3", strayCommonName},
-	{ExtensionForbidden, anchor, WebPKI, "CA/B Forum, section 7.1.2.1.3", func(v *visit) string {
+	{WildcardTooWide, leaf, WebPKI, "CA/B Forum, section 3.2.2.6", publicWildcard},
+	{CommonNameStray, leaf, WebPKI, "CA/B Forum, section 7.1.4.3", strayCommonName},
+	{IssuerKeyIDInvalid, anchor, WebPKI, "CA/B Forum, section 7.1.2.1.3", func(v *visit) string {
 		switch id := v.issuerKeyID; {
 		case id == nil:
 		case id.Issuer != nil || id.Serial != nil:
@@ -168,7 +193,7 @@ var rules = []rule{
 		}
 		return ""
 	}},
-	{IssuerNotAuthority, authority, anyProfile, rfc + "4.2.1.3", func(v *visit) string {
+	{IssuerMayNotSign, authority, anyProfile, rfc + "4.2.1.3", func(v *visit) string {
 		if v.isCA() && !v.maySign() {
 			return fmt.Sprintf("%s was signed by %s, whose key may not sign certificates", v.below[len(v.below)-1].title(), v.title())
 		}
@@ -181,7 +206,7 @@ var rules = []rule{
 		}
 		return ""
 	}},
-	{PathTooLong, authority, anyProfile, "the caller's limit", func(v *visit) string {
+	{PathOverLimit, authority, anyProfile, "the caller's limit", func(v *visit) string {
 		below := v.authoritiesBelow()
 		if v.role == intermediate && !v.selfIssued() {
 			below++
@@ -210,21 +235,41 @@ var rules = []rule{
 		return ""
 	}},
 
+	{PolicyMappingInvalid, intermediate, anyProfile, rfc + "6.1.4 (a)", func(v *visit) string {
+		mappings, _ := v.cert.PolicyMappings()
+		for _, mapping := range mappings {
+			if mapping.Issuer == pki.OIDAnyPolicy || mapping.Subject == pki.OIDAnyPolicy {
+				return fmt.Sprintf("%s maps a policy from any, or to any", v.title())
+			}
+		}
+		return ""
+	}},
+
 	// What for.
 	{WrongPurpose, anyRole, anyProfile, rfc + "4.2.1.12", wrongPurpose},
-	{WrongPurpose, leaf, WebPKI, "CA/B Forum, section 7.1.2.7.10", func(v *visit) string {
-		switch {
-		case v.purposes == nil:
-			return fmt.Sprintf("%s does not say what it is for", v.title())
-		case slices.Contains(v.purposes, pki.OIDAnyUsage):
+	{PurposeUnlimited, leaf, WebPKI, "CA/B Forum, section 7.1.2.7.10", func(v *visit) string {
+		if slices.Contains(v.purposes, pki.OIDAnyUsage) {
 			return fmt.Sprintf("%s is for anything at all", v.title())
 		}
 		return ""
 	}},
 
 	// Keys and signatures.
-	{pki.KeyWeak, anyRole, anyProfile, "NIST SP 800-57 part 1, section 5.6", func(v *visit) string { return weakKey(v) }},
-	{pki.KeyWeak, anyRole, WebPKI, "CA/B Forum, section 6.1.5", func(v *visit) string {
+	{pki.KeyWeak, anyRole, anyProfile, "NIST SP 800-57 part 1, section 5.6", func(v *visit) string { return v.refusedFor(pki.KeyWeak) }},
+	{pki.KeyMalformed, anyRole, anyProfile, rfc + "4.1.2.7", func(v *visit) string { return v.refusedFor(pki.KeyMalformed) }},
+	{pki.KeyUnsupported, anyRole, anyProfile, "FIPS 186-5", func(v *visit) string {
+		if v.cert.PublicKey().Kind() == "DSA" && v.permits(dangerous.DSA()) {
+			return ""
+		}
+		return v.refusedFor(pki.KeyUnsupported)
+	}},
+	{KeyTooLarge, anyRole, anyProfile, "the cost of a signature", func(v *visit) string {
+		if v.permits(dangerous.HugeKeys()) {
+			return ""
+		}
+		return v.refusedFor(KeyTooLarge)
+	}},
+	{KeyNotPermitted, anyRole, WebPKI, "CA/B Forum, section 6.1.5", func(v *visit) string {
 		key, _ := v.cert.PublicKey().Key()
 		switch key := key.(type) {
 		case *rsa.PublicKey:
@@ -246,7 +291,7 @@ var rules = []rule{
 		}
 		return ""
 	}},
-	{SignatureForgeable, anyRole, anyProfile, rfc + "4.1.1.2", func(v *visit) string {
+	{SignatureAlgorithmMismatch, anyRole, anyProfile, rfc + "4.1.1.2", func(v *visit) string {
 		if !v.cert.AlgorithmsAgree() {
 			return fmt.Sprintf("%s names two different algorithms of its signature", v.title())
 		}
@@ -254,21 +299,32 @@ var rules = []rule{
 	}},
 }
 
-// weakKey says why a key protects nothing, or cannot be used.
-func weakKey(v *visit) string {
-	key := v.cert.PublicKey()
-	if key.Kind() == "DSA" && v.permits(dangerous.DSA()) {
-		return ""
-	}
+// unfitKey says why a key protects nothing, or cannot be used.
+func unfitKey(key *pki.PublicKey) (fault.Code, string) {
+	code, text := fault.Code(""), ""
 	for _, problem := range key.Problems() {
-		if problem.Refused && !(problem.Name == "rsa_long" && v.permits(dangerous.HugeKeys())) {
-			return fmt.Sprintf("the key of %s is not accepted: %s", v.title(), problem.Text)
+		switch {
+		case !problem.Refused:
+		case problem.Name == "rsa_long":
+			code, text = KeyTooLarge, problem.Text
+		default:
+			return pki.KeyWeak, problem.Text
 		}
 	}
-	if _, err := key.Key(); err != nil {
-		return fmt.Sprintf("the key of %s is not accepted: %s", v.title(), fault.Text(err))
+	if _, err := key.Key(); err != nil && code == "" {
+		if e, ok := fault.Of(err); ok {
+			return e.Code, e.Message
+		}
 	}
-	return ""
+	return code, text
+}
+
+// refusedFor says what is wrong with the certificate's key, if that is it.
+func (v *visit) refusedFor(code fault.Code) string {
+	if v.keyFault != code {
+		return ""
+	}
+	return fmt.Sprintf("the key of %s is not accepted: %s", v.title(), v.keyText)
 }
 
 // handled are the extensions that the rules look at, or that change nothing

@@ -3,6 +3,7 @@ package verify
 import (
 	"crypto/ecdsa"
 	"crypto/rsa"
+	"encoding/hex"
 	"fmt"
 	"slices"
 	"strings"
@@ -37,25 +38,14 @@ var valuesOf = map[fault.Code]func(v *visit) (have, want string){
 		}
 		return listed(unknown), "none that is critical and not understood"
 	},
-	IssuerNotAuthority: func(v *visit) (string, string) {
-		have := "not an authority"
-		switch {
-		case v.isCA() && v.maySign():
-			have = "an authority that may sign"
-		case v.isCA():
-			have = "an authority whose key may not sign certificates"
+	IssuerNotAuthority: signs, IssuerMayNotSign: signs,
+	PathTooLong: lengths,
+	PathOverLimit: func(v *visit) (string, string) {
+		have, want := lengths(v)
+		if most := v.opts.MaxIntermediates; most != nil {
+			want = fmt.Sprintf("at most %d intermediates", *most)
 		}
-		return have, "an authority that may sign"
-	},
-	PathTooLong: func(v *visit) (string, string) {
-		want := fmt.Sprintf("at most %d certificates on a path", maxPath)
-		switch {
-		case v.basic != nil && v.basic.PathLen >= 0:
-			want = fmt.Sprintf("at most %d authorities below", v.basic.PathLen)
-		case v.opts.MaxIntermediates != nil:
-			want = fmt.Sprintf("at most %d intermediates", *v.opts.MaxIntermediates)
-		}
-		return fmt.Sprintf("%d authorities below", v.authoritiesBelow()), want
+		return have, want
 	},
 	LeafSigns: func(v *visit) (string, string) {
 		have := "no authority"
@@ -67,45 +57,94 @@ var valuesOf = map[fault.Code]func(v *visit) (have, want string){
 		}
 		return have, "no authority"
 	},
-	WrongPurpose: func(v *visit) (string, string) {
-		want := "anything"
-		if v.opts.Purpose.oid() != "" {
-			want = v.opts.Purpose.oid().Name()
-		}
-		if v.purposes == nil {
-			return "not limited", want
-		}
-		var have []string
-		for _, purpose := range v.purposes {
-			have = append(have, purpose.Name())
-		}
-		return listed(have), want
+	WrongPurpose: uses,
+	PurposeUnlimited: func(v *visit) (string, string) {
+		have, want := uses(v)
+		return have, want + " alone"
 	},
-	pki.KeyWeak: func(v *visit) (string, string) {
-		key := v.cert.PublicKey()
-		switch public, _ := key.Key(); public := public.(type) {
-		case *rsa.PublicKey:
-			return fmt.Sprintf("RSA, %d bits, exponent %d", public.N.BitLen(), public.E), fmt.Sprintf("RSA, 2048 to %d bits", maxRSA)
-		case *ecdsa.PublicKey:
-			return "ECDSA, " + public.Params().Name, "ECDSA, P-224 to P-521"
-		}
-		return key.Kind(), "RSA, ECDSA or Ed25519"
+	NameMalformed:   func(v *visit) (string, string) { return names(v.node), "names of hosts, and mailboxes" },
+	WildcardTooWide: func(v *visit) (string, string) { return names(v.node), "no wildcard below a public suffix" },
+	CommonNameStray: func(v *visit) (string, string) {
+		return listed(v.cert.Subject().Get(pki.OIDCommonName)), "none, or one of " + names(v.node)
 	},
+	IssuerKeyIDInvalid: func(v *visit) (string, string) {
+		have := "none"
+		if v.issuerKeyID != nil {
+			have = "the key " + hex.EncodeToString(v.issuerKeyID.KeyID)
+			if v.issuerKeyID.Issuer != nil || v.issuerKeyID.Serial != nil {
+				have += ", and a certificate"
+			}
+		}
+		return have, "none, or the key " + hex.EncodeToString(v.keyID)
+	},
+	pki.KeyWeak: keys, pki.KeyUnsupported: keys, pki.KeyMalformed: keys, KeyTooLarge: keys, KeyNotPermitted: keys,
 	SignatureForgeable: func(v *visit) (string, string) {
 		return v.cert.SignatureAlgorithm().String(), "SHA-256 or better"
 	},
-	NameNotPermitted: func(v *visit) (string, string) {
-		var have []string
-		for _, m := range v.below {
-			for _, name := range constrainedNames(m.cert, m.names) {
-				have = append(have, name.String())
-			}
-		}
-		return listed(have), constraintsText(v.constraints)
-	},
+	NameNotPermitted: subtrees, NameConstraintUnknown: subtrees,
 	NameEmpty: func(v *visit) (string, string) {
 		return fmt.Sprintf("subject %q, issuer %q", clip(v.cert.Subject().String()), clip(v.cert.Issuer().String())), "not empty"
 	},
+}
+
+// signs is whether a certificate may sign others.
+func signs(v *visit) (string, string) {
+	have := "not an authority"
+	switch {
+	case v.isCA() && v.maySign():
+		have = "an authority that may sign"
+	case v.isCA():
+		have = "an authority whose key may not sign certificates"
+	}
+	return have, "an authority that may sign"
+}
+
+// lengths is how many authorities there are below, and how many there may be.
+func lengths(v *visit) (string, string) {
+	want := fmt.Sprintf("at most %d certificates on a path", maxPath)
+	if v.basic != nil && v.basic.PathLen >= 0 {
+		want = fmt.Sprintf("at most %d authorities below", v.basic.PathLen)
+	}
+	return fmt.Sprintf("%d authorities below", v.authoritiesBelow()), want
+}
+
+// uses is what a certificate is for, and what it must be for.
+func uses(v *visit) (string, string) {
+	want := "anything"
+	if v.opts.Purpose.oid() != "" {
+		want = v.opts.Purpose.oid().Name()
+	}
+	if v.purposes == nil {
+		return "not limited", want
+	}
+	var have []string
+	for _, purpose := range v.purposes {
+		have = append(have, purpose.Name())
+	}
+	return listed(have), want
+}
+
+// keys is what key a certificate has.
+func keys(v *visit) (string, string) {
+	key := v.cert.PublicKey()
+	switch public, _ := key.Key(); public := public.(type) {
+	case *rsa.PublicKey:
+		return fmt.Sprintf("RSA, %d bits, exponent %d", public.N.BitLen(), public.E), fmt.Sprintf("RSA, 2048 to %d bits", maxRSA)
+	case *ecdsa.PublicKey:
+		return "ECDSA, " + public.Params().Name, "ECDSA, P-224 to P-521"
+	}
+	return key.Kind(), "RSA, ECDSA or Ed25519"
+}
+
+// subtrees is the names below an authority, and those that it may sign for.
+func subtrees(v *visit) (string, string) {
+	var have []string
+	for _, m := range v.below {
+		for _, name := range constrainedNames(m.cert, m.names) {
+			have = append(have, name.String())
+		}
+	}
+	return listed(have), constraintsText(v.constraints)
 }
 
 // at writes a time as data.

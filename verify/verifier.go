@@ -54,7 +54,7 @@ func (v *Verifier) Verify(chain []*pki.Certificate, opts Options) (*Proof, error
 	if err := opts.settle(chain); err != nil {
 		return nil, err
 	}
-	if stop := unfit(chain, opts.Purpose); stop != nil {
+	if stop := unfit(chain, &opts); stop != nil {
 		report := &Report{Checks: []Check{*stop}}
 		report.conclude()
 		return nil, report.Err()

@@ -62,7 +62,8 @@ func Verify(chain []*pki.Certificate, opts Options) (*Proof, error) {
 const maxRSA = 8192
 
 // unfit says why a chain is not even looked at, or nil.
-func unfit(chain []*pki.Certificate, peer Purpose) *Check {
+func unfit(chain []*pki.Certificate, opts *Options) *Check {
+	peer := opts.Purpose
 	stop := &Check{Name: "chain", Verdict: Stop}
 	switch {
 	case len(chain) == 0 || slices.Contains(chain, nil):
@@ -70,15 +71,15 @@ func unfit(chain []*pki.Certificate, peer Purpose) *Check {
 		stop.Text = fmt.Sprintf("the %s showed no certificate", peer)
 		stop.next = []string{fmt.Sprintf("configure the %s with a certificate", peer)}
 	case len(chain) > MaxChain:
-		stop.Code = PathRejected
+		stop.Code = BudgetExceeded
 		stop.Text = fmt.Sprintf("the %s sent %d certificates; at most %d are looked at", peer, len(chain), MaxChain)
 		stop.next = []string{fmt.Sprintf("on the %s, leave only its own certificate and its intermediates in the certificate file", peer)}
 	default:
 		depth := slices.IndexFunc(chain, func(cert *pki.Certificate) bool { return rsaBits(cert) > maxRSA })
-		if depth < 0 {
+		if depth < 0 || slices.Contains(opts.Legacy, dangerous.HugeKeys()) {
 			return nil
 		}
-		stop.Code, stop.Depth = PathRejected, depth
+		stop.Code, stop.Depth = KeyTooLarge, depth
 		stop.Text = fmt.Sprintf("the RSA key of %s has %d bits; %d are the most", chain[depth].Title(), rsaBits(chain[depth]), maxRSA)
 		stop.next = []string{fmt.Sprintf("have %s issued again with a smaller key", chain[depth].Title())}
 	}
