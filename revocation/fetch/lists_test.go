@@ -153,7 +153,7 @@ func TestResponderFirst(t *testing.T) {
 	if answer := r.ask(&revocation.Collector{Fetcher: r.client()}); answer.Status != revocation.Good || len(r.requests()) != 1 {
 		t.Errorf("have %+v after %v", answer, r.requests())
 	}
-	r.serve(both(func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "", 503) }))
+	r.serve(both(func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "", http.StatusServiceUnavailable) }))
 	answer := r.ask(&revocation.Collector{Fetcher: r.client()})
 	if answer.Status != revocation.Revoked || len(answer.Missing) != 1 || !strings.Contains(answer.Missing[0], "answers 503") {
 		t.Errorf("have %+v after %v", answer, r.requests())
