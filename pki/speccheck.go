@@ -84,7 +84,8 @@ func (s Spec) checkProfile() error {
 	case !profile.authority && s.Profile != Workload && !s.ID.IsZero():
 		return specInvalid("a SPIFFE ID belongs into a workload's certificate alone")
 	case s.Profile == Server && count > len(s.DNS)+len(s.IPs):
-		return specInvalid("a server has DNS names and IP addresses, and neither e-mail addresses nor URIs")
+		return specInvalid("a server has DNS names and IP addresses, and neither e-mail addresses nor URIs").
+			WithHint("write hosts' names and addresses alone, without a scheme, port or path: api.example.com")
 	case s.Profile == Server && count == 0:
 		return specInvalid("a leaf certificate needs a DNS name or an IP address; a common name alone is not looked at by anybody")
 	case s.Profile == Client && count == 0:
@@ -106,7 +107,8 @@ func (s Spec) checkProfile() error {
 func (s Spec) checkNames() error {
 	for _, name := range s.DNS {
 		if !IsHostname(strings.TrimPrefix(name, "*.")) {
-			return specInvalid("%q is not a DNS name", fault.Printable(name, maxName))
+			return specInvalid("%q is not a DNS name", fault.Printable(name, maxName)).
+				WithHint("write a host's name alone, without a scheme, port or path: api.example.com, or *.example.com")
 		}
 	}
 	for _, ip := range s.IPs {

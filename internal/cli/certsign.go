@@ -43,14 +43,14 @@ func (c *certSignCmd) run(ctx context.Context, s *shell) error {
 	if c.Out == "" {
 		c.Out = strings.TrimSuffix(c.Request, filepath.Ext(c.Request)) + ".pem"
 	}
+	request, err := s.oneRequest(c.Request)
+	if err != nil {
+		return err
+	}
 	if c.Out == c.Request || c.Request == "-" && c.Out == "-.pem" {
 		return fault.New(Usage, "%s gives no name to the file to write", baseName(c.Request)).WithHint("add --out FILE")
 	}
 	if err := c.free(c.Out); err != nil {
-		return err
-	}
-	request, err := s.oneRequest(c.Request)
-	if err != nil {
 		return err
 	}
 	spec, key, err := c.granted(request)

@@ -53,6 +53,8 @@ func TestMisuseIsTwoLines(t *testing.T) {
 		{"missing argument", []string{"allow", "web"}, "error: allow: expected TO [usage]\n  next: signet allow --help\n"},
 		{"missing arguments", []string{"deny"}, "error: deny: expected FROM TO [usage]\n  next: signet deny --help\n"},
 		{"missing list", []string{"inspect"}, "error: inspect: expected FILE ... [usage]\n  next: signet inspect --help\n"},
+		{"value of a flag alone", []string{"key", "new", "rsa-2048", "--out", "a.key"}, "error: key new: unexpected argument rsa-2048; did you mean --kind=rsa-2048? [usage]\n  next: signet key new --kind=rsa-2048 --out a.key\n"},
+		{"command of another program", []string{"cert", "create"}, "error: there is no command \"cert create\"; did you mean new? [usage]\n  next: signet cert --help\n"},
 		{"flag of curl", []string{"verify", "a:1", "--cacert", "ca.pem"}, "error: verify: unknown flag --cacert; did you mean --roots? [usage]\n  next: signet verify a:1 --roots ca.pem\n"},
 		{"flag that there is not", []string{"verify", "a:1", "--port", "2"}, "error: verify: unknown flag --port [usage]\n  next: write the port behind the host: HOST:443\n"},
 		{"one argument too many", []string{"conns", "web"}, "error: conns: unexpected argument web [usage]\n  next: signet conns --help\n"},

@@ -32,6 +32,12 @@ var elsewhere = map[string]string{
 	"permitted": "--permit", "excluded": "--exclude", "crl": "--crl-url", "ocsp": "--ocsp-url", "aia": "--issuer-url", "overwrite": "--force", "yes": "--force",
 }
 
+// sayings has what other programs call commands that are here.
+var sayings = map[string]string{
+	"certificate": "cert", "x509": "inspect", "show": "inspect", "s_client": "connect", "status": "conns", "ps": "conns", "list": "conns", "ls": "conns", "stop": "revoke",
+	"create": "new", "generate": "new", "gen": "new", "make": "new", "issue": "sign", "req": "request", "csr": "request",
+}
+
 // never says what to do in place of flags that there are nowhere.
 var never = map[string]string{
 	"port":     "write the port behind the host: HOST:443",
@@ -70,10 +76,12 @@ func misuse(err error, args []string) error {
 		}
 	case node != nil && !node.Leaf():
 		result = fault.New(Usage, "there is no command \"%s %s\"", words(node), word).WithHint("%s", help)
-		meant = nearest(word, commandsOf(node))
+		meant = likely(word, commandsOf(node))
+	case node != nil && flagWith(node, word) != "":
+		meant = flagWith(node, word) + "=" + word
 	case node == nil && unknown[1] == "unexpected argument":
 		result = fault.New(Usage, "there is no command %q", word).WithHint("%s", help)
-		if meant = nearest(word, commandsOf(parse.Context.Model.Node)); meant != "" {
+		if meant = likely(word, commandsOf(parse.Context.Model.Node)); meant != "" {
 			result.Hint = "signet " + meant + " --help"
 		}
 	}
@@ -85,6 +93,24 @@ func misuse(err error, args []string) error {
 		return result.WithHint("%s", line)
 	}
 	return result
+}
+
+// likely returns which command is meant by a word that is none, or "".
+func likely(word string, commands []string) string {
+	if meant := sayings[word]; slices.Contains(commands, meant) {
+		return meant
+	}
+	return nearest(word, commands)
+}
+
+// flagWith returns the flag of a command whose values have this word among them.
+func flagWith(node *kong.Node, word string) string {
+	for _, flag := range node.Flags {
+		if flag.Enum != "" && slices.Contains(flag.EnumSlice(), word) {
+			return "--" + flag.Name
+		}
+	}
+	return ""
 }
 
 // corrected is the command line with another word for the one that is not known,

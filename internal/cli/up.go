@@ -114,6 +114,7 @@ func (c *upCmd) elsewhere(ctx context.Context, err *fault.Error) error {
 func (y *system) welcome(s *shell) string {
 	var p page
 	state := y.store.State()
+	run := func(command, what string) { p.line("  %s%s", gap(s.own(command), 44), what) }
 	if y.again || len(state.Rules)+len(state.Revocations) > 0 {
 		kinds := map[control.Kind]int{}
 		for _, known := range state.Identities {
@@ -126,9 +127,12 @@ func (y *system) welcome(s *shell) string {
 		for _, name := range y.barred {
 			p.line("%s was revoked, so it does not run: nothing goes through it.", name)
 		}
+		if y.exposed != "" {
+			p.line("The file of %s, with its key, was open to others on this machine; now it is its owner's alone. Who has copied it can use it:", y.exposed)
+			run("signet revoke "+y.exposed+" --yes", "ends that, for you too")
+		}
 		return p.String()
 	}
-	run := func(command, what string) { p.line("  %s%s", gap(s.own(command), 44), what) }
 	p.line("Signet is running. Trust domain %s: nothing is allowed until you allow it.", y.domain)
 	p.line("")
 	p.fact("orders", "a demo service; only mutual TLS gets in, at %s", y.settings.Orders)

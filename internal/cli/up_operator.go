@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/user"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"time"
 
@@ -59,6 +60,17 @@ func (s *system) writeOperator(ctx context.Context) error {
 		return err
 	}
 	return s.write(filepath.Join(identityFolder, path+".pem"), data)
+}
+
+// exposedOperator returns the operator's path if others than its owner may read
+// the file of its identity.
+func (s *system) exposedOperator() string {
+	path := operatorPath()
+	info, err := os.Stat(filepath.Join(s.dir, identityFolder, path+".pem"))
+	if err != nil || runtime.GOOS == "windows" || info.Mode().Perm()&0o077 == 0 {
+		return ""
+	}
+	return path
 }
 
 // keepOperator renews the operator's identity while the system runs.

@@ -39,6 +39,7 @@ type system struct {
 	agents    map[string]*agent.Agent // by the service identity that each proxy holds
 	proxies   []*proxy.Proxy
 	barred    []string // paths of the proxies that do not run because they were revoked
+	exposed   string   // the operator's path, if others than its owner could read its file before the start
 	status    net.Listener
 	demo      *demo
 }
@@ -209,6 +210,7 @@ func (s *system) writeFolder(ctx context.Context) error {
 	if err := s.enrolOperator(ctx); err != nil {
 		return err
 	}
+	s.exposed = s.exposedOperator()
 	if err := s.writeOperator(ctx); err != nil {
 		return err
 	}
