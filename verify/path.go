@@ -69,6 +69,11 @@ func (s *search) dangling(path []*pki.Certificate) Check {
 		check.Text = last.Title() + " signed itself"
 		check.message = fmt.Sprintf("the %s vouches for itself: its certificate is self-signed", peer)
 		check.next = []string{"have the certificate signed by an authority that both ends trust"}
+	case len(path) >= maxPath:
+		check.Code, check.Depth = PathTooLong, maxPath-1
+		check.Text = fmt.Sprintf("the certificates make a path of %d or more; at most %d are followed, the anchor among them", len(path), maxPath)
+		check.message = check.Text
+		check.next = []string{fmt.Sprintf("have the %s show a certificate signed by an authority nearer to the root", peer)}
 	case mistaken(&check, path, s.chain, opts):
 	case len(path) == 1 && !last.IsAuthority():
 		check.Code = ChainIncomplete
