@@ -22,6 +22,11 @@ func (s *search) checkName() Check {
 	if opts.Purpose != ServerAuth {
 		next = fmt.Sprintf("have the %s show a certificate for %s", opts.Purpose, wanted)
 	}
+	section := ""
+	if opts.Name.isAddress() {
+		section = address
+	}
+	check.OpenSSL = opensslNumber(NameMismatch, section)
 	check.Verdict, check.Code, check.next = Stop, NameMismatch, []string{next}
 	check.message = fmt.Sprintf("wrong name: it is for %s, not for %s", check.Have, wanted)
 	return check

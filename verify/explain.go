@@ -138,7 +138,7 @@ func (s *search) checks(v *visit, a attempt) []Check {
 			all = append(all, Check{Name: "chain", Verdict: OK, Code: r.code(), Depth: depth, Rule: r.section, Have: have, Want: want})
 		}
 	}
-	if v.constraints != nil && v.role != leaf {
+	if v.constraints != nil && v.role != leaf && !slices.ContainsFunc(all, func(c Check) bool { return c.Code == NameNotPermitted }) {
 		keep(NameNotPermitted, rfc+"4.2.1.10")
 	}
 	if v.source != nil && len(v.source.limits) > 0 {

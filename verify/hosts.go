@@ -44,18 +44,18 @@ func matchesHost(name, host string) bool {
 }
 
 // badName says which alternative name is none of its form, or "".
-func badName(v *visit) string {
-	for _, name := range v.names {
+func badName(m *node) string {
+	for _, name := range m.names {
 		text := string(name.Raw)
 		switch name.Kind {
 		case pki.DNSName:
 			rest := strings.TrimPrefix(text, "*.")
 			if !pki.IsHostname(rest) || strings.ContainsRune(text, '_') {
-				return fmt.Sprintf("%s has the name %s, which is not one of a host", v.title(), clip(name.Value()))
+				return fmt.Sprintf("%s has the name %s, which is not one of a host", m.title(), clip(name.Value()))
 			}
 		case pki.EmailName:
 			if _, _, ok := splitMail(text); !ok {
-				return fmt.Sprintf("%s has the name %s, which is not an e-mail address", v.title(), clip(name.Value()))
+				return fmt.Sprintf("%s has the name %s, which is not an e-mail address", m.title(), clip(name.Value()))
 			}
 		}
 	}

@@ -1,6 +1,8 @@
 package verify
 
 import (
+	"sync"
+
 	"github.com/signet-tls/signet/pki"
 )
 
@@ -20,6 +22,10 @@ type node struct {
 	issuerKeyID *pki.AuthorityKeyID
 
 	subject, issuer string // names, in the form in which they are compared
+
+	badName        string      // which alternative name is none of its form
+	badConstraints string      // what must not stand in the name constraints
+	selfSigned     func() bool // of anchors: whether the key made the signature
 }
 
 // newNode decodes what the rules look at. What cannot be decoded is missing
@@ -33,6 +39,13 @@ func newNode(cert *pki.Certificate, anchor bool) *node {
 	m.constraints, _ = cert.NameConstraints()
 	m.keyID, _ = cert.SubjectKeyID()
 	m.issuerKeyID, _ = cert.AuthorityKeyID()
+	m.badName = badName(m)
+	if m.constraints != nil {
+		m.badConstraints = brokenConstraints(m.constraints, "of "+m.title())
+	}
+	if anchor {
+		m.selfSigned = sync.OnceValue(func() bool { return signedBy(cert, cert.PublicKey()) })
+	}
 	return m
 }
 

@@ -44,6 +44,7 @@ func (s *search) exhaustion() Check {
 	text := map[string]string{
 		"paths":      "the certificates can be put together in more ways than are tried",
 		"signatures": "checking the signatures of this chain would cost more than is spent on one",
+		"policies":   "the chain has more certificate policies than are processed",
 		"names":      "the chain has more names and name constraints than are compared",
 	}[s.exhausted]
 	return Check{Name: "chain", Text: text, Verdict: Stop, Code: BudgetExceeded, message: text,
@@ -86,6 +87,7 @@ func (s *search) dangling(path []*pki.Certificate) Check {
 		check.Text = fmt.Sprintf("%s ← %s (not in %s)", titles(path), issuer, opts.Roots.place())
 		if last.SelfIssued() {
 			check.Text = fmt.Sprintf("%s (not in %s)", titles(path), opts.Roots.place())
+			check.OpenSSL = opensslNumber(UnknownRoot, sentAlong)
 		}
 		check.message = fmt.Sprintf("its authority, %s, is not one that you trust", issuer)
 		check.next = []string{fmt.Sprintf("if %s is yours, give its certificate as --roots; if you do not know it, do not trust this %s", issuer, peer)}

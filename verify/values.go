@@ -1,6 +1,7 @@
 package verify
 
 import (
+	"cmp"
 	"crypto/ecdsa"
 	"crypto/rsa"
 	"fmt"
@@ -98,10 +99,28 @@ var valuesOf = map[fault.Code]func(v *visit) (have, want string){
 		var have []string
 		for _, m := range v.below {
 			for _, name := range constrainedNames(m.cert, m.names) {
-				have = append(have, name.String())
+				text := "" // of the many that are counted alone
+				if len(have) < mostListed {
+					text = name.String()
+				}
+				have = append(have, text)
 			}
 		}
 		return listed(have), constraintsText(v.constraints)
+	},
+	NameMalformed: func(v *visit) (string, string) {
+		have, want := v.badName, "each in its form"
+		if have == "" && v.role == leaf && v.opts.Profile == WebPKI {
+			have = cmp.Or(publicWildcard(v), strayCommonName(v))
+		}
+		return cmp.Or(have, want), want
+	},
+	ExtensionMalformed: func(v *visit) (string, string) {
+		want := "each readable, and there once"
+		if err := v.cert.Malformed(); err != nil {
+			return fault.Text(err), want
+		}
+		return cmp.Or(v.badConstraints, want), want
 	},
 	NameEmpty: func(v *visit) (string, string) {
 		return fmt.Sprintf("subject %q, issuer %q", clip(v.cert.Subject().String()), clip(v.cert.Issuer().String())), "not empty"
@@ -111,15 +130,17 @@ var valuesOf = map[fault.Code]func(v *visit) (have, want string){
 // at writes a time as data.
 func at(t time.Time) string { return t.UTC().Format(time.RFC3339) }
 
+// mostListed is how many of a list are written.
+const mostListed = 8
+
 // listed writes the first few of a list.
 func listed(all []string) string {
-	const most = 8
-	texts := make([]string, 0, most+1)
-	for _, text := range all[:min(most, len(all))] {
+	texts := make([]string, 0, mostListed+1)
+	for _, text := range all[:min(mostListed, len(all))] {
 		texts = append(texts, clip(text))
 	}
-	if len(all) > most {
-		texts = append(texts, fmt.Sprintf("%d more", len(all)-most))
+	if len(all) > mostListed {
+		texts = append(texts, fmt.Sprintf("%d more", len(all)-mostListed))
 	}
 	if len(texts) == 0 {
 		return "none"

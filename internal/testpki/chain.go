@@ -23,16 +23,17 @@ type Question struct {
 	Revocation       bool // no certificate may be revoked
 }
 
-// Chain is a chain in the making. It is good until a Kind changes it.
-type Chain struct {
+// chain is a chain in the making. It is good until a Kind changes it.
+type chain struct {
 	Question
 	Now     time.Time
-	Path    []*Draft // leaf first, the anchor last
-	Sent    []*Draft // what the peer sends: the path without its anchor
-	Anchors []*Draft // whom the other end trusts
+	Path    []*draft // leaf first, the anchor last
+	Sent    []*draft // what the peer sends: the path without its anchor
+	Anchors []*draft // whom the other end trusts
 
 	evidence func(*sealed) error // adds what is said of revocation
 	bench    *Workbench
+	kind     pki.KeyKind
 }
 
 // Workbench makes chains, and keeps the keys: making them takes longest. It is
@@ -55,10 +56,10 @@ func (w *Workbench) key(kind pki.KeyKind, i int) crypto.Signer {
 	return w.keys[kind][i]
 }
 
-// Chain returns a good chain of so many certificates, the root among them, for
+// chain returns a good chain of so many certificates, the root among them, for
 // Host and Address. At each place stands another key.
-func (w *Workbench) Chain(kind pki.KeyKind, length int) *Chain {
-	c := &Chain{Question: Question{Host: Host}, Now: w.Now, bench: w}
+func (w *Workbench) chain(kind pki.KeyKind, length int) *chain {
+	c := &chain{Question: Question{Host: Host}, Now: w.Now, bench: w, kind: kind}
 	for i := range length {
 		c.Path = append(c.Path, w.draft(w.key(kind, i), i, i == length-1))
 	}
@@ -74,8 +75,8 @@ func (w *Workbench) Chain(kind pki.KeyKind, length int) *Chain {
 const goodPolicy pki.OID = "\x2b\x06\x01\x04\x01\x86\x8d\x1f\x01"
 
 // draft is a good certificate for its place.
-func (w *Workbench) draft(key crypto.Signer, place int, root bool) *Draft {
-	d := &Draft{Version: 3, Serial: big.NewInt(int64(1000 + place)), NotBefore: w.Now.AddDate(0, -1, 0), NotAfter: w.Now.AddDate(0, 2, 0), Key: key}
+func (w *Workbench) draft(key crypto.Signer, place int, root bool) *draft {
+	d := &draft{Version: 3, Serial: big.NewInt(int64(1000 + place)), NotBefore: w.Now.AddDate(0, -1, 0), NotAfter: w.Now.AddDate(0, 2, 0), Key: key}
 	d.set(pki.OIDSubjectKeyID, false, der(octetString, keyID(place)))
 	if place == 0 {
 		d.Subject = organisation(pki.OIDOrganizationalUnit, "Servers")
@@ -113,8 +114,8 @@ type sealed struct {
 }
 
 // seal signs everything.
-func (c *Chain) seal() (*sealed, error) {
-	made := map[*Draft]*pki.Certificate{}
+func (c *chain) seal() (*sealed, error) {
+	made := map[*draft]*pki.Certificate{}
 	for _, d := range slices.Concat(c.Path, c.Sent, c.Anchors) {
 		if made[d] == nil {
 			cert, err := d.sign()

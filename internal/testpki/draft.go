@@ -16,10 +16,10 @@ import (
 	"github.com/signet-tls/signet/pki"
 )
 
-// Draft is a certificate before it is signed, field by field, so that it can
+// draft is a certificate before it is signed, field by field, so that it can
 // break any rule.
-type Draft struct {
-	Above               *Draft // who signs it; nil: it signs itself
+type draft struct {
+	Above               *draft // who signs it; nil: it signs itself
 	Version             int
 	Serial              *big.Int
 	Subject             pki.Name
@@ -36,17 +36,17 @@ type Draft struct {
 }
 
 // set puts the extension in place of its like.
-func (d *Draft) set(id pki.OID, critical bool, value []byte) {
+func (d *draft) set(id pki.OID, critical bool, value []byte) {
 	d.drop(id)
 	d.Extensions = append(d.Extensions, pki.Extension{ID: id, Critical: critical, Value: value})
 }
 
-func (d *Draft) drop(id pki.OID) {
+func (d *draft) drop(id pki.OID) {
 	d.Extensions = slices.DeleteFunc(d.Extensions, func(e pki.Extension) bool { return e.ID == id })
 }
 
 // value returns the extension's contents.
-func (d *Draft) value(id pki.OID) []byte {
+func (d *draft) value(id pki.OID) []byte {
 	for _, e := range d.Extensions {
 		if e.ID == id {
 			return e.Value
@@ -56,14 +56,14 @@ func (d *Draft) value(id pki.OID) []byte {
 }
 
 // clone is a draft that can be changed by itself.
-func (d *Draft) clone() *Draft {
+func (d *draft) clone() *draft {
 	again := *d
 	again.Extensions = slices.Clone(d.Extensions)
 	return &again
 }
 
 // sign returns the certificate (RFC 5280, section 4.1).
-func (d *Draft) sign() (*pki.Certificate, error) {
+func (d *draft) sign() (*pki.Certificate, error) {
 	above := d.Above
 	if above == nil {
 		above = d
@@ -161,6 +161,7 @@ const (
 	octetString     = 0x04
 	null            = 0x05
 	objectID        = 0x06
+	printableString = 0x13
 	sequence        = 0x30
 	utcTime         = 0x17
 	generalizedTime = 0x18

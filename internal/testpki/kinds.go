@@ -15,7 +15,7 @@ type Kind struct {
 	Profile string                      // as in Question
 	place   func(at, last int) bool     // where it can be
 	fault   func(at, last int) int      // which certificate the refusal is about; nil: the one that was changed
-	make    func(c *Chain, at int)      // breaks it at a place
+	make    func(c *chain, at int)      // breaks it at a place
 	keys    func(kind pki.KeyKind) bool // with which keys it can be made; nil: with all
 }
 
@@ -60,7 +60,7 @@ func (k Kind) Fits(key pki.KeyKind, length, at int) bool {
 
 // Make breaks a good chain of so many certificates at a place.
 func (w *Workbench) Make(k Kind, key pki.KeyKind, length, at int) (Case, error) {
-	c := w.Chain(key, length)
+	c := w.chain(key, length)
 	c.Profile = k.Profile
 	k.make(c, at)
 	s, err := c.seal()
@@ -73,24 +73,24 @@ func (w *Workbench) Make(k Kind, key pki.KeyKind, length, at int) (Case, error) 
 }
 
 // set is a kind's change of one extension.
-func set(id pki.OID, critical bool, value []byte) func(*Chain, int) {
-	return func(c *Chain, at int) { c.Path[at].set(id, critical, value) }
+func set(id pki.OID, critical bool, value []byte) func(*chain, int) {
+	return func(c *chain, at int) { c.Path[at].set(id, critical, value) }
 }
 
 // drop is a kind's removal of one extension.
-func drop(id pki.OID) func(*Chain, int) {
-	return func(c *Chain, at int) { c.Path[at].drop(id) }
+func drop(id pki.OID) func(*chain, int) {
+	return func(c *chain, at int) { c.Path[at].drop(id) }
 }
 
 // both makes two changes.
-func both(first, second func(*Chain, int)) func(*Chain, int) {
-	return func(c *Chain, at int) { first(c, at); second(c, at) }
+func both(first, second func(*chain, int)) func(*chain, int) {
+	return func(c *chain, at int) { first(c, at); second(c, at) }
 }
 
 // anyName lets the other end ask for no name: where a kind takes the names away.
-func anyName(c *Chain, _ int) { c.Host = "" }
+func anyName(c *chain, _ int) { c.Host = "" }
 
 // turn makes an extension critical, or no longer so, as it is.
-func turn(id pki.OID, critical bool) func(*Chain, int) {
-	return func(c *Chain, at int) { c.Path[at].set(id, critical, c.Path[at].value(id)) }
+func turn(id pki.OID, critical bool) func(*chain, int) {
+	return func(c *chain, at int) { c.Path[at].set(id, critical, c.Path[at].value(id)) }
 }

@@ -1,6 +1,10 @@
 package testpki
 
-import "github.com/signet-tls/signet/pki"
+import (
+	"bytes"
+
+	"github.com/signet-tls/signet/pki"
+)
 
 const (
 	permitted   = "RFC 5280, section 6.1.3 (b): within one of the permitted subtrees of its form"
@@ -22,7 +26,7 @@ var constraintKinds = []Kind{
 	{Name: "e-mail host excluded", Code: "name_not_permitted", Rule: excluded, place: atAuthority, make: exclude(name(pki.EmailName, "mail.example"))},
 	{Name: "mailbox excluded", Code: "name_not_permitted", Rule: excluded, place: atAuthority, make: exclude(name(pki.EmailName, "web@mail.example"))},
 	{Name: "e-mail domain excluded", Code: "name_not_permitted", Rule: excluded, place: atAuthority, make: exclude(name(pki.EmailName, ".example"))},
-	{Name: "subject's e-mail address not permitted", Code: "name_not_permitted", Rule: permitted, place: atAuthority, make: func(c *Chain, at int) {
+	{Name: "subject's e-mail address not permitted", Code: "name_not_permitted", Rule: permitted, place: atAuthority, make: func(c *chain, at int) {
 		c.Path[0].Subject = organisation(pki.OIDEmailAddress, "web@mail.example")
 		c.Path[0].set(pki.OIDSubjectAltName, false, names(goodNames[:2]...))
 		permit(name(pki.EmailName, "other.example"))(c, at)
@@ -34,6 +38,10 @@ var constraintKinds = []Kind{
 		make: permit(name(pki.DirectoryName, string(commonName("Somebody Else").DER())))},
 	{Name: "directory name excluded", Code: "name_not_permitted", Rule: excluded, place: atAuthority,
 		make: exclude(name(pki.DirectoryName, string(example.DER())))},
+	{Name: "directory name excluded, in capitals", Code: "name_not_permitted", Rule: excluded, place: atAuthority,
+		make: exclude(name(pki.DirectoryName, string(pki.NewName(Must(pki.NewAttribute(pki.OIDOrganization, "EXAMPLE"))).DER())))},
+	{Name: "directory name excluded, in another type of string", Code: "name_not_permitted", Rule: excluded, place: atAuthority,
+		make: exclude(name(pki.DirectoryName, string(bytes.Replace(example.DER(), []byte{12, 7}, []byte{printableString, 7}, 1))))},
 	{Name: "name of another form not permitted", Code: "name_not_permitted", Rule: permitted, place: atAuthority,
 		make: both(leafNamed(name(pki.RegisteredID, string(goodPolicy))), permit(name(pki.RegisteredID, string(otherPolicy))))},
 
@@ -47,17 +55,17 @@ var constraintKinds = []Kind{
 		make: exclude(name(pki.IPName, "\x0a\x00\x00\x00\xff\x00\xff\x00"))},
 }
 
-func permit(base ...[]byte) func(*Chain, int) {
+func permit(base ...[]byte) func(*chain, int) {
 	return set(pki.OIDNameConstraints, true, nameConstraints(base, nil))
 }
 
-func exclude(base ...[]byte) func(*Chain, int) {
+func exclude(base ...[]byte) func(*chain, int) {
 	return set(pki.OIDNameConstraints, true, nameConstraints(nil, base))
 }
 
 // leafNamed gives the leaf one more name.
-func leafNamed(extra []byte) func(*Chain, int) {
-	return func(c *Chain, _ int) {
+func leafNamed(extra []byte) func(*chain, int) {
+	return func(c *chain, _ int) {
 		c.Path[0].set(pki.OIDSubjectAltName, false, names(append(goodNames[:len(goodNames):len(goodNames)], extra)...))
 	}
 }
@@ -71,13 +79,13 @@ const policy = "RFC 5280, section 6.1.5 (g): one policy is good for the whole pa
 var policyKinds = []Kind{
 	{Name: "leaf without a policy", Code: "policy_missing", Rule: policy, place: atLeaf, make: both(required, drop(pki.OIDCertificatePolicies))},
 	{Name: "intermediate without a policy", Code: "policy_missing", Rule: policy, place: atIntermediate, make: both(required, drop(pki.OIDCertificatePolicies))},
-	{Name: "intermediate that demands a policy", Code: "policy_missing", Rule: policy, place: atIntermediate, fault: theLeaf, make: func(c *Chain, at int) {
+	{Name: "intermediate that demands a policy", Code: "policy_missing", Rule: policy, place: atIntermediate, fault: theLeaf, make: func(c *chain, at int) {
 		c.Path[at].set(pki.OIDPolicyConstraints, true, policyConstraints(0, -1))
 		c.Path[0].drop(pki.OIDCertificatePolicies)
 	}},
 	{Name: "leaf of another policy", Code: "policy_missing", Rule: policy, place: atIntermediate, fault: theLeaf,
 		make: both(required, set(pki.OIDCertificatePolicies, false, policies(otherPolicy)))},
-	{Name: "policy that the caller does not accept", Code: "policy_missing", Rule: policy, place: atLeaf, make: func(c *Chain, at int) {
+	{Name: "policy that the caller does not accept", Code: "policy_missing", Rule: policy, place: atLeaf, make: func(c *chain, at int) {
 		required(c, at)
 		c.Policies = []pki.OID{otherPolicy}
 	}},
@@ -85,15 +93,15 @@ var policyKinds = []Kind{
 		make: set(pki.OIDPolicyMappings, true, policyMapping(goodPolicy, pki.OIDAnyPolicy))},
 	{Name: "any to a policy", Code: "policy_missing", Rule: "RFC 5280, section 6.1.4 (a): no mapping from or to any policy", place: atIntermediate,
 		make: set(pki.OIDPolicyMappings, true, policyMapping(pki.OIDAnyPolicy, goodPolicy))},
-	{Name: "mapping inhibited by the caller", Code: "policy_missing", Rule: policy, place: atFirst, fault: theLeaf, make: func(c *Chain, at int) {
+	{Name: "mapping inhibited by the caller", Code: "policy_missing", Rule: policy, place: atFirst, fault: theLeaf, make: func(c *chain, at int) {
 		mapped(c, at)
 		c.InhibitMapping = true
 	}},
-	{Name: "mapping inhibited by an authority", Code: "policy_missing", Rule: policy, place: atUpper, fault: theLeaf, make: func(c *Chain, at int) {
+	{Name: "mapping inhibited by an authority", Code: "policy_missing", Rule: policy, place: atUpper, fault: theLeaf, make: func(c *chain, at int) {
 		mapped(c, at-1)
 		c.Path[at].set(pki.OIDPolicyConstraints, true, policyConstraints(-1, 0))
 	}},
-	{Name: "any policy inhibited by the caller", Code: "policy_missing", Rule: policy, place: atFirst, fault: theTopmost, make: func(c *Chain, at int) {
+	{Name: "any policy inhibited by the caller", Code: "policy_missing", Rule: policy, place: atFirst, fault: theTopmost, make: func(c *chain, at int) {
 		required(c, at)
 		c.InhibitAnyPolicy = true
 	}},
@@ -102,11 +110,11 @@ var policyKinds = []Kind{
 }
 
 // required lets the caller require a policy.
-func required(c *Chain, _ int) { c.RequirePolicy = true }
+func required(c *chain, _ int) { c.RequirePolicy = true }
 
 // mapped lets an intermediate that has the leaf's policy call it another, which
 // the leaf then has.
-func mapped(c *Chain, at int) {
+func mapped(c *chain, at int) {
 	required(c, at)
 	c.Path[at].set(pki.OIDCertificatePolicies, false, policies(goodPolicy))
 	c.Path[at].set(pki.OIDPolicyMappings, true, policyMapping(goodPolicy, otherPolicy))

@@ -15,16 +15,16 @@ const (
 var extensionKinds = []Kind{
 	{Name: "unknown critical extension", Code: "critical_extension_unknown", Rule: "RFC 5280, section 4.2: what is critical and not understood refuses", place: anywhere,
 		make: set("\x2b\x06\x01\x04\x01\x86\x8d\x1f\x07", true, der(null))},
-	{Name: "extension twice", Code: "extension_malformed", Rule: "RFC 5280, section 4.2: one of each", place: anywhere, make: func(c *Chain, at int) {
+	{Name: "extension twice", Code: "extension_malformed", Rule: "RFC 5280, section 4.2: one of each", place: anywhere, make: func(c *chain, at int) {
 		d := c.Path[at]
 		d.Extensions = append(d.Extensions, pki.Extension{ID: pki.OIDSubjectKeyID, Value: d.value(pki.OIDSubjectKeyID)})
 	}},
 	{Name: "no authority key identifier", Code: "extension_missing", Rule: authorityKey, place: belowRoot, make: drop(pki.OIDAuthorityKeyID)},
 	{Name: "authority key identifier without a key", Code: "extension_missing", Rule: authorityKey, place: belowRoot, make: set(pki.OIDAuthorityKeyID, false, der(sequence))},
-	{Name: "critical authority key identifier", Code: "extension_criticality", Rule: authorityKey, place: anywhere, make: func(c *Chain, at int) {
+	{Name: "critical authority key identifier", Code: "extension_criticality", Rule: authorityKey, place: anywhere, make: func(c *chain, at int) {
 		c.Path[at].set(pki.OIDAuthorityKeyID, true, authorityKeyID(keyID(min(at+1, len(c.Path)-1))))
 	}},
-	{Name: "cross-signed anchor without authority key identifier", Code: "extension_missing", Rule: authorityKey, place: atRoot, make: func(c *Chain, at int) {
+	{Name: "cross-signed anchor without authority key identifier", Code: "extension_missing", Rule: authorityKey, place: atRoot, make: func(c *chain, at int) {
 		issuer := commonName("Another Root")
 		c.Path[at].Issuer, c.Path[at].Signer = &issuer, c.Path[0].Key
 	}},
@@ -56,7 +56,7 @@ var extensionKinds = []Kind{
 	{Name: "purposes of a root", Code: "extension_forbidden", Rule: "CA/B Forum, section 7.1.2.1.2: a root has none", Profile: "web", place: atRoot,
 		make: set(pki.OIDExtKeyUsage, false, oids(pki.OIDServerAuth))},
 	{Name: "root that names the certificate of its issuer", Code: "extension_forbidden", Rule: "CA/B Forum, section 7.1.2.1.3: its own key alone", Profile: "web", place: atRoot,
-		make: func(c *Chain, at int) {
+		make: func(c *chain, at int) {
 			issuer := der(0xa1, name(pki.DirectoryName, string(c.Path[at].Subject.DER())))
 			c.Path[at].set(pki.OIDAuthorityKeyID, false, der(sequence, der(0x80, keyID(at)), issuer, der(0x82, []byte{9})))
 		}},
@@ -65,7 +65,7 @@ var extensionKinds = []Kind{
 	{Name: "workload without key usage", Code: "extension_missing", Rule: "SPIFFE X.509-SVID, section 4.3: always there", Profile: "workload", place: atLeaf, make: drop(pki.OIDKeyUsage)},
 }
 
-func noSubject(c *Chain, at int) { c.Path[at].Subject = pki.Name{} }
+func noSubject(c *chain, at int) { c.Path[at].Subject = pki.Name{} }
 
 // malformedKinds have one extension each whose contents cannot be read.
 func malformedKinds() []Kind {
@@ -95,9 +95,9 @@ var authorityKinds = []Kind{
 	{Name: "issuer whose key may not sign", Code: "issuer_not_authority", Rule: signs, place: atIntermediate, make: set(pki.OIDKeyUsage, true, keyUsage(pki.CRLSign))},
 	{Name: "anchor that is no authority", Code: "roots_is_leaf", Rule: signs, place: atRoot, make: set(pki.OIDBasicConstraints, true, basicConstraints(false, -1))},
 	{Name: "path length exceeded", Code: "path_too_long", Rule: "RFC 5280, section 4.2.1.9: no more authorities below than it says", place: aboveAnother,
-		make: func(c *Chain, at int) { c.Path[at].set(pki.OIDBasicConstraints, true, basicConstraints(true, at-2)) }},
+		make: func(c *chain, at int) { c.Path[at].set(pki.OIDBasicConstraints, true, basicConstraints(true, at-2)) }},
 	{Name: "more intermediates than the caller allows", Code: "path_too_long", Rule: "the caller's limit", place: atFirst, fault: theTopmost,
-		make: func(c *Chain, _ int) { c.MaxIntermediates = new(int); *c.MaxIntermediates = len(c.Path) - 3 }},
+		make: func(c *chain, _ int) { c.MaxIntermediates = new(int); *c.MaxIntermediates = len(c.Path) - 3 }},
 	{Name: "leaf whose key may sign", Code: "leaf_is_authority", Rule: "RFC 5280, section 4.2.1.9: who may sign is an authority", place: atLeaf,
 		make: set(pki.OIDKeyUsage, true, keyUsage(pki.DigitalSignature|pki.KeyCertSign))},
 	{Name: "authority as a leaf", Code: "leaf_is_authority", Rule: "CA/B Forum, section 7.1.2.7.8: a leaf is no authority", Profile: "web", place: atLeaf,
@@ -114,7 +114,7 @@ var purposeKinds = []Kind{
 	{Name: "for signing code", Code: "wrong_purpose", Rule: purpose, place: anywhere, make: set(pki.OIDExtKeyUsage, false, oids(pki.OIDCodeSigning))},
 	{Name: "for a private purpose", Code: "wrong_purpose", Rule: purpose, place: anywhere, make: set(pki.OIDExtKeyUsage, false, oids(goodPolicy))},
 	{Name: "server's, shown by a client", Code: "wrong_purpose", Rule: purpose, place: anywhere,
-		make: both(func(c *Chain, _ int) { c.Client = true }, set(pki.OIDExtKeyUsage, false, oids(pki.OIDServerAuth)))},
+		make: both(func(c *chain, _ int) { c.Client = true }, set(pki.OIDExtKeyUsage, false, oids(pki.OIDServerAuth)))},
 	{Name: "no purpose", Code: "wrong_purpose", Rule: "CA/B Forum, section 7.1.2.7.10: a leaf says what it is for", Profile: "web", place: atLeaf, make: drop(pki.OIDExtKeyUsage)},
 	{Name: "any purpose", Code: "wrong_purpose", Rule: "CA/B Forum, section 7.1.2.7.10: and not for anything", Profile: "web", place: atLeaf,
 		make: set(pki.OIDExtKeyUsage, false, oids(pki.OIDServerAuth, pki.OIDAnyUsage))},
@@ -123,17 +123,21 @@ var purposeKinds = []Kind{
 // signatureKinds are about who signed, and how.
 var signatureKinds = []Kind{
 	{Name: "altered", Code: "signature_invalid", Rule: "RFC 5280, section 6.1.3 (a)(1): the issuer's key made the signature", place: belowRoot,
-		make: func(c *Chain, at int) { c.Path[at].Damage = func(whole []byte) { whole[len(whole)-1] ^= 1 } }},
+		make: func(c *chain, at int) { c.Path[at].Damage = func(whole []byte) { whole[len(whole)-1] ^= 1 } }},
 	{Name: "altered after it was signed", Code: "signature_invalid", Rule: "RFC 5280, section 6.1.3 (a)(1): the issuer's key made the signature", place: belowRoot,
-		make: func(c *Chain, at int) {
-			c.Path[at].Damage = func(whole []byte) { whole[bytes.LastIndex(whole, keyID(at))] ^= 1 }
+		make: func(c *chain, at int) {
+			number := integer(c.Path[at].Serial)
+			c.Path[at].Damage = func(whole []byte) { whole[bytes.Index(whole, number)+2] ^= 1 }
 		}},
 	{Name: "signed by another key", Code: "signature_invalid", Rule: "RFC 5280, section 6.1.3 (a)(1): the issuer's key made the signature", place: belowRoot,
-		make: func(c *Chain, at int) { c.Path[at].Signer = c.Path[at].Key }},
+		make: func(c *chain, at int) { c.Path[at].Signer = c.Path[at].Key }},
 	{Name: "SHA-1", Code: "signature_forgeable", Rule: "RFC 8446, section 4.4.2.4: not SHA-1", place: belowRoot, keys: hashed,
-		make: func(c *Chain, at int) { c.Path[at].Hash = sha1 }},
+		make: func(c *chain, at int) { c.Path[at].Hash = sha1 }},
 	{Name: "MD5", Code: "signature_forgeable", Rule: "RFC 8446, section 4.4.2.4: not MD5", place: belowRoot, keys: isRSA,
-		make: func(c *Chain, at int) { c.Path[at].Hash = md5 }},
+		make: func(c *chain, at int) { c.Path[at].Hash = md5 }},
 	{Name: "two algorithms", Code: "signature_forgeable", Rule: "RFC 5280, section 4.1.1.2: the same inside and outside", place: atRoot,
-		make: func(c *Chain, at int) { c.Path[at].Inner = der(sequence, object("2a8648ce3d040303")) }},
+		make: func(c *chain, at int) {
+			c.Path[at].Inner = der(sequence, object("2a8648ce3d040303"))
+			c.Path[at].set(pki.OIDAuthorityKeyID, false, authorityKeyID(keyID(at)))
+		}},
 }

@@ -55,13 +55,13 @@ var keyKinds = []Kind{
 }
 
 // keyed gives a certificate another key, which then signs what is below it.
-func keyed(kind pki.KeyKind) func(*Chain, int) {
-	return func(c *Chain, at int) { c.Path[at].Key = c.bench.key(kind, 0) }
+func keyed(kind pki.KeyKind) func(*chain, int) {
+	return func(c *chain, at int) { c.Path[at].Key = c.bench.key(kind, 0) }
 }
 
 // public gives a certificate a public key whose private key nobody has.
-func public(spki []byte) func(*Chain, int) {
-	return func(c *Chain, at int) { c.Path[at].SPKI = spki }
+func public(spki []byte) func(*chain, int) {
+	return func(c *chain, at int) { c.Path[at].SPKI = spki }
 }
 
 // rsaKey is an RSA public key (RFC 3279, section 2.3.1), which may be nonsense.

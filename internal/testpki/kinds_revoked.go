@@ -50,8 +50,8 @@ type evidence func(s *sealed, about int, now time.Time, changed bool) error
 
 // asked asks for revocation, with evidence about every certificate; that about
 // one is changed.
-func asked(kinds ...evidence) func(*Chain, int) {
-	return func(c *Chain, at int) {
+func asked(kinds ...evidence) func(*chain, int) {
+	return func(c *chain, at int) {
 		c.Revocation = true
 		c.evidence = func(s *sealed) error {
 			for about := range len(c.Path) - 1 {
