@@ -29,6 +29,11 @@ func (s *search) checkName() Check {
 		next = fmt.Sprintf("have %s issue the %s's certificate again with the subjectAltName %s", leaf.cert.IssuerTitle(), opts.Purpose, wanted)
 	}
 	check.next = []string{next}
+	section := ""
+	if opts.Name.isAddress() {
+		section = address
+	}
+	check.OpenSSL = opensslNumber(NameMismatch, section)
 	return check
 }
 

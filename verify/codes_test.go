@@ -121,7 +121,9 @@ func allCases(t *testing.T) []badCase {
 	asked(revocation.Stale, func(o *verify.Options) {
 		o.Now, o.Revocation = today.Add(25*time.Hour), ask(verify.LeafAlone, evidence(t, ours.Intermediate, nil))
 	})
-	asked(verify.PinMismatch, func(o *verify.Options) { o.Roots = testpki.Must(verify.Pin("pin.pem", testpki.Must(ours.Client("other.example")).Leaf())) })
+	asked(verify.PinMismatch, func(o *verify.Options) {
+		o.Roots = testpki.Must(verify.Pin("pin.pem", testpki.Must(ours.Client("other.example")).Leaf()))
+	})
 	must := testpki.Must(ours.Intermediate.New(pki.Spec{Profile: pki.Server, DNS: []string{testpki.Host}, Now: today, MustStaple: true, OCSP: []string{"http://ocsp.example"}}))
 	opts.Handshake = &verify.Handshake{}
 	cases = append(cases, badCase{"no staple", "", verify.StapleMissing, 0, must.Chain, opts})

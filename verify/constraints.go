@@ -11,18 +11,22 @@ import (
 
 // constrain holds every name of the certificates below against the name
 // constraints of their issuer (RFC 5280, sections 4.2.1.10 and 6.1.3 (b), (c)).
-func (s *search) constrain(v *visit) (fault.Code, string) {
-	if text := brokenConstraints(v.constraints, "of "+v.title()); text != "" {
-		return NameConstraintMalformed, text
+func (s *search) constrain(v *visit) (code fault.Code, section, text string) {
+	if v.badConstraints != "" {
+		return NameConstraintMalformed, rfc + "4.2.1.10", v.badConstraints
 	}
 	name, m, why := s.forbidden(v.constraints, v.below)
 	switch {
 	case s.exhausted != "":
-		return BudgetExceeded, fmt.Sprintf("%s has more name constraints, and the certificates below it more names, than are compared", v.title())
+		return BudgetExceeded, "", fmt.Sprintf("%s has more name constraints, and the certificates below it more names, than are compared", v.title())
 	case m != nil:
-		return whyNot(name), fmt.Sprintf("%s may not sign for %s, which %s has: %s", v.title(), clip(name.String()), m.title(), why)
+		section = rfc + "6.1.3 (c)"
+		if why == notPermitted {
+			section = rfc + "6.1.3 (b)"
+		}
+		return whyNot(name), section, fmt.Sprintf("%s may not sign for %s, which %s has: %s", v.title(), clip(name.String()), m.title(), why)
 	}
-	return "", ""
+	return "", "", ""
 }
 
 // forbidden returns a name on the path, leaf first, that the constraints do not
@@ -91,18 +95,27 @@ func (s *search) allows(constraints *pki.NameConstraints, name pki.GeneralName) 
 			return false, clip(tree.Base.String()) + " is excluded"
 		}
 	}
-	permitted, asked := false, false
+	asked := false
 	for _, tree := range constraints.Permitted {
 		if tree.Base.Kind == name.Kind {
 			asked = true
-			permitted = permitted || s.within(name, tree.Base, false)
+			if s.within(name, tree.Base, false) {
+				return true, ""
+			}
+			if s.exhausted != "" {
+				break
+			}
 		}
 	}
-	if asked && !permitted {
-		return false, "it is not among those permitted"
+	if asked {
+		return false, notPermitted
 	}
 	return true, ""
 }
+
+// notPermitted is why a name is not allowed that is within no permitted subtree;
+// of others the text names the excluded one.
+const notPermitted = "it is not among those permitted"
 
 // within reports whether a name lies in a subtree. What cannot be compared lies
 // in those that are excluded, and in none that is permitted.
@@ -183,7 +196,10 @@ func withinMail(name, tree string, excluded bool) bool {
 // (RFC 5280, section 4.2.1.10).
 func withinURI(uri, tree string, excluded bool) bool {
 	_, rest, ok := strings.Cut(uri, "://")
-	authority, _, _ := strings.Cut(strings.NewReplacer("?", "/", "#", "/").Replace(rest), "/")
+	authority := rest
+	if end := strings.IndexAny(rest, "/?#"); end >= 0 {
+		authority = rest[:end]
+	}
 	if at := strings.LastIndexByte(authority, '@'); at >= 0 {
 		authority = authority[at+1:]
 	}

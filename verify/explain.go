@@ -138,7 +138,9 @@ func (s *search) checks(v *visit, a attempt) []Check {
 			all = append(all, Check{Name: "chain", Verdict: OK, Code: r.code(), Depth: depth, Rule: r.section, Have: have, Want: want})
 		}
 	}
-	broken := func(c Check) bool { return c.Verdict == Stop && c.Rule == rfc+"4.2.1.10" }
+	broken := func(c Check) bool {
+		return c.Verdict == Stop && (c.Rule == rfc+"4.2.1.10" || c.Rule == rfc+"6.1.3 (b)" || c.Rule == rfc+"6.1.3 (c)")
+	}
 	if v.constraints != nil && v.role != leaf && !slices.ContainsFunc(all, broken) {
 		keep(NameNotPermitted, rfc+"4.2.1.10")
 	}

@@ -61,7 +61,7 @@ var extensionRules = []extensionRule{
 
 // isSelfSigned reports whether a certificate's own key made its signature,
 // whatever names it has.
-func isSelfSigned(v *visit) bool { return signedBy(v.cert, v.cert.PublicKey()) }
+func isSelfSigned(v *visit) bool { return v.selfSigned() }
 
 // check says how a certificate breaks the row, and by which code; "" if it keeps
 // it.

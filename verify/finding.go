@@ -32,7 +32,7 @@ func nameOf(code fault.Code) string {
 // check makes the row of a report of a finding on a path.
 func (s *search) check(f finding, path []*node) Check {
 	opts, length := s.opts, len(path)
-	c := Check{Name: nameOf(f.code), Text: f.text, Verdict: Stop, Code: f.code, Depth: f.depth, Rule: f.section, Have: f.have, Want: f.want, message: f.text}
+	c := Check{Name: nameOf(f.code), Text: f.text, Verdict: Stop, Code: f.code, Depth: f.depth, Rule: f.section, Have: f.have, Want: f.want, OpenSSL: opensslNumber(f.code, f.section), message: f.text}
 	title := f.cert.Title()
 	c.next = []string{f.step(*opts)}
 	switch f.code {

@@ -43,14 +43,22 @@ func matchesHost(name, host string) bool {
 	return name == host && pki.IsHostname(name)
 }
 
-// badName says which alternative name is none of its form, or "".
-func badName(v *visit) string {
-	for _, name := range v.names {
-		if !isWellFormed(name) && !(v.opts.Profile == WebPKI && isTooWide(name)) {
-			return fmt.Sprintf("%s has the name %s, which is not one of %s", v.title(), clip(name.Value()), bearers[name.Kind])
+// badNames says which alternative name is none of its form, or "": of all, and of
+// those that the web's own rule about wildcards does not refuse.
+func badNames(m *node) (bad, onTheWeb string) {
+	for _, name := range m.names {
+		if isWellFormed(name) {
+			continue
+		}
+		text := fmt.Sprintf("%s has the name %s, which is not one of %s", m.title(), clip(name.Value()), bearers[name.Kind])
+		if bad == "" {
+			bad = text
+		}
+		if !isTooWide(name) {
+			return bad, text
 		}
 	}
-	return ""
+	return bad, ""
 }
 
 // bearers are who has names of a form.

@@ -117,11 +117,11 @@ func TestNamesFound(t *testing.T) {
 		wantFault(t, err, verify.NameMismatch, test.says)
 	}
 	template := named()
-	for range 10_000 {
+	for range 1_000 {
 		template.EmailAddresses = append(template.EmailAddresses, strings.Repeat("a", 200)+"@a.example")
 	}
 	_, err := verify.Verify(chainOf(strange(template, root)), opts)
-	wantFault(t, err, verify.NameMismatch, "and 9996 more")
+	wantFault(t, err, verify.NameMismatch, "and 996 more")
 	if len(err.Error()) > 1000 {
 		t.Errorf("a message of %d bytes", len(err.Error()))
 	}

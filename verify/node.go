@@ -1,6 +1,8 @@
 package verify
 
 import (
+	"sync"
+
 	"github.com/signet-tls/signet/fault"
 	"github.com/signet-tls/signet/pki"
 )
@@ -25,6 +27,11 @@ type node struct {
 	keyText  string
 
 	subject, issuer string // names, in the form in which they are compared
+
+	badName        string      // which alternative name is none of its form
+	badWebName     string      // the same by the web's rules
+	badConstraints string      // what must not stand in the name constraints
+	selfSigned     func() bool // of anchors: whether the key made the signature
 }
 
 // newNode decodes what the rules look at. What cannot be decoded is missing
@@ -43,6 +50,13 @@ func newNode(cert *pki.Certificate, anchor bool) *node {
 	m.keyID, _ = cert.SubjectKeyID()
 	m.issuerKeyID, _ = cert.AuthorityKeyID()
 	m.keyFault, m.keyText = unfitKey(cert.PublicKey())
+	m.badName, m.badWebName = badNames(m)
+	if m.constraints != nil {
+		m.badConstraints = brokenConstraints(m.constraints, "of "+m.title())
+	}
+	if anchor {
+		m.selfSigned = sync.OnceValue(func() bool { return signedBy(cert, cert.PublicKey()) })
+	}
 	return m
 }
 

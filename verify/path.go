@@ -45,6 +45,7 @@ func (s *search) exhaustion() Check {
 	text := map[string]string{
 		"paths":      "the certificates can be put together in more ways than are tried",
 		"signatures": "checking the signatures of this chain would cost more than is spent on one",
+		"policies":   "the chain has more certificate policies than are processed",
 		"names":      "the chain has more names and name constraints than are compared",
 	}[s.exhausted]
 	return Check{Name: "chain", Text: text, Verdict: Stop, Code: BudgetExceeded, message: text,
@@ -80,6 +81,11 @@ func (s *search) dangling(path []*pki.Certificate) Check {
 		check.Text = last.Title() + " does not name its issuer"
 		check.message = check.Text
 		check.next = []string{fmt.Sprintf("have the authority of %s issue it again, with its own subject as the issuer", last.Title())}
+	case len(path) >= maxPath:
+		check.Code, check.Depth = PathTooLong, maxPath-1
+		check.Text = fmt.Sprintf("the certificates make a path of %d or more; at most %d are followed, the anchor among them", len(path), maxPath)
+		check.message = check.Text
+		check.next = []string{fmt.Sprintf("have the %s show a certificate signed by an authority nearer to the root", peer)}
 	case unusable(&check, path, s.chain, opts):
 	case mistaken(&check, path, s.chain, opts):
 	case len(path) == 1 && !last.IsAuthority():
@@ -93,6 +99,7 @@ func (s *search) dangling(path []*pki.Certificate) Check {
 		check.Text = fmt.Sprintf("%s ← %s (not in %s)", titles(path), issuer, opts.Roots.place())
 		if last.SelfIssued() {
 			check.Text = fmt.Sprintf("%s (not in %s)", titles(path), opts.Roots.place())
+			check.OpenSSL = opensslNumber(UnknownRoot, sentAlong)
 		}
 		check.message = fmt.Sprintf("its authority, %s, is not one that you trust", issuer)
 		check.next = []string{fmt.Sprintf("if %s is yours, give its certificate as --roots; if you do not know it, do not trust this %s", issuer, peer)}

@@ -42,10 +42,10 @@ func unzip(t *testing.T, name string) []byte {
 	return testpki.Must(io.ReadAll(testpki.Must(gzip.NewReader(bytes.NewReader(packed)))))
 }
 
-// TestPKITS holds our verdicts against those of NIST's Public Key
-// Interoperability Test Suite, version 1.0.1, and our headlines against
-// testdata/pkits/codes.json, which was set from the tests' titles.
-func TestPKITS(t *testing.T) {
+// loadPKITS returns NIST's Public Key Interoperability Test Suite, version 1.0.1,
+// and its files by name.
+func loadPKITS(t *testing.T) ([]pkitsTest, map[string][]byte) {
+	t.Helper()
 	files := map[string][]byte{}
 	for archive := tar.NewReader(bytes.NewReader(unzip(t, "../pki/testdata/pkits.tar.gz"))); ; {
 		header, err := archive.Next()
@@ -64,27 +64,40 @@ func TestPKITS(t *testing.T) {
 	if len(suite.Tests) != 249 {
 		t.Fatalf("%d tests, want 249", len(suite.Tests))
 	}
+	return suite.Tests, files
+}
+
+// question is the test's chain, and what it asks.
+func (test pkitsTest) question(files map[string][]byte) ([]*pki.Certificate, []*pki.RevocationList, verify.Options) {
+	chain := []*pki.Certificate{testpki.Must(pki.ParseCertificate(files[test.Leaf]))}
+	for _, name := range test.Intermediates {
+		chain = append(chain, testpki.Must(pki.ParseCertificate(files[name])))
+	}
+	var lists []*pki.RevocationList
+	for _, name := range test.CRLs {
+		lists = append(lists, testpki.Must(pki.ParseRevocationLists(files[name]))...)
+	}
+	opts := verify.Options{
+		Roots: testpki.Must(verify.NewRoots("PKITS", testpki.Must(pki.ParseCertificate(files[test.Anchor])))),
+		Name:  verify.Any("PKITS asks for no name"), Purpose: verify.AnyPurpose, Profile: verify.Path,
+		Now: testpki.Must(time.Parse(time.RFC3339, test.Time)), Legacy: []dangerous.Legacy{dangerous.DSA(), dangerous.SHA1()},
+		Revocation:    &verify.Revocation{Evidence: testpki.Must(revocation.New(lists, nil))},
+		RequirePolicy: test.Explicit, InhibitMapping: test.InhibitMapping, InhibitAnyPolicy: test.InhibitAny,
+	}
+	for _, text := range test.Policies {
+		opts.Policies = append(opts.Policies, testpki.Must(pki.ParseOID(text)))
+	}
+	return chain, lists, opts
+}
+
+// TestPKITS holds our verdicts against those of the suite, and our headlines
+// against testdata/pkits/codes.json, which was set from the tests' titles.
+func TestPKITS(t *testing.T) {
+	tests, files := loadPKITS(t)
 	codes := wantedCodes(t, "testdata/pkits/codes.json")
-	for _, test := range suite.Tests {
+	for _, test := range tests {
 		t.Run(test.ID+" "+test.Title, func(t *testing.T) {
-			chain := []*pki.Certificate{testpki.Must(pki.ParseCertificate(files[test.Leaf]))}
-			for _, name := range test.Intermediates {
-				chain = append(chain, testpki.Must(pki.ParseCertificate(files[name])))
-			}
-			var lists []*pki.RevocationList
-			for _, name := range test.CRLs {
-				lists = append(lists, testpki.Must(pki.ParseRevocationLists(files[name]))...)
-			}
-			opts := verify.Options{
-				Roots: testpki.Must(verify.NewRoots("PKITS", testpki.Must(pki.ParseCertificate(files[test.Anchor])))),
-				Name:  verify.Any("PKITS asks for no name"), Purpose: verify.AnyPurpose, Profile: verify.Path,
-				Now: testpki.Must(time.Parse(time.RFC3339, test.Time)), Legacy: []dangerous.Legacy{dangerous.DSA(), dangerous.SHA1()},
-				Revocation:    &verify.Revocation{Evidence: testpki.Must(revocation.New(lists, nil))},
-				RequirePolicy: test.Explicit, InhibitMapping: test.InhibitMapping, InhibitAnyPolicy: test.InhibitAny,
-			}
-			for _, text := range test.Policies {
-				opts.Policies = append(opts.Policies, testpki.Must(pki.ParseOID(text)))
-			}
+			chain, _, opts := test.question(files)
 			_, err := verify.Verify(chain, opts)
 			if (err == nil) != test.Valid {
 				t.Fatalf("valid: %t, have %v", test.Valid, err)

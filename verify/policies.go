@@ -31,9 +31,6 @@ type policyState struct {
 // section 6.1 has it, with the graph of RFC 9618 for its tree. It returns what
 // is wrong and with which certificate, or "".
 func checkPolicies(path []*node, opts *Options) (depth int, text string) {
-	if !opts.RequirePolicy && !slices.ContainsFunc(path[:len(path)-1], demandsPolicy) {
-		return 0, "" // nobody requires one, and nothing can be wrong with what nobody requires
-	}
 	n := len(path) - 1 // certificates below the anchor
 	start := func(now bool) int {
 		if now {
@@ -52,6 +49,23 @@ func checkPolicies(path []*node, opts *Options) (depth int, text string) {
 		return 0, "no policy is good for every certificate of the path, and one is required"
 	}
 	return 0, ""
+}
+
+// policyWork is about how many policies are looked at when those of a path are
+// processed: each level again for each below it. It is 0 where nobody requires
+// a policy, and nothing can be wrong with what nobody requires.
+func policyWork(path []*node, opts *Options) int {
+	below := path[:len(path)-1]
+	if !opts.RequirePolicy && !slices.ContainsFunc(below, demandsPolicy) {
+		return 0
+	}
+	work := 1
+	for _, m := range below {
+		policies, _ := m.cert.Policies()
+		mappings, _ := m.cert.PolicyMappings()
+		work += (len(policies) + len(mappings)) * len(below)
+	}
+	return work
 }
 
 // demandsPolicy reports whether a certificate has a say in whether a policy is

@@ -3,6 +3,8 @@ package verify_test
 import (
 	"crypto/x509"
 	"math/rand/v2"
+	"net"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -124,6 +126,17 @@ func spoil(random *rand.Rand, template *x509.Certificate, luck int) *x509.Certif
 		func(c *x509.Certificate) { c.MaxPathLen = max(c.MaxPathLen, 0) * 2 },
 		func(c *x509.Certificate) { c.PermittedDNSDomains = []string{"example.com"} },
 		func(c *x509.Certificate) { c.PermittedDNSDomains = []string{testpki.Host} },
+		func(c *x509.Certificate) { c.ExcludedDNSDomains = []string{testpki.Host} },
+		func(c *x509.Certificate) { c.ExcludedDNSDomains = []string{"other.example"} },
+		func(c *x509.Certificate) { c.PermittedEmailAddresses = []string{"mail.example"} },
+		func(c *x509.Certificate) { c.EmailAddresses = []string{"a@mail.example"} },
+		func(c *x509.Certificate) { c.EmailAddresses = []string{"a@other.example"} },
+		func(c *x509.Certificate) { c.PermittedURIDomains = []string{"web.example"} },
+		func(c *x509.Certificate) { c.URIs = []*url.URL{{Scheme: "https", Host: "other.example"}} },
+		func(c *x509.Certificate) { c.IPAddresses = []net.IP{net.IPv4(10, 0, 0, 1).To4()} },
+		func(c *x509.Certificate) {
+			c.ExcludedIPRanges = []*net.IPNet{{IP: net.IPv4(10, 0, 0, 0).To4(), Mask: net.CIDRMask(8, 32)}}
+		},
 		func(c *x509.Certificate) { c.AuthorityKeyId = []byte("nobody's") },
 		func(c *x509.Certificate) { c.SubjectKeyId = nil },
 		func(c *x509.Certificate) { c.Subject.CommonName = "Root" },

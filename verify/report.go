@@ -100,6 +100,9 @@ func (r *Report) conclude() {
 	var worst *Check
 	for i := range r.Checks {
 		check := &r.Checks[i]
+		if check.OpenSSL == 0 {
+			check.OpenSSL = opensslNumber(check.Code, "")
+		}
 		if check.Verdict == Stop && (worst == nil || rankOf(check.Code) < rankOf(worst.Code)) {
 			worst = check
 		}

@@ -139,20 +139,18 @@ var rules = []rule{
 		}
 		return ""
 	}},
-	{NameEmpty, anyRole, formal, rfc + "4.1.2.4", func(v *visit) string {
+	{NameEmpty, anyRole, formal, rfc + "4.1.2.4", func(v *visit) string { // so an authority's subject is not empty either
 		if v.cert.Issuer().IsEmpty() {
 			return fmt.Sprintf("%s does not name its issuer", v.title())
 		}
 		return ""
 	}},
-	{NameEmpty, authority, formal, rfc + "4.1.2.6", func(v *visit) string {
-		if v.cert.Subject().IsEmpty() {
-			return fmt.Sprintf("%s is an authority without a name", v.title())
+	{NameMalformed, anyRole, formal, rfc + "4.2.1.6", func(v *visit) string {
+		if v.opts.Profile == WebPKI {
+			return v.badWebName
 		}
-		return ""
+		return v.badName
 	}},
-
-	{NameMalformed, anyRole, formal, rfc + "4.2.1.6", badName},
 	{WildcardTooWide, leaf, WebPKI, "CA/B Forum, section 3.2.2.6", publicWildcard},
 	{CommonNameStray, leaf, WebPKI, "CA/B Forum, section 7.1.4.3", strayCommonName},
 	{IssuerKeyIDInvalid, anchor, WebPKI, "CA/B Forum, section 7.1.2.1.3", func(v *visit) string {
@@ -400,9 +398,9 @@ func (s *search) faults(path []*node, m *node, most int) []finding {
 		}
 	}
 	if m.constraints != nil && v.role != leaf && len(found) < most {
-		if code, text := s.constrain(v); text != "" {
+		if code, section, text := s.constrain(v); text != "" {
 			have, want := values(code, v)
-			add(code, rfc+"4.2.1.10", text, have, want)
+			add(code, section, text, have, want)
 		}
 	}
 	if m.source != nil && len(found) < most {

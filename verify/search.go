@@ -17,10 +17,11 @@ import (
 // Bounds of one verification. What costs processor time has a price, about a
 // microsecond of it each, so that no chain costs more than the budget.
 const (
-	maxPath  = 12     // certificates of a path, leaf and anchor among them
-	maxSteps = 1000   // certificates that are put on a path while one is looked for
-	maxPrice = 8_000  // signatures; 100 by P-256
-	maxNames = 50_000 // comparisons of a name with a constraint; of long ones fewer
+	maxPath     = 12     // certificates of a path, leaf and anchor among them
+	maxSteps    = 1000   // certificates that are put on a path while one is looked for
+	maxPrice    = 8_000  // signatures; 100 by P-256
+	maxNames    = 50_000 // comparisons of a name with a constraint; of long ones fewer
+	maxPolicies = 20_000 // policies of paths, each once for each level below it
 )
 
 // search looks for paths from a leaf to an anchor.
@@ -39,6 +40,7 @@ type search struct {
 	steps     int
 	price     int
 	compared  int
+	policies  int
 	exhausted string    // which bound was passed, "" if none
 	until     time.Time // when the first certificate ends that signed evidence; zero: there is none
 }
@@ -199,11 +201,23 @@ func (s *search) extend(path []*node, most int, faults []finding, done func(atte
 
 // policyFaults is what only a whole path can break.
 func (s *search) policyFaults(path []*node) []finding {
+	work := policyWork(path, s.opts)
+	if work == 0 {
+		return nil
+	}
+	if s.policies += work; s.policies > maxPolicies {
+		s.exhausted = "policies"
+		return []finding{{code: BudgetExceeded, cert: path[0].cert, text: "the chain has more certificate policies than are processed"}}
+	}
 	depth, text := checkPolicies(path, s.opts)
 	if text == "" {
 		return nil
 	}
-	return []finding{{code: PolicyMissing, section: rfc + "6.1.5 (g)", depth: depth, text: text, have: policyList(path[depth]), want: listed(oidNames(s.opts.Policies)), cert: path[depth].cert}}
+	want := "any that is good for the whole path"
+	if len(s.opts.Policies) > 0 {
+		want = listed(oidNames(s.opts.Policies))
+	}
+	return []finding{{code: PolicyMissing, section: rfc + "6.1.5 (g)", depth: depth, text: text, have: policyList(path[depth]), want: want, cert: path[depth].cert}}
 }
 
 // issuers returns who may have signed a certificate by its name, the likely ones

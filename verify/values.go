@@ -1,6 +1,7 @@
 package verify
 
 import (
+	"cmp"
 	"crypto/ecdsa"
 	"crypto/rsa"
 	"encoding/hex"
@@ -82,6 +83,46 @@ var valuesOf = map[fault.Code]func(v *visit) (have, want string){
 		return v.cert.SignatureAlgorithm().String(), "SHA-256 or better"
 	},
 	NameNotPermitted: subtrees, NameConstraintUnknown: subtrees,
+	ExtensionMalformed: func(v *visit) (string, string) {
+		want := "each readable, and there once"
+		if err := v.cert.Malformed(); err != nil {
+			return fault.Text(err), want
+		}
+		return want, want
+	},
+	ExtensionDuplicate: func(v *visit) (string, string) {
+		var twice []string
+		seen := map[pki.OID]bool{}
+		for _, e := range v.cert.Extensions() {
+			if seen[e.ID] {
+				twice = append(twice, e.ID.Name()+" again")
+			}
+			seen[e.ID] = true
+		}
+		return cmp.Or(strings.Join(twice, ", "), "each once"), "each once"
+	},
+	NameConstraintMalformed: func(v *visit) (string, string) {
+		want := "each in its form"
+		if _, err := v.cert.NameConstraints(); err != nil {
+			return fault.Text(err), want
+		}
+		return cmp.Or(v.badConstraints, want), want
+	},
+	SignatureAlgorithmMismatch: func(v *visit) (string, string) {
+		want := v.cert.SignatureAlgorithm().String()
+		if !v.cert.AlgorithmsAgree() {
+			return want + ", and another inside", want + " in both places"
+		}
+		return want, want
+	},
+	PolicyMappingInvalid: func(v *visit) (string, string) {
+		var all []string
+		mappings, _ := v.cert.PolicyMappings()
+		for _, mapping := range mappings {
+			all = append(all, mapping.Issuer.Name()+" to "+mapping.Subject.Name())
+		}
+		return listed(all), "none from any or to any"
+	},
 	NameEmpty: func(v *visit) (string, string) {
 		return fmt.Sprintf("subject %q, issuer %q", clip(v.cert.Subject().String()), clip(v.cert.Issuer().String())), "not empty"
 	},
@@ -141,7 +182,11 @@ func subtrees(v *visit) (string, string) {
 	var have []string
 	for _, m := range v.below {
 		for _, name := range constrainedNames(m.cert, m.names) {
-			have = append(have, name.String())
+			text := "" // of the many that are counted alone
+			if len(have) < mostListed {
+				text = name.String()
+			}
+			have = append(have, text)
 		}
 	}
 	return listed(have), constraintsText(v.constraints)
@@ -150,15 +195,17 @@ func subtrees(v *visit) (string, string) {
 // at writes a time as data.
 func at(t time.Time) string { return t.UTC().Format(time.RFC3339) }
 
+// mostListed is how many of a list are written.
+const mostListed = 8
+
 // listed writes the first few of a list.
 func listed(all []string) string {
-	const most = 8
-	texts := make([]string, 0, most+1)
-	for _, text := range all[:min(most, len(all))] {
+	texts := make([]string, 0, mostListed+1)
+	for _, text := range all[:min(mostListed, len(all))] {
 		texts = append(texts, clip(text))
 	}
-	if len(all) > most {
-		texts = append(texts, fmt.Sprintf("%d more", len(all)-most))
+	if len(all) > mostListed {
+		texts = append(texts, fmt.Sprintf("%d more", len(all)-mostListed))
 	}
 	if len(texts) == 0 {
 		return "none"

@@ -61,6 +61,16 @@ func Verify(chain []*pki.Certificate, opts Options) (*Proof, error) {
 // crypto/tls: a larger one costs seconds.
 const maxRSA = 8192
 
+// maxBytes is how much of a peer's certificates is looked at, as in crypto/tls.
+const maxBytes = 256 << 10
+
+func size(chain []*pki.Certificate) (bytes int) {
+	for _, cert := range chain {
+		bytes += len(cert.Raw())
+	}
+	return bytes
+}
+
 // unfit says why a chain is not even looked at, or nil.
 func unfit(chain []*pki.Certificate, opts *Options) *Check {
 	peer := opts.Purpose
@@ -74,6 +84,10 @@ func unfit(chain []*pki.Certificate, opts *Options) *Check {
 		stop.Code = BudgetExceeded
 		stop.Text = fmt.Sprintf("the %s sent %d certificates; at most %d are looked at", peer, len(chain), MaxChain)
 		stop.next = []string{fmt.Sprintf("on the %s, leave only its own certificate and its intermediates in the certificate file", peer)}
+	case size(chain) > maxBytes:
+		stop.Code = BudgetExceeded
+		stop.Text = fmt.Sprintf("the %s's certificates have %d bytes; at most %d are looked at", peer, size(chain), maxBytes)
+		stop.next = []string{fmt.Sprintf("do not trust this %s; if it is yours, have it send its own chain alone", peer)}
 	default:
 		depth := slices.IndexFunc(chain, func(cert *pki.Certificate) bool { return rsaBits(cert) > maxRSA })
 		if depth < 0 || slices.Contains(opts.Legacy, dangerous.HugeKeys()) {

@@ -16,6 +16,7 @@ import (
 	"github.com/signet-tls/signet/fault"
 	"github.com/signet-tls/signet/internal/testpki"
 	"github.com/signet-tls/signet/pki"
+	"github.com/signet-tls/signet/revocation"
 	"github.com/signet-tls/signet/verify"
 )
 
@@ -138,7 +139,7 @@ func wantWhole(t *testing.T, report *verify.Report, err error) {
 	if report.Headline == "" || strings.HasSuffix(report.Headline, ".") || len(report.Next) < 1 || len(report.Next) > 2 {
 		t.Errorf("headline %q, next %q; want a sentence without its full stop, and one or two steps", report.Headline, report.Next)
 	}
-	if !slices.ContainsFunc(slices.Concat(verify.Codes(), pki.Codes()), func(entry fault.Entry) bool { return entry.Code == report.Code }) {
+	if !slices.ContainsFunc(slices.Concat(verify.Codes(), pki.Codes(), revocation.Codes()), func(entry fault.Entry) bool { return entry.Code == report.Code }) {
 		t.Errorf("the code %q is in no table", report.Code)
 	}
 }

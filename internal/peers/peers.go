@@ -20,6 +20,14 @@ func Python(t testing.TB) string {
 	return find(t, filepath.Join(root(t), ".cache", "venv", "bin", "python"))
 }
 
+// HasPython reports whether Python will find its interpreter: for tests that
+// have a record of what it said. Where CI=true it must.
+func HasPython(t testing.TB) bool {
+	t.Helper()
+	_, err := exec.LookPath(filepath.Join(root(t), ".cache", "venv", "bin", "python"))
+	return err == nil || os.Getenv("CI") == "true"
+}
+
 // OpenSSL returns the openssl program.
 func OpenSSL(t testing.TB) string {
 	t.Helper()

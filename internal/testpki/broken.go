@@ -13,9 +13,12 @@ type Case struct {
 	Wrong      string             // what is wrong with it, in words
 	Code       fault.Code         // the refusal's code, one of package verify's
 	Depth      int                // the certificate that the refusal is about
+	Rule       string             // what it breaks, and where that stands
 	Credential *pki.Credential    // what the peer shows
 	Roots      []*pki.Certificate // whom the other end trusts
-	Host       string             // who the other end wants the peer to be
+	Lists      []*pki.RevocationList
+	Responses  []*pki.OCSPResponse
+	Question   // what the other end asks
 }
 
 // Broken returns the fifteen kinds of broken credential, for a TLS server (pki.Server)
@@ -64,7 +67,7 @@ func Broken(now time.Time, profile pki.Profile) ([]Case, error) {
 			return nil, err
 		}
 		credential.Chain = credential.Chain[:kind.send]
-		cases = append(cases, Case{kind.name, kind.wrong, kind.code, kind.depth, credential, ours.Roots(), Host})
+		cases = append(cases, Case{Name: kind.name, Wrong: kind.wrong, Code: kind.code, Depth: kind.depth, Credential: credential, Roots: ours.Roots(), Question: Question{Host: Host}})
 	}
 	forged, err := ours.forged(profile)
 	return append(cases, forged...), err

@@ -66,7 +66,7 @@ func (p *PKI) forged(profile pki.Profile) ([]Case, error) {
 		if f.err != nil {
 			return nil, f.err
 		}
-		cases = append(cases, Case{kind.name, kind.wrong, kind.code, kind.depth, credential, p.Roots(), Host})
+		cases = append(cases, Case{Name: kind.name, Wrong: kind.wrong, Code: kind.code, Depth: kind.depth, Credential: credential, Roots: p.Roots(), Question: Question{Host: Host}})
 	}
 	return cases, nil
 }

@@ -1,0 +1,173 @@
+package verify_test
+
+import (
+	"crypto/rand"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/asn1"
+	"fmt"
+	"math/big"
+	"net"
+	"net/url"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/signet-tls/signet/fault"
+	"github.com/signet-tls/signet/internal/testpki"
+	"github.com/signet-tls/signet/pki"
+	"github.com/signet-tls/signet/verify"
+)
+
+// hostileCase is a chain that is made to keep a verifier busy.
+type hostileCase struct {
+	name  string
+	chain []*pki.Certificate
+	opts  verify.Options
+	code  fault.Code
+}
+
+// many makes as many texts as there are numbers below count.
+func many(count int, format string) (all []string) {
+	for i := range count {
+		all = append(all, fmt.Sprintf(format, i))
+	}
+	return all
+}
+
+// layered is a graph in which each of the authorities of a layer, all of one name
+// and key, has signed each below: wide^layers paths. The last layer's issuer is
+// nobody, or the anchor.
+func layered(layers, wide int, anchor *pki.Credential, top, leaf *x509.Certificate, change func(*x509.Certificate)) []*pki.Certificate {
+	var all []*pki.Certificate
+	above := anchor
+	for layer := range layers {
+		template := with(authority(fmt.Sprint("Layer ", layer)), change)
+		first := forge(template, above)
+		all = append(all, first.Leaf())
+		for i := 1; i < wide; i++ {
+			template.SerialNumber = big.NewInt(int64(i + 1))
+			again := *testpki.Must(first.Leaf().X509())
+			again.SerialNumber, again.AuthorityKeyId, again.SignatureAlgorithm = template.SerialNumber, nil, 0
+			all = append(all, resignedAs(&again, first, above))
+		}
+		above = first
+	}
+	slices.Reverse(all)
+	return append(forge(leaf, above).Chain[:1], all...)
+}
+
+// resignedAs is a template with a subject's key, signed by an issuer.
+func resignedAs(template *x509.Certificate, subject, issuer *pki.Credential) *pki.Certificate {
+	der := testpki.Must(x509.CreateCertificate(rand.Reader, template, testpki.Must(issuer.Leaf().X509()), subject.Key.Public(), issuer.Key))
+	return testpki.Must(pki.ParseCertificate(der))
+}
+
+func hostileCases() []hostileCase {
+	root, nobody := forge(authority("Root"), nil), forge(authority("Nobody"), nil)
+	opts := verify.Options{Roots: roots(root.Leaf()), Name: verify.Any("the work is what is looked at"), Now: now}
+	critical := func(c *x509.Certificate) { c.PermittedDNSDomainsCritical = true }
+	same := func(*x509.Certificate) {}
+	named := func(count int) func(*x509.Certificate) {
+		return func(c *x509.Certificate) { c.DNSNames = many(count, "host%d.example") }
+	}
+	constrained := func(change func(*x509.Certificate), leafs func(*x509.Certificate)) []*pki.Certificate {
+		return forge(with(leaf(), leafs), forge(with(with(authority("Narrow"), critical), change), root)).Chain
+	}
+	subject := func(c *x509.Certificate) {
+		for i := range 200 {
+			c.Subject.OrganizationalUnit = append(c.Subject.OrganizationalUnit, fmt.Sprint("Unit ", i))
+		}
+	}
+	directories := func(c *x509.Certificate) {
+		var trees []byte
+		for i := range 2000 {
+			name := testpki.Must(asn1.Marshal(pkix.Name{Organization: []string{fmt.Sprint("Other ", i)}}.ToRDNSequence()))
+			base := testpki.Must(asn1.Marshal(asn1.RawValue{Class: 2, Tag: 4, IsCompound: true, Bytes: name}))
+			trees = append(trees, testpki.Must(asn1.Marshal(asn1.RawValue{Tag: 16, IsCompound: true, Bytes: base}))...)
+		}
+		list := testpki.Must(asn1.Marshal(asn1.RawValue{Class: 2, Tag: 1, IsCompound: true, Bytes: trees}))
+		c.ExtraExtensions = []pkix.Extension{{Id: asn1.ObjectIdentifier{2, 5, 29, 30}, Critical: true, Value: testpki.Must(asn1.Marshal(asn1.RawValue{Tag: 16, IsCompound: true, Bytes: list}))}}
+	}
+	extended := func(c *x509.Certificate) {
+		for i := range 250 {
+			c.ExtraExtensions = append(c.ExtraExtensions, pkix.Extension{Id: asn1.ObjectIdentifier{1, 3, 6, 1, 4, 1, 99999, i}, Value: []byte{5, 0}})
+		}
+	}
+	policed := func(c *x509.Certificate) {
+		for i := range 100 {
+			c.Policies = append(c.Policies, testpki.Must(x509.OIDFromInts([]uint64{1, 3, 6, 1, 4, 1, 99999, uint64(i)})))
+			c.PolicyMappings = append(c.PolicyMappings, x509.PolicyMapping{IssuerDomainPolicy: c.Policies[i], SubjectDomainPolicy: c.Policies[0]})
+		}
+	}
+	demanding := opts
+	demanding.RequirePolicy = true
+	return []hostileCase{
+		{"layers to nobody", layered(7, 9, nobody, nil, leaf(), same), opts, verify.BudgetExceeded},
+		{"layers to the root", layered(7, 9, root, nil, leaf(), func(c *x509.Certificate) { c.NotAfter = now.Add(-day) }), opts, verify.CertExpired},
+		{"layers of many names", layered(7, 9, root, nil, leaf(), func(c *x509.Certificate) { named(200)(c); c.NotAfter = now.Add(-day) }), opts, verify.CertExpired},
+		{"layers of many extensions", layered(7, 9, root, nil, leaf(), func(c *x509.Certificate) { extended(c); c.NotAfter = now.Add(-day) }), opts, verify.CertExpired},
+		{"layers of many constraints", layered(7, 9, root, nil, leaf(), func(c *x509.Certificate) {
+			critical(c)
+			c.ExcludedDNSDomains, c.NotAfter = many(200, "no%d.example"), now.Add(-day)
+		}), opts, verify.CertExpired},
+		{"layers of many policies", layered(10, 6, root, nil, leaf(), policed), demanding, verify.BudgetExceeded},
+		{"hosts against hosts", constrained(func(c *x509.Certificate) { c.ExcludedDNSDomains = many(3000, "no%d.example") }, named(3000)), opts, verify.BudgetExceeded},
+		{"permitted hosts", constrained(func(c *x509.Certificate) { c.PermittedDNSDomains = append(many(3000, "no%d.example"), "example") }, named(3000)), opts, verify.BudgetExceeded},
+		{"mailboxes", constrained(func(c *x509.Certificate) { c.ExcludedEmailAddresses = many(2000, "u%d@no.example") },
+			func(c *x509.Certificate) { c.EmailAddresses = many(2000, "u%d@yes.example") }), opts, verify.BudgetExceeded},
+		{"URIs", constrained(func(c *x509.Certificate) { c.ExcludedURIDomains = many(2000, "no%d.example") }, func(c *x509.Certificate) {
+			for _, text := range many(2000, "https://yes%d.example/a/b/c") {
+				c.URIs = append(c.URIs, testpki.Must(url.Parse(text)))
+			}
+		}), opts, verify.BudgetExceeded},
+		{"addresses", constrained(func(c *x509.Certificate) {
+			for i := range 2000 {
+				c.ExcludedIPRanges = append(c.ExcludedIPRanges, &net.IPNet{IP: net.IPv4(11, 0, byte(i>>8), byte(i)).To4(), Mask: net.CIDRMask(32, 32)})
+			}
+		}, func(c *x509.Certificate) {
+			for i := range 2000 {
+				c.IPAddresses = append(c.IPAddresses, net.IPv4(10, 0, byte(i>>8), byte(i)).To4())
+			}
+		}), opts, verify.BudgetExceeded},
+		{"directories", constrained(directories, subject), opts, verify.BudgetExceeded},
+		{"a name of 100,000 bytes", constrained(same, func(c *x509.Certificate) { c.DNSNames = []string{strings.Repeat("a.", 50_000) + "a"} }), opts, verify.NameMalformed},
+	}
+}
+
+// TestHostile: what is made to keep a verifier busy is refused within its
+// budgets, or it is cheap.
+func TestHostile(t *testing.T) {
+	for _, c := range hostileCases() {
+		t.Run(c.name, func(t *testing.T) {
+			report, spent, err := verify.Spend(c.chain, c.opts)
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Logf("%s: %+v", report.Code, spent)
+			if report.Code != c.code {
+				t.Errorf("have %q, want %q", report.Code, c.code)
+			}
+			most := verify.Budgets // what would pass one is counted, and not done
+			if spent.Steps > most.Steps+1 || spent.Price > 2*most.Price || spent.Names > 2*most.Names || spent.Policies > 2*most.Policies {
+				t.Errorf("spent %+v, of %+v", spent, most)
+			}
+		})
+	}
+}
+
+// BenchmarkHostile judges what is made to keep a verifier busy.
+func BenchmarkHostile(b *testing.B) {
+	for _, c := range hostileCases() {
+		b.Run(strings.ReplaceAll(c.name, " ", "-"), func(b *testing.B) {
+			size := 0
+			for _, cert := range c.chain {
+				size += len(cert.Raw())
+			}
+			for b.Loop() {
+				verify.Verify(c.chain, c.opts)
+			}
+			b.ReportMetric(float64(size), "bytes")
+		})
+	}
+}

@@ -1,0 +1,41 @@
+package verify_test
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/signet-tls/signet/internal/testpki"
+	"github.com/signet-tls/signet/pki"
+	"github.com/signet-tls/signet/verify"
+)
+
+// TestEveryRuleCounts switches off each row of the tables of rules in turn: at
+// least one kind is then judged in another way.
+func TestEveryRuleCounts(t *testing.T) {
+	bench := testpki.NewWorkbench(now)
+	var cases []testpki.Case
+	for _, kind := range testpki.Kinds() {
+		for length := 3; length <= 4; length++ {
+			for at := range length {
+				if kind.Fits(pki.P256, length, at) && (length == 3 || !kind.Fits(pki.P256, 3, min(at, 2))) {
+					c := testpki.Must(bench.Make(kind, pki.P256, length, at))
+					c.Name = fmt.Sprintf("%s at %d of %d", kind.Name, at, length)
+					cases = append(cases, c)
+				}
+			}
+		}
+	}
+	for row := range verify.EachRowOff() {
+		missed := true
+		for _, c := range cases {
+			if code, check := judge(t, c); code != c.Code || check != nil && check.Depth != c.Depth {
+				t.Logf("%s: without it, %q is %q, not %q at %d", row, c.Name, code, c.Code, c.Depth)
+				missed = false
+				break
+			}
+		}
+		if missed {
+			t.Errorf("%s: no case is judged in another way without it", row)
+		}
+	}
+}
