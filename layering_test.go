@@ -28,7 +28,7 @@ type room struct {
 }
 
 // library is what the system and its program stand on.
-var library = []string{"fault", "spiffeid", "dangerous", "pki", "revocation", "verify", "identity", ".", "internal/atomicfile", "internal/bind"}
+var library = []string{"fault", "spiffeid", "dangerous", "pki", "revocation", "revocation/fetch", "verify", "identity", ".", "internal/atomicfile", "internal/bind"}
 
 // rooms is the house, from the ground up: imports go down only. Tests may
 // import any room; internal/testpki and internal/peers are for tests and
@@ -44,7 +44,9 @@ var rooms = []room{
 	{"dangerous", nil, "permissions are values that nothing else makes"},
 	{"pki/pkcs12", []string{"fault", "pki", "internal/ber", "internal/pbe"}, "it reads a container and hands what is in it to pki"},
 	{"pki/pkcs7", []string{"fault", "pki", "internal/ber"}, "it reads a container and hands what is in it to pki"},
-	{"revocation", []string{"fault", "spiffeid", "pki"}, "it reads evidence and asks back whom to believe"},
+	{"internal/flight", nil, "it waits and does not know for what"},
+	{"revocation", []string{"fault", "spiffeid", "pki", "internal/flight"}, "it reads evidence and asks back whom to believe"},
+	{"revocation/fetch", []string{"fault", "spiffeid", "pki", "revocation", "internal/flight", "internal/atomicfile"}, "it brings bytes that others judge"},
 	{"verify", []string{"fault", "spiffeid", "dangerous", "pki", "revocation"}, "it judges the evidence that it is handed"},
 	{"identity", []string{"fault", "spiffeid", "pki", "verify"}, "it brings our own certificate and connects to nobody"},
 	{".", []string{"fault", "spiffeid", "pki", "verify", "identity", "internal/bind"}, "the library takes an authorise function and knows no policy and no system"},
@@ -109,6 +111,7 @@ var bans = []ban{
 	{"revocation", "imports", computes, "it opens no socket and no file: what is fetched is passed in"},
 	{"verify", "imports", computes, "it opens no socket and no file: a Fetcher is passed in"},
 	{"policy", "imports", computes, "a decision is computed, not fetched"},
+	{"revocation/fetch", "links", isLight, "who fetches links the standard library and golang.org/x alone"},
 	{".", "links", isLight, "importing the library links the standard library and golang.org/x alone"},
 	{"internal/agent", "links", hasNoControl, "an agent reaches the control plane over the network only"},
 	{"internal/proxy", "links", hasNoControl, "a proxy does not link etcd"},

@@ -52,7 +52,8 @@ type judge struct {
 // handshake; there is no way to accept what verification refused.
 func (j judge) peer(ctx context.Context, state tls.ConnectionState) (*Peer, error) {
 	peer := newPeer(state)
-	proof, err := j.verifier.Verify(peer.Chain, verify.Options{Roots: j.roots, Name: j.name, Purpose: j.purpose, Now: clock(j.now)})
+	proof, err := j.verifier.Verify(peer.Chain, verify.Options{Roots: j.roots, Name: j.name, Purpose: j.purpose, Now: clock(j.now),
+		Handshake: &verify.Handshake{Staple: state.OCSPResponse}})
 	if err != nil {
 		return nil, err
 	}

@@ -18,6 +18,9 @@ func (e *Evidence) askLists(q Question) Answer {
 	if err != nil {
 		return Answer{Missing: []string{"its distribution points cannot be read"}}
 	}
+	if names := countNames(points); names > maxNames {
+		return Answer{Missing: []string{fmt.Sprintf("its distribution points have %d names; %d are looked at", names, maxNames)}}
+	}
 	issuers := pki.DistributionPoint{Name: &pki.PointName{Full: []pki.GeneralName{{Kind: pki.DirectoryName, Raw: q.Cert.Issuer().DER()}}}}
 	s := listSearch{Evidence: e, Question: q}
 	for _, point := range append(points[:len(points):len(points)], issuers) {
@@ -28,10 +31,30 @@ func (e *Evidence) askLists(q Question) Answer {
 			s.look(list, point)
 		}
 	}
-	if s.answer.Status != Revoked && s.reasons == allReasons {
+	switch {
+	case s.answer.Status == Revoked:
+	case s.reasons == allReasons:
 		s.answer.Status = Good
+	case s.reasons != 0:
+		return Answer{Missing: append(s.answer.Missing, fmt.Sprintf("%s is about some reasons alone: %s", s.answer.Source, s.reasons))}
 	}
 	return s.answer
+}
+
+// maxNames is how many names a certificate's distribution points may have: each is
+// compared with those of each list.
+const maxNames = 64
+
+// countNames counts a point without any name as one.
+func countNames(points []pki.DistributionPoint) int {
+	names := len(points)
+	for _, point := range points {
+		names += len(point.Issuer)
+		if point.Name != nil {
+			names += len(point.Name.Full)
+		}
+	}
+	return names
 }
 
 // listSearch is one run of the algorithm.
@@ -55,7 +78,8 @@ func (s *listSearch) look(list *pki.RevocationList, point pki.DistributionPoint)
 	if reasons&^s.reasons == 0 {
 		return
 	}
-	if !s.usable(list) {
+	signer := s.usable(list)
+	if signer == nil {
 		return
 	}
 	delta := s.delta(list)
@@ -65,9 +89,10 @@ func (s *listSearch) look(list *pki.RevocationList, point pki.DistributionPoint)
 	}
 	s.reasons |= reasons
 	s.answer.Source = "the list of " + list.Issuer().String()
-	s.answer.NextUpdate = list.NextUpdate()
+	s.answer.Signer = signer
+	s.answer.ThisUpdate, s.answer.NextUpdate = list.ThisUpdate(), list.NextUpdate()
 	if delta != nil {
-		s.answer.NextUpdate = delta.NextUpdate()
+		s.answer.ThisUpdate, s.answer.NextUpdate = delta.ThisUpdate(), delta.NextUpdate()
 		if entry, found := delta.Lookup(s.Cert.Issuer(), s.Cert.SerialNumber()); found {
 			if reason, err := entry.Reason(); err != nil || reason != pki.RemoveFromCRL {
 				s.revoke(entry)
@@ -172,29 +197,29 @@ func (s *listSearch) covers(list *pki.RevocationList, point pki.DistributionPoin
 	return reasons
 }
 
-// usable reports whether a list keeps the rules of its form, and was signed by
-// who may.
-func (s *listSearch) usable(list *pki.RevocationList) bool {
+// usable returns who signed a list, or nil if it breaks the rules of its form, or
+// nobody signed it who may.
+func (s *listSearch) usable(list *pki.RevocationList) *pki.Certificate {
 	if unknown := list.CriticalUnknown(); len(unknown) > 0 {
 		s.miss(list, "has a critical extension that is not understood, %s", unknown[0].Name())
-		return false
+		return nil
 	}
 	if err := list.Malformed(); err != nil {
 		s.miss(list, "cannot be used: %s", err)
-		return false
+		return nil
 	}
 	for _, e := range list.Extensions() {
 		// RFC 5280, sections 5.2.1 and 5.2.3.
 		if e.Critical && (e.ID == pki.OIDCRLNumber || e.ID == pki.OIDAuthorityKeyID) {
 			s.miss(list, "has the extension %s as critical, which it must not be", e.ID.Name())
-			return false
+			return nil
 		}
 	}
-	if s.signer(list) == nil {
+	signer := s.signer(list)
+	if signer == nil {
 		s.miss(list, "was not signed by anybody who may")
-		return false
 	}
-	return true
+	return signer
 }
 
 // signer returns the certificate of who signed the list: the issuer of the one
@@ -210,7 +235,7 @@ func (s *listSearch) signer(list *pki.RevocationList) *pki.Certificate {
 		if mayNot || !candidate.Subject().Match(list.Issuer()) || !s.signedBy(list, key, s.Question) {
 			continue
 		}
-		if i == 0 || s.Trust(candidate) {
+		if i == 0 || s.Trust != nil && s.Trust(candidate) {
 			return candidate
 		}
 	}
@@ -232,7 +257,7 @@ func (s *listSearch) delta(list *pki.RevocationList) *pki.RevocationList {
 		switch {
 		case err != nil || baseErr != nil || base == nil || own == nil, !s.sameScope(delta, list):
 		case base.Cmp(number) > 0 || own.Cmp(number) <= 0 || newest != nil && own.Cmp(newest) <= 0:
-		case fresh("it", delta.ThisUpdate(), delta.NextUpdate(), s.Now) != nil || !s.usable(delta):
+		case fresh("it", delta.ThisUpdate(), delta.NextUpdate(), s.Now) != nil || s.usable(delta) == nil:
 		default:
 			best, newest = delta, own
 		}

@@ -6,6 +6,7 @@ package revocation
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -32,8 +33,11 @@ type Answer struct {
 	Reason     pki.Reason // why it was revoked
 	Since      time.Time  // when
 	Source     string     // which evidence said so, for a person
-	NextUpdate time.Time  // until when the evidence is fresh; zero: it does not say
-	Missing    []string   // why evidence that was looked at did not count
+	ThisUpdate time.Time  // since when the evidence counts
+	NextUpdate time.Time  // until when; zero: it does not say
+	Missing    []string   // why evidence that was looked at did not count, and what could not be had
+
+	Signer *pki.Certificate // of the evidence
 }
 
 // Evidence is a bounded set of revocation lists and OCSP responses. It is safe for
@@ -41,9 +45,10 @@ type Answer struct {
 type Evidence struct {
 	lists     []*pki.RevocationList
 	responses []*pki.OCSPResponse
+	missing   map[string][]string // why more was not fetched, by the certificate's DER
 
 	mu       sync.Mutex
-	verified map[signing]error // signatures that were checked
+	verified map[signing]error // signatures that were checked; guarded by mu
 }
 
 // signing is a list or a response, and a key that may have signed it.
@@ -61,7 +66,7 @@ func New(lists []*pki.RevocationList, responses []*pki.OCSPResponse) (*Evidence,
 		return nil, fault.New(TooMuch, "%d revocation lists and responses; %d are looked at", count, MaxEvidence).
 			WithHint("give those of the chain's own issuers alone")
 	}
-	return &Evidence{lists: lists, responses: responses, verified: map[signing]error{}}, nil
+	return &Evidence{lists: lists, responses: responses}, nil
 }
 
 // Question is about one certificate.
@@ -75,7 +80,7 @@ type Question struct {
 	Signers []*pki.Certificate
 
 	// Trust reports whether a signer's own certificate leads to the same anchor as
-	// the one that is asked about (RFC 5280, section 6.3.3 (f)).
+	// the one that is asked about (RFC 5280, section 6.3.3 (f)); nil: none does.
 	Trust func(signer *pki.Certificate) bool
 
 	// Accepts reports whether a signature by the algorithm counts, weak ones among
@@ -97,10 +102,11 @@ func (e *Evidence) Ask(q Question) Answer {
 		return answer
 	}
 	lists := e.askLists(q)
-	lists.Missing = append(answer.Missing, lists.Missing...)
+	missing := slices.Concat(e.missing[string(q.Cert.Raw())], answer.Missing, lists.Missing)
 	if lists.Status != Unknown || answer.Status == Unknown {
-		return lists
+		answer = lists
 	}
+	answer.Missing = missing
 	return answer
 }
 
@@ -113,19 +119,31 @@ func (e *Evidence) signedBy(signed signature, key *pki.PublicKey, q Question) bo
 	if !known {
 		err = signed.CheckSignatureBy(key)
 		e.mu.Lock()
+		if e.verified == nil {
+			e.verified = map[signing]error{}
+		}
 		e.verified[of] = err
 		e.mu.Unlock()
 	}
 	return err == nil || errors.Is(err, pki.SignatureWeak) && q.Accepts != nil && q.Accepts(signed.SignatureAlgorithm())
 }
 
+// maxClock is how far the clock of who made evidence may be ahead of ours: who asks
+// gets what was made this second.
+const maxClock = 5 * time.Minute
+
+// maxEndless is how long evidence counts that does not say until when.
+const maxEndless = 24 * time.Hour
+
 // fresh says why evidence of these dates does not count now, or nil.
 func fresh(what string, this, next, now time.Time) error {
 	switch {
-	case now.Before(this):
+	case this.Sub(now) > maxClock:
 		return fmt.Errorf("%s is from the future, %s", what, day(this))
 	case !next.IsZero() && now.After(next):
 		return fmt.Errorf("%s is out of date since %s", what, day(next))
+	case next.IsZero() && now.After(this.Add(maxEndless)):
+		return fmt.Errorf("%s is of %s, and does not say until when it counts", what, day(this))
 	}
 	return nil
 }

@@ -43,6 +43,7 @@ const (
 	NameMalformed        fault.Code = "name_malformed"
 	CertRevoked          fault.Code = "cert_revoked"
 	RevocationUnknown    fault.Code = "revocation_unknown"
+	StapleMissing        fault.Code = "staple_missing"
 )
 
 // rank is the order in which failed checks compete for the headline: a chain
@@ -76,6 +77,7 @@ var rank = []fault.Code{
 	ExtensionMissing,
 	ExtensionCriticality,
 	PathRejected,
+	StapleMissing,
 	RevocationUnknown,
 	BudgetExceeded,
 }
@@ -137,6 +139,9 @@ func Codes() []fault.Entry {
 		{Code: RevocationUnknown, Meaning: "It was asked for that no certificate is revoked, and nothing that counts says so of one.",
 			Cause: "The list or response that was given is out of date, is about others, or was signed by somebody who may not.",
 			Next:  "Give the present revocation list of the issuer that the message names."},
+		{Code: StapleMissing, Meaning: "The certificate demands that its server sends an OCSP response along, and the server sent none that counts.",
+			Cause: "Stapling is not switched on, the server cannot reach the responder, or a response was sent that is out of date (RFC 7633).",
+			Next:  "On the server, switch OCSP stapling on; until then use a certificate without this demand."},
 		{Code: BudgetExceeded, Meaning: "Judging this chain would cost more than is spent on one.",
 			Cause: "A chain made to keep verifiers busy: very many certificates, names or constraints.",
 			Next:  "Do not trust this peer; if it is yours, have it send its own chain alone."},

@@ -22,7 +22,7 @@ func nameOf(code fault.Code) string {
 		return "dates"
 	case WrongPurpose:
 		return "purpose"
-	case CertRevoked, RevocationUnknown:
+	case CertRevoked, RevocationUnknown, StapleMissing:
 		return "revoked"
 	}
 	return "chain"
@@ -51,6 +51,8 @@ func (s *search) check(f finding, path []*node) Check {
 		c.next = []string{fmt.Sprintf("do not trust this %s; have %s replaced by a new certificate with a new key", opts.Purpose, title)}
 	case RevocationUnknown:
 		c.next = []string{fmt.Sprintf("give the present revocation list of %s", f.cert.IssuerTitle())}
+	case StapleMissing:
+		c.next = []string{fmt.Sprintf("on the %s, switch OCSP stapling on, and see that it can reach the responder of %s", opts.Purpose, f.cert.IssuerTitle())}
 	case IssuerNotAuthority:
 		c.next = []string{fmt.Sprintf("do not trust this %s; have it use a certificate that an authority signed", opts.Purpose)}
 	}

@@ -29,25 +29,22 @@ type Revocation struct {
 // revocationFaults says which certificates of a path are revoked, or are not
 // known to be good (RFC 5280, section 6.3).
 func (s *search) revocationFaults(path []*node) []finding {
-	asked := s.opts.Revocation
-	if asked == nil {
-		return nil
-	}
-	last := len(path) - 1
-	if asked.Scope == LeafAlone {
-		last = min(last, 1)
-	}
 	var found []finding
-	for depth := last - 1; depth >= 0; depth-- {
-		cert, issuer := path[depth], path[depth+1]
-		answer := asked.Evidence.Ask(revocation.Question{Cert: cert.cert, Issuer: issuer.cert, IssuerKey: issuer.key, Now: s.opts.Now,
-			Signers: s.signers(), Accepts: s.opts.accepts, Trust: func(signer *pki.Certificate) bool { return s.trustsSigner(signer, path[len(path)-1]) }})
+	for depth := len(path) - 2; depth >= 0; depth-- {
+		cert := path[depth]
+		asked := s.opts.Revocation != nil && (depth == 0 || s.opts.Revocation.Scope == WholeChain)
+		if !asked && (depth > 0 || !s.hasStaple(cert)) {
+			continue
+		}
+		answer, stapled := s.askAbout(path, depth, asked)
 		s.answers[cert] = answer
-		switch answer.Status {
-		case revocation.Revoked:
+		switch {
+		case answer.Status == revocation.Revoked:
 			text := fmt.Sprintf("%s was revoked on %s (%s), by %s", cert.title(), day(answer.Since), answer.Reason, answer.Source)
 			found = append(found, finding{code: CertRevoked, section: rfc + "6.3.3", depth: depth, text: text, have: "revoked", want: "good", cert: cert.cert})
-		case revocation.Unknown:
+		case depth == 0 && s.demandsStaple(cert) && stapled.Status != revocation.Good:
+			found = append(found, stapleFault(cert, stapled))
+		case asked && answer.Status == revocation.Unknown:
 			text := fmt.Sprintf("nothing that counts says whether %s is revoked", cert.title())
 			if len(answer.Missing) > 0 {
 				text += ": " + strings.Join(answer.Missing[:min(2, len(answer.Missing))], "; ")
@@ -58,13 +55,29 @@ func (s *search) revocationFaults(path []*node) []finding {
 	return found
 }
 
+// askAbout returns what is known of a path's certificate: by the staple if it is
+// the leaf, and by the evidence if the caller asked for it. Where both say
+// something, a revocation counts, then the evidence.
+func (s *search) askAbout(path []*node, depth int, asked bool) (answer, stapled revocation.Answer) {
+	q := revocation.Question{Cert: path[depth].cert, Issuer: path[depth+1].cert, IssuerKey: path[depth+1].key, Now: s.opts.Now,
+		Signers: s.signers(), Accepts: s.opts.accepts, Trust: func(signer *pki.Certificate) bool { return s.trustsSigner(signer, path[len(path)-1]) }}
+	if depth == 0 && s.staple != nil {
+		stapled = s.staple.ask(q)
+	}
+	answer = stapled
+	if asked && stapled.Status != revocation.Revoked {
+		other := s.opts.Revocation.Evidence.Ask(q)
+		other.Missing = append(slices.Clip(stapled.Missing), other.Missing...)
+		if other.Status != revocation.Unknown || stapled.Status == revocation.Unknown {
+			answer = other
+		}
+	}
+	return answer, stapled
+}
+
 // signers are the certificates that may be those of who signed evidence.
 func (s *search) signers() []*pki.Certificate {
-	var all []*pki.Certificate
-	for _, sent := range s.others {
-		all = append(all, certificates(sent)...)
-	}
-	return append(all, s.opts.Roots.set.anchors...)
+	return slices.Concat(s.chain[1:], s.opts.Roots.set.anchors)
 }
 
 // maxNested is how deep signers of lists about signers of lists are looked at.
@@ -84,6 +97,7 @@ func (s *search) trustsSigner(signer *pki.Certificate, anchor *node) bool {
 	opts.Purpose, opts.Profile, opts.MaxIntermediates = AnyPurpose, Path, nil
 	opts.Policies, opts.RequirePolicy = nil, false
 	inner := *s
+	inner.staple = nil
 	inner.opts, inner.leaf, inner.asking = &opts, newNode(signer, false), append(slices.Clip(s.asking), signer)
 	path := inner.find()
 	s.price, s.exhausted, s.until = inner.price, inner.exhausted, inner.until
@@ -98,8 +112,12 @@ func (s *search) trustsSigner(signer *pki.Certificate, anchor *node) bool {
 
 // unrevoked is the row of a path that nothing is said against.
 func (s *search) unrevoked(leaf *node) Check {
-	answer, asked := s.answers[leaf]
-	if !asked {
+	answer := s.answers[leaf]
+	switch {
+	case answer.Status == revocation.Good:
+	case len(answer.Missing) > 0:
+		return Check{Name: "revoked", Text: "the staple does not count: " + answer.Missing[0], Verdict: NotChecked}
+	default:
 		return Check{Name: "revoked", Text: "no staple, none asked for", Verdict: NotChecked}
 	}
 	text := "not revoked, by " + answer.Source

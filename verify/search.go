@@ -32,6 +32,7 @@ type search struct {
 	anchors   map[*node][]*node           // that may have signed, or are, what was sent
 	signed    map[edge]bool               // signatures that were checked
 	memory    *Verifier                   // of signatures that were checked before
+	staple    *staple                     // nil: there was no handshake
 	answers   map[*node]revocation.Answer // of those that were asked about
 	asking    []*pki.Certificate          // signers of revocation lists that are being looked at
 	steps     int
@@ -45,8 +46,8 @@ type search struct {
 type edge struct{ issuer, subject *node }
 
 func newSearch(chain []*pki.Certificate, opts *Options, memory *Verifier) *search {
-	s := &search{opts: opts, memory: memory, chain: chain, leaf: newNode(chain[0], false), others: map[string][]*node{}, anchors: map[*node][]*node{}, signed: map[edge]bool{}}
-	if opts.Revocation != nil {
+	s := &search{opts: opts, memory: memory, chain: chain, leaf: newNode(chain[0], false), others: map[string][]*node{}, anchors: map[*node][]*node{}, signed: map[edge]bool{}, staple: newStaple(opts.Handshake)}
+	if opts.Revocation != nil || s.staple != nil {
 		s.answers = map[*node]revocation.Answer{}
 	}
 	seen := chain[:1:1]

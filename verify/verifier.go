@@ -36,7 +36,8 @@ type question struct {
 	profile  Profile
 	evidence *revocation.Evidence // revocation is known by it alone; lists and responses never change
 	scope    Scope
-	rest     string // limits, policies and permissions, where there are any
+	staple   [sha256.Size]byte // of a handshake; zero: there was none
+	rest     string            // limits, policies and permissions, where there are any
 }
 
 // answer is a path that keeps every rule, and when.
@@ -84,6 +85,9 @@ func newQuestion(chain []*pki.Certificate, opts *Options) question {
 	if opts.Revocation != nil {
 		q.evidence, q.scope = opts.Revocation.Evidence, opts.Revocation.Scope
 	}
+	if opts.Handshake != nil {
+		q.staple = sha256.Sum256(opts.Handshake.Staple)
+	}
 	if opts.MaxIntermediates != nil {
 		q.rest = fmt.Sprint("at most ", *opts.MaxIntermediates)
 	}
@@ -105,6 +109,9 @@ func (s *search) answer(path []*node) answer {
 		a.until = earlier(a.until, cert.NotAfter())
 	}
 	for _, about := range s.answers {
+		if about.Status == revocation.Unknown {
+			continue // a staple that does not count, and that nothing rests on
+		}
 		a.from = s.opts.Now
 		if about.NextUpdate.IsZero() {
 			about.NextUpdate = s.opts.Now

@@ -41,7 +41,8 @@ type Options struct {
 	Profile Profile   // zero: Workload for a trust domain's roots, else RFC5280
 	Legacy  []dangerous.Legacy
 
-	Revocation *Revocation // nil: not looked at
+	Revocation *Revocation // nil: not looked at, but for the staple
+	Handshake  *Handshake  // nil: the chain came by another way, such as from a file, so that no staple can be demanded
 
 	MaxIntermediates *int // nil: no limit but that of all paths
 

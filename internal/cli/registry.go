@@ -21,6 +21,7 @@ import (
 	"github.com/signet-tls/signet/pki/pkcs7"
 	"github.com/signet-tls/signet/policy"
 	"github.com/signet-tls/signet/revocation"
+	"github.com/signet-tls/signet/revocation/fetch"
 	"github.com/signet-tls/signet/spiffeid"
 	"github.com/signet-tls/signet/verify"
 )
@@ -30,7 +31,7 @@ import (
 // registry joins every package's table of codes, in alphabetical order.
 func registry() []fault.Entry {
 	entries := slices.Concat(
-		spiffeid.Codes(), pki.Codes(), pkcs12.Codes(), pkcs7.Codes(), revocation.Codes(), verify.Codes(), identity.Codes(), signet.Codes(), policy.Codes(),
+		spiffeid.Codes(), pki.Codes(), pkcs12.Codes(), pkcs7.Codes(), revocation.Codes(), fetch.Codes(), verify.Codes(), identity.Codes(), signet.Codes(), policy.Codes(),
 		bind.Codes(), control.Codes(), ca.Codes(), api.Codes(), authority.Codes(), agent.Codes(), proxy.Codes(),
 		tamper.Codes(), recognise.Codes(), Codes(),
 	)

@@ -1,0 +1,248 @@
+package revocation_test
+
+import (
+	"crypto/rand"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/asn1"
+	"math/big"
+	"testing"
+	"time"
+
+	"github.com/signet-tls/signet/internal/testpki"
+	"github.com/signet-tls/signet/pki"
+	"github.com/signet-tls/signet/revocation"
+)
+
+// point is a distribution point as certificates have it (RFC 5280, section
+// 4.2.1.13).
+type point struct {
+	Name    pointName       `asn1:"optional,tag:0"`
+	Reasons asn1.BitString  `asn1:"optional,tag:1"`
+	Issuer  []asn1.RawValue `asn1:"optional,omitempty,tag:2"`
+}
+
+type pointName struct {
+	Full     []asn1.RawValue `asn1:"optional,omitempty,tag:0"`
+	Relative asn1.RawValue   `asn1:"optional"`
+}
+
+func uri(text string) asn1.RawValue {
+	return asn1.RawValue{Class: asn1.ClassContextSpecific, Tag: 6, Bytes: []byte(text)}
+}
+
+func directory(name pki.Name) asn1.RawValue {
+	return asn1.RawValue{Class: asn1.ClassContextSpecific, Tag: 4, IsCompound: true, Bytes: name.DER()}
+}
+
+// relative is one relative name: the only one of a name, without its SET.
+func relative(name pki.Name) asn1.RawValue {
+	var sets []asn1.RawValue
+	testpki.Must(asn1.Unmarshal(name.DER(), &sets))
+	return asn1.RawValue{Class: asn1.ClassContextSpecific, Tag: 1, IsCompound: true, Bytes: sets[0].Bytes}
+}
+
+// pointed is the rig with a certificate that has these points.
+func pointed(points ...point) rig {
+	return naming(func(c *x509.Certificate) {
+		if len(points) > 0 {
+			c.ExtraExtensions = []pkix.Extension{{Id: asn1.ObjectIdentifier{2, 5, 29, 31}, Value: testpki.Must(asn1.Marshal(points))}}
+		}
+	})
+}
+
+// specified is a list of the rig's issuer, an hour old.
+func (r rig) specified(signer *pki.Credential, change func(*pki.RevocationListSpec)) *pki.RevocationList {
+	spec := pki.RevocationListSpec{Number: big.NewInt(5), ThisUpdate: now.Add(-time.Hour), NextUpdate: now.Add(time.Hour)}
+	change(&spec)
+	return testpki.Must(signer.NewRevocationList(spec))
+}
+
+func (r rig) entry(reason pki.Reason) []pki.RevocationSpec {
+	return []pki.RevocationSpec{{Serial: r.cert.SerialNumber(), Date: now.Add(-2 * time.Hour), Reason: reason}}
+}
+
+// TestScopes: a list counts for what it is about (RFC 5280, section 6.3.3 (b)).
+func TestScopes(t *testing.T) {
+	elsewhere := &pki.PointName{Full: []pki.GeneralName{{Kind: pki.URIName, Raw: []byte("http://elsewhere.example/")}}}
+	here := &pki.PointName{Full: []pki.GeneralName{elsewhere.Full[0], {Kind: pki.URIName, Raw: []byte(listURL)}}}
+	last := testpki.Must(pki.ParseName("CN=part 1"))
+	plain := pointed()
+	own := &pki.PointName{Full: []pki.GeneralName{{Kind: pki.DirectoryName, Raw: plain.cert.Issuer().DER()}}}
+	atURL := point{Name: pointName{Full: []asn1.RawValue{uri(listURL)}}}
+	atRelative := point{Name: pointName{Relative: relative(last)}}
+	for _, test := range []struct {
+		name  string
+		rig   rig
+		scope pki.IssuingPoint
+		want  revocation.Status
+	}{
+		{"users, of a user", plain, pki.IssuingPoint{OnlyUsers: true}, revocation.Good},
+		{"authorities, of a user", plain, pki.IssuingPoint{OnlyAuthorities: true}, revocation.Unknown},
+		{"attribute holders", plain, pki.IssuingPoint{OnlyAttributeHolders: true}, revocation.Unknown},
+		{"some reasons", plain, pki.IssuingPoint{Reasons: 0x06}, revocation.Unknown},
+		{"all reasons by name", plain, pki.IssuingPoint{Reasons: 0x1fe}, revocation.Good},
+		{"a point, of one without any", plain, pki.IssuingPoint{Name: elsewhere}, revocation.Unknown},
+		{"the issuer's own name", plain, pki.IssuingPoint{Name: own}, revocation.Good},
+		{"the point", pointed(atURL), pki.IssuingPoint{Name: here}, revocation.Good},
+		{"another point", pointed(atURL), pki.IssuingPoint{Name: elsewhere}, revocation.Unknown},
+		{"a relative point", pointed(atRelative), pki.IssuingPoint{Name: &pki.PointName{Relative: last}}, revocation.Good},
+		{"another relative point", pointed(atRelative), pki.IssuingPoint{Name: &pki.PointName{Relative: testpki.Must(pki.ParseName("CN=part 2"))}}, revocation.Unknown},
+		{"indirect, and of the issuer itself", plain, pki.IssuingPoint{Indirect: true}, revocation.Good},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			list := test.rig.specified(test.rig.issuer, func(s *pki.RevocationListSpec) { s.Point = &test.scope })
+			if answer := test.rig.ask(t, []*pki.RevocationList{list}); answer.Status != test.want {
+				t.Errorf("have %+v, want %d", answer, test.want)
+			}
+		})
+	}
+	authority := naming(func(c *x509.Certificate) { c.IsCA, c.BasicConstraintsValid = true, true })
+	for scope, want := range map[pki.IssuingPoint]revocation.Status{{OnlyUsers: true}: revocation.Unknown, {OnlyAuthorities: true}: revocation.Good} {
+		list := authority.specified(authority.issuer, func(s *pki.RevocationListSpec) { s.Point = &scope })
+		if answer := authority.ask(t, []*pki.RevocationList{list}); answer.Status != want {
+			t.Errorf("%+v, of an authority: have %+v, want %d", scope, answer, want)
+		}
+	}
+}
+
+// TestReasons: lists for some reasons each count together, once all are covered.
+func TestReasons(t *testing.T) {
+	r := pointed(point{Name: pointName{Full: []asn1.RawValue{uri(listURL)}}})
+	part := func(reasons pki.ReasonFlags, entries []pki.RevocationSpec) *pki.RevocationList {
+		return r.specified(r.issuer, func(s *pki.RevocationListSpec) {
+			s.Point, s.Entries = &pki.IssuingPoint{Reasons: reasons}, entries
+		})
+	}
+	first, second := part(0x06, nil), part(0x1f8, nil)
+	wantAnswer(t, r.ask(t, []*pki.RevocationList{first}), revocation.Unknown, "about some reasons alone: Key Compromise, CA Compromise")
+	wantAnswer(t, r.ask(t, []*pki.RevocationList{first, first}), revocation.Unknown, "about some reasons alone")
+	wantAnswer(t, r.ask(t, []*pki.RevocationList{first, second}), revocation.Good, "")
+	wantAnswer(t, r.ask(t, []*pki.RevocationList{first, part(0x1f8, r.entry(pki.Superseded))}), revocation.Revoked, "")
+	// A point for some reasons alone; the issuer's own list is for the others.
+	r = pointed(point{Name: pointName{Full: []asn1.RawValue{uri(listURL)}}, Reasons: asn1.BitString{Bytes: []byte{0x60}, BitLength: 3}})
+	wantAnswer(t, r.ask(t, []*pki.RevocationList{part(0x06, nil)}), revocation.Unknown, "about some reasons alone")
+	wantAnswer(t, r.ask(t, []*pki.RevocationList{r.list(r.issuer, time.Hour)}), revocation.Good, "")
+}
+
+// TestIndirect: another's list counts where the certificate says so, the list says
+// so too, and its signer is trusted (RFC 5280, section 6.3.3 (b), (f)).
+func TestIndirect(t *testing.T) {
+	fixture := testpki.Must(testpki.New(now))
+	lister := testpki.Must(testpki.Forge(&x509.Certificate{Subject: pkix.Name{CommonName: "Lister"}, NotBefore: now.Add(-time.Hour), NotAfter: now.Add(time.Hour), KeyUsage: x509.KeyUsageCRLSign}, fixture.Root))
+	name := lister.Leaf().Subject()
+	r := pointed(point{Name: pointName{Full: []asn1.RawValue{uri(listURL)}}, Issuer: []asn1.RawValue{uri("http://not.a.name/"), directory(name)}})
+	short := pointed(point{Issuer: []asn1.RawValue{directory(name)}})
+	list := func(r rig, point *pki.IssuingPoint, entries []pki.RevocationSpec) *pki.RevocationList {
+		return r.specified(lister, func(s *pki.RevocationListSpec) { s.Point, s.Entries = point, entries })
+	}
+	about := func(r rig, issuer pki.Name) []pki.RevocationSpec {
+		entries := r.entry(pki.KeyCompromise)
+		entries[0].Issuer = issuer
+		return entries
+	}
+	indirect := &pki.IssuingPoint{Indirect: true}
+	named := func(names ...pki.GeneralName) *pki.IssuingPoint {
+		return &pki.IssuingPoint{Indirect: true, Name: &pki.PointName{Full: names}}
+	}
+	for _, test := range []struct {
+		name    string
+		rig     rig
+		list    *pki.RevocationList
+		trusted bool
+		want    revocation.Status
+	}{
+		{"not on it", r, list(r, indirect, nil), true, revocation.Good},
+		{"on it", r, list(r, indirect, about(r, r.issuer.Leaf().Subject())), true, revocation.Revoked},
+		{"the same number of another issuer", r, list(r, indirect, about(r, name)), true, revocation.Good},
+		{"not trusted", r, list(r, indirect, nil), false, revocation.Unknown},
+		{"not indirect", r, list(r, &pki.IssuingPoint{OnlyUsers: true}, nil), true, revocation.Unknown},
+		{"of the point", r, list(r, named(pki.GeneralName{Kind: pki.URIName, Raw: []byte(listURL)}), nil), true, revocation.Good},
+		{"of the point's issuer", short, list(short, named(pki.GeneralName{Kind: pki.DirectoryName, Raw: name.DER()}), nil), true, revocation.Good},
+		{"of a certificate that names nobody", pointed(), list(r, indirect, nil), true, revocation.Unknown},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			q := revocation.Question{Cert: test.rig.cert, Issuer: test.rig.issuer.Leaf(), Now: now, Signers: []*pki.Certificate{test.rig.cert, lister.Leaf()},
+				Trust: func(signer *pki.Certificate) bool { return test.trusted && signer.Equal(lister.Leaf()) }}
+			answer := testpki.Must(revocation.New([]*pki.RevocationList{test.list}, nil)).Ask(q)
+			if answer.Status != test.want || answer.Status != revocation.Unknown && !answer.Signer.Equal(lister.Leaf()) {
+				t.Errorf("have %+v, want %d", answer, test.want)
+			}
+		})
+	}
+}
+
+// TestDeltas: the newest delta that fits a complete list counts before it (RFC
+// 5280, section 6.3.3 (c)).
+func TestDeltas(t *testing.T) {
+	r := pointed()
+	complete := func(number int64, next time.Duration, entries []pki.RevocationSpec) *pki.RevocationList {
+		return r.specified(r.issuer, func(s *pki.RevocationListSpec) {
+			s.Number, s.NextUpdate, s.Entries = big.NewInt(number), now.Add(next), entries
+		})
+	}
+	delta := func(base, number int64, next time.Duration, entries []pki.RevocationSpec, change ...func(*pki.RevocationListSpec)) *pki.RevocationList {
+		return r.specified(r.issuer, func(s *pki.RevocationListSpec) {
+			s.Base, s.Number, s.NextUpdate, s.Entries = big.NewInt(base), big.NewInt(number), now.Add(next), entries
+			for _, c := range change {
+				c(s)
+			}
+		})
+	}
+	held, removed, lost := r.entry(pki.CertificateHold), r.entry(pki.RemoveFromCRL), r.entry(pki.KeyCompromise)
+	critical := func(s *pki.RevocationListSpec) {
+		s.Extensions = []pki.Extension{{ID: testpki.Must(pki.ParseOID("1.2.3")), Critical: true, Value: []byte{5, 0}}}
+	}
+	for _, test := range []struct {
+		name  string
+		lists []*pki.RevocationList
+		want  revocation.Status
+	}{
+		{"good, and still good", []*pki.RevocationList{complete(5, time.Hour, nil), delta(5, 6, time.Hour, nil)}, revocation.Good},
+		{"revoked since", []*pki.RevocationList{complete(5, time.Hour, nil), delta(5, 6, time.Hour, lost)}, revocation.Revoked},
+		{"the delta before the list", []*pki.RevocationList{delta(5, 6, time.Hour, lost), complete(5, time.Hour, nil)}, revocation.Revoked},
+		{"held, and let go", []*pki.RevocationList{complete(5, time.Hour, held), delta(5, 6, time.Hour, removed)}, revocation.Good},
+		{"held, let go, and lost", []*pki.RevocationList{complete(5, time.Hour, held), delta(5, 7, time.Hour, lost), delta(5, 6, time.Hour, removed)}, revocation.Revoked},
+		{"an older base", []*pki.RevocationList{complete(5, time.Hour, nil), delta(4, 6, time.Hour, lost)}, revocation.Revoked},
+		{"a newer base", []*pki.RevocationList{complete(5, time.Hour, nil), delta(6, 7, time.Hour, lost)}, revocation.Good},
+		{"older than the list", []*pki.RevocationList{complete(5, time.Hour, nil), delta(4, 5, time.Hour, lost)}, revocation.Good},
+		{"out of date", []*pki.RevocationList{complete(5, time.Hour, nil), delta(5, 6, -time.Minute, lost)}, revocation.Good},
+		{"of another scope", []*pki.RevocationList{complete(5, time.Hour, nil), delta(5, 6, time.Hour, lost, func(s *pki.RevocationListSpec) { s.Point = &pki.IssuingPoint{OnlyUsers: true} })}, revocation.Good},
+		{"a list out of date, with a delta that is not", []*pki.RevocationList{complete(5, -time.Minute, nil), delta(5, 6, time.Hour, nil)}, revocation.Good},
+		{"alone", []*pki.RevocationList{delta(5, 6, time.Hour, nil)}, revocation.Unknown},
+		{"with what is not understood", []*pki.RevocationList{complete(5, time.Hour, nil), delta(5, 6, time.Hour, lost, critical)}, revocation.Good},
+		{"of somebody else", []*pki.RevocationList{complete(5, time.Hour, nil), testpki.Must(testpki.Must(testpki.New(now)).Root.NewRevocationList(pki.RevocationListSpec{Base: big.NewInt(5), Number: big.NewInt(6), ThisUpdate: now, NextUpdate: now.Add(time.Hour)}))}, revocation.Good},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			if answer := r.ask(t, test.lists); answer.Status != test.want {
+				t.Errorf("have %+v, want %d", answer, test.want)
+			}
+		})
+	}
+	list := r.specified(r.issuer, critical)
+	wantAnswer(t, r.ask(t, []*pki.RevocationList{list}), revocation.Unknown, "critical extension that is not understood, 1.2.3")
+}
+
+// TestForm: a list that breaks the rules of its form does not count.
+func TestForm(t *testing.T) {
+	r := pointed()
+	made := func(extra ...pkix.Extension) *pki.RevocationList {
+		x := testpki.Must(r.issuer.Leaf().X509())
+		der := testpki.Must(x509.CreateRevocationList(rand.Reader, &x509.RevocationList{Number: big.NewInt(5), ThisUpdate: now.Add(-time.Hour), NextUpdate: now.Add(time.Hour), ExtraExtensions: extra}, x, r.issuer.Key))
+		return testpki.Must(pki.ParseRevocationLists(der))[0]
+	}
+	wantAnswer(t, r.ask(t, []*pki.RevocationList{made()}), revocation.Good, "")
+	wantAnswer(t, r.ask(t, []*pki.RevocationList{made(pkix.Extension{Id: asn1.ObjectIdentifier{2, 5, 29, 28}, Value: []byte{5, 0}})}), revocation.Unknown, "scope that cannot be read")
+	wantAnswer(t, r.ask(t, []*pki.RevocationList{made(pkix.Extension{Id: asn1.ObjectIdentifier{2, 5, 29, 46}, Value: []byte{5, 0}})}), revocation.Unknown, "cannot be used")
+	names := make([]asn1.RawValue, 64)
+	for i := range names {
+		names[i] = uri(listURL)
+	}
+	wantAnswer(t, pointed(point{Name: pointName{Full: names}}).ask(t, []*pki.RevocationList{made()}), revocation.Unknown, "65 names; 64 are looked at")
+	r = pointed(point{Name: pointName{Full: names[:31]}, Issuer: names[:32]})
+	wantAnswer(t, r.ask(t, []*pki.RevocationList{made()}), revocation.Good, "")
+	broken := naming(func(c *x509.Certificate) {
+		c.ExtraExtensions = []pkix.Extension{{Id: asn1.ObjectIdentifier{2, 5, 29, 31}, Value: []byte{5, 0}}}
+	})
+	wantAnswer(t, broken.ask(t, []*pki.RevocationList{made()}), revocation.Unknown, "cannot be read")
+}

@@ -1,0 +1,95 @@
+package verify
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/signet-tls/signet/pki"
+	"github.com/signet-tls/signet/revocation"
+)
+
+// Handshake is what a server sends in a TLS handshake besides its chain.
+type Handshake struct {
+	Staple []byte // its OCSP response in DER; nil: none
+}
+
+// maxStaple is the largest staple that is read, in bytes; usual ones have two
+// thousand.
+const maxStaple = 64 << 10
+
+// statusRequest is the TLS extension that brings a staple (RFC 6066, section 8).
+const statusRequest = 5
+
+// staple is what a handshake had of evidence.
+type staple struct {
+	sent     bool
+	evidence *revocation.Evidence // nil: nothing that can be read
+	missing  string               // why; "" where none was sent
+}
+
+func newStaple(handshake *Handshake) *staple {
+	switch {
+	case handshake == nil:
+		return nil
+	case len(handshake.Staple) == 0:
+		return &staple{}
+	case len(handshake.Staple) > maxStaple:
+		return &staple{sent: true, missing: fmt.Sprintf("the staple has %d bytes; %d are read", len(handshake.Staple), maxStaple)}
+	}
+	response, err := pki.ParseOCSPResponse(handshake.Staple)
+	if err != nil {
+		return &staple{sent: true, missing: "the staple cannot be read"}
+	}
+	if response.Status() != pki.OCSPSuccessful {
+		return &staple{sent: true, missing: fmt.Sprintf("the staple has no answer: %s", response.Status())}
+	}
+	evidence, err := revocation.New(nil, []*pki.OCSPResponse{response})
+	if err != nil {
+		return &staple{sent: true, missing: "the staple is too much"}
+	}
+	return &staple{sent: true, evidence: evidence}
+}
+
+// ask returns what the staple says.
+func (st *staple) ask(q revocation.Question) revocation.Answer {
+	if st.evidence == nil {
+		var answer revocation.Answer
+		if st.missing != "" {
+			answer.Missing = []string{st.missing}
+		}
+		return answer
+	}
+	answer := st.evidence.Ask(q)
+	answer.Source = "a stapled OCSP response"
+	if answer.Status == revocation.Unknown && len(answer.Missing) == 0 {
+		answer.Missing = []string{"the staple is about other certificates"}
+	}
+	return answer
+}
+
+// mustStaple reports whether a certificate demands that its server sends a staple
+// (RFC 7633, section 4.2.1).
+func mustStaple(cert *pki.Certificate) bool {
+	features, _ := cert.TLSFeatures() // one that cannot be read is a fault of its own
+	return slices.Contains(features, statusRequest)
+}
+
+// demandsStaple reports whether a leaf demands that the handshake brought a staple.
+func (s *search) demandsStaple(leaf *node) bool {
+	return s.staple != nil && s.opts.Purpose == ServerAuth && mustStaple(leaf.cert)
+}
+
+// hasStaple reports whether there is a staple to look at, or should be one.
+func (s *search) hasStaple(leaf *node) bool {
+	return s.staple != nil && (s.staple.sent || s.demandsStaple(leaf))
+}
+
+// stapleFault says why a leaf's staple is not what the leaf demands.
+func stapleFault(leaf *node, answer revocation.Answer) finding {
+	text := fmt.Sprintf("%s must come with a stapled OCSP response, and none was sent", leaf.title())
+	if len(answer.Missing) > 0 {
+		text = fmt.Sprintf("%s must come with a stapled OCSP response, and that which was sent does not count: %s", leaf.title(), strings.Join(answer.Missing, "; "))
+	}
+	return finding{code: StapleMissing, section: "RFC 7633, section 4.2.3", text: text, have: answer.Status.String(), want: "good", cert: leaf.cert}
+}
