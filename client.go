@@ -159,7 +159,7 @@ func (c *Client) config(ctx context.Context, name verify.Name, under *transport)
 	config := &tls.Config{
 		InsecureSkipVerify: true,
 		ServerName:         name.ServerName(),
-		MinVersion:         minVersion(c.Roots.TrustDomain()),
+		MinVersion:         minVersion(c.Roots, name),
 		CipherSuites:       suites12,
 		NextProtos:         c.ALPN,
 		Time:               c.Now,

@@ -131,7 +131,7 @@ func (s *Server) config() (*tls.Config, error) {
 			return
 		}
 		s.base = &tls.Config{
-			MinVersion:     minVersion(s.Roots.TrustDomain()),
+			MinVersion:     minVersion(s.Roots, s.Name),
 			CipherSuites:   suites12,
 			NextProtos:     s.ALPN,
 			Time:           s.Now,

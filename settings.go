@@ -10,7 +10,6 @@ import (
 	"github.com/signet-tls/signet/fault"
 	"github.com/signet-tls/signet/identity"
 	"github.com/signet-tls/signet/pki"
-	"github.com/signet-tls/signet/spiffeid"
 	"github.com/signet-tls/signet/verify"
 )
 
@@ -30,8 +29,8 @@ var suites12 = []uint16{
 
 // minVersion is TLS 1.3 between Signet's own ends, which have SPIFFE names and
 // roots, and TLS 1.2 elsewhere.
-func minVersion(domain spiffeid.TrustDomain) uint16 {
-	if domain.IsZero() {
+func minVersion(roots verify.Roots, name verify.Name) uint16 {
+	if name.TrustDomain().IsZero() && !roots.OnlyIDs() {
 		return tls.VersionTLS12
 	}
 	return tls.VersionTLS13

@@ -357,6 +357,24 @@ func TestGeneralNameTexts(t *testing.T) {
 	if _, _, ok := dnsName.Other(); ok {
 		t.Error("a DNS name is an other name")
 	}
+	mailbox := func(value []byte) GeneralName {
+		return GeneralName{OtherName, append(o(oidUTF8Mailbox), tlv(0xa0, value)...)}
+	}
+	for _, test := range []struct {
+		name GeneralName
+		want string
+		ok   bool
+	}{
+		{mailbox(tlv(0x0c, text("jürgen@a.example"))), "jürgen@a.example", true},
+		{mailbox(tlv(0x0c, text("j\xfcrgen@a.example"))), "", true},
+		{mailbox(tlv(0x16, text("jane@a.example"))), "", true},
+		{GeneralName{OtherName, append(o(oid123), tlv(0xa0, tlv(0x0c, text("jane@a.example")))...)}, "", false},
+		{dnsName, "", false},
+	} {
+		if have, ok := test.name.UTF8Mailbox(); have != test.want || ok != test.ok {
+			t.Errorf("%s: have the mailbox %q, %v; want %q, %v", test.name, have, ok, test.want, test.ok)
+		}
+	}
 }
 
 func TestFlagTexts(t *testing.T) {

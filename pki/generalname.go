@@ -2,6 +2,7 @@ package pki
 
 import (
 	"net/netip"
+	"unicode/utf8"
 
 	"golang.org/x/crypto/cryptobyte/asn1"
 )
@@ -141,6 +142,25 @@ func (g GeneralName) Other() (kind OID, value []byte, ok bool) {
 	kind = d.oid("other name")
 	inner := d.read(constructed(0), "other name")
 	return kind, inner.String, d.err() == nil
+}
+
+// oidUTF8Mailbox is the type of an e-mail address whose local part has more than
+// ASCII letters: 1.3.6.1.5.5.7.8.9.
+const oidUTF8Mailbox OID = "\x2b\x06\x01\x05\x05\x07\x08\x09"
+
+// UTF8Mailbox returns such an address (RFC 9598, section 3), or false for other
+// names. One that is not encoded in UTF-8 is "".
+func (g GeneralName) UTF8Mailbox() (address string, ok bool) {
+	kind, value, _ := g.Other()
+	if kind != oidUTF8Mailbox {
+		return "", false
+	}
+	d := newDER(value)
+	_, tag, content := d.element("mailbox")
+	if tag == asn1.UTF8String && utf8.Valid(content.String) {
+		address = string(content.String)
+	}
+	return address, true
 }
 
 // Value returns the name without its form, as text that is safe to print.

@@ -154,6 +154,13 @@ func ruleCases() []badCase {
 	below := func(change func(*x509.Certificate)) *pki.Credential {
 		return forge(with(authority("Inter"), change), root)
 	}
+	self := forge(leaf(), nil).Chain
+	asStamper, atLimited, atPin := opts, opts, opts
+	atPin.Roots = pinned(self[0])["certificate"]
+	atPinLater := atPin
+	atPinLater.Now = now.Add(31 * day)
+	asStamper.Purpose = verify.TimeStamping
+	atLimited.Roots = testpki.Must(opts.Roots.Constrain(permitted("DNS:example.com")))
 	oldRoot := forge(with(authority("Root"), func(c *x509.Certificate) { c.NotAfter = now.Add(-time.Hour) }), nil)
 	atOldRoot := opts
 	atOldRoot.Roots = roots(oldRoot.Leaf())
@@ -186,6 +193,14 @@ func ruleCases() []badCase {
 			forge(with(leaf(), func(c *x509.Certificate) { c.ExtKeyUsage = append(codeOnly, x509.ExtKeyUsageEmailProtection) }), root).Chain, opts},
 		{"unknown purpose", "its purpose is a private number", verify.WrongPurpose, 0,
 			forge(with(leaf(), func(c *x509.Certificate) { c.ExtKeyUsage, c.UnknownExtKeyUsage = nil, private }), root).Chain, opts},
+		{"good, pinned", "nothing", "", 0, self, atPin},
+		{"pinned, expired", "the certificate that is pinned has expired", verify.CertExpired, 0, self, atPinLater},
+		{"purpose not named", "time stamps are wanted, and it does not say what it is for", verify.WrongPurpose, 0, forge(useful(true), root).Chain, asStamper},
+		{"purpose among others", "time stamps are wanted, and it is for e-mail, too", verify.WrongPurpose, 0,
+			forge(useful(true, []int{1, 3, 6, 1, 5, 5, 7, 3, 8}, []int{1, 3, 6, 1, 5, 5, 7, 3, 4}), root).Chain, asStamper},
+		{"purpose not critical", "time stamps are wanted, and what it is for may be passed over", verify.WrongPurpose, 0,
+			forge(useful(false, []int{1, 3, 6, 1, 5, 5, 7, 3, 8}), root).Chain, asStamper},
+		{"constrained anchor", "the caller believes the root below example.com only", verify.AnchorLimited, 1, forge(leaf(), root).Chain, atLimited},
 		{"name constraints", "the intermediate may sign below example.com only", verify.NameNotPermitted, 1, forge(leaf(), narrow).Chain, opts},
 		{"path length", "an intermediate that may sign leaves only signed another", verify.PathTooLong, 2,
 			forge(leaf(), forge(authority("Sub"), noSub)).Chain, opts},

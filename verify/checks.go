@@ -3,7 +3,6 @@ package verify
 import (
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/signet-tls/signet/fault"
@@ -20,8 +19,8 @@ func (s *search) checkName() Check {
 		return check
 	}
 	next := fmt.Sprintf("ask for a name that it has, or have the %s show a certificate for %s", opts.Purpose, wanted)
-	if opts.Purpose == ClientAuth {
-		next = fmt.Sprintf("have the client show a certificate for %s", wanted)
+	if opts.Purpose != ServerAuth {
+		next = fmt.Sprintf("have the %s show a certificate for %s", opts.Purpose, wanted)
 	}
 	check.Verdict, check.Code, check.next = Stop, NameMismatch, []string{next}
 	check.message = fmt.Sprintf("wrong name: it is for %s, not for %s", check.Have, wanted)
@@ -40,28 +39,6 @@ func remaining(path []*pki.Certificate, now time.Time) string {
 		return fmt.Sprintf("%s, but %s only until %s", text, first.Title(), day(until))
 	}
 	return fmt.Sprintf("%s; chain until %s", text, day(first.NotAfter()))
-}
-
-var purposeTexts = map[pki.OID]string{
-	pki.OIDServerAuth:      "TLS servers",
-	pki.OIDClientAuth:      "TLS clients",
-	pki.OIDCodeSigning:     "signing code",
-	pki.OIDEmailProtection: "e-mail",
-	pki.OIDTimeStamping:    "time stamps",
-	pki.OIDOCSPSigning:     "OCSP answers",
-}
-
-func purposes(usages []pki.OID) string {
-	var all []string
-	for _, usage := range usages {
-		if text, ok := purposeTexts[usage]; ok && !slices.Contains(all, text) {
-			all = append(all, text)
-		}
-	}
-	if len(all) == 0 {
-		return "other purposes"
-	}
-	return strings.Join(all, " and ")
 }
 
 // clip makes text of a certificate or a caller fit to stand in a report.

@@ -7,17 +7,21 @@ import (
 
 // Codes of this package.
 const (
-	RootsMissing    fault.Code = "roots_missing"
-	RootsIsLeaf     fault.Code = "roots_is_leaf"
-	RootsUnreadable fault.Code = "roots_unreadable"
-	RootsDoNotFit   fault.Code = "roots_do_not_fit"
-	NameMissing     fault.Code = "name_missing"
-	NameInvalid     fault.Code = "name_invalid"
-	NoCertificate   fault.Code = "no_peer_certificate"
+	RootsMissing       fault.Code = "roots_missing"
+	RootsIsLeaf        fault.Code = "roots_is_leaf"
+	RootsUnreadable    fault.Code = "roots_unreadable"
+	RootsDoNotFit      fault.Code = "roots_do_not_fit"
+	PinInvalid         fault.Code = "pin_invalid"
+	ConstraintsInvalid fault.Code = "constraints_invalid"
+	NameMissing        fault.Code = "name_missing"
+	NameInvalid        fault.Code = "name_invalid"
+	NoCertificate      fault.Code = "no_peer_certificate"
 
 	SignatureInvalid   fault.Code = "signature_invalid"
 	SelfSigned         fault.Code = "self_signed"
 	UnknownRoot        fault.Code = "unknown_root"
+	PinMismatch        fault.Code = "pin_mismatch"
+	AnchorLimited      fault.Code = "anchor_limited"
 	ChainIncomplete    fault.Code = "chain_incomplete"
 	IssuerNotAuthority fault.Code = "issuer_not_authority"
 	NameMismatch       fault.Code = "name_mismatch"
@@ -51,6 +55,7 @@ const (
 // the least specific comes last.
 var rank = []fault.Code{
 	NoCertificate,
+	PinMismatch,
 	SignatureInvalid,
 	SelfSigned,
 	ChainIncomplete,
@@ -61,6 +66,7 @@ var rank = []fault.Code{
 	CertExpired,
 	CertNotYetValid,
 	WrongPurpose,
+	AnchorLimited,
 	NameNotPermitted,
 	PathTooLong,
 	PolicyMissing,
@@ -90,16 +96,22 @@ func Codes() []fault.Entry {
 			Next:  "Say whom to believe: verify.SystemRoots, verify.LoadRoots or verify.ForTrustDomain; on the command line --roots FILE."},
 		{Code: RootsIsLeaf, Meaning: "A server's or client's own certificate was given as the authority to trust.",
 			Cause: "The peer's certificate file was named instead of the file of the authority that signed it.",
-			Next:  "Name the certificate of the authority that signed it."},
+			Next:  "Name the certificate of the authority that signed it, or, in a program, believe exactly this one by verify.Pin."},
 		{Code: RootsUnreadable, Meaning: "The file of roots could not be read.",
 			Cause: "The file does not exist, is not readable by this user, or holds no certificate.",
 			Next:  "Check the path and its permissions."},
 		{Code: RootsDoNotFit, Meaning: "These roots cannot vouch for this kind of name.",
 			Cause: "A SPIFFE ID is vouched for by its own trust domain's roots only, and those vouch for nothing else.",
 			Next:  "Give the roots of the ID's trust domain, or ask for a host name with roots that are not a trust domain's."},
+		{Code: PinInvalid, Meaning: "What was given as the pin of a key is none.",
+			Cause: "Another digest, hexadecimal digits, or a pin that was cut short.",
+			Next:  "Write sha256// and the SHA-256 of the key's SubjectPublicKeyInfo in base64; signet inspect prints it."},
+		{Code: ConstraintsInvalid, Meaning: "The constraints that were put on roots have no meaning.",
+			Cause: "They are empty, name a purpose that is none, or a name that nothing can lie below.",
+			Next:  "Say by names, purposes or dates how far the roots are believed; pki.ParseSubtree reads names."},
 		{Code: NameMissing, Meaning: "It was not said who the peer must be.",
 			Cause: "A zero verify.Name: there is no default of accepting any name.",
-			Next:  "Say who it must be: verify.Host, verify.ID, verify.Member, or verify.Any with a reason."},
+			Next:  "Say who it must be: verify.Host, verify.URI, verify.Email, verify.ID, verify.Member, or verify.Any with a reason."},
 		{Code: NameInvalid, Meaning: "The wanted name can be nobody's.",
 			Cause: "A typing error, a port or a scheme in the name, or no reason for accepting any name.",
 			Next:  "Write a host name such as api.example.com, an IP address, or a SPIFFE ID."},
@@ -115,6 +127,12 @@ func Codes() []fault.Entry {
 		{Code: UnknownRoot, Meaning: "The chain ends at an authority that is not among the trusted roots.",
 			Cause: "A private authority, a stale list of roots, or somebody in between who signs for other people's names.",
 			Next:  "If the authority is yours, name its certificate as --roots; if you do not know it, do not trust the peer."},
+		{Code: PinMismatch, Meaning: "The peer shows another certificate, or has another key, than the one that is pinned.",
+			Cause: "The certificate was replaced, an authority was pinned instead of the peer's own certificate, or somebody else answered.",
+			Next:  "Ask the peer's operator; pin the new certificate only if they say that it is theirs."},
+		{Code: AnchorLimited, Meaning: "The root or pin is believed, but not so far: the caller has constrained it.",
+			Cause: "A name, a purpose or a date beyond the constraints that were put on the roots.",
+			Next:  "Do not trust the peer; if the root is to vouch for this too, widen its constraints."},
 		{Code: ChainIncomplete, Meaning: "The peer did not send the certificate of the authority that signed it.",
 			Cause: "Only the leaf was put into the peer's certificate file, without its intermediate.",
 			Next:  "On the peer, append the intermediate's certificate to its certificate file."},

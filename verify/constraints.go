@@ -12,24 +12,34 @@ import (
 // constrain holds every name of the certificates below against the name
 // constraints of their issuer (RFC 5280, sections 4.2.1.10 and 6.1.3 (b), (c)).
 func (s *search) constrain(v *visit) (fault.Code, string) {
-	if text := brokenConstraints(v); text != "" {
+	if text := brokenConstraints(v.constraints, "of "+v.title()); text != "" {
 		return ExtensionMalformed, text
 	}
-	for depth, m := range v.below {
+	name, m, why := s.forbidden(v.constraints, v.below)
+	switch {
+	case s.exhausted != "":
+		return BudgetExceeded, fmt.Sprintf("%s has more name constraints, and the certificates below it more names, than are compared", v.title())
+	case m != nil:
+		return NameNotPermitted, fmt.Sprintf("%s may not sign for %s, which %s has: %s", v.title(), clip(name.String()), m.title(), why)
+	}
+	return "", ""
+}
+
+// forbidden returns a name on the path, leaf first, that the constraints do not
+// allow, who has it, and why; nil if there is none. Whoever is self-issued, but
+// for the leaf, is free.
+func (s *search) forbidden(constraints *pki.NameConstraints, path []*node) (pki.GeneralName, *node, string) {
+	for depth, m := range path {
 		if depth > 0 && m.selfIssued() {
 			continue
 		}
 		for _, name := range constrainedNames(m.cert, m.names) {
-			allowed, text := s.allows(v.constraints, name)
-			if s.exhausted != "" {
-				return BudgetExceeded, fmt.Sprintf("%s has more name constraints, and the certificates below it more names, than are compared", v.title())
-			}
-			if !allowed {
-				return NameNotPermitted, fmt.Sprintf("%s may not sign for %s, which %s has: %s", v.title(), clip(name.String()), m.title(), text)
+			if allowed, why := s.allows(constraints, name); !allowed {
+				return name, m, why
 			}
 		}
 	}
-	return "", ""
+	return pki.GeneralName{}, nil, ""
 }
 
 // constrainedNames are the names of a certificate that constraints are about:
@@ -40,6 +50,9 @@ func constrainedNames(cert *pki.Certificate, names []pki.GeneralName) []pki.Gene
 	mail := false
 	for _, name := range names {
 		mail = mail || name.Kind == pki.EmailName
+		if mailbox, ok := name.UTF8Mailbox(); ok { // RFC 9598, section 6
+			all = append(all, pki.GeneralName{Kind: pki.EmailName, Raw: []byte(mailbox)})
+		}
 	}
 	if subject := cert.Subject(); !subject.IsEmpty() {
 		all = append(all, pki.GeneralName{Kind: pki.DirectoryName, Raw: subject.DER()})
@@ -76,25 +89,26 @@ func (s *search) allows(constraints *pki.NameConstraints, name pki.GeneralName) 
 // within reports whether a name lies in a subtree. What cannot be compared lies
 // in those that are excluded, and in none that is permitted.
 func (s *search) within(name, base pki.GeneralName, excluded bool) bool {
-	if s.compared++; s.compared > maxNames {
+	if s.compared += 1 + (len(name.Raw)+len(base.Raw))/64; s.compared > maxNames {
 		s.exhausted = "names"
 		return excluded
 	}
-	text, tree := strings.ToLower(string(name.Raw)), strings.ToLower(string(base.Raw))
 	switch name.Kind {
 	case pki.DNSName:
-		return withinHost(text, tree, excluded)
+		return withinHost(lower(name), lower(base), excluded)
 	case pki.IPName:
 		return withinAddress(name.Raw, base.Raw)
 	case pki.EmailName:
 		return withinMail(string(name.Raw), string(base.Raw), excluded)
 	case pki.URIName:
-		return withinURI(text, tree, excluded)
+		return withinURI(lower(name), lower(base), excluded)
 	case pki.DirectoryName:
-		return withinDirectory(name, base)
+		return bytes.HasPrefix(s.folded(name), s.folded(base)) // the tree's relative names are the name's first
 	}
 	return excluded
 }
+
+func lower(name pki.GeneralName) string { return strings.ToLower(string(name.Raw)) }
 
 // withinHost: a name lies in a tree that it equals, or that follows a dot in it.
 // Of a wildcard's names all must lie in a permitted tree, and one in an excluded.
@@ -147,14 +161,6 @@ func withinMail(name, tree string, excluded bool) bool {
 	return tree == "" || host == tree
 }
 
-func splitMail(address string) (local, host string, ok bool) {
-	at := strings.LastIndexByte(address, '@')
-	if at <= 0 || strings.IndexByte(address, '@') != at || !pki.IsHostname(address[at+1:]) {
-		return "", "", false
-	}
-	return address[:at], address[at+1:], true
-}
-
 // withinURI: the tree is about the URI's host, and only about names of hosts
 // (RFC 5280, section 4.2.1.10).
 func withinURI(uri, tree string, excluded bool) bool {
@@ -175,38 +181,34 @@ func withinURI(uri, tree string, excluded bool) bool {
 	return host == tree
 }
 
-// withinDirectory: the tree's relative names are the first of the name's.
-func withinDirectory(name, base pki.GeneralName) bool {
-	have, _ := name.Directory()
-	want, _ := base.Directory()
-	return bytes.HasPrefix(relativeNames(have), relativeNames(want))
-}
-
-// relativeNames is the contents of a name, in the form in which names are
-// compared.
-func relativeNames(name pki.Name) []byte {
-	content := name.DER()
-	switch {
-	case content[1] < 0x80:
-		return content[2:]
-	default:
-		return content[2+int(content[1]&0x7f):]
+// folded is a directory name in the form in which names are compared (RFC 5280,
+// section 7.1), which takes long to make.
+func (s *search) folded(name pki.GeneralName) []byte {
+	form, known := s.forms[string(name.Raw)]
+	if !known {
+		if s.forms == nil {
+			s.forms = map[string][]byte{}
+		}
+		directory, _ := name.Directory()
+		form = directory.Canonical()
+		s.forms[string(name.Raw)] = form
 	}
+	return form
 }
 
-// brokenConstraints says what RFC 5280 does not allow in name constraints.
-func brokenConstraints(v *visit) string {
-	constraints := v.constraints
+// brokenConstraints says what RFC 5280 does not allow in name constraints, whose
+// owner it is told.
+func brokenConstraints(constraints *pki.NameConstraints, ofWhom string) string {
 	if len(constraints.Permitted)+len(constraints.Excluded) == 0 {
-		return fmt.Sprintf("the name constraints of %s are empty", v.title())
+		return fmt.Sprintf("the name constraints %s are empty", ofWhom)
 	}
 	for _, list := range [][]pki.Subtree{constraints.Permitted, constraints.Excluded} {
 		for _, tree := range list {
 			if tree.Minimum != 0 || tree.Maximum != -1 {
-				return fmt.Sprintf("a name constraint of %s has bounds, which have no meaning", v.title())
+				return fmt.Sprintf("a name constraint %s has bounds, which have no meaning", ofWhom)
 			}
 			if !isBase(tree.Base) {
-				return fmt.Sprintf("%s, a name constraint of %s, is not valid", clip(tree.Base.String()), v.title())
+				return fmt.Sprintf("%s, a name constraint %s, is not valid", clip(tree.Base.String()), ofWhom)
 			}
 		}
 	}

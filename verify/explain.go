@@ -49,12 +49,12 @@ func (s *search) report(found []*node) *Report {
 func (s *search) rows(a attempt, link Check) []Check {
 	certs := certificates(a.path)
 	if a.anchored {
-		link.Text = describe(certs, s.opts.Roots)
+		link.Text = describe(a.path)
 	}
 	rows := map[string]Check{
 		"chain":   link,
 		"dates":   {Name: "dates", Text: remaining(certs, s.opts.Now), Verdict: OK},
-		"purpose": {Name: "purpose", Text: "may be a TLS " + s.opts.Purpose.String(), Verdict: OK},
+		"purpose": {Name: "purpose", Text: s.opts.Purpose.suits(), Verdict: OK},
 	}
 	for _, f := range a.faults {
 		check := s.check(f, a.path)
@@ -140,6 +140,9 @@ func (s *search) checks(v *visit, a attempt) []Check {
 	}
 	if v.constraints != nil && v.role != leaf {
 		keep(NameNotPermitted, rfc+"4.2.1.10")
+	}
+	if v.source != nil && len(v.source.limits) > 0 {
+		keep(AnchorLimited, limitSection)
 	}
 	return all
 }

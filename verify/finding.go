@@ -43,16 +43,21 @@ func (s *search) check(f finding, path []*node) Check {
 		c.next = []string{"check the clocks: this machine's says " + minute(opts.Now), fmt.Sprintf("if it is right, wait, or have %s issued again", title)}
 	case WrongPurpose:
 		c.message = "wrong purpose: " + f.text
-		c.next = []string{fmt.Sprintf("have the %s show a certificate with the extended key usage %sAuth", opts.Purpose, opts.Purpose)}
+		c.next = []string{fmt.Sprintf("have the %s show a certificate with the extended key usage %s", opts.Purpose, ends[opts.Purpose].usage)}
 		if f.depth > 0 {
-			c.next = []string{fmt.Sprintf("have the %s's certificate signed by an authority that may sign for TLS %ss", opts.Purpose, opts.Purpose)}
+			c.next = []string{fmt.Sprintf("have the %s's certificate signed by an authority that may sign for %s", opts.Purpose, ends[opts.Purpose].all)}
 		}
 	case CertRevoked:
 		c.next = []string{fmt.Sprintf("do not trust this %s; have %s replaced by a new certificate with a new key", opts.Purpose, title)}
 	case RevocationUnknown:
 		c.next = []string{fmt.Sprintf("give the present revocation list of %s", f.cert.IssuerTitle())}
+		if length == 1 {
+			c.next = []string{"do not ask for revocation: a pin is good until it is taken away"}
+		}
 	case StapleMissing:
 		c.next = []string{fmt.Sprintf("on the %s, switch OCSP stapling on, and see that it can reach the responder of %s", opts.Purpose, f.cert.IssuerTitle())}
+	case AnchorLimited:
+		c.next = []string{fmt.Sprintf("do not trust this %s; if %s is to be believed so far, widen its constraints", opts.Purpose, title)}
 	case IssuerNotAuthority:
 		c.next = []string{fmt.Sprintf("do not trust this %s; have it use a certificate that an authority signed", opts.Purpose)}
 	}

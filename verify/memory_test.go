@@ -22,13 +22,13 @@ func known(t *testing.T) (*Verifier, []*pki.Certificate, Options) {
 	if _, err := v.Verify(chain, opts); err != nil {
 		t.Fatal(err)
 	}
-	return v, chain, testpki.Must(opts, opts.settle())
+	return v, chain, testpki.Must(opts, opts.settle(chain))
 }
 
 // price is what signatures cost a search that answers a question.
 func (v *Verifier) priceOf(t *testing.T, chain []*pki.Certificate, opts Options) int {
 	t.Helper()
-	if err := opts.settle(); err != nil {
+	if err := opts.settle(chain); err != nil {
 		t.Fatal(err)
 	}
 	s := newSearch(chain, &opts, v)

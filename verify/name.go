@@ -14,7 +14,7 @@ import (
 // Name says who a peer must be. The zero value is an error wherever it is used.
 type Name struct {
 	kind   nameKind
-	host   string
+	host   string // or URI, or e-mail address
 	id     spiffeid.ID
 	domain spiffeid.TrustDomain
 	reason string
@@ -25,6 +25,8 @@ type nameKind int
 const (
 	unnamed nameKind = iota
 	host
+	identifier
+	mailbox
 	identity
 	member
 	anybody
@@ -42,6 +44,21 @@ func Host(name string) Name {
 	}
 	return Name{kind: host, host: name}
 }
+
+// URI is an absolute URI that is no SPIFFE ID. It is compared in the form that RFC
+// 5280, section 7.4, has for it: the case of scheme and host does not count, that
+// of the rest does.
+func URI(uri string) Name {
+	if canonical, ok := canonicalURI(uri); ok {
+		uri = canonical
+	}
+	return Name{kind: identifier, host: uri}
+}
+
+// Email is an e-mail address. The case of the host does not count, that of the
+// local part does; the host is in ASCII form, the local part may have any letters
+// (RFC 9598).
+func Email(address string) Name { return Name{kind: mailbox, host: address} }
 
 // ID is exactly one SPIFFE ID.
 func ID(id spiffeid.ID) Name { return Name{kind: identity, id: id} }
@@ -72,7 +89,7 @@ func (n Name) ServerName() string {
 // String is the name for a person.
 func (n Name) String() string {
 	switch n.kind {
-	case host:
+	case host, identifier, mailbox:
 		return n.host
 	case identity:
 		return n.id.String()
@@ -105,6 +122,12 @@ func (n Name) Check(roots Roots) error {
 	case n.kind == host && !n.isAddress() && !pki.IsHostname(strings.TrimSuffix(n.host, ".")):
 		return fault.New(NameInvalid, "%q is neither a host name nor an IP address", clip(n.host)).
 			WithHint("%s", hostHint(n.host))
+	case n.kind == identifier && !isURI(n.host):
+		return fault.New(NameInvalid, "%q is no absolute URI, or is a SPIFFE ID", clip(n.host)).
+			WithHint("write a URI with its scheme, such as https://api.example.com/orders; for a SPIFFE ID use verify.ID with the roots of its trust domain")
+	case n.kind == mailbox && !isMailbox(n.host):
+		return fault.New(NameInvalid, "%q is not an e-mail address", clip(n.host)).
+			WithHint("write it as name@example.com, the host in its ASCII form")
 	case n.kind == identity && n.id.IsZero(), n.kind == member && n.domain.IsZero():
 		return fault.New(NameInvalid, "the SPIFFE name is empty").
 			WithHint("name an identity such as spiffe://prod.example/web, or a trust domain such as prod.example")
@@ -114,7 +137,7 @@ func (n Name) Check(roots Roots) error {
 	case roots.IsZero():
 		return fault.New(RootsMissing, "it was not said whom to trust").
 			WithHint("say which roots are trusted")
-	case n.kind != anybody && n.TrustDomain() != roots.TrustDomain():
+	case n.kind != anybody && !roots.vouchesFor(n.TrustDomain()):
 		return fault.New(RootsDoNotFit, "%s cannot vouch for %s", roots, n).
 			WithHint("%s", rootsHint(n))
 	}
@@ -142,6 +165,10 @@ func (n Name) match(leaf *node, opts *Options) (text string, ok bool) {
 	switch n.kind {
 	case host:
 		text, ok = n.host, isFor(leaf, n.host, opts)
+	case identifier:
+		text, ok = n.host, hasURI(leaf, n.host)
+	case mailbox:
+		text, ok = n.host, hasMailbox(leaf, n.host)
 	case identity:
 		text, ok = id.String(), id == n.id
 	case member:
@@ -167,7 +194,7 @@ func (n Name) wanted(roots Roots) string {
 // found says whom the leaf is for and, where an identity is wanted, why its URIs
 // are none (SPIFFE X.509-SVID, sections 2 and 5.2).
 func (n Name) found(leaf *pki.Certificate) string {
-	uris, identityWanted := len(leaf.NamesOf(pki.URIName)), n.kind != host
+	uris, identityWanted := len(leaf.NamesOf(pki.URIName)), n.kind >= identity
 	switch {
 	case identityWanted && uris > 0 && isCA(leaf):
 		return "an authority (" + names(leaf) + ")"
@@ -185,7 +212,13 @@ func isCA(cert *pki.Certificate) bool {
 // names lists whom a leaf is for, the first few of them.
 func names(leaf *pki.Certificate) string {
 	const most = 4
-	all := leaf.NamesOf(pki.DNSName, pki.IPName, pki.URIName)
+	all := leaf.NamesOf(pki.DNSName, pki.IPName, pki.URIName, pki.EmailName)
+	alternatives, _ := leaf.SubjectAltNames()
+	for _, name := range alternatives {
+		if address, ok := name.UTF8Mailbox(); ok {
+			all = append(all, address)
+		}
+	}
 	for i, name := range all {
 		all[i] = clip(name)
 	}

@@ -8,6 +8,7 @@ import (
 type node struct {
 	cert   *pki.Certificate
 	anchor bool
+	source *source        // of an anchor, or of a leaf that is believed without one
 	key    *pki.PublicKey // the certificate's, with its issuer's parameters where it has none
 
 	basic       *pki.BasicConstraints

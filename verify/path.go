@@ -58,6 +58,12 @@ func (s *search) dangling(path []*pki.Certificate) Check {
 	issuer := last.IssuerTitle()
 	check := Check{Name: "chain", Verdict: Stop, Depth: len(path) - 1}
 	switch {
+	case opts.Roots.set.onlyPins():
+		check.Code, check.Depth = PinMismatch, 0
+		check.Text = fmt.Sprintf("%s is not %s; its key is %s", path[0].Title(), opts.Roots.place(), path[0].PublicKey().PinText())
+		check.message = fmt.Sprintf("the %s shows another certificate than %s", peer, opts.Roots.place())
+		check.next = []string{fmt.Sprintf("do not trust this %s, unless its operator says that its certificate was replaced: then pin the new one", peer),
+			"to believe an authority and all that it signs, give its certificate as --roots instead of pinning it"}
 	case len(path) == 1 && signed(last, last):
 		check.Code = SelfSigned
 		check.Text = last.Title() + " signed itself"
@@ -158,8 +164,8 @@ func signedBy(cert *pki.Certificate, key *pki.PublicKey) bool {
 }
 
 // describe names the certificates of a path, and whose trust it ends in.
-func describe(path []*pki.Certificate, roots Roots) string {
-	return titles(path) + " (" + roots.set.origin + ")"
+func describe(path []*node) string {
+	return titles(certificates(path)) + " (" + path[len(path)-1].source.origin + ")"
 }
 
 func titles(path []*pki.Certificate) string {

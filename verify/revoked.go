@@ -29,6 +29,10 @@ type Revocation struct {
 // revocationFaults says which certificates of a path are revoked, or are not
 // known to be good (RFC 5280, section 6.3).
 func (s *search) revocationFaults(path []*node) []finding {
+	if leaf := path[0]; s.opts.Revocation != nil && leaf.pinned() {
+		text := fmt.Sprintf("%s is pinned, so that nobody's word on its revocation counts", leaf.title())
+		return []finding{{code: RevocationUnknown, section: rfc + "6.3.3", text: text, have: "pinned", want: "good", cert: leaf.cert}}
+	}
 	var found []finding
 	for depth := len(path) - 2; depth >= 0; depth-- {
 		cert := path[depth]

@@ -13,16 +13,29 @@ import (
 	"github.com/signet-tls/signet/spiffeid"
 )
 
-// Roots is an immutable set of trust anchors. The zero value trusts nobody and
-// is an error wherever it is used.
+// Roots is an immutable set of trust anchors and pins. The zero value trusts
+// nobody and is an error wherever it is used. Two values are equal by == only if
+// one is a copy of the other.
 type Roots struct{ set *rootSet }
 
+// rootSet has either whom to believe, or the parts of a union, each of which has
+// that for names of one kind.
 type rootSet struct {
 	origin  string               // for people: a file's name, "this system's roots"
-	domain  spiffeid.TrustDomain // zero: the anchors vouch for hosts and addresses
-	anchors []*pki.Certificate   // empty for the system's, which cannot be listed
-	pool    *x509.CertPool       // of the system's
+	domain  spiffeid.TrustDomain // zero: it vouches for hosts, addresses, URIs and e-mail
+	anchors []*pki.Certificate   // but for the system's, which cannot be listed
 	members map[string][]*node   // the anchors, by subject
+	systems []*source            // the system's anchors
+	pins    map[pin][]*source    // what is believed of a leaf without an anchor
+	parts   map[spiffeid.TrustDomain]*rootSet
+}
+
+// source is where anchors or pins come from, and how far they are believed.
+type source struct {
+	origin string
+	pool   *x509.CertPool // of the system's anchors
+	pinned bool           // it is believed of a leaf alone
+	limits []Constraints  // all must be kept
 }
 
 // NewRoots returns exactly these anchors. They vouch for host names and
@@ -52,7 +65,12 @@ func SystemRoots() (Roots, error) {
 	if pool.Equal(x509.NewCertPool()) {
 		return Roots{}, fault.New(RootsUnreadable, "this system has no roots").WithHint(systemRootsHint)
 	}
-	return Roots{&rootSet{origin: "this system's roots", pool: pool}}, nil
+	return systemRoots(pool), nil
+}
+
+func systemRoots(pool *x509.CertPool) Roots {
+	system := &source{origin: "this system's roots", pool: pool}
+	return Roots{&rootSet{origin: system.origin, systems: []*source{system}}}
 }
 
 const systemRootsHint = "install the package ca-certificates, or name a file of roots"
@@ -78,15 +96,23 @@ func newRoots(set rootSet) (Roots, error) {
 	}
 	set.anchors = slices.Clone(set.anchors)
 	set.members = map[string][]*node{}
+	from := &source{origin: set.origin}
 	for _, anchor := range set.anchors {
 		if !anchor.IsAuthority() {
-			return Roots{}, fault.New(RootsIsLeaf, "%s is %s own certificate (%s), not an authority", set.origin, roleOf(anchor), anchor.Title()).
-				WithHint("name the certificate of the authority that signed it: %s", anchor.IssuerTitle())
+			return Roots{}, isLeaf(anchor, set.origin)
 		}
-		m := newNode(anchor, true)
+		m := from.anchor(anchor)
 		set.members[m.subject] = append(set.members[m.subject], m)
 	}
 	return Roots{&set}, nil
+}
+
+func isLeaf(leaf *pki.Certificate, origin string) error {
+	err := fault.New(RootsIsLeaf, "%s is %s own certificate (%s), not an authority", origin, roleOf(leaf), leaf.Title())
+	if leaf.SelfIssued() {
+		return err.WithHint("nobody else has signed it: pin it as the peer's own certificate, or have an authority sign one")
+	}
+	return err.WithHint("name the certificate of the authority that signed it, %s, or pin this one as the peer's own", leaf.IssuerTitle())
 }
 
 // roleOf names whose certificate a leaf is, by its extended key usage.
@@ -133,25 +159,42 @@ func (r Roots) place() string {
 	return "the roots of " + r.set.origin
 }
 
+// anchor is a certificate that the source has.
+func (s *source) anchor(cert *pki.Certificate) *node {
+	m := newNode(cert, true)
+	m.source = s
+	return m
+}
+
 // issuersOf returns the anchors that may have signed a certificate, by its
-// issuer's name, or that it is itself. For the system's roots, which cannot be
-// listed, it asks crypto/x509.
+// issuer's name, or that it is itself.
 func (s *rootSet) issuersOf(m *node) []*node {
-	if s.pool == nil {
-		return s.members[m.issuer]
+	issuers := slices.Clip(s.members[m.issuer])
+	for _, system := range s.systems {
+		issuers = append(issuers, system.issuersOf(m)...)
 	}
+	return issuers
+}
+
+// issuersOf asks crypto/x509 for those of the system's anchors that signed a
+// certificate, since they cannot be listed. Of the certificate it gets what finds
+// an anchor, and nothing by which it could refuse one: that is ours to say.
+func (s *source) issuersOf(m *node) []*node {
 	x, err := m.cert.X509()
 	if err != nil {
 		return nil
 	}
-	chains, err := x.Verify(x509.VerifyOptions{Roots: s.pool, CurrentTime: m.cert.NotBefore(),
+	bare := &x509.Certificate{Raw: x.Raw, RawTBSCertificate: x.RawTBSCertificate, RawIssuer: x.RawIssuer, RawSubject: x.RawSubject, Version: x.Version,
+		SignatureAlgorithm: x.SignatureAlgorithm, Signature: x.Signature, AuthorityKeyId: x.AuthorityKeyId,
+		RawSubjectPublicKeyInfo: x.RawSubjectPublicKeyInfo, PublicKey: x.PublicKey, NotBefore: x.NotBefore, NotAfter: x.NotAfter}
+	chains, err := bare.Verify(x509.VerifyOptions{Roots: s.pool, CurrentTime: m.cert.NotBefore(),
 		Intermediates: x509.NewCertPool(), KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageAny}})
 	if err != nil {
 		return nil
 	}
 	var issuers []*node
 	for _, chain := range chains {
-		issuers = append(issuers, newNode(pki.Adopt(chain[len(chain)-1]), true))
+		issuers = append(issuers, s.anchor(pki.Adopt(chain[len(chain)-1])))
 	}
 	return issuers
 }

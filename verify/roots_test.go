@@ -150,7 +150,12 @@ func TestNewRoots(t *testing.T) {
 			}
 		})
 	}
-	_, err := verify.ForTrustDomain(spiffeid.TrustDomain{}, anchor)
+	_, err := verify.NewRoots("server.crt", forge(leaf(), nil).Leaf())
+	wantFault(t, err, verify.RootsIsLeaf, "server.crt is the server's own certificate (localhost), not an authority")
+	if e, _ := fault.Of(err); !strings.HasPrefix(e.Hint, "nobody else has signed it: pin it") {
+		t.Errorf("the next step is %q", e.Hint)
+	}
+	_, err = verify.ForTrustDomain(spiffeid.TrustDomain{}, anchor)
 	wantFault(t, err, verify.RootsMissing, "unnamed trust domain")
 	if zero := (verify.Roots{}); zero.String() != "nobody" || !zero.IsZero() || !zero.TrustDomain().IsZero() {
 		t.Errorf("the zero value is %q of %q", zero, zero.TrustDomain())

@@ -211,12 +211,7 @@ var rules = []rule{
 	}},
 
 	// What for.
-	{WrongPurpose, anyRole, anyProfile, rfc + "4.2.1.12", func(v *visit) string {
-		if want := v.opts.Purpose.oid(); want != "" && v.purposes != nil && !slices.Contains(v.purposes, want) && !slices.Contains(v.purposes, pki.OIDAnyUsage) {
-			return fmt.Sprintf("%s is for %s, not for a TLS %s", v.title(), purposes(v.purposes), v.opts.Purpose)
-		}
-		return ""
-	}},
+	{WrongPurpose, anyRole, anyProfile, rfc + "4.2.1.12", wrongPurpose},
 	{WrongPurpose, leaf, WebPKI, "CA/B Forum, section 7.1.2.7.10", func(v *visit) string {
 		switch {
 		case v.purposes == nil:
@@ -246,7 +241,7 @@ var rules = []rule{
 		return ""
 	}},
 	{SignatureForgeable, leaf | intermediate, anyProfile, "RFC 8446, section 4.4.2.4", func(v *visit) string {
-		if algorithm := v.cert.SignatureAlgorithm(); !v.opts.accepts(algorithm) {
+		if algorithm := v.cert.SignatureAlgorithm(); !v.opts.accepts(algorithm) && !v.pinned() {
 			return fmt.Sprintf("%s is signed with %s: %s can be forged", v.title(), algorithm, algorithm.Weakness())
 		}
 		return ""
@@ -297,10 +292,11 @@ func (v *visit) authoritiesBelow() int {
 	return count
 }
 
-// profileFor is the caller's profile, but for the system's anchors: who keeps that
-// list has judged their form, and some of those in use are older than RFC 5280.
-func (s *search) profileFor(r roles) Profile {
-	if r == anchor && s.opts.Roots.set.pool != nil {
+// profileFor is the caller's profile, but for pinned leaves and the system's
+// anchors: who pins a certificate or keeps that list has judged their form, and
+// some of those in use are older than RFC 5280.
+func (s *search) profileFor(v *visit) Profile {
+	if v.pinned() || v.role == anchor && v.source.pool != nil {
 		return Path
 	}
 	return s.opts.Profile
@@ -320,7 +316,7 @@ func (s *search) visit(path []*node, m *node) *visit {
 
 // applies reports whether a rule is about a certificate.
 func (s *search) applies(r roles, profiles Profile, v *visit) bool {
-	return r&v.role != 0 && profiles&s.profileFor(v.role) != 0
+	return r&v.role != 0 && profiles&s.profileFor(v) != 0
 }
 
 // faults returns the rules that a certificate breaks as the next of a path, at
@@ -352,6 +348,9 @@ func (s *search) faults(path []*node, m *node, most int) []finding {
 			have, want := values(code, v)
 			add(code, rfc+"4.2.1.10", text, have, want)
 		}
+	}
+	if m.source != nil && len(found) < most {
+		found = append(found, s.limited(v)...)
 	}
 	return found
 }

@@ -20,7 +20,7 @@ const (
 	maxPath  = 12     // certificates of a path, leaf and anchor among them
 	maxSteps = 1000   // certificates that are put on a path while one is looked for
 	maxPrice = 8_000  // signatures; 100 by P-256
-	maxNames = 50_000 // comparisons of a name with a constraint
+	maxNames = 50_000 // comparisons of a name with a constraint; of long ones fewer
 )
 
 // search looks for paths from a leaf to an anchor.
@@ -35,6 +35,7 @@ type search struct {
 	staple    *staple                     // nil: there was no handshake
 	answers   map[*node]revocation.Answer // of those that were asked about
 	asking    []*pki.Certificate          // signers of revocation lists that are being looked at
+	forms     map[string][]byte           // directory names, as they are compared
 	steps     int
 	price     int
 	compared  int
@@ -87,16 +88,21 @@ type attempt struct {
 // find returns the first path that keeps every rule, or nil. It leaves a
 // certificate as soon as it breaks one.
 func (s *search) find() []*node {
-	if len(s.faults(nil, s.leaf, 1)) > 0 {
-		return nil
-	}
 	var found []*node
-	s.extend([]*node{s.leaf}, 1, nil, func(a attempt) bool {
-		if a.anchored && len(a.faults) == 0 {
-			found = slices.Clone(a.path)
+	for _, leaf := range s.starts() {
+		if len(s.faults(nil, leaf, 1)) > 0 {
+			continue
 		}
-		return found != nil
-	})
+		ended := s.extend([]*node{leaf}, 1, nil, func(a attempt) bool {
+			if a.anchored && len(a.faults) == 0 {
+				found = slices.Clone(a.path)
+			}
+			return found != nil
+		})
+		if ended {
+			break
+		}
+	}
 	return found
 }
 
@@ -114,11 +120,16 @@ func (s *search) isNamed() bool {
 func (s *search) attempts() []attempt {
 	s.steps = 0
 	var all []attempt
-	s.extend([]*node{s.leaf}, maxFaults, s.faults(nil, s.leaf, maxFaults), func(a attempt) bool {
-		a.path = slices.Clone(a.path)
-		all = append(all, a)
-		return len(all) == enough || a.anchored && len(a.faults) == 0
-	})
+	for _, leaf := range s.starts() {
+		ended := s.extend([]*node{leaf}, maxFaults, s.faults(nil, leaf, maxFaults), func(a attempt) bool {
+			a.path = slices.Clone(a.path)
+			all = append(all, a)
+			return len(all) == enough || a.anchored && len(a.faults) == 0
+		})
+		if ended {
+			break
+		}
+	}
 	return all
 }
 
@@ -159,7 +170,7 @@ func worst(faults []finding) int {
 // faults, until that says true. Paths with most faults or more are left.
 func (s *search) extend(path []*node, most int, faults []finding, done func(attempt) bool) bool {
 	last := path[len(path)-1]
-	if last.anchor || s.isAnchor(last) {
+	if last.source != nil {
 		return done(attempt{path, slices.Concat(faults, s.policyFaults(path), s.revocationFaults(path)), true})
 	}
 	extended := false
@@ -224,11 +235,6 @@ func (s *search) anchorsFor(m *node) []*node {
 	return found
 }
 
-// isAnchor reports whether what was sent is itself an anchor.
-func (s *search) isAnchor(m *node) bool {
-	return m.selfIssued() && slices.ContainsFunc(s.anchorsFor(m), func(a *node) bool { return a.cert.Equal(m.cert) })
-}
-
 func order(first bool) int {
 	if first {
 		return -1
@@ -253,7 +259,7 @@ func keyDistance(issuer, cert *node) int {
 func repeats(path []*node, issuer *node) bool {
 	return slices.ContainsFunc(path[1:], func(m *node) bool {
 		return m == issuer || m.subject == issuer.subject && bytes.Equal(m.key.Raw(), issuer.key.Raw())
-	}) || path[0].cert.Equal(issuer.cert) && !issuer.anchor
+	}) || path[0].cert.Equal(issuer.cert)
 }
 
 // hasSigned reports whether the issuer's key made the signature, whatever the

@@ -23,9 +23,15 @@ func TestSystemAnchors(t *testing.T) {
 	pool := x509.NewCertPool()
 	pool.AddCert(testpki.Must(root.Leaf().X509()))
 	opts := Options{Name: Host("a.example"), Now: now}
-	opts.Roots = Roots{&rootSet{origin: "this system's roots", pool: pool}}
+	opts.Roots = systemRoots(pool)
 	if _, err := Verify(leaf.Chain[:1], opts); err != nil {
 		t.Errorf("by the system's anchor: %v", err)
+	}
+	// What a certificate below is refused for is ours to say, not crypto/x509's.
+	strange := testpki.Must(testpki.Forge(&x509.Certificate{SerialNumber: big.NewInt(2), DNSNames: []string{"a.example"}, Subject: pkix.Name{CommonName: "a.example"},
+		NotBefore: now.Add(-time.Hour), NotAfter: now.Add(time.Hour), ExtraExtensions: []pkix.Extension{{Id: []int{1, 3, 6, 1, 4, 1, 99999, 7}, Critical: true, Value: []byte{5, 0}}}}, root))
+	if _, err := Verify(strange.Chain[:1], opts); !errors.Is(err, CriticalUnknown) {
+		t.Errorf("a critical extension by the system's anchor: %v", err)
 	}
 	opts.Roots = testpki.Must(NewRoots("old.pem", root.Leaf()))
 	if _, err := Verify(leaf.Chain[:1], opts); !errors.Is(err, ExtensionCriticality) {

@@ -51,7 +51,7 @@ type answer struct {
 // refusal is an error that ReportOf explains; any other error says that the
 // question itself is wrong (no roots, no name).
 func (v *Verifier) Verify(chain []*pki.Certificate, opts Options) (*Proof, error) {
-	if err := opts.settle(); err != nil {
+	if err := opts.settle(chain); err != nil {
 		return nil, err
 	}
 	if stop := unfit(chain, opts.Purpose); stop != nil {
@@ -107,6 +107,9 @@ func (s *search) answer(path []*node) answer {
 			a.from = cert.NotBefore()
 		}
 		a.until = earlier(a.until, cert.NotAfter())
+	}
+	for _, limit := range path[len(path)-1].source.limits {
+		a.until = earlier(a.until, limit.Until)
 	}
 	for _, about := range s.answers {
 		if about.Status == revocation.Unknown {

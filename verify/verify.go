@@ -10,25 +10,6 @@ import (
 	"github.com/signet-tls/signet/pki"
 )
 
-// Purpose is the end of a connection at which the peer stands.
-type Purpose int
-
-// The purposes (RFC 5280, section 4.2.1.12).
-const (
-	ServerAuth Purpose = iota
-	ClientAuth
-	AnyPurpose // whatever the certificate may be used for
-)
-
-// String returns "server" or "client".
-func (p Purpose) String() string {
-	return [...]string{"server", "client", "peer"}[p]
-}
-
-func (p Purpose) oid() pki.OID {
-	return [...]pki.OID{pki.OIDServerAuth, pki.OIDClientAuth, ""}[p]
-}
-
 // MaxChain is the most certificates of a peer that are looked at.
 const MaxChain = 64
 
@@ -36,7 +17,7 @@ const MaxChain = 64
 type Options struct {
 	Roots   Roots     // required
 	Name    Name      // required
-	Purpose Purpose   // the peer's end
+	Purpose Purpose   // the peer's end, or what else its certificate must be good for
 	Now     time.Time // zero: the present
 	Profile Profile   // zero: Workload for a trust domain's roots, else RFC5280
 	Legacy  []dangerous.Legacy
@@ -53,10 +34,11 @@ type Options struct {
 }
 
 // settle holds the question against itself, and fills in what it leaves open.
-func (o *Options) settle() error {
+func (o *Options) settle(chain []*pki.Certificate) error {
 	if err := o.Name.Check(o.Roots); err != nil {
 		return err
 	}
+	o.Roots = o.Roots.facing(o.Name, chain)
 	if o.Now.IsZero() {
 		o.Now = time.Now()
 	}
