@@ -137,7 +137,7 @@ func (c *Conn) explain(err error) error {
 	var plain tls.RecordHeaderError
 	switch {
 	case errors.As(err, &plain):
-		return notTLS(err)
+		return notTLS(err, plain.RecordHeader)
 	case errors.Is(err, net.ErrClosed), errors.Is(err, context.Canceled):
 		return err
 	case timedOut(err) && established:
@@ -168,9 +168,32 @@ func timedOut(err error) bool {
 	return errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, context.DeadlineExceeded)
 }
 
-func notTLS(err error) error {
-	return &fault.Error{Code: NotTLS, Err: err, Message: "the peer does not speak TLS",
+// Protocol is the detail of an error that is NotTLS: what the peer speaks
+// instead, or "" where its first bytes do not tell.
+type Protocol string
+
+// openings are the first bytes of what a peer may speak instead of TLS.
+var openings = []struct {
+	bytes    string
+	protocol Protocol
+}{
+	{"HTTP/", "HTTP"}, {"<html", "HTTP"}, {"<!DOC", "HTTP"},
+	{"SSH-", "SSH"},
+	{"220 ", "SMTP or FTP"}, {"220-", "SMTP or FTP"},
+	{"* OK ", "IMAP"}, {"+OK ", "POP3"},
+	{"-ERR ", "Redis or POP3"}, {"RFB ", "VNC"},
+}
+
+func notTLS(err error, first [5]byte) error {
+	e := &fault.Error{Code: NotTLS, Err: err, Message: "the peer does not speak TLS", Detail: Protocol(""),
 		Hint: "name the peer's TLS port"}
+	for _, opening := range openings {
+		if strings.HasPrefix(string(first[:]), opening.bytes) {
+			e.Message, e.Detail = "the peer speaks "+string(opening.protocol)+" at this port, not TLS", opening.protocol
+			break
+		}
+	}
+	return e
 }
 
 func (c *Conn) explainAlert(err error, alert Alert) error {

@@ -30,7 +30,7 @@ func (c *connectCmd) run(ctx context.Context, s *shell) error {
 	if err != nil {
 		return err
 	}
-	conn, err := b.dial(ctx, c.Address)
+	conn, err := b.dial(ctx, c.Address, "none", nil)
 	if err != nil {
 		return s.explain(err, "connect", c.Address, c.trust, b)
 	}

@@ -21,6 +21,7 @@ type basis struct {
 	origin string      // of the roots, as a person knows them
 	name   verify.Name // zero: the host that is dialed
 	own    identity.Source
+	rules  verify.Options // what else is asked of the peer's certificates
 }
 
 // basis finds the roots, the name and the identity that the flags ask for.
