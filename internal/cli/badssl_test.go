@@ -84,6 +84,7 @@ var varying = []struct {
 }{
 	{regexp.MustCompile(`127\.0\.0\.1:\d+`), "HOST:PORT"},
 	{regexp.MustCompile(`\d{1,2} [A-Z][a-z]{2} 20\d\d( \d\d:\d\d UTC)?`), "DATE"},
+	{regexp.MustCompile(`length \d+`), "length LENGTH"},
 	{regexp.MustCompile(`\d+ (days|h|min|s)\b`), "SPAN"},
 	{regexp.MustCompile(`/\S+/`), ""},
 }
