@@ -23,6 +23,7 @@ import (
 	"time"
 
 	"github.com/signet-tls/signet/internal/peers"
+	"github.com/signet-tls/signet/pki"
 )
 
 // signer is an authority, or a server with its key.
@@ -45,6 +46,7 @@ type badHosts struct {
 
 func newBadHosts(t *testing.T) *badHosts {
 	h := &badHosts{t: t, dir: t.TempDir(), now: time.Now(), configs: map[string]*tls.Config{}}
+	t.Setenv("XDG_CACHE_HOME", h.dir) // of what is fetched
 	h.root = h.sign(authorityNamed("BadSSL Root"), signer{}, nil)
 	h.mid = h.sign(authorityNamed("BadSSL Intermediate"), h.root, nil)
 	h.write("ca.pem", h.root)
@@ -181,6 +183,22 @@ func (h *badHosts) list(name string, revoked ...signer) string {
 	}
 	h.check(os.WriteFile(h.path(name), data, 0o600))
 	return h.path(name)
+}
+
+// response is an OCSP response about a certificate.
+func (h *badHosts) response(about, issuer signer, status pki.CertStatus) []byte {
+	chain := pki.AdoptAll([]*x509.Certificate{about.cert, issuer.cert})
+	id, err := pki.NewCertID(chain[0], chain[1], crypto.SHA1)
+	h.check(err)
+	single := pki.SingleResponse{ID: id, Status: status, ThisUpdate: h.now.Add(-time.Hour), NextUpdate: h.now.Add(time.Hour)}
+	if status == pki.StatusRevoked {
+		single.RevokedAt, single.Reason = h.now.Add(-2*time.Hour), pki.KeyCompromise
+	}
+	authority, err := pki.NewCredential(chain[1:], issuer.key)
+	h.check(err)
+	response, err := authority.NewOCSPResponse(pki.OCSPResponseSpec{Issuer: chain[1], Responses: []pki.SingleResponse{single}})
+	h.check(err)
+	return response.Raw()
 }
 
 func (h *badHosts) rsaKey(bits int) crypto.Signer {

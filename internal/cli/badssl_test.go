@@ -14,6 +14,7 @@ import (
 	"math/big"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -223,6 +224,51 @@ func revoked(h *badHosts, host string) setting {
 	return setting{config: shows(leaf, h.mid), flags: []string{"--crl", h.list("revoked.crl", leaf)}}
 }
 
+// mustStaple is the TLS feature status_request (RFC 7633).
+func mustStaple(c *x509.Certificate) {
+	c.ExtraExtensions = []pkix.Extension{{Id: asn1.ObjectIdentifier{1, 3, 6, 1, 5, 5, 7, 1, 24}, Value: []byte{0x30, 3, 2, 1, 5}}}
+}
+
+// stapled is a host that sends an OCSP response along.
+func stapled(status pki.CertStatus) func(*badHosts, string) setting {
+	return func(h *badHosts, host string) setting {
+		template := leafFor(host)
+		mustStaple(template)
+		leaf := h.sign(template, h.mid, nil)
+		config := shows(leaf, h.mid)
+		config.Certificates[0].OCSPStaple = h.response(leaf, h.mid, status)
+		return setting{config: config}
+	}
+}
+
+// fetchable is a host whose certificates say where more about them is.
+func fetchable(whole bool, status pki.CertStatus) func(*badHosts, string) setting {
+	return func(h *badHosts, host string) setting {
+		var leaf, mid signer
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			switch {
+			case strings.HasPrefix(r.URL.Path, "/ocsp/root"):
+				w.Write(h.response(mid, h.root, pki.StatusGood))
+			case strings.HasPrefix(r.URL.Path, "/ocsp/mid"):
+				w.Write(h.response(leaf, mid, status))
+			case r.URL.Path == "/mid.der":
+				w.Write(mid.cert.Raw)
+			}
+		}))
+		h.t.Cleanup(server.Close)
+		authority, template := authorityNamed("BadSSL Fetched Intermediate"), leafFor(host)
+		authority.OCSPServer = []string{server.URL + "/ocsp/root"}
+		template.OCSPServer, template.IssuingCertificateURL = []string{server.URL + "/ocsp/mid"}, []string{server.URL + "/mid.der"}
+		mid = h.sign(authority, h.root, nil)
+		leaf = h.sign(template, mid, nil)
+		s := setting{config: shows(leaf, mid), flags: []string{"--fetch", "--fetch-private", "127.0.0.0/8"}}
+		if !whole {
+			s.config = shows(leaf)
+		}
+		return s
+	}
+}
+
 func plainHTTP(h *badHosts, _ string) setting {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	h.check(err)
@@ -248,11 +294,16 @@ var badHostList = []badHost{
 	{"self-signed", "the certificate is signed by its own key", "self_signed", selfSigned},
 	{"untrusted-root", "the root is not one of ours", "unknown_root", vouchedBy("BadSSL Untrusted Root")},
 	{"revoked", "the certificate is on the revocation list (--crl)", "cert_revoked", revoked},
+	{"revoked-staple", "the same, in the OCSP response that it staples", "cert_revoked", stapled(pki.StatusRevoked)},
+	{"good-staple", "it staples a good one", "", stapled(pki.StatusGood)},
+	{"must-staple", "the certificate demands a staple, and none is sent", "staple_missing", good(mustStaple)},
+	{"revoked-fetched", "the certificate names its OCSP responder, which says that it is revoked (--fetch)", "cert_revoked", fetchable(true, pki.StatusRevoked)},
 	{"no-common-name", "the subject has no common name; the alternative name counts", "", good(func(c *x509.Certificate) { c.Subject = pkix.Name{Organization: []string{"BadSSL"}} })},
 	{"no-subject", "the subject is empty; the alternative name counts", "", good(func(c *x509.Certificate) { c.Subject = pkix.Name{} })},
 	{"incomplete-chain", "the intermediate certificate is not sent", "chain_incomplete", func(h *badHosts, host string) setting {
 		return setting{config: shows(h.sign(leafFor(host), h.mid, nil))}
 	}},
+	{"incomplete-chain-fetched", "the same, but the certificate says where the intermediate is (--fetch)", "", fetchable(false, pki.StatusGood)},
 	{"sha1-intermediate", "the intermediate is signed with SHA-1", "signature_forgeable", func(h *badHosts, host string) setting {
 		old := authorityNamed("BadSSL SHA-1 Intermediate")
 		old.SignatureAlgorithm = x509.ECDSAWithSHA1

@@ -11,13 +11,15 @@ import (
 
 // inquiry are the flags that say how a peer is judged, and by what evidence.
 type inquiry struct {
-	At        string   `placeholder:"TIME" help:"Judge as of this time, such as 2027-01-31 or 2027-01-31T12:00:00Z. Without it, as of now."`
-	Purpose   string   `enum:"server,client,any" default:"server" placeholder:"PURPOSE" help:"What the certificate must be good for: server (without it), client or any."`
-	Profile   string   `enum:"auto,rfc5280,webpki,workload" default:"auto" placeholder:"PROFILE" help:"Whose rules hold: rfc5280, webpki (public web servers) or workload (SPIFFE). Without it, workload inside a trust domain, else rfc5280."`
-	PolicyOID []string `name:"policy-oid" sep:"none" placeholder:"OID" help:"A certificate policy that the whole chain must be good for, such as 2.23.140.1.2.2. Once for each; one of them will do."`
-	CRL       []string `name:"crl" sep:"none" placeholder:"FILE" help:"Revocation lists, PEM or DER: they must say that nobody on the chain is revoked. Once for each file."`
-	OCSP      []string `name:"ocsp" sep:"none" placeholder:"FILE" help:"An OCSP response, DER: it must say that the peer's certificate is not revoked. Once for each."`
-	Starttls  string   `enum:"none,postgres,smtp,imap,ldap,pop3,ftp" default:"none" placeholder:"PROTOCOL" help:"Ask for TLS in this protocol first: postgres, smtp, imap, ldap, pop3 or ftp."`
+	At           string   `placeholder:"TIME" help:"Judge as of this time, such as 2027-01-31 or 2027-01-31T12:00:00Z. Without it, as of now."`
+	Purpose      string   `enum:"server,client,any" default:"server" placeholder:"PURPOSE" help:"What the certificate must be good for: server (without it), client or any."`
+	Profile      string   `enum:"auto,rfc5280,webpki,workload" default:"auto" placeholder:"PROFILE" help:"Whose rules hold: rfc5280, webpki (public web servers) or workload (SPIFFE). Without it, workload inside a trust domain, else rfc5280."`
+	PolicyOID    []string `name:"policy-oid" sep:"none" placeholder:"OID" help:"A certificate policy that the whole chain must be good for, such as 2.23.140.1.2.2. Once for each; one of them will do."`
+	CRL          []string `name:"crl" sep:"none" placeholder:"FILE" help:"Revocation lists, PEM or DER: they must say that nobody on the chain is revoked. Once for each file."`
+	OCSP         []string `name:"ocsp" sep:"none" placeholder:"FILE" help:"An OCSP response, DER: it must say that the peer's certificate is not revoked. Once for each."`
+	Fetch        bool     `help:"Ask where the certificates say: for OCSP responses and revocation lists, which must say that nobody on the chain is revoked, and for intermediates that were not sent."`
+	FetchPrivate []string `sep:"none" placeholder:"NETWORK" help:"A network that is not public and that --fetch may ask, such as 10.0.0.0/8. Once for each."`
+	Starttls     string   `enum:"none,postgres,smtp,imap,ldap,pop3,ftp" default:"none" placeholder:"PROTOCOL" help:"Ask for TLS in this protocol first: postgres, smtp, imap, ldap, pop3 or ftp."`
 }
 
 // ruleSets are the words for sets of rules.
@@ -114,10 +116,13 @@ func (q inquiry) withoutTime() (words []string) {
 			words = append(words, flag.name, flag.value)
 		}
 	}
+	if q.Fetch {
+		words = append(words, "--fetch")
+	}
 	for _, flag := range []struct {
 		name   string
 		values []string
-	}{{"--policy-oid", q.PolicyOID}, {"--crl", q.CRL}, {"--ocsp", q.OCSP}} {
+	}{{"--policy-oid", q.PolicyOID}, {"--crl", q.CRL}, {"--ocsp", q.OCSP}, {"--fetch-private", q.FetchPrivate}} {
 		for _, value := range flag.values {
 			words = append(words, flag.name, value)
 		}

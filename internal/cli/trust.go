@@ -7,10 +7,12 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/signet-tls/signet/fault"
 	"github.com/signet-tls/signet/identity"
 	"github.com/signet-tls/signet/pki"
+	"github.com/signet-tls/signet/revocation"
 	"github.com/signet-tls/signet/spiffeid"
 	"github.com/signet-tls/signet/verify"
 )
@@ -22,6 +24,24 @@ type basis struct {
 	name   verify.Name // zero: the host that is dialed
 	own    identity.Source
 	rules  verify.Options // what else is asked of the peer's certificates
+
+	collector *revocation.Collector // fetches evidence, or nil
+	given     *revocation.Evidence  // beside that, or nil
+}
+
+// moment is the time as of which a peer is judged.
+func (b basis) moment() time.Time {
+	if b.rules.Now.IsZero() {
+		return time.Now()
+	}
+	return b.rules.Now
+}
+
+// question is what verification is asked about a peer.
+func (b basis) question(handshake *verify.Handshake) verify.Options {
+	rules := b.rules
+	rules.Roots, rules.Name, rules.Handshake = b.roots, b.name, handshake
+	return rules
 }
 
 // basis finds the roots, the name and the identity that the flags ask for.

@@ -41,9 +41,11 @@ type verdict struct {
 	Sent   []sentCert      `json:"sent,omitempty"` // in the order in which they came
 	Failed *complaintError `json:"error,omitempty"`
 
-	yes string // who it is, a sentence without its full stop
-	err error  // why there is no report
-	now time.Time
+	yes    string // who it is, a sentence without its full stop
+	note   string // what a yes rests on
+	remedy string // what to do nonetheless
+	err    error  // why there is no report
+	now    time.Time
 }
 
 func (c *verifyCmd) run(ctx context.Context, s *shell) error {
@@ -53,6 +55,14 @@ func (c *verifyCmd) run(ctx context.Context, s *shell) error {
 	}
 	if b.rules, err = c.rules(s); err != nil {
 		return err
+	}
+	if c.Fetch {
+		if b.collector, err = c.collector(b.rules.Now); err != nil {
+			return err
+		}
+		if b.rules.Revocation != nil {
+			b.given, b.rules.Revocation = b.rules.Revocation.Evidence, nil
+		}
 	}
 	c.trust.further = c.words()
 	verdicts := c.judgeAll(ctx, s, b)
@@ -103,10 +113,7 @@ func (c *verifyCmd) judgeAll(ctx context.Context, s *shell, b basis) []*verdict 
 		free <- struct{}{}
 		all.Go(func() {
 			defer func() { <-free; answered() }()
-			v := &verdict{Target: target, now: b.rules.Now}
-			if v.now.IsZero() {
-				v.now = time.Now()
-			}
+			v := &verdict{Target: target, now: b.moment()}
 			v.err = guard(func() error { return c.judge(ctx, s, b, v) })
 			if v.err != nil {
 				v.Failed = s.complaint(v.err)
@@ -123,12 +130,15 @@ func (c *verifyCmd) judge(ctx context.Context, s *shell, b basis, v *verdict) er
 	if isAddress(v.Target) {
 		err = c.host(ctx, s, b, v)
 	} else {
-		err = c.file(s, b, v)
+		err = c.file(ctx, s, b, v)
 	}
 	if v.Report == nil {
 		return err
 	}
 	v.yes += c.asOf(v)
+	if v.Trusted && v.note != "" {
+		v.Note, v.Next = v.note, []string{v.remedy}
+	}
 	if c.At != "" && !v.Trusted && (v.Code == verify.CertExpired || v.Code == verify.CertNotYetValid) {
 		t := c.trust
 		t.further = c.withoutTime()
@@ -150,17 +160,20 @@ func isAddress(target string) bool {
 
 // host judges the server at an address, without sending it any data.
 func (c *verifyCmd) host(ctx context.Context, s *shell, b basis, v *verdict) error {
-	ctx, cancel := context.WithTimeout(ctx, signet.DefaultHandshakeTimeout)
-	defer cancel()
-	conn, err := b.dial(ctx, v.Target, c.Starttls, func(peer *signet.Peer) {
-		v.TLS, v.Sent = peer.TLS(), sentCerts(peer.Chain)
-	})
-	if refused(err, v) {
-		return nil
+	if b.name.IsZero() {
+		host, _, _ := net.SplitHostPort(v.Target)
+		b.name = verify.Host(host)
 	}
-	if err == nil {
-		defer conn.Close()
-		err = conn.admitted()
+	shown, proof, err := c.shake(ctx, b, v.Target)
+	if shown != nil {
+		v.TLS, v.Sent = shown.TLS(), sentCerts(shown.Chain)
+	}
+	if c.Fetch && (proof != nil || verify.ReportOf(err) != nil) {
+		proof, err = c.fetched(ctx, b, v, shown.Chain, b.question(&verify.Handshake{Staple: shown.Staple}))
+	}
+	if refused(err, v) {
+		c.incomplete(v, shown.Chain)
+		return nil
 	}
 	if protocol := c.before(err, v.Target); protocol != "" {
 		t := c.trust
@@ -170,9 +183,25 @@ func (c *verifyCmd) host(ctx context.Context, s *shell, b basis, v *verdict) err
 	if err != nil {
 		return s.explain(err, "verify", v.Target, c.trust, b)
 	}
-	v.Report, v.TLS = conn.Peer().Proof.Report(), conn.Peer().TLS()
-	v.yes = fmt.Sprintf("%s is %s", v.Target, s.who(conn.Peer().ID, conn.name))
+	v.Report = proof.Report()
+	v.yes = fmt.Sprintf("%s is %s", v.Target, s.who(proof.ID(), b.name))
 	return nil
+}
+
+// shake makes the handshake, and returns what the server showed, if it came to
+// that, and the proof or the refusal.
+func (c *verifyCmd) shake(ctx context.Context, b basis, target string) (shown *signet.Peer, proof *verify.Proof, err error) {
+	ctx, cancel := context.WithTimeout(ctx, signet.DefaultHandshakeTimeout)
+	defer cancel()
+	conn, err := b.dial(ctx, target, c.Starttls, func(peer *signet.Peer) { shown = peer })
+	if err != nil {
+		return shown, nil, err
+	}
+	defer conn.Close()
+	if err := conn.admitted(); err != nil {
+		return shown, nil, err
+	}
+	return shown, conn.Peer().Proof, nil
 }
 
 // before names the protocol that a server probably wants to be asked for TLS in,
@@ -205,7 +234,7 @@ func refused(err error, v *verdict) bool {
 }
 
 // file judges the chain in a file as if a server had sent it.
-func (c *verifyCmd) file(s *shell, b basis, v *verdict) error {
+func (c *verifyCmd) file(ctx context.Context, s *shell, b basis, v *verdict) error {
 	chain, err := s.disk().certificates(v.Target)
 	if errors.Is(err, fs.ErrNotExist) {
 		return c.noTarget(v.Target)
@@ -213,24 +242,29 @@ func (c *verifyCmd) file(s *shell, b basis, v *verdict) error {
 	if err != nil {
 		return err
 	}
-	rules := b.rules
-	rules.Roots, rules.Name = b.roots, b.name
-	if domain := b.roots.TrustDomain(); rules.Name.IsZero() && !domain.IsZero() {
-		rules.Name = verify.Member(domain)
+	if domain := b.roots.TrustDomain(); b.name.IsZero() && !domain.IsZero() {
+		b.name = verify.Member(domain)
 	}
-	if rules.Name.IsZero() {
+	if b.name.IsZero() {
 		return c.nameless(v.Target, chain[0])
 	}
 	v.Sent = sentCerts(chain)
-	proof, err := verify.Verify(chain, rules)
+	judge := verify.Verify
+	if c.Fetch {
+		judge = func(chain []*pki.Certificate, rules verify.Options) (*verify.Proof, error) {
+			return c.fetched(ctx, b, v, chain, rules)
+		}
+	}
+	proof, err := judge(chain, b.question(nil))
 	if refused(err, v) {
+		c.incomplete(v, chain)
 		return nil
 	}
 	if err != nil {
 		return err
 	}
 	v.Report = proof.Report()
-	v.yes = fmt.Sprintf("%s is a certificate of %s", fileTitle(v.Target), s.who(proof.ID(), rules.Name))
+	v.yes = fmt.Sprintf("%s is a certificate of %s", fileTitle(v.Target), s.who(proof.ID(), b.name))
 	return nil
 }
 
