@@ -18,6 +18,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -40,7 +41,8 @@ type badHost struct {
 type setting struct {
 	config *tls.Config
 	at     string   // where it is served; "": by the one server
-	flags  []string // beside --roots and --name
+	trust  []string // whom to believe; nil: --roots
+	flags  []string // beside that and --name
 }
 
 // badTable is the document that this test writes.
@@ -98,7 +100,10 @@ func (h *badHosts) ask(b badHost) string {
 		served.at = h.address
 		h.host(host, served.config)
 	}
-	said := signetMain(h.t, nil, append([]string{"verify", served.at, "--roots", h.path("ca.pem"), "--name", host}, served.flags...)...)
+	if served.trust == nil {
+		served.trust = []string{"--roots", h.path("ca.pem")}
+	}
+	said := signetMain(h.t, nil, slices.Concat([]string{"verify", served.at, "--name", host}, served.trust, served.flags)...)
 	answer, rest, _ := strings.Cut(said.stdout+said.stderr, "\n")
 	_, next, _ := strings.Cut(rest, "next: ")
 	next = strings.Join(strings.FieldsFunc(next, func(r rune) bool { return r == '\n' }), "; ")
@@ -224,6 +229,18 @@ func revoked(h *badHosts, host string) setting {
 	return setting{config: shows(leaf, h.mid), flags: []string{"--crl", h.list("revoked.crl", leaf)}}
 }
 
+// pinned is a host whose key, or another one, is pinned.
+func pinned(right bool) func(*badHosts, string) setting {
+	return func(h *badHosts, host string) setting {
+		leaf := h.sign(leafFor(host), h.mid, nil)
+		pin := pki.Adopt(leaf.cert).PublicKey().PinText()
+		if !right {
+			pin = pki.Adopt(h.mid.cert).PublicKey().PinText()
+		}
+		return setting{config: shows(leaf, h.mid), trust: []string{"--pin", pin}}
+	}
+}
+
 // mustStaple is the TLS feature status_request (RFC 7633).
 func mustStaple(c *x509.Certificate) {
 	c.ExtraExtensions = []pkix.Extension{{Id: asn1.ObjectIdentifier{1, 3, 6, 1, 5, 5, 7, 1, 24}, Value: []byte{0x30, 3, 2, 1, 5}}}
@@ -298,6 +315,8 @@ var badHostList = []badHost{
 	{"good-staple", "it staples a good one", "", stapled(pki.StatusGood)},
 	{"must-staple", "the certificate demands a staple, and none is sent", "staple_missing", good(mustStaple)},
 	{"revoked-fetched", "the certificate names its OCSP responder, which says that it is revoked (--fetch)", "cert_revoked", fetchable(true, pki.StatusRevoked)},
+	{"pinning-test", "its key is not the one that is pinned (--pin)", "pin_mismatch", pinned(false)},
+	{"pinned", "its key is", "", pinned(true)},
 	{"no-common-name", "the subject has no common name; the alternative name counts", "", good(func(c *x509.Certificate) { c.Subject = pkix.Name{Organization: []string{"BadSSL"}} })},
 	{"no-subject", "the subject is empty; the alternative name counts", "", good(func(c *x509.Certificate) { c.Subject = pkix.Name{} })},
 	{"incomplete-chain", "the intermediate certificate is not sent", "chain_incomplete", func(h *badHosts, host string) setting {

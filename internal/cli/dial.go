@@ -175,6 +175,9 @@ func (t trust) command(cmd, target string) string {
 			words = append(words, flag.name, quote(flag.value))
 		}
 	}
+	for _, pin := range t.Pin {
+		words = append(words, "--pin", quote(pin))
+	}
 	for _, word := range t.further {
 		words = append(words, quote(word))
 	}

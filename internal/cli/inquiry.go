@@ -12,7 +12,7 @@ import (
 // inquiry are the flags that say how a peer is judged, and by what evidence.
 type inquiry struct {
 	At           string   `placeholder:"TIME" help:"Judge as of this time, such as 2027-01-31 or 2027-01-31T12:00:00Z. Without it, as of now."`
-	Purpose      string   `enum:"server,client,any" default:"server" placeholder:"PURPOSE" help:"What the certificate must be good for: server (without it), client or any."`
+	Purpose      string   `enum:"server,client,any,email,code-signing,time-stamping,ocsp-signing" default:"server" placeholder:"PURPOSE" help:"What the certificate must be good for: server (without it), client, email, code-signing, time-stamping, ocsp-signing or any."`
 	Profile      string   `enum:"auto,rfc5280,webpki,workload" default:"auto" placeholder:"PROFILE" help:"Whose rules hold: rfc5280, webpki (public web servers) or workload (SPIFFE). Without it, workload inside a trust domain, else rfc5280."`
 	PolicyOID    []string `name:"policy-oid" sep:"none" placeholder:"OID" help:"A certificate policy that the whole chain must be good for, such as 2.23.140.1.2.2. Once for each; one of them will do."`
 	CRL          []string `name:"crl" sep:"none" placeholder:"FILE" help:"Revocation lists, PEM or DER: they must say that nobody on the chain is revoked. Once for each file."`
@@ -26,7 +26,8 @@ type inquiry struct {
 var ruleSets = map[string]verify.Profile{"rfc5280": verify.RFC5280, "webpki": verify.WebPKI, "workload": verify.Workload}
 
 // purposes are the words for what a certificate is good for.
-var purposes = map[string]verify.Purpose{"server": verify.ServerAuth, "client": verify.ClientAuth, "any": verify.AnyPurpose}
+var purposes = map[string]verify.Purpose{"server": verify.ServerAuth, "client": verify.ClientAuth, "any": verify.AnyPurpose,
+	"email": verify.EmailProtection, "code-signing": verify.CodeSigning, "time-stamping": verify.TimeStamping, "ocsp-signing": verify.OCSPSigning}
 
 // rules are what verification is told.
 func (q inquiry) rules(s *shell) (rules verify.Options, err error) {

@@ -49,9 +49,10 @@ type verdict struct {
 }
 
 func (c *verifyCmd) run(ctx context.Context, s *shell) error {
+	c.trust.further = c.words()
 	b, err := s.basis(c.trust)
 	if err != nil {
-		return err
+		return c.trust.orPin(err, "verify", c.Targets[0])
 	}
 	if b.rules, err = c.rules(s); err != nil {
 		return err
@@ -64,7 +65,6 @@ func (c *verifyCmd) run(ctx context.Context, s *shell) error {
 			b.given, b.rules.Revocation = b.rules.Revocation.Evidence, nil
 		}
 	}
-	c.trust.further = c.words()
 	verdicts := c.judgeAll(ctx, s, b)
 	if ctx.Err() != nil {
 		return ctx.Err()
