@@ -21,9 +21,9 @@ type server struct {
 	answers  []string
 }
 
-// talkTo runs Upgrade against the server, over TCP, and returns what it says and
-// what is left to read behind it.
-func talkTo(t *testing.T, protocol string, s server) (error, string) {
+// talkTo runs Upgrade against the server, over TCP, and returns what is left to
+// read behind it, and its error.
+func talkTo(t *testing.T, protocol string, s server) (string, error) {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -59,7 +59,7 @@ func talkTo(t *testing.T, protocol string, s server) (error, string) {
 	rest, _ := io.ReadAll(conn)
 	conn.Close()
 	<-done
-	return err, string(rest)
+	return string(rest), err
 }
 
 const ldapOK = "\x30\x0c\x02\x01\x01\x78\x07\x0a\x01\x00\x04\x00\x04\x00"
@@ -128,7 +128,7 @@ func TestUpgrade(t *testing.T) {
 		{"a protocol that nobody knows", "gopher", nil, nil, Unknown},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			err, rest := talkTo(t, test.protocol, server{test.requests, test.answers})
+			rest, err := talkTo(t, test.protocol, server{test.requests, test.answers})
 			if test.code == "" && (err != nil || rest != "") {
 				t.Errorf("%v; %q is left", err, rest)
 			}
