@@ -33,11 +33,12 @@ type Alert struct {
 
 // Numbers of alerts that need words of their own (RFC 8446, section 6.2).
 const (
-	alertBadRecordMAC        = 20
-	alertHandshakeFailure    = 40 // in TLS 1.2 also for a missing certificate (RFC 5246, section 7.4.6)
-	alertDecryptError        = 51
-	alertProtocolVersion     = 70
-	alertCertificateRequired = 116
+	alertBadRecordMAC         = 20
+	alertHandshakeFailure     = 40 // in TLS 1.2 also for a missing certificate (RFC 5246, section 7.4.6)
+	alertDecryptError         = 51
+	alertProtocolVersion      = 70
+	alertInsufficientSecurity = 71
+	alertCertificateRequired  = 116
 )
 
 // certificateAlerts are those by which a peer refuses a certificate. crypto/tls
@@ -137,7 +138,7 @@ func (c *Conn) explain(err error) error {
 	var plain tls.RecordHeaderError
 	switch {
 	case errors.As(err, &plain):
-		return notTLS(err)
+		return notTLS(err, plain.RecordHeader)
 	case errors.Is(err, net.ErrClosed), errors.Is(err, context.Canceled):
 		return err
 	case timedOut(err) && established:
@@ -168,9 +169,32 @@ func timedOut(err error) bool {
 	return errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, context.DeadlineExceeded)
 }
 
-func notTLS(err error) error {
-	return &fault.Error{Code: NotTLS, Err: err, Message: "the peer does not speak TLS",
+// Protocol is the detail of an error that is NotTLS: what the peer speaks
+// instead, or "" where its first bytes do not tell.
+type Protocol string
+
+// openings are the first bytes of what a peer may speak instead of TLS.
+var openings = []struct {
+	bytes    string
+	protocol Protocol
+}{
+	{"HTTP/", "HTTP"}, {"<html", "HTTP"}, {"<!DOC", "HTTP"},
+	{"SSH-", "SSH"},
+	{"220 ", "SMTP or FTP"}, {"220-", "SMTP or FTP"},
+	{"* OK ", "IMAP"}, {"+OK ", "POP3"},
+	{"-ERR ", "Redis or POP3"}, {"RFB ", "VNC"},
+}
+
+func notTLS(err error, first [5]byte) error {
+	e := &fault.Error{Code: NotTLS, Err: err, Message: "the peer does not speak TLS", Detail: Protocol(""),
 		Hint: "name the peer's TLS port"}
+	for _, opening := range openings {
+		if strings.HasPrefix(string(first[:]), opening.bytes) {
+			e.Message, e.Detail = "the peer speaks "+string(opening.protocol)+" at this port, not TLS", opening.protocol
+			break
+		}
+	}
+	return e
 }
 
 func (c *Conn) explainAlert(err error, alert Alert) error {
@@ -189,6 +213,9 @@ func (c *Conn) explainAlert(err error, alert Alert) error {
 	case alert.Direction == Received && c.owes && (refused || alert.Number == alertHandshakeFailure || alert.Number == alertCertificateRequired):
 		result.Code, result.Message = ClientCertRequired, "the server refused us: it wants a certificate and we showed none"
 		result.Hint = "connect with an identity that the server's policy knows"
+	case alert.Direction == Received && c.transport.peer.Load() == nil && (alert.Number == alertHandshakeFailure || alert.Number == alertInsufficientSecurity):
+		result.Code, result.Message = CipherMismatch, "the two ends have nothing safe in common: "+alert.words()
+		result.Hint = "at the older end, switch on TLS 1.3, or TLS 1.2 with ECDHE and AES-GCM or ChaCha20-Poly1305"
 	case alert.Direction == Received && refused:
 		result.Code, result.Message = RefusedByPeer, fmt.Sprintf("the peer refused our certificate (alert %d %s)", alert.Number, alerts[alert.Number].name)
 		result.Hint = "the reason stands in the peer's log: it does not trust who signed our certificate, the name, the dates, a revocation or its policy says no"

@@ -24,6 +24,13 @@ type Client struct {
 	Name verify.Name
 	// Identity is our own certificate, for servers that want one, or nil.
 	Identity identity.Source
+	// Rules are what else the server's certificates must keep: a profile,
+	// policies, revocation. Its Roots, Name and Now are left aside for the
+	// Client's own.
+	Rules verify.Options
+	// Observe, unless nil, hears what the server showed before it is judged, on
+	// whichever outcome. It decides nothing.
+	Observe func(*Peer)
 	// Authorize may reject a verified peer, on resumed connections too. It
 	// cannot accept one that verification refused. Nil rejects nobody.
 	Authorize func(context.Context, *Peer) error
@@ -76,7 +83,10 @@ func (c *Client) dial(ctx context.Context, network, address string) (net.Conn, e
 func unreachable(err error, address string) error {
 	var lookup *net.DNSError
 	var op *net.OpError
+	_, ours := fault.Of(err)
 	switch {
+	case ours: // the Dialer's own words
+		return err
 	case errors.As(err, &lookup):
 		return &fault.Error{Code: Unreachable, Err: err, Message: "no address is known for " + lookup.Name,
 			Hint: "check the spelling of the host name"}
@@ -155,7 +165,7 @@ func (c *Client) config(ctx context.Context, name verify.Name, under *transport)
 	if err := name.Check(c.Roots); err != nil {
 		return nil, err
 	}
-	judge := judge{&c.verifier, c.Roots, name, verify.ServerAuth, c.Authorize, c.Now}
+	judge := judge{&c.verifier, c.rules(name), c.Observe, c.Authorize, c.Now}
 	config := &tls.Config{
 		InsecureSkipVerify: true,
 		ServerName:         name.ServerName(),
@@ -184,6 +194,13 @@ func (c *Client) config(ctx context.Context, name verify.Name, under *transport)
 		return leaf(c.Identity)
 	}
 	return config, nil
+}
+
+// rules are what verification is told.
+func (c *Client) rules(name verify.Name) verify.Options {
+	rules := c.Rules
+	rules.Roots, rules.Name = c.Roots, name
+	return rules
 }
 
 // sessions are the client's caches of tickets. crypto/tls keys a cache by the

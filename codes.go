@@ -18,6 +18,7 @@ const (
 	HandshakeCut       fault.Code = "handshake_cut"
 	HandshakeFailed    fault.Code = "handshake_failed"
 	VersionMismatch    fault.Code = "tls_version_mismatch"
+	CipherMismatch     fault.Code = "tls_cipher_mismatch"
 	NoMasterSecret     fault.Code = "no_extended_master_secret"
 	RecordAltered      fault.Code = "record_altered"
 	RefusedByPeer      fault.Code = "refused_by_peer"
@@ -57,6 +58,9 @@ func Codes() []fault.Entry {
 		{Code: VersionMismatch, Meaning: "The two ends have no TLS version in common.",
 			Cause: "The peer speaks TLS 1.1 or older only; between Signet's own ends it is TLS 1.3 alone.",
 			Next:  "Upgrade the peer to TLS 1.3."},
+		{Code: CipherMismatch, Meaning: "The two ends have no cipher suite, key exchange or kind of certificate in common.",
+			Cause: "The peer has old ones alone: RC4, 3DES, CBC, or keys without forward secrecy; or it serves no host of this name.",
+			Next:  "On the peer, switch on TLS 1.3, or TLS 1.2 with ECDHE and AES-GCM or ChaCha20-Poly1305."},
 		{Code: NoMasterSecret, Meaning: "The peer speaks TLS 1.2 without the extended master secret (RFC 7627), so the connection is not bound to its handshake.",
 			Cause: "A TLS library from before 2015.",
 			Next:  "Upgrade the peer's TLS library, or have it speak TLS 1.3."},

@@ -82,6 +82,7 @@ func (c *Conn) shake(ctx context.Context) error {
 	c.id = "c" + hex.EncodeToString(id)
 	peer := c.transport.peer.Load()
 	peer.complete(state)
+	peer.WantsCertificate = c.owes
 	c.peer.Store(peer)
 	c.logger.established(ctx, peer)
 	return nil

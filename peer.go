@@ -24,6 +24,12 @@ type Peer struct {
 	// Resumed says that the peer proved its identity on an earlier connection,
 	// and that everything else was verified anew on this one.
 	Resumed bool
+	// Staple is the OCSP response that the peer sent along (RFC 6066, section 8),
+	// as it came, or nil.
+	Staple []byte
+	// WantsCertificate says that the server asked for a certificate of ours and
+	// got none. One that insists says so only after the handshake of TLS 1.3.
+	WantsCertificate bool
 	// ALPN is the application protocol that both ends agreed on, or "".
 	ALPN string
 
@@ -35,6 +41,7 @@ func newPeer(state tls.ConnectionState) *Peer {
 	return &Peer{
 		Chain:   pki.AdoptAll(state.PeerCertificates),
 		Resumed: state.DidResume,
+		Staple:  state.OCSPResponse,
 		ALPN:    state.NegotiatedProtocol,
 		version: state.Version,
 		suite:   state.CipherSuite,

@@ -98,7 +98,7 @@ func TestHandshakeFailures(t *testing.T) {
 				config.CipherSuites = []uint16{tls.TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA}
 				tls.Server(far, config).Handshake()
 			}
-		}, signet.RefusedByPeer},
+		}, signet.CipherMismatch},
 		{"server of another protocol", asClient, func(w *world) func(net.Conn) {
 			return func(far net.Conn) {
 				io.ReadFull(far, make([]byte, 8))

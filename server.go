@@ -210,7 +210,7 @@ func (s *Server) speaks(version uint16) bool {
 }
 
 func (s *Server) verify(ctx context.Context, state tls.ConnectionState) (*Peer, error) {
-	judge := judge{&s.verifier, s.Roots, s.Name, verify.ClientAuth, s.Authorize, s.Now}
+	judge := judge{&s.verifier, verify.Options{Roots: s.Roots, Name: s.Name, Purpose: verify.ClientAuth}, nil, s.Authorize, s.Now}
 	if s.Public {
 		peer := newPeer(state)
 		return peer, judge.authorized(ctx, peer)

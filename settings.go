@@ -40,9 +40,8 @@ func minVersion(roots verify.Roots, name verify.Name) uint16 {
 // resumed ones too.
 type judge struct {
 	verifier  *verify.Verifier
-	roots     verify.Roots
-	name      verify.Name
-	purpose   verify.Purpose
+	rules     verify.Options // but for the time
+	observe   func(*Peer)
 	authorize func(context.Context, *Peer) error
 	now       func() time.Time
 }
@@ -51,8 +50,12 @@ type judge struct {
 // handshake; there is no way to accept what verification refused.
 func (j judge) peer(ctx context.Context, state tls.ConnectionState) (*Peer, error) {
 	peer := newPeer(state)
-	proof, err := j.verifier.Verify(peer.Chain, verify.Options{Roots: j.roots, Name: j.name, Purpose: j.purpose, Now: clock(j.now),
-		Handshake: &verify.Handshake{Staple: state.OCSPResponse}})
+	if j.observe != nil {
+		j.observe(peer)
+	}
+	rules := j.rules
+	rules.Now, rules.Handshake = clock(j.now), &verify.Handshake{Staple: state.OCSPResponse}
+	proof, err := j.verifier.Verify(peer.Chain, rules)
 	if err != nil {
 		return nil, err
 	}

@@ -152,7 +152,10 @@ func (s *search) checks(v *visit, a attempt) []Check {
 
 // evidenceOf is an answer about revocation, for a report.
 func evidenceOf(answer revocation.Answer) *Evidence {
-	e := &Evidence{Status: answer.Status.String(), Source: answer.Source, NextUpdate: answer.NextUpdate, Ignored: answer.Missing}
+	e := &Evidence{Status: answer.Status.String(), Source: answer.Source, ThisUpdate: answer.ThisUpdate, NextUpdate: answer.NextUpdate, Ignored: answer.Missing}
+	if answer.Signer != nil {
+		e.Signer = answer.Signer.Title()
+	}
 	if answer.Status == revocation.Revoked {
 		e.Reason, e.Since = answer.Reason.String(), answer.Since
 	}

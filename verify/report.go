@@ -73,7 +73,9 @@ type Evidence struct {
 	Source     string    `json:"source,omitempty"` // the list or response that says so
 	Reason     string    `json:"reason,omitempty"` // why it was revoked
 	Since      time.Time `json:"since,omitzero"`
+	ThisUpdate time.Time `json:"this_update,omitzero"`
 	NextUpdate time.Time `json:"next_update,omitzero"`
+	Signer     string    `json:"signer,omitempty"`  // of the source
 	Ignored    []string  `json:"ignored,omitempty"` // what was looked at and did not count, and why
 }
 

@@ -125,11 +125,25 @@ func (s *search) unrevoked(leaf *node) Check {
 	default:
 		return Check{Name: "revoked", Text: "no staple, none asked for", Verdict: NotChecked}
 	}
-	text := "not revoked, by " + answer.Source
-	if !answer.NextUpdate.IsZero() {
-		text += fmt.Sprintf(" (good until %s)", day(answer.NextUpdate))
+	return Check{Name: "revoked", Text: "not revoked, by " + answer.Source + origin(answer), Verdict: OK}
+}
+
+// origin says from when evidence is, until when it counts, and who signed it.
+func origin(answer revocation.Answer) string {
+	var parts []string
+	if !answer.ThisUpdate.IsZero() {
+		parts = append(parts, "of "+day(answer.ThisUpdate))
 	}
-	return Check{Name: "revoked", Text: text, Verdict: OK}
+	if !answer.NextUpdate.IsZero() {
+		parts = append(parts, "good until "+day(answer.NextUpdate))
+	}
+	if answer.Signer != nil {
+		parts = append(parts, "signed by "+answer.Signer.Title())
+	}
+	if len(parts) == 0 {
+		return ""
+	}
+	return " (" + strings.Join(parts, ", ") + ")"
 }
 
 // earlier is the first of two times; zero is none.

@@ -47,7 +47,7 @@ func TestStaple(t *testing.T) {
 	}{
 		{"no handshake", demanding, nil, nil, "", "no staple, none asked for"},
 		{"nothing demanded, nothing sent", plain, sent(nil), nil, "", "no staple, none asked for"},
-		{"good, not demanded", plain, sent(response(plain[0], pki.StatusGood, 0)), nil, "", "not revoked, by a stapled OCSP response (good until"},
+		{"good, not demanded", plain, sent(response(plain[0], pki.StatusGood, 0)), nil, "", "not revoked, by a stapled OCSP response (of "},
 		{"revoked, not demanded", plain, sent(response(plain[0], pki.StatusRevoked, 0)), nil, verify.CertRevoked, "by a stapled OCSP response"},
 		{"out of date, not demanded", plain, sent(response(plain[0], pki.StatusGood, 2*time.Hour)), nil, "", "the staple does not count: the OCSP response does not count: it is out of date"},
 		{"no DER, not demanded", plain, sent([]byte("HTTP/1.1 200 OK")), nil, "", "the staple cannot be read"},

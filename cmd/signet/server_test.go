@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto"
 	"io"
 	"net"
 	"os"
@@ -25,8 +26,14 @@ const demoDomain = "demo.signet"
 // writePKI writes authorities and credentials for a story:
 //
 //	ca.pem       the root
+//	root.pem     the same, with its key
+//	mid.pem      the intermediate, with its key
 //	server.pem   the chain of localhost's server
 //	key.pem      the same, with its key
+//	other.pem    the chain of another server
+//	good.der     an OCSP response: the server's certificate is good
+//	revoked.der  another: it is revoked
+//	other.der    another: the other server's is good
 //	web.pem      the workload web of demo.signet, with its key
 //	orders.pem   the workload orders of demo.signet, with its key
 //	home         a data home that knows demo.signet, with the identity web
@@ -36,12 +43,19 @@ func writePKI(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	authority := testpki.Must(testpki.New(time.Now()))
 	server := testpki.Must(authority.Server(testpki.Host, "other.example"))
+	other := testpki.Must(authority.Server("other.example"))
 	web := testpki.Must(authority.Workload("spiffe://" + demoDomain + "/web"))
 	orders := testpki.Must(authority.Workload("spiffe://" + demoDomain + "/orders"))
 	folder := "home/signet/" + demoDomain
 	for name, data := range map[string][]byte{
 		"ca.pem":                          authority.Root.Leaf().PEM(),
+		"root.pem":                        testpki.Must(authority.Root.PEM()),
+		"mid.pem":                         testpki.Must(authority.Intermediate.PEM()),
 		"server.pem":                      server.ChainPEM(),
+		"other.pem":                       other.ChainPEM(),
+		"good.der":                        response(authority, server, pki.StatusGood),
+		"revoked.der":                     response(authority, server, pki.StatusRevoked),
+		"other.der":                       response(authority, other, pki.StatusGood),
 		"key.pem":                         testpki.Must(server.PEM()),
 		"web.pem":                         testpki.Must(web.PEM()),
 		"orders.pem":                      testpki.Must(orders.PEM()),
@@ -55,6 +69,19 @@ func writePKI(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Check(os.WriteFile(path, data, 0o600))
 	}
 	ts.Setenv("XDG_DATA_HOME", ts.MkAbs("home"))
+	ts.Setenv("TOMORROW", time.Now().UTC().AddDate(0, 0, 1).Format(time.DateOnly))
+	ts.Setenv("NEXTMONTH", time.Now().UTC().AddDate(0, 1, 0).Format(time.DateOnly))
+}
+
+// response is an OCSP response of the intermediate about a certificate.
+func response(authority *testpki.PKI, about *pki.Credential, status pki.CertStatus) []byte {
+	issuer := authority.Intermediate
+	single := pki.SingleResponse{ID: testpki.Must(pki.NewCertID(about.Leaf(), issuer.Leaf(), crypto.SHA256)), Status: status,
+		ThisUpdate: authority.Now, NextUpdate: authority.Now.AddDate(0, 0, 7)}
+	if status == pki.StatusRevoked {
+		single.RevokedAt = authority.Now
+	}
+	return testpki.Must(issuer.NewOCSPResponse(pki.OCSPResponseSpec{Issuer: issuer.Leaf(), Responses: []pki.SingleResponse{single}})).Raw()
 }
 
 // serve KIND runs a server in the background: one of testpki's broken ones
@@ -104,6 +131,17 @@ func sessionOf(ts *testscript.TestScript, kind string) func(context.Context, net
 			io.WriteString(conn, "220 mail.example ESMTP ready\r\n")
 			io.Copy(io.Discard, conn)
 		}
+	case "smtp", "smtp-stripped", "smtp-injected", "imap", "ldap":
+		ts.Check(os.WriteFile(ts.MkAbs("ca.pem"), roots.PEM(), 0o600))
+		return func(ctx context.Context, conn net.Conn) {
+			for _, line := range dialogues[kind] {
+				io.WriteString(conn, line.says)
+				io.ReadFull(conn, make([]byte, line.reads))
+			}
+			if conn, err := server.Wrap(ctx, conn); err == nil {
+				hello(conn)
+			}
+		}
 	case "hangup":
 		return func(_ context.Context, conn net.Conn) { conn.Close() }
 	case "orders": // demands a certificate of demo.signet, and is orders there
@@ -124,6 +162,18 @@ func sessionOf(ts *testscript.TestScript, kind string) func(context.Context, net
 			talk(conn)
 		}
 	}
+}
+
+// dialogues are what servers say before TLS, and how many bytes they read then.
+var dialogues = map[string][]struct {
+	says  string
+	reads int
+}{
+	"smtp":          {{"220 mail\r\n", len("EHLO localhost\r\n")}, {"250-mail\r\n250 STARTTLS\r\n", len("STARTTLS\r\n")}, {"220 go\r\n", 0}},
+	"smtp-stripped": {{"220 mail\r\n", len("EHLO localhost\r\n")}, {"250-mail\r\n250 XXXXXXXX\r\n", 0}},
+	"smtp-injected": {{"220 mail\r\n", len("EHLO localhost\r\n")}, {"250-mail\r\n250 STARTTLS\r\n", len("STARTTLS\r\n")}, {"220 go\r\n250 injected\r\n", 0}},
+	"imap":          {{"* OK mail\r\n", len("a STARTTLS\r\n")}, {"a OK go\r\n", 0}},
+	"ldap":          {{"", 31}, {"\x30\x0c\x02\x01\x01\x78\x07\x0a\x01\x00\x04\x00\x04\x00", 0}},
 }
 
 func brokenServer(ts *testscript.TestScript, kind string) testpki.Case {

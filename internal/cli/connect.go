@@ -28,9 +28,9 @@ func (connectCmd) Help() string {
 func (c *connectCmd) run(ctx context.Context, s *shell) error {
 	b, err := s.basis(c.trust)
 	if err != nil {
-		return err
+		return c.trust.orPin(err, "connect", c.Address)
 	}
-	conn, err := b.dial(ctx, c.Address)
+	conn, err := b.dial(ctx, c.Address, "none", nil)
 	if err != nil {
 		return s.explain(err, "connect", c.Address, c.trust, b)
 	}

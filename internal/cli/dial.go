@@ -15,6 +15,7 @@ import (
 
 	"github.com/signet-tls/signet"
 	"github.com/signet-tls/signet/fault"
+	"github.com/signet-tls/signet/internal/starttls"
 	"github.com/signet-tls/signet/pki"
 	"github.com/signet-tls/signet/spiffeid"
 	"github.com/signet-tls/signet/verify"
@@ -27,8 +28,10 @@ type dialed struct {
 	took time.Duration // the handshake
 }
 
-// dial connects to target and verifies it. Nothing is sent to it.
-func (b basis) dial(ctx context.Context, target string) (*dialed, error) {
+// dial connects to target, has it go on in TLS where its protocol begins without,
+// and verifies it. No data is sent to it. What it shows is observed before it is
+// judged, if anybody observes.
+func (b basis) dial(ctx context.Context, target, protocol string, observe func(*signet.Peer)) (*dialed, error) {
 	host, port, _ := net.SplitHostPort(target) // Dial says what is wrong with it
 	if strings.Contains(port, "/") {
 		return nil, fault.New(signet.AddressInvalid, "%q is not HOST:PORT", target)
@@ -37,25 +40,54 @@ func (b basis) dial(ctx context.Context, target string) (*dialed, error) {
 	if d.name.IsZero() {
 		d.name = verify.Host(host)
 	}
-	var clock stopwatch
-	client := signet.Client{Roots: b.roots, Name: b.name, Identity: b.own, Dialer: &clock}
+	open := opener{protocol: protocol}
+	client := signet.Client{Roots: b.roots, Name: b.name, Identity: b.own, Dialer: &open, Rules: b.rules, Observe: observe}
+	if at := b.rules.Now; !at.IsZero() {
+		client.Now = func() time.Time { return at }
+	}
 	conn, err := client.Dial(ctx, "tcp", target)
 	if err != nil {
 		return nil, err
 	}
-	d.Conn, d.took = conn, time.Since(clock.connected)
+	d.Conn, d.took = conn, time.Since(open.ready)
 	return d, nil
 }
 
-// stopwatch is a dialer that notes when TCP had its connection.
-type stopwatch struct{ connected time.Time }
+// opener is a dialer whose connections are ready for TLS.
+type opener struct {
+	protocol string    // spoken before TLS, or "none"
+	ready    time.Time // when TLS could begin
+}
 
 // DialContext dials.
-func (w *stopwatch) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
+func (o *opener) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
 	var dialer net.Dialer
 	conn, err := dialer.DialContext(ctx, network, address)
-	w.connected = time.Now()
+	if err == nil && o.protocol != "none" {
+		if err = starttls.Upgrade(ctx, conn, o.protocol); err != nil {
+			conn.Close()
+			return nil, err
+		}
+	}
+	o.ready = time.Now()
 	return conn, err
+}
+
+// insistence is how long a server is given to say that it wants a certificate of
+// ours. In TLS 1.3 it can say so only once the handshake is over.
+const insistence = time.Second
+
+// admitted waits, where the server has asked for a certificate and got none, for
+// its refusal, and returns it. Nothing is sent.
+func (d *dialed) admitted() error {
+	if !d.Peer().WantsCertificate {
+		return nil
+	}
+	d.SetReadDeadline(time.Now().Add(insistence))
+	if _, err := d.Read(make([]byte, 1)); errors.Is(err, signet.ClientCertRequired) || errors.Is(err, signet.RefusedByPeer) {
+		return err
+	}
+	return nil
 }
 
 // who names the peer as the person asked for it: an identity with its trust
@@ -148,6 +180,12 @@ func (t trust) command(cmd, target string) string {
 		if flag.value != "" {
 			words = append(words, flag.name, quote(flag.value))
 		}
+	}
+	for _, pin := range t.Pin {
+		words = append(words, "--pin", quote(pin))
+	}
+	for _, word := range t.further {
+		words = append(words, quote(word))
 	}
 	return strings.Join(words, " ")
 }

@@ -67,9 +67,12 @@ func (t terse) set(s *shell) { s.quiet, s.json = t.Quiet, t.JSON }
 // trust are the flags that say whom to believe, who the peer must be, and who
 // we are.
 type trust struct {
-	Roots string `placeholder:"FILE|DOMAIN" help:"Whom to believe: a file of certificates, or a trust domain known on this host. Without it, this system's roots."`
-	Name  string `placeholder:"NAME" help:"Who the peer must be: a host name, or an identity of the trust domain. Without it, the host that is dialed."`
-	As    string `placeholder:"NAME|FILE" help:"Who we are: an identity known on this host, which brings its trust domain's roots, or a PEM file."`
+	Roots string   `placeholder:"FILE|DOMAIN" help:"Whom to believe: a file of certificates, or a trust domain known on this host. Without it, this system's roots."`
+	Pin   []string `sep:"none" placeholder:"FILE|PIN" help:"In the place of roots: believe exactly this certificate, in a file, or this key, sha256//… as inspect shows it, whoever signed it. Once for each."`
+	Name  string   `placeholder:"NAME" help:"Who the peer must be: a host name, or an identity of the trust domain. Without it, the host that is dialed."`
+	As    string   `placeholder:"NAME|FILE" help:"Who we are: an identity known on this host, which brings its trust domain's roots, or a PEM file."`
+
+	further []string // the command's other flags, as they are typed
 }
 
 // operate are the flags of commands that ask the authority.

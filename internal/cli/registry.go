@@ -15,6 +15,7 @@ import (
 	"github.com/signet-tls/signet/internal/control"
 	"github.com/signet-tls/signet/internal/proxy"
 	"github.com/signet-tls/signet/internal/recognise"
+	"github.com/signet-tls/signet/internal/starttls"
 	"github.com/signet-tls/signet/internal/tamper"
 	"github.com/signet-tls/signet/pki"
 	"github.com/signet-tls/signet/pki/pkcs12"
@@ -26,14 +27,14 @@ import (
 	"github.com/signet-tls/signet/verify"
 )
 
-//go:generate go test -run ^TestErrorsDocument$ . -update
+//go:generate go test -run "^(TestErrorsDocument|TestBadHosts)$" . -update
 
 // registry joins every package's table of codes, in alphabetical order.
 func registry() []fault.Entry {
 	entries := slices.Concat(
 		spiffeid.Codes(), pki.Codes(), pkcs12.Codes(), pkcs7.Codes(), revocation.Codes(), fetch.Codes(), verify.Codes(), identity.Codes(), signet.Codes(), policy.Codes(),
 		bind.Codes(), control.Codes(), ca.Codes(), api.Codes(), authority.Codes(), agent.Codes(), proxy.Codes(),
-		tamper.Codes(), recognise.Codes(), Codes(),
+		tamper.Codes(), starttls.Codes(), recognise.Codes(), Codes(),
 	)
 	slices.SortStableFunc(entries, func(a, b fault.Entry) int { return strings.Compare(string(a.Code), string(b.Code)) })
 	return entries

@@ -7,10 +7,12 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/signet-tls/signet/fault"
 	"github.com/signet-tls/signet/identity"
 	"github.com/signet-tls/signet/pki"
+	"github.com/signet-tls/signet/revocation"
 	"github.com/signet-tls/signet/spiffeid"
 	"github.com/signet-tls/signet/verify"
 )
@@ -21,6 +23,25 @@ type basis struct {
 	origin string      // of the roots, as a person knows them
 	name   verify.Name // zero: the host that is dialed
 	own    identity.Source
+	rules  verify.Options // what else is asked of the peer's certificates
+
+	collector *revocation.Collector // fetches evidence, or nil
+	given     *revocation.Evidence  // beside that, or nil
+}
+
+// moment is the time as of which a peer is judged.
+func (b basis) moment() time.Time {
+	if b.rules.Now.IsZero() {
+		return time.Now()
+	}
+	return b.rules.Now
+}
+
+// question is what verification is asked about a peer.
+func (b basis) question(handshake *verify.Handshake) verify.Options {
+	rules := b.rules
+	rules.Roots, rules.Name, rules.Handshake = b.roots, b.name, handshake
+	return rules
 }
 
 // basis finds the roots, the name and the identity that the flags ask for.
@@ -34,6 +55,12 @@ func (s *shell) basis(t trust) (b basis, err error) {
 		b.own = identity.Static(credential)
 	}
 	switch {
+	case len(t.Pin) > 0 && t.Roots != "":
+		err = fault.New(Usage, "--pin and --roots are given: a pin is believed without any roots").
+			WithHint("leave one of them out: --pin believes this peer alone, --roots whom they signed")
+	case len(t.Pin) > 0:
+		b.origin = "the pin"
+		b.roots, err = s.pins(t.Pin)
 	case t.Roots != "":
 		b.origin = fileTitle(t.Roots)
 		b.roots, err = s.roots(t)
@@ -50,9 +77,16 @@ func (s *shell) basis(t trust) (b basis, err error) {
 	return b, err
 }
 
-// nameOf reads --name: inside a trust domain it is an identity of it.
+// nameOf reads --name: inside a trust domain it is an identity of it; elsewhere a
+// host, a URI or an e-mail address, by its form.
 func nameOf(text string, domain spiffeid.TrustDomain) (verify.Name, error) {
-	if domain.IsZero() && !strings.HasPrefix(text, "spiffe://") {
+	switch {
+	case strings.HasPrefix(text, "spiffe://") || !domain.IsZero():
+	case strings.Contains(text, "://"):
+		return verify.URI(text), nil
+	case strings.Contains(text, "@"):
+		return verify.Email(text), nil
+	default:
 		return verify.Host(text), nil
 	}
 	id, err := idOf(text, domain)
@@ -97,6 +131,45 @@ func (s *shell) roots(t trust) (verify.Roots, error) {
 		return verify.Roots{}, err
 	}
 	return verify.ForTrustDomain(id.TrustDomain(), anchors...)
+}
+
+// pins reads --pin: keys by their digests, and certificates in files, of which the
+// first one counts.
+func (s *shell) pins(texts []string) (verify.Roots, error) {
+	var sets []verify.Roots
+	for _, text := range texts {
+		pinned, err := s.pin(text)
+		if err != nil {
+			return verify.Roots{}, err
+		}
+		sets = append(sets, pinned)
+	}
+	return verify.Union(sets...)
+}
+
+func (s *shell) pin(text string) (verify.Roots, error) {
+	if strings.HasPrefix(text, "sha256//") {
+		return verify.PinKey(text)
+	}
+	certs, err := s.disk().certificates(text)
+	if errors.Is(err, fs.ErrNotExist) {
+		return verify.Roots{}, fault.New(FileMissing, "there is no file %s", text).
+			WithHint("name the file with the peer's own certificate, or the pin of its key: sha256// and 44 characters")
+	}
+	if err != nil {
+		return verify.Roots{}, err
+	}
+	return verify.Pin(fileTitle(text), certs[0])
+}
+
+// orPin proposes to pin what was given as roots and is a peer's own certificate.
+func (t trust) orPin(err error, cmd, target string) error {
+	e, ok := fault.Of(err)
+	if !ok || e.Code != verify.RootsIsLeaf {
+		return err
+	}
+	t.Pin, t.Roots = []string{t.Roots}, ""
+	return withHint(err, t.command(cmd, target)+"      # trust exactly this one\nor "+e.Hint)
 }
 
 // known returns the folder of a trust domain, or nil.

@@ -7,51 +7,142 @@ import (
 	"fmt"
 	"io/fs"
 	"net"
+	"slices"
 	"strconv"
 	"strings"
+	"sync"
+	"time"
 
+	"github.com/signet-tls/signet"
 	"github.com/signet-tls/signet/fault"
+	"github.com/signet-tls/signet/internal/starttls"
 	"github.com/signet-tls/signet/pki"
 	"github.com/signet-tls/signet/verify"
 )
 
 type verifyCmd struct {
-	Target string `arg:"" name:"TARGET" help:"HOST:PORT, or a file (- is standard input) with a certificate chain, the peer's own first."`
+	Targets []string `arg:"" name:"TARGET" help:"HOST:PORT, or a file (- is standard input) with a certificate chain, the peer's own first. Several are asked at once."`
 	trust
+	inquiry
 	spoken
 }
 
 func (verifyCmd) Help() string {
-	return "signet verify api.example.com:443\nsignet verify server.pem --roots ca.pem --name api.example.com"
+	return "signet verify api.example.com:443\n" +
+		"signet verify server.pem --roots ca.pem --name api.example.com --crl ca.crl\n" +
+		"signet verify db.example.com:5432 --starttls postgres --roots ca.pem"
 }
 
-// verdict is the answer about one target.
+// verdict is the answer about one target: a report, or why there is none.
 type verdict struct {
 	Target string `json:"target"`
 	*verify.Report
-	TLS string `json:"tls,omitempty"` // of the connection, if there was one
+	TLS    string          `json:"tls,omitempty"`  // of the connection, if there was one
+	Sent   []sentCert      `json:"sent,omitempty"` // in the order in which they came
+	Failed *complaintError `json:"error,omitempty"`
 
-	yes string // who it is, a sentence without its full stop
+	yes    string // who it is, a sentence without its full stop
+	note   string // what a yes rests on
+	remedy string // what to do nonetheless
+	err    error  // why there is no report
+	now    time.Time
 }
 
 func (c *verifyCmd) run(ctx context.Context, s *shell) error {
+	c.trust.further = c.words()
 	b, err := s.basis(c.trust)
 	if err != nil {
+		return c.trust.orPin(err, "verify", c.Targets[0])
+	}
+	if b.rules, err = c.rules(s); err != nil {
 		return err
 	}
-	judge := c.file
-	if isAddress(c.Target) {
-		judge = c.host
+	if c.Fetch {
+		if b.collector, err = c.collector(b.rules.Now); err != nil {
+			return err
+		}
+		if b.rules.Revocation != nil {
+			b.given, b.rules.Revocation = b.rules.Revocation.Evidence, nil
+		}
 	}
-	v, err := judge(ctx, s, b)
+	verdicts := c.judgeAll(ctx, s, b)
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	switch {
+	case s.json:
+		err = s.printJSON(verdicts)
+	case len(verdicts) > 1:
+		err = s.summarize(verdicts, c)
+	case verdicts[0].err != nil:
+		err = verdicts[0].err
+	default:
+		err = s.tell(verdicts[0], b)
+	}
 	if err != nil {
 		return err
 	}
-	if err := s.tell(v, b); err != nil {
+	return exitFor(verdicts)
+}
+
+// exitFor is the exit code of some answers: that one could not be told outweighs
+// a no.
+func exitFor(verdicts []*verdict) error {
+	var exit error
+	for _, v := range verdicts {
+		switch {
+		case v.err != nil:
+			return exitFailed
+		case !v.Trusted:
+			exit = exitNo
+		}
+	}
+	return exit
+}
+
+// maxAtOnce bounds the targets that are judged at the same time.
+const maxAtOnce = 32
+
+// judgeAll judges every target, and returns the verdicts in their order.
+func (c *verifyCmd) judgeAll(ctx context.Context, s *shell, b basis) []*verdict {
+	verdicts := make([]*verdict, len(c.Targets))
+	answered := s.await(len(c.Targets))
+	free := make(chan struct{}, maxAtOnce)
+	var all sync.WaitGroup
+	for i, target := range c.Targets {
+		free <- struct{}{}
+		all.Go(func() {
+			defer func() { <-free; answered() }()
+			v := &verdict{Target: target, now: b.moment()}
+			v.err = guard(func() error { return c.judge(ctx, s, b, v) })
+			if v.err != nil {
+				v.Failed = s.complaint(v.err)
+			}
+			verdicts[i] = v
+		})
+	}
+	all.Wait()
+	return verdicts
+}
+
+func (c *verifyCmd) judge(ctx context.Context, s *shell, b basis, v *verdict) error {
+	var err error
+	if isAddress(v.Target) {
+		err = c.host(ctx, s, b, v)
+	} else {
+		err = c.file(ctx, s, b, v)
+	}
+	if v.Report == nil {
 		return err
 	}
-	if !v.Trusted {
-		return exitNo
+	v.yes += c.asOf(v)
+	if v.Trusted && v.note != "" {
+		v.Note, v.Next = v.note, []string{v.remedy}
+	}
+	if c.At != "" && !v.Trusted && (v.Code == verify.CertExpired || v.Code == verify.CertNotYetValid) {
+		t := c.trust
+		t.further = c.withoutTime()
+		v.Next = []string{t.command("verify", v.Target) + "      # as of now"}
 	}
 	return nil
 }
@@ -68,19 +159,71 @@ func isAddress(target string) bool {
 }
 
 // host judges the server at an address, without sending it any data.
-func (c *verifyCmd) host(ctx context.Context, s *shell, b basis) (*verdict, error) {
-	v := &verdict{Target: c.Target}
-	conn, err := b.dial(ctx, c.Target)
+func (c *verifyCmd) host(ctx context.Context, s *shell, b basis, v *verdict) error {
+	if b.name.IsZero() {
+		host, _, _ := net.SplitHostPort(v.Target)
+		b.name = verify.Host(host)
+	}
+	shown, proof, err := c.shake(ctx, b, v.Target)
+	if shown != nil {
+		v.TLS, v.Sent = shown.TLS(), sentCerts(shown.Chain)
+	}
+	if c.Fetch && (proof != nil || verify.ReportOf(err) != nil) {
+		proof, err = c.fetched(ctx, b, v, shown.Chain, b.question(&verify.Handshake{Staple: shown.Staple}))
+	}
 	if refused(err, v) {
-		return v, nil
+		c.incomplete(v, shown.Chain)
+		return nil
+	}
+	if protocol := c.before(err, v.Target); protocol != "" {
+		t := c.trust
+		t.further = append(slices.Clip(t.further), "--starttls", protocol)
+		return withHint(err, t.command("verify", v.Target)+"      # if it begins without TLS")
 	}
 	if err != nil {
-		return nil, s.explain(err, "verify", c.Target, c.trust, b)
+		return s.explain(err, "verify", v.Target, c.trust, b)
+	}
+	v.Report = proof.Report()
+	v.yes = fmt.Sprintf("%s is %s", v.Target, s.who(proof.ID(), b.name))
+	return nil
+}
+
+// shake makes the handshake, and returns what the server showed, if it came to
+// that, and the proof or the refusal.
+func (c *verifyCmd) shake(ctx context.Context, b basis, target string) (shown *signet.Peer, proof *verify.Proof, err error) {
+	ctx, cancel := context.WithTimeout(ctx, signet.DefaultHandshakeTimeout)
+	defer cancel()
+	conn, err := b.dial(ctx, target, c.Starttls, func(peer *signet.Peer) { shown = peer })
+	if err != nil {
+		return shown, nil, err
 	}
 	defer conn.Close()
-	v.Report, v.TLS = conn.Peer().Proof.Report(), conn.Peer().TLS()
-	v.yes = fmt.Sprintf("%s is %s", c.Target, s.who(conn.Peer().ID, conn.name))
-	return v, nil
+	if err := conn.admitted(); err != nil {
+		return shown, nil, err
+	}
+	return shown, conn.Peer().Proof, nil
+}
+
+// before names the protocol that a server probably wants to be asked for TLS in,
+// by what it said or by its port, where it was not asked in any.
+func (c *verifyCmd) before(err error, target string) string {
+	e, ok := fault.Of(err)
+	if !ok || c.Starttls != "none" || e.Code != signet.NotTLS && e.Code != signet.HandshakeCut && e.Code != signet.Timeout {
+		return ""
+	}
+	_, port, _ := net.SplitHostPort(target)
+	byPort := starttls.ForPort(port)
+	switch spoken, _ := e.Detail.(signet.Protocol); spoken {
+	case "IMAP":
+		return "imap"
+	case "POP3":
+		return "pop3"
+	case "SMTP or FTP":
+		return cmp.Or(byPort, "smtp")
+	case "":
+		return byPort
+	}
+	return ""
 }
 
 // refused reports whether err is the judgement that a chain is not to be
@@ -91,55 +234,61 @@ func refused(err error, v *verdict) bool {
 }
 
 // file judges the chain in a file as if a server had sent it.
-func (c *verifyCmd) file(_ context.Context, s *shell, b basis) (*verdict, error) {
-	chain, err := s.disk().certificates(c.Target)
+func (c *verifyCmd) file(ctx context.Context, s *shell, b basis, v *verdict) error {
+	chain, err := s.disk().certificates(v.Target)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, c.noTarget()
+		return c.noTarget(v.Target)
 	}
 	if err != nil {
-		return nil, err
+		return err
 	}
-	name := b.name
-	if domain := b.roots.TrustDomain(); name.IsZero() && !domain.IsZero() {
-		name = verify.Member(domain)
+	if domain := b.roots.TrustDomain(); b.name.IsZero() && !domain.IsZero() {
+		b.name = verify.Member(domain)
 	}
-	if name.IsZero() {
-		return nil, c.nameless(chain[0])
+	if b.name.IsZero() {
+		return c.nameless(v.Target, chain[0])
 	}
-	v := &verdict{Target: c.Target}
-	proof, err := verify.Verify(chain, verify.Options{Roots: b.roots, Name: name})
+	v.Sent = sentCerts(chain)
+	judge := verify.Verify
+	if c.Fetch {
+		judge = func(chain []*pki.Certificate, rules verify.Options) (*verify.Proof, error) {
+			return c.fetched(ctx, b, v, chain, rules)
+		}
+	}
+	proof, err := judge(chain, b.question(nil))
 	if refused(err, v) {
-		return v, nil
+		c.incomplete(v, chain)
+		return nil
 	}
 	if err != nil {
-		return nil, err
+		return err
 	}
 	v.Report = proof.Report()
-	v.yes = fmt.Sprintf("%s is a certificate of %s", fileTitle(c.Target), s.who(proof.ID(), name))
-	return v, nil
+	v.yes = fmt.Sprintf("%s is a certificate of %s", fileTitle(v.Target), s.who(proof.ID(), b.name))
+	return nil
 }
 
 // noTarget says what may be meant by a target that is neither an address nor a
 // file.
-func (c *verifyCmd) noTarget() error {
-	err := fault.New(TargetUnknown, "%s is neither HOST:PORT nor a file", cmp.Or(c.Target, `""`))
-	if address := likelyAddress(c.Target); address != "" {
+func (c *verifyCmd) noTarget(target string) error {
+	err := fault.New(TargetUnknown, "%s is neither HOST:PORT nor a file", cmp.Or(target, `""`))
+	if address := likelyAddress(target); address != "" {
 		return err.WithHint("%s      # if this host is meant\nor write a path that exists", c.trust.command("verify", address))
 	}
 	return err.WithHint("write, for example, api.example.com:443, or a path that exists")
 }
 
 // nameless asks for the name that a file's certificate is to be judged for.
-func (c *verifyCmd) nameless(leaf *pki.Certificate) error {
+func (c *verifyCmd) nameless(target string, leaf *pki.Certificate) error {
 	err := fault.New(verify.NameMissing, "a file does not say whose certificate it is meant to be")
 	t := c.trust
 	switch names := leafNames(leaf); {
 	case !leaf.ID().IsZero():
 		t.Roots, t.Name = leaf.ID().TrustDomain().String(), leaf.ID().Path()
-		return err.WithHint("%s      # the name that it has", t.command("verify", c.Target))
+		return err.WithHint("%s      # the name that it has", t.command("verify", target))
 	case len(names) > 0:
 		t.Name = names[0]
-		return err.WithHint("%s      # one of the names that it has: %s", t.command("verify", c.Target), strings.Join(names, ", "))
+		return err.WithHint("%s      # one of the names that it has: %s", t.command("verify", target), strings.Join(names, ", "))
 	}
 	return err.WithHint("add --name; this certificate has no name at all, so it can be nobody's")
 }
@@ -148,45 +297,4 @@ func (c *verifyCmd) nameless(leaf *pki.Certificate) error {
 func leafNames(leaf *pki.Certificate) []string {
 	names := leaf.NamesOf(pki.DNSName, pki.IPName)
 	return names[:min(len(names), 4)]
-}
-
-// tell writes a verdict.
-func (s *shell) tell(v *verdict, b basis) error {
-	if s.json {
-		return s.printJSON(v)
-	}
-	var p page
-	if v.Trusted {
-		p.headline("Yes: "+v.yes+".", "")
-	} else {
-		p.headline("No: "+s.short(v.Headline, b)+".", v.Code)
-	}
-	for _, check := range v.Checks {
-		p.row(check.Name, s.short(check.Text, b), string(check.Verdict))
-	}
-	if v.TLS != "" {
-		p.row("tls", v.TLS, string(verify.OK))
-		p.line("  No application data was sent.")
-	}
-	if v.Note != "" {
-		p.line("  %s", v.Note)
-	}
-	if err := s.print(p.String()); err != nil {
-		return err
-	}
-	next := make([]string, len(v.Next))
-	for i, step := range v.Next {
-		next[i] = s.short(step, b)
-	}
-	s.steps("next", next...)
-	return nil
-}
-
-// short leaves our own trust domain out of the SPIFFE IDs in a text.
-func (s *shell) short(text string, b basis) string {
-	domain := b.roots.TrustDomain()
-	if s.full || domain.IsZero() {
-		return text
-	}
-	return strings.ReplaceAll(text, "spiffe://"+domain.String()+"/", "")
 }

@@ -71,6 +71,20 @@ func Keytool(t testing.TB) string {
 	return find(t, "keytool")
 }
 
+// Postgres returns the folder with PostgreSQL's server programs, which Debian keeps
+// outside the PATH.
+func Postgres(t testing.TB) string {
+	t.Helper()
+	folders, err := filepath.Glob("/usr/lib/postgresql/*/bin")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(folders) > 0 {
+		return filepath.Dir(find(t, filepath.Join(folders[len(folders)-1], "postgres")))
+	}
+	return filepath.Dir(find(t, "postgres"))
+}
+
 // find returns the path of program, which is a name on the PATH or a path.
 func find(t testing.TB, program string) string {
 	t.Helper()
