@@ -18,7 +18,7 @@ type inquiry struct {
 	CRL          []string `name:"crl" sep:"none" placeholder:"FILE" help:"Revocation lists, PEM or DER: they must say that nobody on the chain is revoked. Once for each file."`
 	OCSP         []string `name:"ocsp" sep:"none" placeholder:"FILE" help:"An OCSP response, DER: it must say that the peer's certificate is not revoked. Once for each."`
 	Fetch        bool     `help:"Ask where the certificates say: for OCSP responses and revocation lists, which must say that nobody on the chain is revoked, and for intermediates that were not sent."`
-	FetchPrivate []string `sep:"none" placeholder:"NETWORK" help:"A private network that --fetch may ask, such as 10.0.0.0/8. Once for each."`
+	FetchPrivate []string `sep:"none" placeholder:"NETWORK" help:"A private network to ask, such as 10.0.0.0/8. Once for each."`
 	Starttls     string   `enum:"none,postgres,smtp,imap,ldap,pop3,ftp" default:"none" placeholder:"PROTOCOL" help:"Ask for TLS in this protocol first: postgres, smtp, imap, ldap, pop3 or ftp."`
 }
 
