@@ -2,6 +2,8 @@
 // on: figures to look at, never a test that fails on time.
 //
 //	go run ./bench parse
+//	go run ./bench verify
+//	go run ./bench limbo limbo.json.gz
 package main
 
 import (
@@ -16,7 +18,9 @@ import (
 
 // benches are what can be measured, by name.
 var benches = map[string]func(out io.Writer, rounds int, args []string) error{
-	"parse": parse,
+	"limbo":  limbo,
+	"parse":  parse,
+	"verify": verifyChains,
 }
 
 // leastRounds are enough for an interval that means something.

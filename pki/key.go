@@ -97,13 +97,13 @@ func unlock(key *PrivateKey, with sealing, sealed []byte, where string, passphra
 		key.refused = with.refused
 		return key, nil
 	}
+	if len(sealed) == 0 || len(sealed) > maxKey || len(sealed)%with.block != 0 {
+		return nil, badKey("%s cannot be read: %d bytes are no whole blocks of %s", where, len(sealed), with.cipher)
+	}
 	if passphrase == nil {
 		key.refused = fault.New(KeyEncrypted, "the private key is encrypted").
 			WithHint("openssl pkey -in encrypted.pem -out key.pem    # asks for its password; keep key.pem at mode 0600")
 		return key, nil
-	}
-	if len(sealed) == 0 || len(sealed) > maxKey || len(sealed)%with.block != 0 {
-		return nil, badKey("%s cannot be read: %d bytes are no whole blocks of %s", where, len(sealed), with.cipher)
 	}
 	secret, err := passphrase()
 	if err != nil {

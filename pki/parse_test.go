@@ -152,7 +152,7 @@ func TestParseKey(t *testing.T) {
 		return keyPEM("PRIVATE KEY", testpki.Must(x509.MarshalPKCS8PrivateKey(key)))
 	}
 	sec1 := keyPEM("EC PRIVATE KEY", testpki.Must(x509.MarshalECPrivateKey(p384)))
-	legacy := strings.Replace(keyPEM("RSA PRIVATE KEY", []byte("secret")), "KEY-----\n", "KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-256-CBC,00112233445566778899AABBCCDDEEFF\n\n", 1)
+	legacy := strings.Replace(keyPEM("RSA PRIVATE KEY", []byte("sixteen of secret")[:16]), "KEY-----\n", "KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-256-CBC,00112233445566778899AABBCCDDEEFF\n\n", 1)
 	sealed := testpki.Must(pki.EncryptKey(p384, []byte("secret")))
 	tests := []struct {
 		name, data string

@@ -33,13 +33,14 @@ func (s *search) constrain(v *visit) (code fault.Code, section, text string) {
 // allow, who has it, and why; nil if there is none. Whoever is self-issued, but
 // for the leaf, is free.
 func (s *search) forbidden(constraints *pki.NameConstraints, path []*node) (pki.GeneralName, *node, string) {
+	limits := s.limitsOf(constraints)
 	for depth, m := range path {
 		if depth > 0 && m.selfIssued() {
 			continue
 		}
-		for _, name := range constrainedNames(m.cert, m.names) {
-			if allowed, why := s.allows(constraints, name); !allowed {
-				return name, m, why
+		for _, name := range s.constrainedNames(m) {
+			if allowed, why := s.allows(limits, name); !allowed {
+				return name.GeneralName, m, why
 			}
 		}
 	}
@@ -87,27 +88,94 @@ func constrainedNames(cert *pki.Certificate, names []pki.GeneralName) []pki.Gene
 	return all
 }
 
+// compared is a name, or the base of a subtree that names are held against, in the
+// form in which that is done.
+type compared struct {
+	pki.GeneralName
+	local, host string // of a mailbox; of hosts in small letters
+	whole       bool   // a name without a wildcard, a base that is one mailbox
+	ok          bool   // a name that can be compared
+}
+
+// limits are name constraints by the form of the names.
+type limits struct{ permitted, excluded map[pki.NameKind][]compared }
+
+// limitsOf puts name constraints into their form, once.
+func (s *search) limitsOf(constraints *pki.NameConstraints) limits {
+	known, ok := s.limits[constraints]
+	if !ok {
+		if s.limits == nil {
+			s.limits = map[*pki.NameConstraints]limits{}
+		}
+		known = limits{byForm(constraints.Permitted), byForm(constraints.Excluded)}
+		s.limits[constraints] = known
+	}
+	return known
+}
+
+func byForm(trees []pki.Subtree) map[pki.NameKind][]compared {
+	all := map[pki.NameKind][]compared{}
+	for _, tree := range trees {
+		base := compared{GeneralName: tree.Base, host: strings.ToLower(string(tree.Base.Raw))}
+		if tree.Base.Kind == pki.EmailName {
+			if local, host, mailbox := splitMail(string(tree.Base.Raw)); mailbox {
+				base.local, base.host, base.whole = local, strings.ToLower(host), true
+			}
+		}
+		all[base.Kind] = append(all[base.Kind], base)
+	}
+	return all
+}
+
+// constrainedNames puts the names of a certificate into their form, once.
+func (s *search) constrainedNames(m *node) []compared {
+	all, known := s.names[m]
+	if !known {
+		if s.names == nil {
+			s.names = map[*node][]compared{}
+		}
+		for _, name := range constrainedNames(m.cert, m.names) {
+			all = append(all, inForm(name))
+		}
+		s.names[m] = all
+	}
+	return all
+}
+
+func inForm(name pki.GeneralName) compared {
+	n := compared{GeneralName: name, ok: true}
+	switch name.Kind {
+	case pki.DNSName:
+		rest, wildcard := strings.CutPrefix(strings.ToLower(string(name.Raw)), "*.")
+		n.host, n.whole, n.ok = rest, !wildcard, pki.IsHostname(rest)
+	case pki.EmailName:
+		n.local, n.host, n.ok = splitMail(string(name.Raw))
+		n.host = strings.ToLower(n.host)
+	case pki.URIName:
+		host, ok := hostOfURI(strings.ToLower(string(name.Raw)))
+		n.host, n.ok = host, ok && pki.IsHostname(host)
+	}
+	return n
+}
+
 // allows reports whether a name is within one of the permitted subtrees of its
 // form, if there are any, and within no excluded one.
-func (s *search) allows(constraints *pki.NameConstraints, name pki.GeneralName) (allowed bool, why string) {
-	for _, tree := range constraints.Excluded {
-		if tree.Base.Kind == name.Kind && s.within(name, tree.Base, true) {
-			return false, clip(tree.Base.String()) + " is excluded"
+func (s *search) allows(limits limits, name compared) (allowed bool, why string) {
+	for _, tree := range limits.excluded[name.Kind] {
+		if s.within(name, tree, true) {
+			return false, clip(tree.String()) + " is excluded"
 		}
 	}
-	asked := false
-	for _, tree := range constraints.Permitted {
-		if tree.Base.Kind == name.Kind {
-			asked = true
-			if s.within(name, tree.Base, false) {
-				return true, ""
-			}
-			if s.exhausted != "" {
-				break
-			}
+	permitted := limits.permitted[name.Kind]
+	for _, tree := range permitted {
+		if s.within(name, tree, false) {
+			return true, ""
+		}
+		if s.exhausted != "" {
+			break
 		}
 	}
-	if asked {
+	if len(permitted) > 0 {
 		return false, notPermitted
 	}
 	return true, ""
@@ -119,45 +187,44 @@ const notPermitted = "it is not among those permitted"
 
 // within reports whether a name lies in a subtree. What cannot be compared lies
 // in those that are excluded, and in none that is permitted.
-func (s *search) within(name, base pki.GeneralName, excluded bool) bool {
-	if s.compared += 1 + (len(name.Raw)+len(base.Raw))/64; s.compared > maxNames {
+func (s *search) within(name, tree compared, excluded bool) bool {
+	if s.compared += 1 + (len(name.Raw)+len(tree.Raw))/64; s.compared > maxNames {
 		s.exhausted = "names"
 		return excluded
 	}
 	switch name.Kind {
 	case pki.DNSName:
-		return withinHost(lower(name), lower(base), excluded)
+		return withinHost(name, tree.host, excluded)
 	case pki.IPName:
-		return withinAddress(name.Raw, base.Raw)
+		return withinAddress(name.Raw, tree.Raw)
 	case pki.EmailName:
-		return withinMail(string(name.Raw), string(base.Raw), excluded)
+		return withinMail(name, tree, excluded)
 	case pki.URIName:
-		return withinURI(lower(name), lower(base), excluded)
+		return withinURI(name, tree.host, excluded)
 	case pki.DirectoryName:
-		return bytes.HasPrefix(s.folded(name), s.folded(base)) // the tree's relative names are the name's first
+		return bytes.HasPrefix(s.folded(name.GeneralName), s.folded(tree.GeneralName)) // the tree's relative names are the name's first
 	}
 	return excluded
 }
 
-func lower(name pki.GeneralName) string { return strings.ToLower(string(name.Raw)) }
-
 // withinHost: a name lies in a tree that it equals, or that follows a dot in it.
 // Of a wildcard's names all must lie in a permitted tree, and one in an excluded.
-func withinHost(name, tree string, excluded bool) bool {
-	if tree == "" {
+func withinHost(name compared, tree string, excluded bool) bool {
+	switch {
+	case tree == "":
 		return true
-	}
-	rest, wildcard := strings.CutPrefix(name, "*.")
-	if !pki.IsHostname(rest) {
+	case !name.ok:
 		return excluded
-	}
-	if wildcard && excluded && strings.HasSuffix(tree, "."+rest) && !strings.Contains(strings.TrimSuffix(tree, "."+rest), ".") {
+	case !name.whole && excluded && isBelow(tree, name.host) && !strings.Contains(tree[:len(tree)-len(name.host)-1], "."):
 		return true
 	}
-	if wildcard && rest == tree {
-		return true
-	}
-	return name == tree || strings.HasSuffix(name, "."+tree)
+	return name.host == tree || isBelow(name.host, tree)
+}
+
+// isBelow reports whether a host ends in a dot and another one.
+func isBelow(host, parent string) bool {
+	dot := len(host) - len(parent) - 1
+	return dot >= 0 && host[dot] == '.' && strings.HasSuffix(host, parent)
 }
 
 // withinAddress: an address of the same family lies in a network.
@@ -176,25 +243,34 @@ func withinAddress(address, network []byte) bool {
 
 // withinMail: the tree is one mailbox, all of one host, or, with a dot in front,
 // all of the hosts below it.
-func withinMail(name, tree string, excluded bool) bool {
-	local, host, ok := splitMail(name)
-	if !ok {
+func withinMail(name, tree compared, excluded bool) bool {
+	switch {
+	case !name.ok:
 		return excluded
+	case tree.whole:
+		return name.local == tree.local && name.host == tree.host
+	case strings.HasPrefix(tree.host, "."):
+		return strings.HasSuffix(name.host, tree.host)
 	}
-	host = strings.ToLower(host)
-	if treeLocal, treeHost, mailbox := splitMail(tree); mailbox {
-		return local == treeLocal && host == strings.ToLower(treeHost)
-	}
-	tree = strings.ToLower(tree)
-	if strings.HasPrefix(tree, ".") {
-		return strings.HasSuffix(host, tree)
-	}
-	return tree == "" || host == tree
+	return tree.host == "" || name.host == tree.host
 }
 
 // withinURI: the tree is about the URI's host, and only about names of hosts
 // (RFC 5280, section 4.2.1.10).
-func withinURI(uri, tree string, excluded bool) bool {
+func withinURI(name compared, tree string, excluded bool) bool {
+	switch {
+	case tree == "":
+		return true
+	case !name.ok:
+		return excluded
+	case strings.HasPrefix(tree, "."):
+		return strings.HasSuffix(name.host, tree)
+	}
+	return name.host == tree
+}
+
+// hostOfURI returns the host of a URI that has an authority.
+func hostOfURI(uri string) (host string, ok bool) {
 	_, rest, ok := strings.Cut(uri, "://")
 	authority := rest
 	if end := strings.IndexAny(rest, "/?#"); end >= 0 {
@@ -203,16 +279,8 @@ func withinURI(uri, tree string, excluded bool) bool {
 	if at := strings.LastIndexByte(authority, '@'); at >= 0 {
 		authority = authority[at+1:]
 	}
-	host, _, _ := strings.Cut(authority, ":")
-	switch {
-	case tree == "":
-		return true
-	case !ok || !pki.IsHostname(host):
-		return excluded
-	case strings.HasPrefix(tree, "."):
-		return strings.HasSuffix(host, tree)
-	}
-	return host == tree
+	host, _, _ = strings.Cut(authority, ":")
+	return host, ok
 }
 
 // folded is a directory name in the form in which names are compared (RFC 5280,

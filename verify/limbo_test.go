@@ -104,8 +104,9 @@ func (c limboCase) judge() error {
 	if c.Kind == "CLIENT" {
 		opts.Purpose = verify.ClientAuth
 	}
+	names := c.Names
 	if c.Name != nil {
-		opts.Name = verify.Host(c.Name.Value)
+		names = append(names, *c.Name)
 	}
 	if len(c.CRLs) > 0 {
 		lists, err := pki.ParseRevocationLists([]byte(strings.Join(c.CRLs, "\n")))
@@ -118,8 +119,23 @@ func (c limboCase) judge() error {
 		}
 		opts.Revocation = &verify.Revocation{Evidence: evidence}
 	}
-	_, err = verify.Verify(append(parsed[2], parsed[1]...), opts)
+	chain := append(parsed[2], parsed[1]...)
+	for _, name := range names {
+		opts.Name = name.asked()
+		if _, err := verify.Verify(chain, opts); err != nil {
+			return err
+		}
+	}
+	_, err = verify.Verify(chain, opts)
 	return err
+}
+
+// asked is the name as we ask for it.
+func (n limboName) asked() verify.Name {
+	if n.Kind == "RFC822" {
+		return verify.Email(n.Value)
+	}
+	return verify.Host(n.Value)
 }
 
 // wantedCodes reads the code that each must-fail case of a suite must have for its

@@ -194,7 +194,7 @@ func (n Name) wanted(roots Roots) string {
 // found says whom the leaf is for and, where an identity is wanted, why its URIs
 // are none (SPIFFE X.509-SVID, sections 2 and 5.2).
 func (n Name) found(leaf *node) string {
-	uris, identityWanted := len(leaf.namesOf(pki.URIName)), n.kind >= identity
+	uris, identityWanted := leaf.count(pki.URIName), n.kind >= identity
 	switch {
 	case identityWanted && uris > 0 && leaf.isCA():
 		return "an authority (" + names(leaf) + ")"
@@ -207,14 +207,23 @@ func (n Name) found(leaf *node) string {
 // names lists whom a leaf is for, the first few of them.
 func names(leaf *node) string {
 	const most = 4
-	all := leaf.namesOf(pki.DNSName, pki.IPName, pki.URIName, pki.EmailName)
-	for _, name := range leaf.names {
-		if address, ok := name.UTF8Mailbox(); ok {
-			all = append(all, address)
+	count := 0
+	var all []string // the first of them
+	add := func(text string) {
+		if count++; count <= most {
+			all = append(all, clip(text))
 		}
 	}
-	for i, name := range all {
-		all[i] = clip(name)
+	for _, kind := range []pki.NameKind{pki.DNSName, pki.IPName, pki.URIName, pki.EmailName, pki.OtherName} {
+		for _, name := range leaf.names {
+			switch address, isMailbox := name.UTF8Mailbox(); {
+			case name.Kind != kind:
+			case isMailbox:
+				add(address)
+			case kind != pki.OtherName:
+				add(name.Value())
+			}
+		}
 	}
 	_, err := leaf.cert.SubjectAltNames()
 	switch {
@@ -222,8 +231,8 @@ func names(leaf *node) string {
 		return "names that cannot be read"
 	case len(all) == 0:
 		return "no name at all (a common name alone is not looked at)"
-	case len(all) > most:
-		return fmt.Sprintf("%s and %d more", strings.Join(all[:most], ", "), len(all)-most)
+	case count > most:
+		return fmt.Sprintf("%s and %d more", strings.Join(all, ", "), count-most)
 	}
 	return strings.Join(all, ", ")
 }

@@ -70,17 +70,15 @@ func (m *node) hasOwnParameters() bool { return m.key == m.cert.PublicKey() }
 
 func (m *node) title() string { return m.cert.Title() }
 
-// namesOf returns the names of these forms as text, one form after the other.
-func (m *node) namesOf(kinds ...pki.NameKind) []string {
-	var texts []string
-	for _, kind := range kinds {
-		for _, name := range m.names {
-			if name.Kind == kind {
-				texts = append(texts, name.Value())
-			}
+// count is how many names of a form the certificate has.
+func (m *node) count(kind pki.NameKind) int {
+	count := 0
+	for _, name := range m.names {
+		if name.Kind == kind {
+			count++
 		}
 	}
-	return texts
+	return count
 }
 
 // isCA reports whether the certificate says that it is an authority's.

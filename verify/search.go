@@ -40,6 +40,8 @@ type search struct {
 	steps     int
 	price     int
 	compared  int
+	limits    map[*pki.NameConstraints]limits // in the form in which names are held against them
+	names     map[*node][]compared            // in the same form
 	policies  int
 	exhausted string    // which bound was passed, "" if none
 	until     time.Time // when the first certificate ends that signed evidence; zero: there is none
