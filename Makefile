@@ -4,9 +4,9 @@ TOOL     := go tool -modfile=tools/go.mod
 FUZZTIME ?= 30s
 
 # Steps of "make test", the cheap ones first; the tests come last.
-CHECKS := packages python zlint gofmt modules vet portable staticcheck generated
+CHECKS := packages python zlint gofmt modules vet portable staticcheck generated builds
 
-# What else than this machine's system everything must compile for.
+# What else than this machine's system everything must compile for, and the program be built.
 SYSTEMS := darwin/arm64 windows/amd64 linux/arm64
 
 .PHONY: help test tests build peers fuzz mutants cover $(CHECKS)
@@ -49,6 +49,9 @@ vet: ## go vet
 
 portable: ## everything compiles for other systems
 	@go -C tools run ./portable .. $(SYSTEMS)
+
+builds: ## the program is built for other systems
+	@for system in $(SYSTEMS); do GOOS=$${system%/*} GOARCH=$${system#*/} CGO_ENABLED=0 go build -trimpath -o /dev/null ./cmd/signet || exit; done
 
 staticcheck: ## staticcheck, as pinned in tools/go.mod
 	@checker=$$($(TOOL) -n staticcheck) && GOFLAGS="$$GOFLAGS -race" "$$checker" ./...
