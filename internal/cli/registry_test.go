@@ -97,7 +97,7 @@ func TestTextsNameWhatExists(t *testing.T) {
 	}
 }
 
-// scan reads the module's own code, without its tests and tools.
+// scan reads the module's own code, without its tests, tools and benchmarks.
 func scan(t *testing.T) (out source) {
 	t.Helper()
 	files := token.NewFileSet()
@@ -105,7 +105,7 @@ func scan(t *testing.T) (out source) {
 		switch name := entry.Name(); {
 		case err != nil:
 			return err
-		case entry.IsDir() && path != module && (strings.HasPrefix(name, ".") || name == "testdata" || name == "tools"):
+		case entry.IsDir() && path != module && (strings.HasPrefix(name, ".") || name == "testdata" || name == "tools" || name == "bench"):
 			return fs.SkipDir
 		case entry.IsDir() || !strings.HasSuffix(name, ".go") || strings.HasSuffix(name, "_test.go"):
 			return nil
