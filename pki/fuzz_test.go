@@ -44,9 +44,10 @@ func FuzzParseCertificates(f *testing.F) {
 			if id := cert.ID(); !id.IsZero() && len(cert.NamesOf(pki.URIName)) != 1 {
 				t.Errorf("the ID %s of a certificate with the URIs %q", id, cert.NamesOf(pki.URIName))
 			}
-			if x, err := cert.X509(); err == nil {
+			// Nor at extensions of versions that have none.
+			if x, err := cert.X509(); err == nil && (cert.Version() == 3 || len(cert.Extensions()) == 0) {
 				wantSame(t, cert, pki.Adopt(x))
-			} else {
+			} else if err != nil {
 				wantAnyFault(t, err)
 			}
 			again, err := pki.ParseCertificates(cert.PEM())

@@ -43,6 +43,20 @@ func (e *Evidence) askLists(q Question) Answer {
 	return s.answer
 }
 
+// byAge puts the newest list first: what it says counts, and those before it are
+// superseded (RFC 5280, section 5.2.3).
+func byAge(a, b *pki.RevocationList) int {
+	if order := b.ThisUpdate().Compare(a.ThisUpdate()); order != 0 {
+		return order
+	}
+	newer, _ := b.Number()
+	older, _ := a.Number()
+	if newer == nil || older == nil {
+		return 0
+	}
+	return newer.Cmp(older)
+}
+
 // maxNames is how many names a certificate's distribution points may have: each is
 // compared with those of each list.
 const maxNames = 64

@@ -45,7 +45,7 @@ type Answer struct {
 // Evidence is a bounded set of revocation lists and OCSP responses. It is safe for
 // concurrent use.
 type Evidence struct {
-	lists     []*pki.RevocationList
+	lists     []*pki.RevocationList // the newest first
 	responses []*pki.OCSPResponse
 	missing   map[string][]string // why more was not fetched, by the certificate's DER
 
@@ -68,7 +68,7 @@ func New(lists []*pki.RevocationList, responses []*pki.OCSPResponse) (*Evidence,
 		return nil, fault.New(TooMuch, "%d revocation lists and responses; %d are looked at", count, MaxEvidence).
 			WithHint("give those of the chain's own issuers alone")
 	}
-	return &Evidence{lists: lists, responses: responses}, nil
+	return &Evidence{lists: slices.SortedStableFunc(slices.Values(lists), byAge), responses: responses}, nil
 }
 
 // Question is about one certificate.

@@ -23,21 +23,31 @@ const (
 	OCSPSigning
 )
 
+// Key usages of which one is enough for a purpose.
+const (
+	signing  = pki.DigitalSignature
+	witness  = pki.DigitalSignature | pki.ContentCommitment
+	agreeing = pki.DigitalSignature | pki.KeyAgreement
+	serving  = agreeing | pki.KeyEncipherment
+)
+
 // ends are the purposes: who the peer is in a text, the extended key usage with
-// its name in RFC 5280, what a certificate with it is for, and what many are.
+// its name in RFC 5280, what a certificate with it is for, what many are, and
+// which key usages are consistent with it.
 var ends = [...]struct {
 	peer     string
 	oid      pki.OID
 	usage    string
 	one, all string
+	keys     pki.KeyUsage
 }{
-	ServerAuth:      {"server", pki.OIDServerAuth, "serverAuth", "a TLS server", "TLS servers"},
-	ClientAuth:      {"client", pki.OIDClientAuth, "clientAuth", "a TLS client", "TLS clients"},
-	AnyPurpose:      {"peer", "", "anyExtendedKeyUsage", "a TLS peer", "anything"},
-	EmailProtection: {"sender", pki.OIDEmailProtection, "emailProtection", "e-mail", "e-mail"},
-	CodeSigning:     {"signer", pki.OIDCodeSigning, "codeSigning", "signing code", "signing code"},
-	TimeStamping:    {"time stamper", pki.OIDTimeStamping, "timeStamping", "time stamps", "time stamps"},
-	OCSPSigning:     {"responder", pki.OIDOCSPSigning, "OCSPSigning", "OCSP answers", "OCSP answers"},
+	ServerAuth:      {"server", pki.OIDServerAuth, "serverAuth", "a TLS server", "TLS servers", serving},
+	ClientAuth:      {"client", pki.OIDClientAuth, "clientAuth", "a TLS client", "TLS clients", agreeing},
+	AnyPurpose:      {"peer", "", "anyExtendedKeyUsage", "a TLS peer", "anything", 0},
+	EmailProtection: {"sender", pki.OIDEmailProtection, "emailProtection", "e-mail", "e-mail", serving | witness},
+	CodeSigning:     {"signer", pki.OIDCodeSigning, "codeSigning", "signing code", "signing code", signing},
+	TimeStamping:    {"time stamper", pki.OIDTimeStamping, "timeStamping", "time stamps", "time stamps", witness},
+	OCSPSigning:     {"responder", pki.OIDOCSPSigning, "OCSPSigning", "OCSP answers", "OCSP answers", witness},
 }
 
 // String says who has such a certificate: "server", "client", "peer", "sender",
@@ -79,6 +89,16 @@ func wrongPurpose(v *visit) string {
 		return ""
 	}
 	return fmt.Sprintf("%s is for %s, not for %s", v.title(), purposes(v.purposes), asked.use())
+}
+
+// wrongKeyUsage says why a certificate's key is not for what the caller wants, or
+// "". Of one that may sign others the rules about authorities as leaves decide.
+func wrongKeyUsage(v *visit) string {
+	keys := ends[v.opts.Purpose].keys
+	if keys == 0 || v.usage == nil || v.isCA() || *v.usage&(keys|pki.KeyCertSign) != 0 {
+		return ""
+	}
+	return fmt.Sprintf("the key of %s may not be used for %s, by its key usage", v.title(), ends[v.opts.Purpose].one)
 }
 
 func (v *visit) isCritical(id pki.OID) bool {

@@ -245,6 +245,7 @@ var rules = []rule{
 
 	// What for.
 	{WrongPurpose, anyRole, anyProfile, rfc + "4.2.1.12", wrongPurpose},
+	{WrongPurpose, leaf, anyProfile, rfc + "4.2.1.3", wrongKeyUsage},
 	{PurposeUnlimited, leaf, WebPKI, "CA/B Forum, section 7.1.2.7.10", func(v *visit) string {
 		if slices.Contains(v.purposes, pki.OIDAnyUsage) {
 			return fmt.Sprintf("%s is for anything at all", v.title())

@@ -11,7 +11,7 @@ import (
 
 // inquiry are the flags that say how a peer is judged, and by what evidence.
 type inquiry struct {
-	At           string   `placeholder:"TIME" help:"Judge as of this time, such as 2027-01-31 or 2027-01-31T12:00:00Z. Without it, as of now."`
+	At           *string  `placeholder:"TIME" help:"Judge as of this time, such as 2027-01-31 or 2027-01-31T12:00:00Z. Without it, as of now."`
 	Purpose      string   `enum:"server,client,any,email,code-signing,time-stamping,ocsp-signing" default:"server" placeholder:"PURPOSE" help:"What the certificate must be good for: server (without it), client, email, code-signing, time-stamping, ocsp-signing or any."`
 	Profile      string   `enum:"auto,rfc5280,webpki,workload" default:"auto" placeholder:"PROFILE" help:"Whose rules hold: rfc5280, webpki (public web servers) or workload (SPIFFE). Without it, workload inside a trust domain, else rfc5280."`
 	PolicyOID    []string `name:"policy-oid" sep:"none" placeholder:"OID" help:"A certificate policy that the whole chain must be good for, such as 2.23.140.1.2.2. Once for each; one of them will do."`
@@ -32,8 +32,8 @@ var purposes = map[string]verify.Purpose{"server": verify.ServerAuth, "client": 
 // rules are what verification is told.
 func (q inquiry) rules(s *shell) (rules verify.Options, err error) {
 	rules.Profile, rules.Purpose = ruleSets[q.Profile], purposes[q.Purpose]
-	if q.At != "" {
-		if rules.Now, err = moment(q.At); err != nil {
+	if q.At != nil {
+		if rules.Now, err = moment(*q.At); err != nil {
 			return rules, err
 		}
 	}
@@ -52,7 +52,7 @@ func (q inquiry) rules(s *shell) (rules verify.Options, err error) {
 // moment reads a time, or the beginning of a day in UTC.
 func moment(text string) (time.Time, error) {
 	for _, form := range []string{time.RFC3339, time.DateOnly} {
-		if at, err := time.Parse(form, text); err == nil {
+		if at, err := time.Parse(form, text); err == nil && !at.IsZero() { // which would stand for the present
 			return at, nil
 		}
 	}
@@ -102,8 +102,8 @@ func (q inquiry) revocation(s *shell) (*verify.Revocation, error) {
 // words are the flags as they are typed.
 func (q inquiry) words() []string {
 	words := q.withoutTime()
-	if q.At != "" {
-		words = append(words, "--at", q.At)
+	if q.At != nil {
+		words = append(words, "--at", *q.At)
 	}
 	return words
 }
@@ -134,7 +134,7 @@ func (q inquiry) withoutTime() (words []string) {
 // asOf says in a headline which time was asked about, where it was not the
 // present.
 func (q inquiry) asOf(v *verdict) string {
-	if q.At == "" {
+	if q.At == nil {
 		return ""
 	}
 	return ", as of " + v.now.UTC().Format("2 Jan 2006 15:04 MST")

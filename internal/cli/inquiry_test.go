@@ -10,7 +10,7 @@ import (
 )
 
 func TestInquiry(t *testing.T) {
-	q := inquiry{At: "2027-01-31", Purpose: "client", Profile: "webpki", PolicyOID: []string{"1.2.3", "2.23.140.1.1"}, Starttls: "smtp", CRL: []string{"a b.crl"}}
+	q := inquiry{At: new("2027-01-31"), Purpose: "client", Profile: "webpki", PolicyOID: []string{"1.2.3", "2.23.140.1.1"}, Starttls: "smtp", CRL: []string{"a b.crl"}}
 	words := []string{"--purpose", "client", "--profile", "webpki", "--starttls", "smtp", "--policy-oid", "1.2.3", "--policy-oid", "2.23.140.1.1", "--crl", "a b.crl", "--at", "2027-01-31"}
 	if have := q.words(); !slices.Equal(have, words) {
 		t.Errorf("as it is typed: %q", have)

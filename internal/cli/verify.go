@@ -139,7 +139,7 @@ func (c *verifyCmd) judge(ctx context.Context, s *shell, b basis, v *verdict) er
 	if v.Trusted && v.note != "" {
 		v.Note, v.Next = v.note, []string{v.remedy}
 	}
-	if c.At != "" && !v.Trusted && (v.Code == verify.CertExpired || v.Code == verify.CertNotYetValid) {
+	if c.At != nil && !v.Trusted && (v.Code == verify.CertExpired || v.Code == verify.CertNotYetValid) {
 		t := c.trust
 		t.further = c.withoutTime()
 		v.Next = []string{t.command("verify", v.Target) + "      # as of now"}

@@ -117,6 +117,7 @@ var purposeKinds = []Kind{
 	{Name: "server's, shown by a client", Code: "wrong_purpose", Rule: purpose, place: anywhere,
 		make: both(func(c *chain, _ int) { c.Client = true }, set(pki.OIDExtKeyUsage, false, oids(pki.OIDServerAuth)))},
 	{Name: "no purpose", Code: "extension_missing", Rule: "CA/B Forum, section 7.1.2.7.10: a leaf says what it is for", Profile: "web", place: atLeaf, make: drop(pki.OIDExtKeyUsage)},
+	{Name: "leaf whose key may sign lists alone", Code: "wrong_purpose", Rule: "RFC 5280, section 4.2.1.3: a key usage that is consistent with the purpose", place: atLeaf, make: set(pki.OIDKeyUsage, true, keyUsage(pki.CRLSign))},
 	{Name: "any purpose", Code: "purpose_unlimited", Rule: "CA/B Forum, section 7.1.2.7.10: and not for anything", Profile: "web", place: atLeaf,
 		make: set(pki.OIDExtKeyUsage, false, oids(pki.OIDServerAuth, pki.OIDAnyUsage))},
 }
