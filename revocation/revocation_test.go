@@ -217,3 +217,32 @@ func TestMaxEvidence(t *testing.T) {
 		t.Errorf("one more: %v", err)
 	}
 }
+
+// TestNewestList: of two lists by one issuer the newer one counts, whichever was
+// given first.
+func TestNewestList(t *testing.T) {
+	r := newRig()
+	made := func(age time.Duration, number int64, serials ...*big.Int) *pki.RevocationList {
+		spec := pki.RevocationListSpec{Number: big.NewInt(number), ThisUpdate: now.Add(-age), NextUpdate: now.Add(time.Hour)}
+		for _, serial := range serials {
+			spec.Entries = append(spec.Entries, pki.RevocationSpec{Serial: serial, Date: now.Add(-2 * time.Hour)})
+		}
+		return testpki.Must(r.issuer.NewRevocationList(spec))
+	}
+	serial := r.cert.SerialNumber()
+	for _, test := range []struct {
+		name         string
+		older, newer *pki.RevocationList
+		want         revocation.Status
+	}{
+		{"revoked since", made(2*time.Hour, 1), made(time.Hour, 2, serial), revocation.Revoked},
+		{"released since", made(2*time.Hour, 1, serial), made(time.Hour, 2), revocation.Good},
+		{"revoked in the same second", made(time.Hour, 1), made(time.Hour, 2, serial), revocation.Revoked},
+	} {
+		for _, lists := range [][]*pki.RevocationList{{test.older, test.newer}, {test.newer, test.older}} {
+			if have := r.ask(t, lists); have.Status != test.want {
+				t.Errorf("%s: have %s, want %s", test.name, have.Status, test.want)
+			}
+		}
+	}
+}

@@ -15,7 +15,31 @@ const Private fs.FileMode = 0o600
 
 // Write replaces the file by data, with the given mode, and returns once it is
 // durable. The folder is made if it is missing, for its owner alone.
-func Write(path string, data []byte, mode fs.FileMode) (err error) {
+func Write(path string, data []byte, mode fs.FileMode) error {
+	return write(path, data, mode, os.Rename)
+}
+
+// Create is Write for a file that must not be there, whoever else makes it in the
+// same moment: the error then is fs.ErrExist.
+func Create(path string, data []byte, mode fs.FileMode) error {
+	return write(path, data, mode, func(temporary, path string) error {
+		err := os.Link(temporary, path)
+		switch {
+		case err == nil:
+			return os.Remove(temporary)
+		case errors.Is(err, fs.ErrExist):
+			return err
+		}
+		// A file system without hard links: as well as can be.
+		if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) {
+			return &fs.PathError{Op: "create", Path: path, Err: fs.ErrExist}
+		}
+		return os.Rename(temporary, path)
+	})
+}
+
+// write makes the whole file beside its place, which put then gives it.
+func write(path string, data []byte, mode fs.FileMode, put func(temporary, path string) error) (err error) {
 	folder := filepath.Dir(path)
 	if err := makeFolder(folder); err != nil {
 		return err
@@ -42,7 +66,7 @@ func Write(path string, data []byte, mode fs.FileMode) (err error) {
 	if err := temporary.Close(); err != nil {
 		return err
 	}
-	if err := os.Rename(temporary.Name(), path); err != nil {
+	if err := put(temporary.Name(), path); err != nil {
 		return err
 	}
 	return syncFolder(folder)

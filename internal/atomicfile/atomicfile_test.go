@@ -2,9 +2,11 @@ package atomicfile
 
 import (
 	"bytes"
+	"errors"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"sync"
 	"testing"
 )
 
@@ -179,4 +181,27 @@ func wantAlone(t *testing.T, path string) {
 			t.Errorf("%s was left behind", entry.Name())
 		}
 	}
+}
+
+// TestCreate: of many who make the same file one does, and nobody's is replaced.
+func TestCreate(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "file.pem")
+	made := make(chan string, 8)
+	var all sync.WaitGroup
+	for i := range cap(made) {
+		all.Go(func() {
+			switch err := Create(path, []byte{byte('a' + i)}, Private); {
+			case err == nil:
+				made <- string(rune('a' + i))
+			case !errors.Is(err, fs.ErrExist):
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+	if len(made) != 1 {
+		t.Fatalf("%d have made the file", len(made))
+	}
+	wantFile(t, path, <-made, Private)
+	wantAlone(t, path)
 }

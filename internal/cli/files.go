@@ -37,8 +37,16 @@ func (f force) save(files ...product) error {
 			return err
 		}
 	}
+	write := atomicfile.Create
+	if f.Force {
+		write = atomicfile.Write
+	}
 	for _, file := range files {
-		if err := atomicfile.Write(file.path, file.data, file.mode); err != nil {
+		err := write(file.path, file.data, file.mode)
+		if errors.Is(err, fs.ErrExist) {
+			return thereAlready(file.path)
+		}
+		if err != nil {
 			return fault.Wrap(reasonOf(err), FileUnwritable, "%s cannot be written", file.path).
 				WithHint("name a file in a folder that this user may write to, on a disk with room")
 		}
@@ -56,13 +64,17 @@ func (f force) free(path string) error {
 	case err == nil && !info.Mode().IsRegular():
 		return fault.New(FileUnwritable, "%s is no ordinary file, and a key or certificate is written to no other", path).WithHint("name a file")
 	case err == nil && !f.Force:
-		return fault.New(FileExists, "%s is there already, and was left as it is", path).
-			WithHint("choose another name with --out, or add --force to overwrite it")
+		return thereAlready(path)
 	case err != nil && !errors.Is(err, fs.ErrNotExist):
 		return fault.Wrap(reasonOf(err), FileUnwritable, "%s cannot be written", path).
 			WithHint("name a file in a folder that this user may write to")
 	}
 	return nil
+}
+
+func thereAlready(path string) error {
+	return fault.New(FileExists, "%s is there already, and was left as it is", path).
+		WithHint("choose another name with --out, or add --force to overwrite it")
 }
 
 // reasonOf leaves out what the operating system's error says about the path, which

@@ -151,6 +151,9 @@ func (c *fileVerifyCmd) run(_ context.Context, s *shell) error {
 	if c.Roots != "" && c.Cert == "" {
 		return fault.New(Usage, "--roots says whom to believe about a certificate, and there is none").WithHint("name the signer's with --cert")
 	}
+	if c.Name != "" && c.Roots == "" {
+		return fault.New(Usage, "--name says who the signer must be, and nobody vouches for that").WithHint("say with --roots whom to believe, and name the signer's certificate with --cert")
+	}
 	if c.Sig == "" {
 		c.Sig = signatureOf(c.File)
 	}

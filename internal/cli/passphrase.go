@@ -67,10 +67,10 @@ func (f secret) read(ctx context.Context, s *shell, prompt string) ([]byte, erro
 	case f.PassphraseFD != nil && *f.PassphraseFD == 0:
 		return firstLine(s.stdin, "standard input")
 	case f.PassphraseFD != nil:
-		file := os.NewFile(uintptr(*f.PassphraseFD), "descriptor")
-		if file == nil {
-			return nil, fault.New(Usage, "--passphrase-fd %d is no descriptor", *f.PassphraseFD).WithHint("open it, for example: --passphrase-fd 3 3< FILE")
+		if !isInherited(*f.PassphraseFD) {
+			return nil, fault.New(Usage, "--passphrase-fd %d is no descriptor that was handed over", *f.PassphraseFD).WithHint("open it, for example: --passphrase-fd 3 3< FILE")
 		}
+		file := os.NewFile(uintptr(*f.PassphraseFD), "descriptor")
 		defer file.Close()
 		return firstLine(file, fmt.Sprintf("descriptor %d", *f.PassphraseFD))
 	}

@@ -80,7 +80,7 @@ type Options struct {
 }
 
 // Read returns the objects of a file. It fails if there is none, or if the file is
-// too large; an object that is broken carries its own error.
+// too large or has too many; an object that is broken carries its own error.
 func Read(data []byte, options Options) ([]*Object, error) {
 	if most := Most(data); int64(len(data)) > most {
 		return nil, fault.New(pki.InputTooLarge, "more than %d bytes, which are the most that are read", most).
@@ -102,6 +102,10 @@ func Read(data []byte, options Options) ([]*Object, error) {
 		r.der(der, 0)
 		note = "base64 without the lines -----BEGIN and -----END; most programs do not read it like this"
 	}
+	if r.full {
+		return nil, fault.New(pki.InputTooLarge, "more than %d objects, which are the most that are told apart in one file", MaxObjects).
+			WithHint("split the file; a bundle of authorities has a few hundred")
+	}
 	if note != "" && len(r.objects) > 0 {
 		r.objects[0].Notes = append(r.objects[0].Notes, note)
 	}
@@ -120,21 +124,21 @@ func Most(data []byte) int64 {
 type reader struct {
 	Options
 	objects []*Object
+	full    bool // there are more objects than are told apart
 }
 
 // add reports whether there is room for more.
 func (r *reader) add(o *Object) bool {
-	r.objects = append(r.objects, o)
-	if len(r.objects) < MaxObjects {
-		for _, inner := range o.inside {
-			if !r.add(inner) {
-				return false
-			}
-		}
-		return true
+	if r.full = len(r.objects) == MaxObjects; r.full {
+		return false
 	}
-	o.Notes = append(o.Notes, "the file goes on, and the rest was not looked at: it has more than 1,000 objects")
-	return false
+	r.objects = append(r.objects, o)
+	for _, inner := range o.inside {
+		if !r.add(inner) {
+			return false
+		}
+	}
+	return true
 }
 
 func (r *reader) blocks(text []byte) {
