@@ -205,7 +205,8 @@ func (r rig) critical() *pki.RevocationList {
 }
 
 func TestMaxEvidence(t *testing.T) {
-	list := new(pki.RevocationList)
+	r := newRig()
+	list := r.list(r.issuer, time.Hour)
 	many := make([]*pki.RevocationList, revocation.MaxEvidence+1)
 	for i := range many {
 		many[i] = list
