@@ -113,8 +113,7 @@ func strangers() []*pki.Certificate {
 // TestGraphs: over random graphs of certificates we accept what crypto/x509
 // does, neither more nor less, in any order and among strangers.
 func TestGraphs(t *testing.T) {
-	seed := rand.Uint64()
-	t.Logf("seed %d", seed)
+	const seed = 2026 // FuzzGraph looks at others
 	random, others := rand.New(rand.NewPCG(seed, 0)), strangers()
 	verdicts := map[bool]int{}
 	count := 2000
