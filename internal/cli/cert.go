@@ -35,6 +35,14 @@ type issuing struct {
 	CAKey string `name:"ca-key" placeholder:"FILE" help:"The authority's key, where it has a file of its own."`
 }
 
+// given reports that somebody is named who signs.
+func (f issuing) given() error {
+	if f.CA == "" {
+		return fault.New(Usage, "who signs it? --ca is missing").WithHint("name the file with the authority's certificate and key: --ca ca.pem")
+	}
+	return nil
+}
+
 // authority reads who signs.
 func (f issuing) authority(ctx context.Context, s *shell, secret secret) (*pki.Credential, error) {
 	data, err := s.read(f.CA, pki.MaxInput)

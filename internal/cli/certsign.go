@@ -37,8 +37,8 @@ func (certSignCmd) Help() string {
 }
 
 func (c *certSignCmd) run(ctx context.Context, s *shell) error {
-	if c.CA == "" {
-		return fault.New(Usage, "who signs it? --ca is missing").WithHint("name the file with the authority's certificate and key: --ca ca.pem")
+	if err := c.issuing.given(); err != nil {
+		return err
 	}
 	if c.Out == "" {
 		c.Out = strings.TrimSuffix(c.Request, filepath.Ext(c.Request)) + ".pem"

@@ -38,8 +38,8 @@ func (crlNewCmd) Help() string {
 }
 
 func (c *crlNewCmd) run(ctx context.Context, s *shell) error {
-	if c.CA == "" {
-		return fault.New(Usage, "who signs it? --ca is missing").WithHint("name the file with the authority's certificate and key: --ca ca.pem")
+	if err := c.issuing.given(); err != nil {
+		return err
 	}
 	if c.Out == "" {
 		c.Out = strings.TrimSuffix(c.CA, ".pem") + ".crl"
