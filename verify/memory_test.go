@@ -101,6 +101,7 @@ func TestQuestionsDiffer(t *testing.T) {
 		"purpose":     func(o *Options) { o.Purpose = ClientAuth },
 		"profile":     func(o *Options) { o.Profile = WebPKI },
 		"revocation":  func(o *Options) { o.Revocation = &Revocation{Scope: LeafAlone} },
+		"no evidence": func(o *Options) { o.Revocation = &Revocation{} },
 		"limit":       func(o *Options) { o.MaxIntermediates = &one },
 		"policies":    func(o *Options) { o.Policies = []pki.OID{"1.2.3"} },
 		"required":    func(o *Options) { o.RequirePolicy = true },

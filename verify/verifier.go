@@ -34,7 +34,8 @@ type question struct {
 	name     Name
 	purpose  Purpose
 	profile  Profile
-	evidence *revocation.Evidence // revocation is known by it alone; lists and responses never change
+	revoked  bool                 // revocation is asked for
+	evidence *revocation.Evidence // it is known by this alone; lists and responses never change
 	scope    Scope
 	staple   [sha256.Size]byte // of a handshake; zero: there was none
 	rest     string            // limits, policies and permissions, where there are any
@@ -83,7 +84,7 @@ func newQuestion(chain []*pki.Certificate, opts *Options) question {
 	}
 	hash.Sum(q.chain[:0])
 	if opts.Revocation != nil {
-		q.evidence, q.scope = opts.Revocation.Evidence, opts.Revocation.Scope
+		q.revoked, q.evidence, q.scope = true, opts.Revocation.Evidence, opts.Revocation.Scope
 	}
 	if opts.Handshake != nil {
 		q.staple = sha256.Sum256(opts.Handshake.Staple)
