@@ -28,7 +28,7 @@ type room struct {
 }
 
 // library is what the system and its program stand on.
-var library = []string{"fault", "spiffeid", "dangerous", "pki", "revocation", "revocation/fetch", "verify", "identity", ".", "internal/atomicfile", "internal/bind"}
+var library = []string{"fault", "spiffeid", "dangerous", "pki", "revocation", "revocation/fetch", "verify", "identity", ".", "engine", "internal/atomicfile", "internal/bind"}
 
 // rooms is the house, from the ground up: imports go down only. Tests may
 // import any room; internal/testpki and internal/peers are for tests and
@@ -50,6 +50,7 @@ var rooms = []room{
 	{"verify", []string{"fault", "spiffeid", "dangerous", "pki", "revocation"}, "it judges the evidence that it is handed"},
 	{"identity", []string{"fault", "spiffeid", "pki", "verify"}, "it brings our own certificate and connects to nobody"},
 	{".", []string{"fault", "spiffeid", "pki", "verify", "identity", "internal/bind"}, "the library takes an authorise function and knows no policy and no system"},
+	{"engine", []string{"fault", "."}, "it moves bytes, and everything that they mean is the library's"},
 
 	{"policy", []string{"fault", "spiffeid"}, "it decides by names alone: no connection, no certificate"},
 	{"internal/control", []string{"fault", "spiffeid", "internal/atomicfile", "internal/bind"}, "it keeps the truth and does not judge it"},
