@@ -64,15 +64,58 @@ var chainRules = []struct {
 			return when(at > 0 && chain[at].notAfter.Before(chain[0].notAfter),
 				fmt.Sprintf("it ends at %s, before the leaf does at %s", instant(chain[at].notAfter), instant(chain[0].notAfter)))
 		}},
+}
+
+// keyRules are about keys that several certificates have, of which one is another's
+// first: what is found has both.
+var keyRules = []struct {
+	lintRule
+	find func(first, other *Certificate) bool
+}{
 	{lintRule{code: "chain_key_shared", severity: Error, rule: "NIST SP 800-57 part 1, section 5.2", hint: "make a key for each certificate"},
-		func(chain []*Certificate, at int) string {
-			for place, other := range chain[:at] {
-				if other.PublicKey().Pin() == chain[at].PublicKey().Pin() && !other.Equal(chain[at]) && !other.subject.Equal(chain[at].subject) {
-					return fmt.Sprintf("it has the key of %s at place %d", other.Title(), place+1)
-				}
-			}
-			return ""
+		func(first, other *Certificate) bool { return !first.sameHolder(other) }},
+	{lintRule{code: "key_kept", severity: Notice, rule: "NIST SP 800-57 part 1, section 5.3", hint: "make a new key when the certificate is renewed: whoever has the old one has this"},
+		func(first, other *Certificate) bool {
+			return first.sameHolder(other) && first.issuer.Equal(other.issuer)
 		}},
+}
+
+// sameHolder reports whether both certificates are for the same one: by the subject,
+// or where that is empty by the names.
+func (c *Certificate) sameHolder(other *Certificate) bool {
+	names := func(c *Certificate) (value []byte) {
+		if at := slices.IndexFunc(c.list, func(e Extension) bool { return e.ID == OIDSubjectAltName }); at >= 0 && c.subject.IsEmpty() {
+			value = c.list[at].Value
+		}
+		return value
+	}
+	return c.subject.Equal(other.subject) && bytes.Equal(names(c), names(other))
+}
+
+// LintKeys finds keys that several of the certificates have, wherever these come
+// from: of each the first, and which other has its key. Copies of a certificate,
+// and those of one holder by several issuers, may share theirs.
+func LintKeys(certs []*Certificate) []Finding {
+	type holder struct {
+		*Certificate
+		title string
+	}
+	var findings []Finding
+	first := map[string]holder{} // by the key
+	for at, cert := range certs {
+		key := string(cert.PublicKey().Raw())
+		before, known := first[key]
+		if !known {
+			first[key] = holder{cert, fmt.Sprintf("%s, serial number %s", cert.Title(), cert.Serial())}
+			continue
+		}
+		for _, r := range keyRules {
+			if !before.Equal(cert) && r.find(before.Certificate, cert) {
+				findings = append(findings, r.finding("it has the key of "+before.title, at))
+			}
+		}
+	}
+	return findings
 }
 
 // issued reports whether issuer's key signed the certificate, under its name.
@@ -89,22 +132,25 @@ func namesIssuer(chain []*Certificate, at int) bool {
 }
 
 // LintChain looks at a chain as it is sent, leaf first, and at each certificate
-// of it. Of a chain of more than 16 certificates it looks at the first 16.
+// of it. How they stand to one another it looks at among the first 16.
 func LintChain(chain []*Certificate, options LintOptions) []Finding {
-	chain = chain[:min(len(chain), maxChain)]
 	var findings []Finding
+	near := chain[:min(len(chain), maxChain)]
 	for at, cert := range chain {
 		for _, finding := range Lint(cert, options) {
 			finding.At = at
 			findings = append(findings, finding)
 		}
+		if at >= len(near) {
+			continue
+		}
 		for _, r := range chainRules {
-			if found := r.find(chain, at); found != "" {
+			if found := r.find(near, at); found != "" {
 				findings = append(findings, r.finding(found, at))
 			}
 		}
 	}
-	return findings
+	return append(findings, LintKeys(chain)...)
 }
 
 // maxChain bounds the signatures that are checked: each certificate is held

@@ -4,6 +4,7 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -13,6 +14,50 @@ import (
 	"github.com/signet-tls/signet/internal/testpki"
 	"github.com/signet-tls/signet/pki"
 )
+
+// TestLintKeys finds the keys that several certificates have, in any order and far
+// from one another.
+func TestLintKeys(t *testing.T) {
+	m := newMill(now)
+	key := testpki.Must(pki.GenerateKey(pki.P256))
+	of := func(by *pki.Credential, subject, host string) *pki.Certificate {
+		return testpki.Must(by.New(server(func(s *pki.Spec) { s.Key, s.Name, s.DNS = key, subject, []string{host} }))).Leaf()
+	}
+	first := of(m.intermediate, "A", "a.example")
+	unnamed := of(m.intermediate, "", "a.example")
+	tests := []struct {
+		name string
+		then []*pki.Certificate
+		want []string
+	}{
+		{"a copy", []*pki.Certificate{first}, nil},
+		{"renewed", []*pki.Certificate{of(m.intermediate, "A", "b.example")}, []string{"key_kept"}},
+		{"by another issuer", []*pki.Certificate{of(m.root, "A", "a.example")}, nil},
+		{"another's", []*pki.Certificate{of(m.intermediate, "B", "a.example")}, []string{"chain_key_shared"}},
+		{"another's, by another issuer", []*pki.Certificate{of(m.root, "B", "a.example")}, []string{"chain_key_shared"}},
+		{"far away", append(slices.Repeat([]*pki.Certificate{m.leaf.Leaf()}, 20), of(m.root, "B", "a.example")), []string{"chain_key_shared"}},
+		{"without a subject", []*pki.Certificate{unnamed}, []string{"chain_key_shared"}},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			var have []string
+			for _, finding := range pki.LintKeys(append([]*pki.Certificate{first}, test.then...)) {
+				have = append(have, finding.Code)
+				if finding.At != len(test.then) || !strings.HasPrefix(finding.Found, "it has the key of A, serial number "+first.Serial()) {
+					t.Errorf("have %+v", finding)
+				}
+			}
+			if diff := cmp.Diff(test.want, have); diff != "" {
+				t.Errorf("(-want +have)\n%s", diff)
+			}
+		})
+	}
+	for host, want := range map[string]string{"a.example": "key_kept", "b.example": "chain_key_shared"} {
+		if have := pki.LintKeys([]*pki.Certificate{unnamed, of(m.intermediate, "", host)}); len(have) != 1 || have[0].Code != want {
+			t.Errorf("without subjects, for %s: have %+v, want %s", host, have, want)
+		}
+	}
+}
 
 // TestLintChain makes each flaw of a chain, and finds exactly it, at its place.
 func TestLintChain(t *testing.T) {
@@ -31,6 +76,7 @@ func TestLintChain(t *testing.T) {
 	wrongID := take(leaf)
 	wrongID.set(pki.OIDAuthorityKeyID, false, []byte("\x30\x03\x80\x01\x07")...)
 	shared := testpki.Must(m.intermediate.New(server(func(s *pki.Spec) { s.Key = m.intermediate.Key }))).Leaf()
+	renewed := testpki.Must(m.root.New(authority(func(s *pki.Spec) { s.Name, s.Key = "Demo Intermediate", m.intermediate.Key }))).Leaf()
 	newKey := testpki.Must(m.root.New(authority(func(s *pki.Spec) { s.Name = "Demo Intermediate" }))).Leaf()
 
 	type place struct {
@@ -57,6 +103,7 @@ func TestLintChain(t *testing.T) {
 		{"key identifier", []*pki.Certificate{wrongID.sign(m.intermediate.Key), middle}, []place{{"chain_key_id_differs", 1}}},
 		{"ends first", []*pki.Certificate{outlives.sign(brief.Key), brief.Leaf()}, []place{{"chain_ends_first", 1}}},
 		{"shared key", []*pki.Certificate{shared, middle}, []place{{"chain_key_shared", 1}}},
+		{"a key that is kept", []*pki.Certificate{leaf, middle, renewed}, []place{{"key_kept", 2}}},
 		{"17 certificates", slices.Repeat([]*pki.Certificate{leaf}, 17), func() (want []place) {
 			for at := 1; at < 16; at++ {
 				want = append(want, place{"chain_twice", at})

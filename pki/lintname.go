@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 
+	"golang.org/x/net/publicsuffix"
+
 	"github.com/signet-tls/signet/fault"
 	"github.com/signet-tls/signet/spiffeid"
 )
@@ -44,6 +46,11 @@ var nameRules = []lintRule{
 		inDNS(func(name string) bool {
 			return strings.Contains(name, "*") && strings.Contains(strings.TrimPrefix(name, "*."), "*")
 		}, "has a wildcard elsewhere than as its first label")},
+	{"dns_wildcard_public", Warning, "CA/Browser Forum Baseline Requirements, section 3.2.2.6", by(byOpenSSL, byPython, byBrowsers), "name the hosts of one owner, as in *.example.com",
+		inDNS(func(name string) bool {
+			parent, wildcard := strings.CutPrefix(strings.ToLower(name), "*.")
+			return wildcard && isSuffix(parent)
+		}, "is for every name below a public suffix, whose names belong to many")},
 	{"dns_trailing_dot", Error, "RFC 5280, section 4.2.1.6", by(byGo, byOpenSSL, byPython, byCryptography), "remove the dot at the end",
 		inDNS(func(name string) bool { return strings.HasSuffix(name, ".") }, "ends with a dot")},
 	{"dns_is_address", Error, "RFC 9525, section 2", by(byGo, byOpenSSL, byPython, byCryptography), "give the address as an IP address",
@@ -98,6 +105,14 @@ func inKind(kind NameKind, find func(name string) string) func(*lint) string {
 
 func inDNS(wrong func(name string) bool, text string) func(*lint) string {
 	return inKind(DNSName, func(name string) string { return when(wrong(name), text) })
+}
+
+// isSuffix reports whether a name is that of a registry, such as com or co.uk, or
+// any of a single label. Those of private registries, such as github.io, belong to
+// one owner, who may have such a certificate.
+func isSuffix(name string) bool {
+	suffix, registry := publicsuffix.PublicSuffix(name)
+	return suffix == name && (registry || !strings.Contains(name, "."))
 }
 
 func isAddress(name string) bool {

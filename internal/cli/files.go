@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"errors"
 	"io"
 	"io/fs"
@@ -98,6 +99,30 @@ func (s *shell) readAny(path string) ([]byte, error) { return s.readBy(path, rec
 
 // readBy is read with a limit that depends on how the file begins.
 func (s *shell) readBy(path string, limit func(begin []byte) int64) ([]byte, error) {
+	return waiting(s, func() ([]byte, error) { return s.readWhole(path, limit) })
+}
+
+// waiting does what may have to wait for another program, such as to open a FIFO or
+// to read from a terminal: until Ctrl-C, which leaves it behind.
+func waiting[T any](s *shell, work func() (T, error)) (result T, err error) {
+	type outcome struct {
+		result T
+		err    error
+	}
+	done := make(chan outcome, 1)
+	go func() {
+		result, err := work()
+		done <- outcome{result, err}
+	}()
+	select {
+	case o := <-done:
+		return o.result, o.err
+	case <-s.stop:
+		return result, context.Canceled
+	}
+}
+
+func (s *shell) readWhole(path string, limit func(begin []byte) int64) ([]byte, error) {
 	name, file, size := path, s.stdin, int64(0)
 	if path == "-" {
 		name = "standard input"
@@ -171,15 +196,18 @@ func whereUnreadable(err error) string {
 func inFile(err error, path string) error {
 	ours := []fault.Code{Usage, FileMissing, FileUnreadable, PassphraseMissing, PassphraseDiffers}
 	if e, ok := fault.Of(err); ok && !slices.Contains(ours, e.Code) {
-		return fault.Wrap(e, e.Code, "%s", baseName(path))
+		return fault.Wrap(e, e.Code, "%s", asWritten(path))
 	}
 	return err
 }
 
-// baseName is how a file is called in sentences.
-func baseName(path string) string {
+// asWritten is how a file is called where there may be several: as the user wrote it.
+func asWritten(path string) string {
 	if path == "-" {
 		return "standard input"
 	}
-	return filepath.Base(path)
+	return path
 }
+
+// baseName is how a file is called in sentences about it alone.
+func baseName(path string) string { return filepath.Base(asWritten(path)) }

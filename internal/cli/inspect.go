@@ -3,6 +3,9 @@ package cli
 import (
 	"context"
 	"errors"
+	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/signet-tls/signet/fault"
@@ -74,7 +77,7 @@ func (i *inspector) look(ctx context.Context, s *shell, path string) inspection 
 	var failed error
 	options := recognise.Options{}
 	if i.Passphrase || i.given() {
-		ask := i.asker(ctx, s, baseName(path))
+		ask := i.asker(ctx, s, asWritten(path))
 		options.Passphrase = func() ([]byte, error) {
 			passphrase, err := ask()
 			failed = err
@@ -119,35 +122,39 @@ type lintFinding struct {
 	Hint      string   `json:"hint"`
 }
 
-// lint looks at every certificate, and at those of a file that begins with a leaf
-// as at a chain that a server sends.
+// lint looks at every certificate, at those of a file that begins with a leaf as at
+// a chain that a server sends, and at the keys of all.
 func (i *inspector) lint() {
 	options := pki.LintOptions{Now: i.now}
+	var objects []*recognise.Object
+	var certs []*pki.Certificate
 	for _, file := range i.files {
-		var objects []*recognise.Object
-		var certs []*pki.Certificate
+		begin := len(certs)
 		for _, o := range file.objects {
 			if o.Certificate != nil {
 				objects, certs = append(objects, o), append(certs, o.Certificate)
 			}
 		}
-		if len(certs) == 0 {
-			continue
-		}
-		if certs[0].IsAuthority() {
-			for n, cert := range certs {
-				i.add(objects[n], pki.Lint(cert, options))
+		switch own := certs[begin:]; {
+		case len(own) == 0:
+		case own[0].IsAuthority():
+			for n, cert := range own {
+				i.add(objects[begin+n:], pki.Lint(cert, options))
 			}
-			continue
-		}
-		for _, f := range pki.LintChain(certs, options) {
-			i.add(objects[f.At], []pki.Finding{f})
+		default:
+			i.add(objects[begin:], pki.LintChain(own, options))
 		}
 	}
+	i.add(objects, pki.LintKeys(certs))
 }
 
-func (i *inspector) add(o *recognise.Object, findings []pki.Finding) {
+// add keeps what was found about some of these, and is not known yet.
+func (i *inspector) add(objects []*recognise.Object, findings []pki.Finding) {
 	for _, f := range findings {
+		o := objects[f.At]
+		if slices.ContainsFunc(i.found[o], func(known lintFinding) bool { return known.Code == f.Code && known.Found == f.Found }) {
+			continue
+		}
 		i.found[o] = append(i.found[o], lintFinding{f.Code, f.Severity.String(), f.Found, f.Rule, f.RefusedBy, f.Hint})
 	}
 }
@@ -180,12 +187,25 @@ func (i *inspector) tell(s *shell) error {
 	return nil
 }
 
-// atPlace says in which block, at which line, or at which byte an object is that
-// cannot be read.
+// atPlace says in which block, at which line and at which byte an object is that
+// cannot be read; of a file that is one object, this goes without saying.
 func atPlace(o *recognise.Object) error {
 	e, ok := fault.Of(o.Err)
 	if !ok {
 		return o.Err
 	}
-	return fault.Wrap(e, e.Code, "%s, %s", spot(o.Place), kindNames[o.Kind])
+	var words []string
+	switch at := o.Place; {
+	case at.Block > 0:
+		words = append(words, spot(at), fmt.Sprintf("byte %d", at.Offset))
+	case at.Offset+at.Entry > 0:
+		words = append(words, spot(at))
+	}
+	if o.Kind != recognise.Unknown {
+		words = append(words, kindNames[o.Kind])
+	}
+	if len(words) == 0 {
+		return e
+	}
+	return fault.Wrap(e, e.Code, "%s", strings.Join(words, ", "))
 }

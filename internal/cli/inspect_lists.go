@@ -61,7 +61,7 @@ func requestRows(p *page, request *pki.Request) {
 func (i *inspector) listRows(p *page, o *recognise.Object) {
 	list := o.List
 	p.fact("issuer", "%s", list.Issuer())
-	p.fact("signed", "%s, by %s", list.SignatureAlgorithm(), i.signer(o, list.Issuer().String()))
+	p.fact("signed", "%s, %s", list.SignatureAlgorithm(), i.signer(o, list.Issuer().String()))
 	if number, _ := list.Number(); number != nil {
 		p.fact("number", "%s", number)
 	}
@@ -206,6 +206,7 @@ type listRecord struct {
 	NextUpdate *time.Time      `json:"next_update,omitempty"`
 	Signature  string          `json:"signature"`
 	SignedBy   *int            `json:"signed_by,omitempty"`
+	Disowned   *int            `json:"not_signed_by,omitempty"` // the issuer by its name, whose key did not sign it
 	Entries    int             `json:"entries"`
 	First      []revokedRecord `json:"first,omitempty"`
 }
@@ -213,15 +214,12 @@ type listRecord struct {
 func listRecordOf(o *recognise.Object, numbers map[*recognise.Object]int) *listRecord {
 	list := o.List
 	r := &listRecord{Issuer: list.Issuer().String(), ThisUpdate: list.ThisUpdate(), NextUpdate: known(list.NextUpdate()),
-		Signature: list.SignatureAlgorithm().String(), Entries: list.Len(), First: firstEntries(list)}
+		Signature: list.SignatureAlgorithm().String(), SignedBy: numberOf(o.Issuer, numbers), Disowned: numberOf(o.Disowned, numbers), Entries: list.Len(), First: firstEntries(list)}
 	if number, _ := list.Number(); number != nil {
 		r.Number = number.String()
 	}
 	if base, _ := list.Base(); base != nil {
 		r.Base = base.String()
-	}
-	if n, ok := numbers[o.Issuer]; ok {
-		r.SignedBy = &n
 	}
 	return r
 }

@@ -25,7 +25,7 @@ func (i *inspector) page(p *page, file inspection) {
 	}
 	sentence := i.sentence(file.objects)
 	if len(i.files) > 1 {
-		sentence = baseName(file.file) + ": " + sentence
+		sentence = asWritten(file.file) + ": " + sentence
 	} else {
 		sentence = capital(sentence)
 	}
@@ -60,10 +60,17 @@ func capital(text string) string {
 
 // spot is where an object stands, for a person.
 func spot(at recognise.Place) string {
+	text := fmt.Sprintf("byte %d", at.Offset)
 	if at.Block > 0 {
-		return fmt.Sprintf("block %d, line %d", at.Block, at.Line)
+		text = fmt.Sprintf("block %d, line %d", at.Block, at.Line)
 	}
-	return fmt.Sprintf("offset %d", at.Offset)
+	switch {
+	case at.Entry > 0 && at.Block+at.Offset == 0: // the file is what it is an entry of
+		return fmt.Sprintf("entry %d", at.Entry)
+	case at.Entry > 0:
+		text += fmt.Sprintf(", entry %d", at.Entry)
+	}
+	return text
 }
 
 // brief is the line of an object among many.
@@ -126,11 +133,14 @@ func (i *inspector) certificateRows(p *page, o *recognise.Object) {
 	}
 	p.fact("subject", "%s", cmp.Or(cert.Subject().String(), "empty"))
 	p.fact("issuer", "%s", cert.Issuer())
-	p.fact("signed", "%s, by %s", cert.SignatureAlgorithm(), i.signer(o, cert.IssuerTitle()))
+	p.fact("signed", "%s, %s", cert.SignatureAlgorithm(), i.signer(o, cert.IssuerTitle()))
 	p.fact("dates", "%s until %s: %s", stamp(cert.NotBefore()), stamp(cert.NotAfter()), i.left(cert))
 	p.fact("serial", "%s", cert.Serial())
 	p.fact("may", "%s", uses(cert))
 	publicRows(p, cert.PublicKey())
+	if o.Same != nil {
+		p.fact("again", "this very certificate is at %s", i.where(o.Same, o))
+	}
 	if o.Key != nil {
 		p.fact("its key", "%s", i.where(o.Key, o))
 	}
@@ -146,19 +156,21 @@ func (i *inspector) certificateRows(p *page, o *recognise.Object) {
 func (i *inspector) signer(o *recognise.Object, named string) string {
 	switch {
 	case o.Issuer == o:
-		return "itself"
+		return "by itself"
 	case o.Issuer != nil:
-		return fmt.Sprintf("%s (%s)", o.Issuer.Certificate.Title(), i.where(o.Issuer, o))
+		return fmt.Sprintf("by %s (%s)", o.Issuer.Certificate.Title(), i.where(o.Issuer, o))
 	case o.Unchecked:
-		return named + " (not looked for: too many signatures)"
+		return "by " + named + " (not looked for: too many signatures)"
+	case o.Disowned != nil:
+		return fmt.Sprintf("but not by %s (%s), whose name it gives: it was altered, or signed with another key", o.Disowned.Certificate.Title(), i.where(o.Disowned, o))
 	}
-	return named + ", whose certificate is not here"
+	return "by " + named + ", whose certificate is not here"
 }
 
 // where names the place of an object, as seen from another one.
 func (i *inspector) where(o, from *recognise.Object) string {
 	if i.owner[o] != i.owner[from] {
-		return baseName(i.owner[o])
+		return asWritten(i.owner[o])
 	}
 	return spot(o.Place)
 }
@@ -252,7 +264,7 @@ var kindNames = map[recognise.Kind]string{
 	recognise.Request: "a certificate request", recognise.CRL: "a revocation list",
 	recognise.OCSPRequest: "an OCSP request", recognise.OCSPResponse: "an OCSP response",
 	recognise.PKCS7: "PKCS#7", recognise.PKCS12: "PKCS#12", recognise.Signature: "a signature",
-	recognise.Parameters: "parameters of a key", recognise.Foreign: "a file of another program", recognise.Unknown: "nothing that is known",
+	recognise.Parameters: "parameters of a key", recognise.Foreign: "a file of another program", recognise.Unknown: "something that is not known here",
 }
 
 // withoutArticle leaves the article out of a title.

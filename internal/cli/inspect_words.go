@@ -13,16 +13,34 @@ import (
 // what says what an object is, with its article.
 func (i *inspector) what(o *recognise.Object) string {
 	switch {
+	case o.Title != "":
+		return o.Title + unheld(o)
+	case o.Err != nil && o.Kind == recognise.Unknown:
+		return kindNames[o.Kind]
 	case o.Err != nil:
 		return kindNames[o.Kind] + " that cannot be read"
 	case o.Certificate != nil:
-		return certificateWords(o)
+		return certificateWords(o) + unheld(o) + again(o)
 	case o.PrivateKey != nil:
 		return i.keyWords(o)
-	case o.PublicKey != nil:
-		return "the public half of " + o.PublicKey.Title()
 	}
-	return o.Title
+	return "the public half of " + o.PublicKey.Title()
+}
+
+// unheld says that a signature is not its issuer's, whose certificate is here.
+func unheld(o *recognise.Object) string {
+	if o.Disowned != nil {
+		return ", whose signature does not hold"
+	}
+	return ""
+}
+
+// again says that a certificate was there before.
+func again(o *recognise.Object) string {
+	if o.Same != nil {
+		return ", once more"
+	}
+	return ""
 }
 
 // purposes are the words for what a leaf is for, the first that it has.
@@ -79,7 +97,7 @@ func (i *inspector) keyWords(o *recognise.Object) string {
 	}
 	switch {
 	case len(o.Of) > 0 && i.owner[o.Of[0]] != i.owner[o]:
-		words += ", which belongs to " + o.Of[0].Certificate.Title() + " in " + baseName(i.owner[o.Of[0]])
+		words += ", which belongs to " + o.Of[0].Certificate.Title() + " in " + asWritten(i.owner[o.Of[0]])
 	case len(o.Of) > 0:
 		words += ", which belongs to " + o.Of[0].Certificate.Title()
 	case i.certificates():
@@ -101,7 +119,7 @@ func (i *inspector) certificates() bool {
 func chainWords(objects []*recognise.Object) string {
 	var chain []*recognise.Object
 	for _, o := range objects {
-		if o.Certificate != nil {
+		if o.Certificate != nil && o.Same == nil {
 			chain = append(chain, o)
 		}
 	}
@@ -144,6 +162,7 @@ type record struct {
 	Line     int             `json:"line,omitempty"`
 	Offset   int             `json:"offset"`
 	Length   int             `json:"length,omitempty"` // of the DER
+	Entry    int             `json:"entry,omitempty"`  // in PKCS#7 or PKCS#12, counted from 1
 	Cert     *certRecord     `json:"certificate,omitempty"`
 	Private  *privateRecord  `json:"private_key,omitempty"`
 	Public   *publicRecord   `json:"public_key,omitempty"`
@@ -167,6 +186,8 @@ type certRecord struct {
 	Signature   string    `json:"signature"`
 	Fingerprint string    `json:"sha256"`
 	SignedBy    *int      `json:"signed_by,omitempty"`
+	Disowned    *int      `json:"not_signed_by,omitempty"` // the issuer by its name, whose key did not sign it
+	Same        *int      `json:"same_as,omitempty"`       // the first copy
 	Key         *int      `json:"key,omitempty"`
 }
 
@@ -211,7 +232,7 @@ func (i *inspector) records(s *shell) []record {
 
 func (i *inspector) record(s *shell, o *recognise.Object, number map[*recognise.Object]int) record {
 	r := record{File: i.owner[o], Kind: o.Kind, Summary: i.what(o), Block: o.Place.Block, Label: o.Place.Label, Line: o.Place.Line,
-		Offset: o.Place.Offset, Length: o.Place.Length, Notes: o.Notes, Findings: i.found[o]}
+		Offset: o.Place.Offset, Length: o.Place.Length, Entry: o.Place.Entry, Notes: o.Notes, Findings: i.found[o]}
 	switch {
 	case o.Err != nil:
 		r.Failure = s.complaint(o.Err)
@@ -243,16 +264,19 @@ func (i *inspector) record(s *shell, o *recognise.Object, number map[*recognise.
 func certRecordOf(o *recognise.Object, number map[*recognise.Object]int) *certRecord {
 	cert := o.Certificate
 	sum := cert.Fingerprint()
-	r := &certRecord{Subject: cert.Subject().String(), Issuer: cert.Issuer().String(), Serial: cert.Serial(),
+	return &certRecord{Subject: cert.Subject().String(), Issuer: cert.Issuer().String(), Serial: cert.Serial(),
 		NotBefore: cert.NotBefore(), NotAfter: cert.NotAfter(), Names: allNames(cert), Authority: cert.IsAuthority(),
-		Signature: cert.SignatureAlgorithm().String(), Fingerprint: fmt.Sprintf("%x", sum)}
-	for object, field := range map[*recognise.Object]**int{o.Issuer: &r.SignedBy, o.Key: &r.Key} {
-		if object != nil {
-			n := number[object]
-			*field = &n
-		}
+		Signature: cert.SignatureAlgorithm().String(), Fingerprint: fmt.Sprintf("%x", sum),
+		SignedBy: numberOf(o.Issuer, number), Disowned: numberOf(o.Disowned, number), Same: numberOf(o.Same, number), Key: numberOf(o.Key, number)}
+}
+
+// numberOf returns the number of an object's record; nil of none.
+func numberOf(o *recognise.Object, numbers map[*recognise.Object]int) *int {
+	if o == nil {
+		return nil
 	}
-	return r
+	n := numbers[o]
+	return &n
 }
 
 func publicRecordOf(key *pki.PublicKey) *publicRecord {

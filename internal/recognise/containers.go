@@ -21,19 +21,28 @@ func (r *reader) bundle(o *Object, der []byte) {
 		return
 	}
 	certs, err := message.Certificates()
-	if err != nil && !errors.Is(err, pki.NoCertificate) {
+	switch {
+	case err != nil && !errors.Is(err, pki.NoCertificate):
 		o.Err = err
 		return
-	}
-	o.Title = "a PKCS#7 bundle"
-	if len(message.Signers) > 0 {
+	case len(message.Signers) > 0:
 		o.Title = "a PKCS#7 (CMS) message with a signature"
+	case len(certs)+len(message.CRLs)+message.Skipped == 0:
+		o.Title, o.Err = "an empty PKCS#7 bundle", err
+		return
+	default:
+		o.Title = "a PKCS#7 bundle"
 	}
 	for _, cert := range certs {
-		o.inside = append(o.inside, &Object{Kind: Certificate, Place: o.Place, Certificate: cert})
+		o.inside = append(o.inside, &Object{Kind: Certificate, Certificate: cert})
 	}
-	if len(message.CRLs) > 0 {
-		o.Notes = append(o.Notes, fmt.Sprintf("it holds %d revocation lists too", len(message.CRLs)))
+	for _, list := range message.CRLs {
+		inner := &Object{Kind: CRL}
+		r.parse(inner, list)
+		o.inside = append(o.inside, inner)
+	}
+	if message.Skipped > 0 {
+		o.Notes = append(o.Notes, plural(message.Skipped, "entry of another form is", "entries of other forms are")+" not read, such as attribute certificates")
 	}
 }
 
@@ -44,15 +53,21 @@ func (r *reader) store(o *Object, der []byte) {
 		o.Err = err
 		return
 	}
+	opened := r.Passphrase != nil
 	o.Title = "a PKCS#12 file"
+	if store.Unprotected {
+		opened = true
+		o.Title += " under an empty passphrase"
+		o.Notes = append(o.Notes, "whoever has the file can read all that is in it")
+	}
 	if store.Integrity != "" {
 		o.Notes = append(o.Notes, "its integrity is shown by "+store.Integrity)
 	}
 	shut := 0
 	for _, entry := range store.Entries {
-		inner := &Object{Place: o.Place, Certificate: entry.Certificate, PrivateKey: entry.Key}
+		inner := &Object{Certificate: entry.Certificate, PrivateKey: entry.Key}
 		switch {
-		case entry.Refused != nil && r.Passphrase == nil:
+		case entry.Refused != nil && !opened:
 			shut++
 			continue
 		case entry.Refused != nil:
@@ -69,5 +84,6 @@ func (r *reader) store(o *Object, der []byte) {
 	}
 	if shut > 0 {
 		o.Title = "a PKCS#12 file under a passphrase"
+		o.Notes = append(o.Notes, "its certificates are encrypted too: add --passphrase to look inside")
 	}
 }

@@ -134,6 +134,8 @@ func kindOfNumbers(list []element) Kind {
 		switch {
 		case small && len(list) >= 5: // PKCS#1, DSA
 			return PrivateKey
+		case len(list) == 2 && string(list[1].content) == "\x02": // PKCS#3: prime and generator
+			return Parameters
 		case len(list) == 2 && len(list[0].content) >= 64 && len(list[1].content) <= 9: // PKCS#1: modulus and exponent
 			return PublicKey
 		case len(list) == 2 && len(list[0].content) <= 67 && len(list[1].content) <= 67: // r and s of at most 521 bits

@@ -3,6 +3,7 @@ package recognise
 import (
 	"bytes"
 	"fmt"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/signet-tls/signet/fault"
@@ -50,6 +51,7 @@ var openings = []struct{ begin, title string }{
 	{"\x1f\x8b", "a file compressed with gzip"},
 	{"%PDF-", "a PDF document"},
 	{"<!DOCTYPE html", "a web page, perhaps of a server that had an error to tell"},
+	{"MIME-Version: ", "an e-mail; one of S/MIME has its certificates in PKCS#7: openssl smime -pk7out -in FILE"},
 	{"<html", "a web page, perhaps of a server that had an error to tell"},
 	{"\x89PNG", "a picture"},
 	{"\xff\xd8\xff", "a picture"},
@@ -58,13 +60,14 @@ var openings = []struct{ begin, title string }{
 // foreign recognises a file of another program. It adds an object only for what
 // holds keys or certificates of theirs.
 func foreign(data []byte, r *reader) bool {
+	begin := bytes.TrimLeft(data[:min(len(data), 4096)], "\r\n\t ")
 	for _, o := range openings {
-		if bytes.HasPrefix(data, []byte(o.begin)) {
+		if bytes.HasPrefix(begin, []byte(o.begin)) {
 			r.add(&Object{Kind: Foreign, Title: o.title})
 			return true
 		}
 	}
-	if trimmed := bytes.TrimSpace(data[:min(len(data), 4096)]); bytes.HasPrefix(trimmed, []byte("{")) && bytes.Contains(trimmed, []byte(`"kty"`)) {
+	if bytes.HasPrefix(begin, []byte("{")) && bytes.Contains(begin, []byte(`"kty"`)) {
 		r.add(&Object{Kind: Foreign, Title: "a key in JSON (JWK)"})
 		return true
 	}
@@ -73,11 +76,28 @@ func foreign(data []byte, r *reader) bool {
 
 // opening describes the first bytes of what is not known.
 func opening(data []byte) string {
-	begin := data[:min(len(data), 16)]
-	if text := bytes.TrimSpace(data[:min(len(data), 48)]); utf8.Valid(text) && string(text) == fault.Printable(string(text), 48) {
+	if text := firstLine(data); text != "" {
 		return fmt.Sprintf("it begins with the text %q", text)
 	}
-	return fmt.Sprintf("it begins with the bytes % x", begin)
+	return fmt.Sprintf("it begins with the bytes % x", data[:min(len(data), 16)])
+}
+
+// firstLine returns the beginning of a text, or "" of what is none.
+func firstLine(data []byte) string {
+	begin := strings.TrimSpace(string(data[:min(len(data), 48)]))
+	line, _, _ := strings.Cut(begin, "\n")
+	if flat := strings.Map(flatten, begin); !utf8.ValidString(begin) || flat != fault.Printable(flat, 48) {
+		return ""
+	}
+	return strings.TrimSpace(line)
+}
+
+// flatten makes blanks of the control characters of texts.
+func flatten(r rune) rune {
+	if strings.ContainsRune("\r\n\t", r) {
+		return ' '
+	}
+	return r
 }
 
 // nothing says that a file holds nothing that is known.
@@ -91,7 +111,7 @@ func nothing(data []byte) error {
 				WithHint("signet file verify FILE --sig SIGNATURE --key PUBLIC.pem    # says whether it is")
 		}
 	}
-	if bytes.HasPrefix(data, []byte("\x30")) {
+	if data[0] == tagSequence && firstLine(data) == "" {
 		return fault.New(Unrecognised, "nothing that is known: %s, which could be DER, but for the length at offset 1", opening(data)).
 			WithHint("copy it again from where it was made, as a binary file")
 	}
@@ -101,15 +121,38 @@ func nothing(data []byte) error {
 
 // badArmour says what is wrong with a PEM block.
 func badArmour(block pki.Block) error {
-	end := []byte("-----END " + block.Label + "-----")
-	var problem string
+	problem, hint := "", "copy the block again, with both of its lines and all between them"
+	begin, end := []byte("-----BEGIN "+block.Label+"-----"), []byte("-----END "+block.Label+"-----")
+	body, _, ended := bytes.Cut(bytes.TrimPrefix(block.Text, begin), end)
 	switch {
 	case !bytes.Contains(block.Text, []byte("-----END ")):
 		problem = "it has no -----END line: it was cut short"
-	case !bytes.Contains(block.Text, end):
+	case !ended:
 		problem = "its -----END line is of another kind than its -----BEGIN line"
+	case bytes.Contains(body, []byte(`\n`)):
+		problem, hint = `its line ends are written as \n`, `printf '%b' "$(cat FILE)" > NEW.pem`
+	case !bytes.Contains(body, []byte("\n")):
+		problem, hint = "it stands in one line", "write -----BEGIN … and -----END … in lines of their own"
 	default:
-		problem = "what stands between its -----BEGIN and -----END lines is not base64"
+		problem = "what stands between its -----BEGIN and -----END lines is not base64" + notBase64(body, block.Line, block.Offset+len(begin))
 	}
-	return fault.New(BadPEM, "no valid PEM: %s", problem).WithHint("copy the block again, with both of its lines and all between them")
+	return fault.New(BadPEM, "no valid PEM: %s", problem).WithHint("%s", hint)
 }
+
+// notBase64 says which is the first character that is none of base64 in the body of
+// a block, from this line and byte on.
+func notBase64(body []byte, line, offset int) string {
+	if bytes.Contains(body, []byte(": ")) { // headers (RFC 1421, section 4.6)
+		return ""
+	}
+	rest := bytes.TrimLeft(body, base64Letters)
+	if len(rest) == 0 {
+		return ": it lacks a part"
+	}
+	good := body[:len(body)-len(rest)]
+	letter, _ := utf8.DecodeRune(rest)
+	return fmt.Sprintf(": %q in line %d, byte %d", letter, line+bytes.Count(good, []byte("\n")), offset+len(good))
+}
+
+// base64Letters are those of RFC 4648, section 4, and what ends lines.
+const base64Letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=\r\n"

@@ -41,13 +41,14 @@ type Place struct {
 	Line   int    // of the block's first line, 0 in DER
 	Offset int    // of the first byte, as the file has it
 	Length int    // of the object in DER, 0 if it could not be decoded
+	Entry  int    // number in the PKCS#7 or PKCS#12 that stands at this place, 0 outside of one
 }
 
 // Object is one thing in a file.
 type Object struct {
 	Kind  Kind
 	Place Place
-	Title string // of what is Foreign, Parameters or a Signature: what it is
+	Title string // what it is, where that is not to be seen from what is set below
 	Notes []string
 
 	// One of them is set, by the kind, or Err says why it is not.
@@ -64,7 +65,9 @@ type Object struct {
 
 	// Relations, by Relate.
 
+	Same      *Object   // the first copy of this certificate
 	Issuer    *Object   // the certificate whose key signed this one; itself, for a root
+	Disowned  *Object   // the issuer's certificate by its name, whose key did not sign this: it is altered, or forged
 	Unchecked bool      // an issuer may be there, and was not looked for: too many signatures
 	Key       *Object   // of a certificate: its private key
 	Of        []*Object // of a private key: its certificates
@@ -88,19 +91,25 @@ func Read(data []byte, options Options) ([]*Object, error) {
 	}
 	r := reader{Options: options}
 	text, note := plainText(data)
+	binary := bytes.IndexByte(text[:min(len(text), 512)], 0) >= 0
 	switch {
-	case bytes.Contains(text, []byte("-----BEGIN ")):
+	case binary && foreign(text, &r): // that may have PEM somewhere in it
+	case bytes.Contains(text, pemBegin):
 		r.blocks(text)
-	case sequence(data):
+	case sequence(data) && firstLine(data) == "":
 		r.der(data, 0)
 	case foreign(text, &r):
 	default:
-		der := withoutArmour(text)
-		if der == nil {
+		switch decoded := withoutArmour(text); {
+		case sequence(decoded):
+			r.der(decoded, 0)
+			note = "base64 without the lines -----BEGIN and -----END; most programs do not read it like this"
+		case bytes.HasPrefix(decoded, pemBegin):
+			r.blocks(decoded)
+			note = "PEM in base64 once more, as Kubernetes keeps it: base64 -d makes a file of it that other programs read"
+		default:
 			return nil, nothing(data)
 		}
-		r.der(der, 0)
-		note = "base64 without the lines -----BEGIN and -----END; most programs do not read it like this"
 	}
 	if r.full {
 		return nil, fault.New(pki.InputTooLarge, "more than %d objects, which are the most that are told apart in one file", MaxObjects).
@@ -111,6 +120,8 @@ func Read(data []byte, options Options) ([]*Object, error) {
 	}
 	return r.objects, nil
 }
+
+var pemBegin = []byte("-----BEGIN ")
 
 // Most is how many bytes are read of a file that begins like this: more of one
 // that begins with a revocation list.
@@ -133,7 +144,9 @@ func (r *reader) add(o *Object) bool {
 		return false
 	}
 	r.objects = append(r.objects, o)
-	for _, inner := range o.inside {
+	for n, inner := range o.inside {
+		inner.Place = o.Place
+		inner.Place.Entry = n + 1
 		if !r.add(inner) {
 			return false
 		}
@@ -186,6 +199,7 @@ func (r *reader) block(block pki.Block, place Place) *Object {
 	o.Place.Length = len(der)
 	switch sniffed := kindOf(der); {
 	case sniffed == Unknown || sniffed == o.Kind:
+	case o.Kind == Parameters && sniffed == PublicKey: // two numbers are either
 	case o.Kind == Unknown:
 		o.Kind = sniffed
 	case sniffed != Signature && sniffed != Parameters:
@@ -250,7 +264,7 @@ func (r *reader) parse(o *Object, der []byte) {
 	case Parameters:
 		o.Title = parametersTitle(o.Place.Label)
 	case Unknown:
-		o.Err = fault.New(Unrecognised, "DER, and of no kind that is known here: %s", opening(der)).
+		o.Err = fault.New(Unrecognised, "DER of no kind that is known here: %s", opening(der)).
 			WithHint("openssl asn1parse -inform DER -in FILE    # shows its structure")
 	}
 }
@@ -288,12 +302,12 @@ func plainText(data []byte) (text []byte, note string) {
 // withoutArmour decodes base64 that lacks PEM's first and last line, or returns
 // nil.
 func withoutArmour(text []byte) []byte {
-	if len(text) < 16 || len(text) > maxOdd || text[0] != 'M' { // 0x30, a SEQUENCE
+	if len(text) < 16 || len(text) > maxOdd {
 		return nil
 	}
-	der, err := base64.StdEncoding.DecodeString(string(bytes.Join(bytes.Fields(text), nil)))
-	if err != nil || !sequence(der) {
+	decoded, err := base64.StdEncoding.DecodeString(string(bytes.Join(bytes.Fields(text), nil)))
+	if err != nil {
 		return nil
 	}
-	return der
+	return decoded
 }

@@ -8,6 +8,8 @@ import (
 	"encoding/binary"
 	"encoding/pem"
 	"errors"
+	"fmt"
+	"math/big"
 	"slices"
 	"strings"
 	"testing"
@@ -18,6 +20,7 @@ import (
 	"github.com/signet-tls/signet/internal/recognise"
 	"github.com/signet-tls/signet/internal/testpki"
 	"github.com/signet-tls/signet/pki"
+	"github.com/signet-tls/signet/pki/pkcs7"
 )
 
 var (
@@ -64,6 +67,7 @@ func TestKinds(t *testing.T) {
 		{"CRL of version 1", signed("\x30\x00" + "\x30\x00" + "\x18\x01x"), recognise.CRL},
 		{"OCSP response", []byte("\x30\x03\x0a\x01\x01"), recognise.OCSPResponse},
 		{"OCSP request", []byte("\x30\x08\x30\x06\x30\x04\x30\x02\x30\x00"), recognise.OCSPRequest},
+		{"DH parameters", []byte("\x30\x46\x02\x41\x00" + strings.Repeat("\xa5", 64) + "\x02\x01\x02"), recognise.Parameters},
 		{"PKCS#7", []byte("\x30\x0b\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x07\x02"), recognise.PKCS7},
 		{"PKCS#12", []byte("\x30\x0a\x02\x01\x03\x30\x03\x06\x01\x2a\x30\x00"), recognise.PKCS12},
 	}
@@ -124,6 +128,33 @@ func TestPlaces(t *testing.T) {
 	}
 }
 
+// TestBadArmour has each way in which a block is spoilt, and what is said of it.
+func TestBadArmour(t *testing.T) {
+	lines := strings.SplitAfter(string(server.Leaf().PEM()), "\n")
+	joined := strings.Join(lines, "")
+	spoilt := slices.Clone(lines)
+	spoilt[2] = "A!" + spoilt[2][2:]
+	short := slices.Delete(slices.Clone(lines), 2, 3)
+	short[1] = short[1][1:]
+	at := len(lines[0]) + len(lines[1]) + 1
+	for name, test := range map[string]struct{ data, want string }{
+		"cut":        {strings.Join(lines[:4], ""), "it has no -----END line: it was cut short"},
+		"other end":  {strings.Replace(joined, "END CERT", "END A CERT", 1), "its -----END line is of another kind than its -----BEGIN line"},
+		"one line":   {strings.ReplaceAll(joined, "\n", ""), "it stands in one line"},
+		"escaped":    {strings.ReplaceAll(joined, "\n", `\n`), `its line ends are written as \n`},
+		"quoted":     {"\n> " + strings.ReplaceAll(joined, "\n", "\n> "), "-----END lines is not base64: '>' in line 3, byte 31"},
+		"a letter":   {strings.Join(spoilt, ""), fmt.Sprintf("-----END lines is not base64: '!' in line 3, byte %d", at)},
+		"not UTF-8":  {strings.Replace(strings.Join(spoilt, ""), "!", "\xff", 1), fmt.Sprintf("-----END lines is not base64: '\ufffd' in line 3, byte %d", at)},
+		"too little": {strings.Join(short, ""), "-----END lines is not base64: it lacks a part"},
+		"headers":    {strings.Replace(joined, "\n", "\nA: b\n!\n", 1), "-----END lines is not base64"},
+	} {
+		o := only(t, []byte(test.data))
+		if e, ok := fault.Of(o.Err); !ok || e.Code != recognise.BadPEM || !strings.HasSuffix(e.Message, test.want) {
+			t.Errorf("%s: have %v, want %s", name, o.Err, test.want)
+		}
+	}
+}
+
 func TestOddFiles(t *testing.T) {
 	cert := server.Leaf().PEM()
 	wide := []byte("\xff\xfe")
@@ -134,6 +165,7 @@ func TestOddFiles(t *testing.T) {
 		"UTF-16":    wide,
 		"UTF-8":     append([]byte("\xef\xbb\xbf"), cert...),
 		"base64":    []byte(base64.StdEncoding.EncodeToString(server.Leaf().Raw()) + "\n"),
+		"base64 of": []byte(base64.StdEncoding.EncodeToString(cert)),
 		"CRLF":      bytes.ReplaceAll(cert, []byte("\n"), []byte("\r\n")),
 		"CRLF odd":  bytes.ReplaceAll(cert, []byte("\n"), []byte("\r\r\n")),
 		"with text": append([]byte("Certificate:\n    Data:\n"), cert...),
@@ -143,7 +175,7 @@ func TestOddFiles(t *testing.T) {
 		}
 	}
 	for _, data := range []string{"ssh-ed25519 AAAA a@b", "-----BEGIN OPENSSH PRIVATE KEY-----\nAAAA\n-----END OPENSSH PRIVATE KEY-----\n",
-		"-----BEGIN PGP PUBLIC KEY BLOCK-----\n\nmQ==\n=abcd\n-----END PGP PUBLIC KEY BLOCK-----\n", "\xfe\xed\xfe\xed\x00\x00\x00\x02", `{"kty":"EC"}`, "PuTTY-User-Key-File-3: ssh-ed25519"} {
+		"-----BEGIN PGP PUBLIC KEY BLOCK-----\n\nmQ==\n=abcd\n-----END PGP PUBLIC KEY BLOCK-----\n", "\xfe\xed\xfe\xed\x00\x00\x00\x02", "PK\x03\x04\x00" + string(cert), "\n<html>", "MIME-Version: 1.0\n", `{"kty":"EC"}`, "PuTTY-User-Key-File-3: ssh-ed25519"} {
 		if o := only(t, []byte(data)); o.Kind != recognise.Foreign || o.Title == "" {
 			t.Errorf("%q is %+v", data, o)
 		}
@@ -154,6 +186,9 @@ func TestNothing(t *testing.T) {
 	for data, want := range map[string]string{
 		"":                             "the file is empty",
 		"hello":                        `nothing that is known: at offset 0 it begins with the text "hello"`,
+		"hello\nyou":                   `nothing that is known: at offset 0 it begins with the text "hello"`,
+		"0123 is no DER\n":             `nothing that is known: at offset 0 it begins with the text "0123 is no DER"`,
+		" \n":                          "nothing that is known: at offset 0 it begins with the bytes 20 0a",
 		"\x00\x01":                     "nothing that is known: at offset 0 it begins with the bytes 00 01",
 		"\x30\x89":                     "nothing that is known: it begins with the bytes 30 89, which could be DER, but for the length at offset 1",
 		strings.Repeat("\xff\xfe", 32): "nothing that is known; 64 bytes without a structure may be a signature by an RSA or Ed25519 key",
@@ -202,14 +237,91 @@ func TestRelations(t *testing.T) {
 }
 
 func TestRelationsAreBounded(t *testing.T) {
-	var data []byte
-	for range 30 { // all of one name
-		data = append(data, testpki.Must(testpki.New(time.Now())).Root.Leaf().PEM()...)
+	var roots, below []byte
+	for range 60 { // all roots of one name
+		made := testpki.Must(testpki.New(time.Now()))
+		roots, below = append(roots, made.Root.Leaf().PEM()...), append(below, made.Intermediate.Leaf().PEM()...)
 	}
-	all := bytes.Repeat(data, 30)
-	objects := readAll(t, all, recognise.Options{})
-	if objects[0].Unchecked || !objects[len(objects)-1].Unchecked {
-		t.Error("the signatures that are checked have no bound")
+	objects := readAll(t, slices.Concat(below, roots, below), recognise.Options{})
+	for _, first := range []int{0, 120} { // what is there twice is checked once
+		if objects[first].Unchecked || objects[first].Issuer != objects[60] || !objects[first+59].Unchecked {
+			t.Error("the signatures that are checked have no bound")
+		}
+	}
+}
+
+// TestCopies has a certificate and a key twice: each is told by its first copy.
+func TestCopies(t *testing.T) {
+	pair := testpki.Must(server.PEM())
+	objects := readAll(t, slices.Concat(authority.Root.Leaf().PEM(), pair, pair, authority.Root.Leaf().PEM()), recognise.Options{})
+	if len(objects) != 8 {
+		t.Fatalf("%d objects", len(objects))
+	}
+	root, leaf, key := objects[0], objects[1], objects[3]
+	for n, want := range []*recognise.Object{4: leaf, 5: objects[2], 7: root} {
+		if objects[n].Same != want {
+			t.Errorf("object %d is a copy of %v, want %v", n, objects[n].Same, want)
+		}
+	}
+	if again := objects[7]; again.Issuer != again || objects[5].Issuer != root || objects[4].Key != key {
+		t.Error("the relations of copies are not those of their first")
+	}
+	for n, o := range []*recognise.Object{key, objects[6]} {
+		if !slices.Equal(o.Of, []*recognise.Object{leaf, objects[4]}) {
+			t.Errorf("copy %d of the key belongs to %d certificates", n, len(o.Of))
+		}
+	}
+}
+
+// TestRenewedRoot: a root that was renewed with its key is still one.
+func TestRenewedRoot(t *testing.T) {
+	spec := pki.Spec{Profile: pki.Root, Name: "Root", Key: authority.Root.Key}
+	objects := readAll(t, slices.Concat(testpki.Must(pki.SelfSigned(spec)).Leaf().PEM(), testpki.Must(pki.SelfSigned(spec)).Leaf().PEM()), recognise.Options{})
+	for n, o := range objects {
+		if o.Issuer != o || o.Same != nil {
+			t.Errorf("certificate %d was signed by %v", n, o.Issuer)
+		}
+	}
+}
+
+// TestDisowned: what gives the name of an authority that is here, and is not signed
+// by its key, is told from what another key of that name signed.
+func TestDisowned(t *testing.T) {
+	list := testpki.Must(authority.Intermediate.NewRevocationList(pki.RevocationListSpec{Number: big.NewInt(1), NextUpdate: time.Now().Add(time.Hour)}))
+	stranger := testpki.Must(testpki.New(time.Now())).Intermediate.Leaf() // of the same name
+	issuer := authority.Intermediate.Leaf()
+	altered := func(der []byte) []byte {
+		der = bytes.Clone(der)
+		der[len(der)-1] ^= 1
+		return der
+	}
+	for name, test := range map[string]struct {
+		der              []byte
+		with             *pki.Certificate
+		signed, disowned bool
+	}{
+		"list": {list.Raw(), issuer, true, false}, "altered list": {altered(list.Raw()), issuer, false, true}, "list of a stranger": {list.Raw(), stranger, false, false},
+		"leaf": {server.Leaf().Raw(), issuer, true, false}, "altered leaf": {altered(server.Leaf().Raw()), issuer, false, true}, "leaf of a stranger": {server.Leaf().Raw(), stranger, false, false},
+	} {
+		objects := readAll(t, slices.Concat(test.der, test.with.Raw()), recognise.Options{})
+		o := objects[0]
+		if (o.Disowned == objects[1]) != test.disowned || (o.Issuer == objects[1]) != test.signed {
+			t.Errorf("%s: disowned by %v, signed by %v", name, o.Disowned, o.Issuer)
+		}
+	}
+}
+
+// TestBundles tells all that is in PKCS#7, and that there is nothing.
+func TestBundles(t *testing.T) {
+	list := testpki.Must(authority.Root.NewRevocationList(pki.RevocationListSpec{Number: big.NewInt(1), NextUpdate: time.Now().Add(time.Hour)}))
+	objects := readAll(t, testpki.Must(pkcs7.NewBundle([]*pki.Certificate{authority.Root.Leaf()}, list.Raw(), []byte("\x30\x00"))), recognise.Options{})
+	if len(objects) != 4 || objects[1].Certificate == nil || !errors.Is(objects[2].Err, pki.CRLUnreadable) || objects[3].List == nil || objects[3].Issuer != objects[1] {
+		t.Fatalf("have %+v", objects)
+	}
+	// What openssl crl2pkcs7 -nocrl writes.
+	none := []byte("\x30\x23\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x07\x02\xa0\x16\x30\x14\x02\x01\x01\x31\x00\x30\x0b\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x07\x01\x31\x00")
+	if o := only(t, none); o.Title != "an empty PKCS#7 bundle" || !errors.Is(o.Err, pki.NoCertificate) {
+		t.Errorf("have %+v", o)
 	}
 }
 

@@ -75,12 +75,36 @@ func (r *reader) integrity(rest, safes cryptobyte.String) error {
 		return err
 	}
 	r.store.Integrity = fmt.Sprintf("%s with %d rounds", m.name, m.rounds)
+	if m.rounds == 1 {
+		r.store.Integrity = m.name + " with 1 round"
+	}
 	if r.passphrase == nil {
-		return nil
+		return r.unasked(m, safes)
 	}
 	if err := r.ask(); err != nil {
 		return err
 	}
+	if err := r.verify(m, safes); err != nil || r.store.Verified {
+		return err
+	}
+	return wrongPassphrase()
+}
+
+// unasked tries the empty passphrase, as long as that costs little.
+func (r *reader) unasked(m *mac, safes []byte) error {
+	if m.rounds > r.left/2 { // for its two forms
+		return nil
+	}
+	r.secret = []byte{}
+	err := r.verify(m, safes)
+	if r.store.Verified {
+		r.asked, r.passphrase = true, func() ([]byte, error) { return nil, nil }
+	}
+	return err
+}
+
+// verify checks the code of integrity with the passphrase.
+func (r *reader) verify(m *mac, safes []byte) error {
 	for {
 		if err := r.spend(m.rounds); err != nil {
 			return err
@@ -91,12 +115,12 @@ func (r *reader) integrity(rest, safes cryptobyte.String) error {
 		}
 		code := hmac.New(m.hash, key)
 		code.Write(safes)
-		switch {
-		case hmac.Equal(code.Sum(nil), m.code):
-			r.store.Verified = true
+		if hmac.Equal(code.Sum(nil), m.code) {
+			r.store.Verified, r.store.Unprotected = true, len(r.secret) == 0
 			return nil
-		case r.secret == nil || len(r.secret) > 0:
-			return wrongPassphrase()
+		}
+		if r.secret == nil || len(r.secret) > 0 {
+			return nil
 		}
 		r.secret = nil // some programs write no bytes where the passphrase is empty
 	}

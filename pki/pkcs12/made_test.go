@@ -289,9 +289,35 @@ func TestBounds(t *testing.T) {
 	}
 }
 
+// TestUnasked: the empty passphrase is tried where there is none, as long as that
+// costs little; a file that asks for more is described from outside.
+func TestUnasked(t *testing.T) {
+	leaf := testpki.Must(identity.Leaf().X509())
+	for rounds, opened := range map[int]bool{1: true, 150: true, 200: false, 251: false} { // thrice in all, of 500; and twice for the code alone
+		file := testpki.Must(module.Modern.WithIterations(rounds).Encode(identity.Key, leaf, nil, ""))
+		store, err := parse(file, nil, 500)
+		if err != nil || store.Unprotected != opened || store.Verified != opened || store.Entries[1].Key.Locked() == opened {
+			t.Errorf("%d rounds: %+v, %v", rounds, store, err)
+		}
+		if asked, err := Parse(file, secret("")); err != nil || !asked.Unprotected {
+			t.Errorf("%d rounds, asked: %v", rounds, err)
+		}
+		_, err = Parse(file, secret("another"))
+		wantError(t, err, pki.PassphraseWrong, "does not open")
+	}
+	for _, form := range [][]byte{{}, nil} { // Windows has both
+		if store := testpki.Must(Parse(testpki.Must((&reader{secret: form}).file(plain(certBag(oidX509)))), nil)); !store.Unprotected || len(store.Entries) != 1 {
+			t.Errorf("an empty passphrase in the form %#v: %+v", form, store)
+		}
+	}
+	if store := testpki.Must(Parse(modern(t, module.Modern, 1), nil)); store.Unprotected || store.Verified {
+		t.Error("a file with a passphrase is told as one without")
+	}
+}
+
 // TestRounds: what a file asks for is counted before it is done.
 func TestRounds(t *testing.T) {
-	r := &reader{left: maxRounds}
+	r := &reader{most: maxRounds, left: maxRounds}
 	if err := r.spend(maxRounds); err != nil {
 		t.Error(err)
 	}

@@ -21,6 +21,7 @@ const (
 	maxDepth   = 4         // of bags in bags
 	maxSalt    = 1024      // bytes; 8 to 64 are in use
 	maxRounds  = 5_000_000 // of all derivations of a file together, some seconds; Java's bound for each
+	maxUnasked = 500_000   // the same where there is no passphrase, and the empty one is tried
 )
 
 // Store is what is in a PKCS#12 file. The caller must not change it.
@@ -30,6 +31,9 @@ type Store struct {
 	Integrity string
 	// Verified tells that this was checked with the passphrase.
 	Verified bool
+	// Unprotected tells that the passphrase is empty: whoever has the file can
+	// read what is in it, and write another one.
+	Unprotected bool
 	// Entries are in the order of the file.
 	Entries []Entry
 }
@@ -48,9 +52,13 @@ type Entry struct {
 
 // Parse reads a PKCS#12 file in DER or BER. The passphrase is asked for only if
 // something is encrypted, or the integrity can be checked; without one (nil)
-// what is not encrypted is read, and the rest named. A passphrase that is wrong
-// is the error pki.PassphraseWrong.
+// the empty one is tried, which protects nothing, and if it is another, what is
+// not encrypted is read, and the rest named. A passphrase that is wrong is the
+// error pki.PassphraseWrong.
 func Parse(data []byte, passphrase pki.Passphrase) (*Store, error) {
+	if passphrase == nil {
+		return parse(data, nil, maxUnasked)
+	}
 	return parse(data, passphrase, maxRounds)
 }
 
@@ -64,8 +72,13 @@ func parse(data []byte, passphrase pki.Passphrase, rounds int) (*Store, error) {
 	if err != nil {
 		return nil, unreadable(err)
 	}
-	r := &reader{left: rounds, store: new(Store), passphrase: passphrase}
-	if err := r.pfx(der); err != nil {
+	r := &reader{most: rounds, left: rounds, store: new(Store), passphrase: passphrase}
+	err = r.pfx(der)
+	if passphrase == nil && errors.Is(err, Costly) {
+		r = &reader{store: new(Store)} // without trying
+		err = r.pfx(der)
+	}
+	if err != nil {
 		return nil, unreadable(err)
 	}
 	return r.store, nil
@@ -77,7 +90,7 @@ type reader struct {
 	passphrase pki.Passphrase // nil: there is none
 	asked      bool
 	secret     []byte // once asked; nil for the form without any bytes
-	left       int    // rounds that the file may still ask for
+	most, left int    // rounds that the file may ask for, at all and still
 }
 
 // ask asks for the passphrase, once.
@@ -96,7 +109,7 @@ func (r *reader) ask() error {
 // spend takes rounds from what the file may ask for.
 func (r *reader) spend(rounds int) error {
 	if rounds > r.left {
-		return fault.New(Costly, "the PKCS#12 file asks for more than %d rounds of its derivations", maxRounds).
+		return fault.New(Costly, "the PKCS#12 file asks for more than %d rounds of its derivations", r.most).
 			WithHint("write it anew with a usual number: openssl pkcs12 -export -iter 100000")
 	}
 	r.left -= rounds

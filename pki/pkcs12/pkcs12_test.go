@@ -107,7 +107,7 @@ func TestReadOpenSSL(t *testing.T) {
 		{"SHA-224", "secret", []string{"-macalg", "sha224"}, "HMAC-SHA-224 with 2048 rounds"},
 		{"SHA-384", "secret", []string{"-macalg", "sha384"}, "HMAC-SHA-384 with 2048 rounds"},
 		{"SHA-512", "secret", []string{"-macalg", "sha512", "-maciter", "-iter", "1000"}, "HMAC-SHA-512 with 1000 rounds"},
-		{"one round", "secret", []string{"-nomaciter"}, "HMAC-SHA-256 with 1 rounds"},
+		{"one round", "secret", []string{"-nomaciter"}, "HMAC-SHA-256 with 1 round"},
 		{"no integrity", "secret", []string{"-nomac"}, ""},
 		{"RC2 without integrity", "secret", []string{"-legacy", "-nomac"}, ""},
 		{"an empty passphrase", "", nil, "HMAC-SHA-256 with 2048 rounds"},
@@ -125,6 +125,14 @@ func TestReadOpenSSL(t *testing.T) {
 			wantCredential(t, store, err, server)
 			if store.Integrity != test.integrity || store.Verified != (test.integrity != "") {
 				t.Errorf("have %q, %v; want %q", store.Integrity, store.Verified, test.integrity)
+			}
+			if store.Unprotected != (test.passphrase == "") {
+				t.Errorf("unprotected: %v", store.Unprotected)
+			}
+			if unasked, err := pkcs12.Parse(file, nil); store.Unprotected {
+				wantCredential(t, unasked, err, server)
+			} else if err != nil || unasked.Verified {
+				t.Errorf("without a passphrase: %v", err)
 			}
 			leaf, key := store.Entries[0], store.Entries[len(store.Entries)-1]
 			if leaf.Name != "이름" || key.Name != leaf.Name || len(leaf.LocalKeyID) != 20 || !bytes.Equal(leaf.LocalKeyID, key.LocalKeyID) || leaf.Trusted {
