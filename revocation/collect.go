@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -52,14 +53,13 @@ func (c *Collector) Collect(ctx context.Context, given *Evidence, path []*pki.Ce
 	found := make([]*gathering, max(len(path)-1, 0))
 	var all sync.WaitGroup
 	for i := range found {
-		found[i] = &gathering{by: c, path: path, Question: Question{Cert: path[i], Issuer: path[i+1], Now: now}}
+		found[i] = &gathering{by: c, path: path, urls: map[signature]string{}, Question: Question{Cert: path[i], Issuer: path[i+1], Now: now}}
 		all.Go(func() { found[i].gather(ctx, given) })
 	}
 	all.Wait()
-	lists, responses, missing := slices.Clone(given.lists), slices.Clone(given.responses), map[string][]string{}
-	for cert, texts := range given.missing {
-		missing[cert] = texts
-	}
+	lists, responses, missing, urls := slices.Clone(given.lists), slices.Clone(given.responses), map[string][]string{}, map[signature]string{}
+	maps.Copy(missing, given.missing)
+	maps.Copy(urls, given.urls)
 	for _, g := range found {
 		for _, list := range g.lists {
 			if !slices.Contains(lists, list) {
@@ -68,12 +68,13 @@ func (c *Collector) Collect(ctx context.Context, given *Evidence, path []*pki.Ce
 		}
 		responses = append(responses, g.responses...)
 		missing[string(g.Cert.Raw())] = g.missing
+		maps.Copy(urls, g.urls)
 	}
 	evidence, err := New(lists, responses)
 	if err != nil {
 		return nil, err
 	}
-	evidence.missing = missing
+	evidence.missing, evidence.urls = missing, urls
 	return evidence, nil
 }
 
@@ -86,6 +87,7 @@ type gathering struct {
 
 	lists     []*pki.RevocationList
 	responses []*pki.OCSPResponse
+	urls      map[signature]string // that they came from
 	missing   []string
 }
 
@@ -154,6 +156,7 @@ func (g *gathering) askAll(ctx context.Context, urls []string) bool {
 		response, err := g.askResponder(ctx, url)
 		if err == nil {
 			g.responses = append(g.responses, response)
+			g.urls[response] = url
 			return true
 		}
 		g.miss("%s: %s", fault.Printable(url, 80), fault.Text(err))
@@ -177,6 +180,7 @@ func (g *gathering) listAt(ctx context.Context, point pki.DistributionPoint) *pk
 		}
 		list, err := g.fetchList(ctx, name.Value())
 		if err == nil {
+			g.urls[list] = name.Value()
 			return list
 		}
 		g.miss("%s: %s", fault.Printable(name.Value(), 80), fault.Text(err))

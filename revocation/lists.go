@@ -2,8 +2,10 @@ package revocation
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"math/big"
+	"slices"
 
 	"github.com/signet-tls/signet/fault"
 	"github.com/signet-tls/signet/pki"
@@ -37,6 +39,8 @@ func (e *Evidence) askLists(q Question) Answer {
 	case s.answer.Status == Revoked:
 	case s.reasons == allReasons:
 		s.answer.Status = Good
+	case s.reasons == 0 && len(s.answer.Missing) == 0:
+		s.missBase()
 	case s.reasons != 0:
 		return Answer{Missing: append(s.answer.Missing, fmt.Sprintf("%s is about some reasons alone: %s", s.answer.Source, s.reasons))}
 	}
@@ -81,9 +85,22 @@ type listSearch struct {
 	answer  Answer
 }
 
+// miss says once why a list does not count, for however many points it was looked
+// at.
 func (s *listSearch) miss(list *pki.RevocationList, code fault.Code, format string, args ...any) {
-	s.answer.Code = cmp.Or(s.answer.Code, code)
-	s.answer.Missing = append(s.answer.Missing, fmt.Sprintf("the list of "+list.Issuer().String()+" "+format, args...))
+	text := titleOf(list) + " " + fmt.Sprintf(format, args...)
+	if !slices.Contains(s.answer.Missing, text) {
+		s.answer.Code = cmp.Or(s.answer.Code, code)
+		s.answer.Missing = append(s.answer.Missing, text)
+	}
+}
+
+// titleOf names a list for a person.
+func titleOf(list *pki.RevocationList) string {
+	if base, err := list.Base(); err == nil && base != nil {
+		return "the delta list of " + list.Issuer().String()
+	}
+	return "the list of " + list.Issuer().String()
 }
 
 // look takes one complete list into account for one distribution point.
@@ -100,15 +117,15 @@ func (s *listSearch) look(list *pki.RevocationList, point pki.DistributionPoint)
 		return
 	}
 	delta := s.delta(list)
-	if err := fresh("it", list.ThisUpdate(), list.NextUpdate(), s.Now); err != nil && delta == nil {
-		s.miss(list, Stale, "does not count: %s", err)
+	if delta == nil && !s.isFresh(list) {
 		return
 	}
 	s.reasons |= reasons
-	s.answer.Source = "the list of " + list.Issuer().String()
-	s.answer.Signer = signer
+	s.answer.Source = titleOf(list)
+	s.answer.Kind, s.answer.URL, s.answer.Signer = "crl", s.urls[list], signer
 	s.answer.ThisUpdate, s.answer.NextUpdate = list.ThisUpdate(), list.NextUpdate()
 	if delta != nil {
+		s.answer.Kind, s.answer.URL = "delta_crl", s.urls[delta]
 		s.answer.ThisUpdate, s.answer.NextUpdate = delta.ThisUpdate(), delta.NextUpdate()
 		if entry, found := delta.Lookup(s.Cert.Issuer(), s.Cert.SerialNumber()); found {
 			if reason, err := entry.Reason(); err != nil || reason != pki.RemoveFromCRL {
@@ -125,6 +142,15 @@ func (s *listSearch) look(list *pki.RevocationList, point pki.DistributionPoint)
 func (s *listSearch) revoke(entry pki.Revocation) {
 	reason, _ := entry.Reason() // one that cannot be read changes nothing about being revoked
 	s.answer.Status, s.answer.Reason, s.answer.Since = Revoked, reason, entry.Date()
+}
+
+// missBase says that there are changes to a list alone, where there are.
+func (s *listSearch) missBase() {
+	for _, list := range s.lists {
+		if base, err := list.Base(); err == nil && base != nil && list.Issuer().Match(s.Cert.Issuer()) {
+			s.miss(list, "", "does not count: the complete list that it changes is not at hand")
+		}
+	}
 }
 
 // isAbout reports whether the list's issuer and scope fit the certificate and the
@@ -232,35 +258,57 @@ func (s *listSearch) usable(list *pki.RevocationList) *pki.Certificate {
 			return nil
 		}
 	}
-	signer := s.signer(list)
-	if signer == nil {
-		s.miss(list, ListSigner, "was not signed by anybody who may")
+	signer, err := s.signer(list)
+	if e, ok := fault.Of(err); ok {
+		s.miss(list, e.Code, "does not count: %s", e.Message)
 	}
 	return signer
 }
 
 // signer returns the certificate of who signed the list: the issuer of the one
-// that is asked about, or one that is trusted as it is (section 6.3.3 (f), (g)).
-func (s *listSearch) signer(list *pki.RevocationList) *pki.Certificate {
+// that is asked about, or one that is trusted as it is (section 6.3.3 (f), (g)); or
+// why there is none, by the one that comes nearest.
+func (s *listSearch) signer(list *pki.RevocationList) (*pki.Certificate, error) {
+	var why error
 	for i, candidate := range append([]*pki.Certificate{s.Issuer}, s.Signers...) {
+		if !candidate.Subject().Match(list.Issuer()) {
+			continue
+		}
 		key := candidate.PublicKey()
 		if i == 0 && s.IssuerKey != nil {
 			key = s.IssuerKey
 		}
-		usage, err := candidate.KeyUsage()
-		mayNot := err != nil || usage != nil && *usage&pki.CRLSign == 0
-		if mayNot || !candidate.Subject().Match(list.Issuer()) || !s.signedBy(list, key, s.Question) {
-			continue
+		err := s.checkedBy(list, key, s.Question, ListForged, ListInvalid)
+		if err == nil {
+			err = s.mayList(candidate, i == 0)
 		}
-		if i == 0 || s.Trust != nil && s.Trust(candidate) {
-			return candidate
+		if err == nil {
+			return candidate, nil
 		}
+		if why == nil || errors.Is(why, ListForged) {
+			why = err
+		}
+	}
+	if why == nil {
+		why = fault.New(ListSigner, "the certificate of who signed it is not at hand")
+	}
+	return nil, why
+}
+
+// mayList says why who has signed a list may not, or nil.
+func (s *listSearch) mayList(signer *pki.Certificate, isIssuer bool) error {
+	usage, err := signer.KeyUsage()
+	switch {
+	case err != nil || usage != nil && *usage&pki.CRLSign == 0:
+		return fault.New(ListSigner, "it was signed by %s, whose key may not sign lists, by its key usage", signer.Title())
+	case !isIssuer && (s.Trust == nil || !s.Trust(signer)):
+		return fault.New(ListSigner, "it was signed by %s, which does not lead to the same root", signer.Title())
 	}
 	return nil
 }
 
 // delta returns the newest usable delta to a complete list, or nil (section 6.3.3
-// (c)).
+// (c)), and says why those that would be newer do not count.
 func (s *listSearch) delta(list *pki.RevocationList) *pki.RevocationList {
 	number, err := list.Number()
 	if err != nil || number == nil {
@@ -273,13 +321,24 @@ func (s *listSearch) delta(list *pki.RevocationList) *pki.RevocationList {
 		own, err := delta.Number()
 		switch {
 		case err != nil || baseErr != nil || base == nil || own == nil, !s.sameScope(delta, list):
-		case base.Cmp(number) > 0 || own.Cmp(number) <= 0 || newest != nil && own.Cmp(newest) <= 0:
-		case fresh("it", delta.ThisUpdate(), delta.NextUpdate(), s.Now) != nil || s.usable(delta) == nil:
+		case own.Cmp(number) <= 0 || newest != nil && own.Cmp(newest) <= 0:
+		case base.Cmp(number) > 0:
+			s.miss(delta, "", "does not count: it changes list number %s, and that which is at hand is %s", base, number)
+		case !s.isFresh(delta) || s.usable(delta) == nil:
 		default:
 			best, newest = delta, own
 		}
 	}
 	return best
+}
+
+// isFresh reports whether a list counts now.
+func (s *listSearch) isFresh(list *pki.RevocationList) bool {
+	err := fresh("it", list.ThisUpdate(), list.NextUpdate(), s.Now)
+	if err != nil {
+		s.miss(list, Stale, "does not count: %s", err)
+	}
+	return err == nil
 }
 
 // sameScope reports whether two lists have the same issuer, key and scope.

@@ -31,6 +31,7 @@ func (e *Evidence) askResponders(q Question) Answer {
 			continue
 		}
 		answer.Status, answer.Source, answer.Signer = Good, "an OCSP response", signer
+		answer.Kind, answer.URL = "ocsp", e.urls[response]
 		answer.ThisUpdate, answer.NextUpdate = single.ThisUpdate, single.NextUpdate
 		if single.Status == pki.StatusRevoked {
 			answer.Status, answer.Reason, answer.Since = Revoked, single.Reason, single.RevokedAt
@@ -54,16 +55,23 @@ func (e *Evidence) usable(response *pki.OCSPResponse, single pki.SingleResponse,
 			return nil, fault.New(ResponseInvalid, "has an extension that is not understood, %s", extension.ID.Name())
 		}
 	}
-	if response.IsBy(q.Issuer) && e.signedBy(response, q.Issuer.PublicKey(), q) {
-		return q.Issuer, nil
-	}
+	why := fault.New(ResponseSigner, "was not signed by the issuer, nor by anybody that it sends along")
 	sent := response.Certificates()
-	for _, delegate := range sent[:min(len(sent), maxDelegates)] {
-		if response.IsBy(delegate) && e.signedBy(response, delegate.PublicKey(), q) {
-			return delegate, e.mayRespond(delegate, q)
+	for i, signer := range append([]*pki.Certificate{q.Issuer}, sent[:min(len(sent), maxDelegates)]...) {
+		if !response.IsBy(signer) {
+			continue
+		}
+		err, refused := fault.Of(e.checkedBy(response, signer.PublicKey(), q, ResponseForged, ResponseInvalid))
+		switch {
+		case refused:
+			why = fault.New(err.Code, "does not count: %s", err.Message)
+		case i == 0:
+			return signer, nil
+		default:
+			return signer, e.mayRespond(signer, q)
 		}
 	}
-	return nil, fault.New(ResponseSigner, "was not signed by the issuer, nor by anybody that it sends along")
+	return nil, why
 }
 
 // mayRespond says why a certificate is not that of a responder whom the issuer

@@ -34,6 +34,8 @@ type Answer struct {
 	Reason     pki.Reason // why it was revoked
 	Since      time.Time  // when
 	Source     string     // which evidence said so, for a person
+	Kind       string     // of it: "crl", "delta_crl", "ocsp"
+	URL        string     // that it was fetched from; "": it was given
 	ThisUpdate time.Time  // since when the evidence counts
 	NextUpdate time.Time  // until when; zero: it does not say
 	Missing    []string   // why evidence that was looked at did not count, and what could not be had
@@ -48,6 +50,7 @@ type Evidence struct {
 	lists     []*pki.RevocationList // the newest first
 	responses []*pki.OCSPResponse
 	missing   map[string][]string // why more was not fetched, by the certificate's DER
+	urls      map[signature]string
 
 	mu       sync.Mutex
 	verified map[signing]error // signatures that were checked; guarded by mu
@@ -55,7 +58,7 @@ type Evidence struct {
 
 // signing is a list or a response, and a key that may have signed it.
 type signing struct {
-	signed any
+	signed signature
 	key    [32]byte
 }
 
@@ -113,8 +116,10 @@ func (e *Evidence) Ask(q Question) Answer {
 	return answer
 }
 
-// signedBy reports whether a key made the signature of a list or response.
-func (e *Evidence) signedBy(signed signature, key *pki.PublicKey, q Question) bool {
+// checkedBy says why a key is not known to have made the signature of a list or
+// response: by the code forged if it has not, and by unfit if it cannot be told, or
+// proves nothing.
+func (e *Evidence) checkedBy(signed signature, key *pki.PublicKey, q Question, forged, unfit fault.Code) error {
 	of := signing{signed, key.Pin()}
 	e.mu.Lock()
 	err, known := e.verified[of]
@@ -128,7 +133,14 @@ func (e *Evidence) signedBy(signed signature, key *pki.PublicKey, q Question) bo
 		e.verified[of] = err
 		e.mu.Unlock()
 	}
-	return err == nil || errors.Is(err, pki.SignatureWeak) && q.Accepts != nil && q.Accepts(signed.SignatureAlgorithm())
+	algorithm := signed.SignatureAlgorithm()
+	switch {
+	case err == nil, errors.Is(err, pki.SignatureWeak) && q.Accepts != nil && q.Accepts(algorithm):
+		return nil
+	case errors.Is(err, pki.SignatureWrong):
+		return fault.New(forged, "its signature does not hold; it was altered, or is by somebody else")
+	}
+	return fault.New(unfit, "%s", fault.Text(err))
 }
 
 // maxClock is how far the clock of who made evidence may be ahead of ours: who asks

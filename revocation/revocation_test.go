@@ -115,7 +115,7 @@ func TestResponses(t *testing.T) {
 		{"of a clock that is ahead", []*pki.OCSPResponse{r.response(r.issuer, shifted(time.Hour+5*time.Minute))}, revocation.Good, ""},
 		{"from the future", []*pki.OCSPResponse{r.response(r.issuer, shifted(time.Hour+5*time.Minute+time.Second))}, revocation.Unknown, "from the future"},
 		{"with an unknown critical extension", []*pki.OCSPResponse{r.response(r.issuer, critical)}, revocation.Unknown, "not understood"},
-		{"altered", []*pki.OCSPResponse{altered(t, good)}, revocation.Unknown, "not signed"},
+		{"altered", []*pki.OCSPResponse{altered(t, good)}, revocation.Unknown, "the OCSP response does not count: its signature"},
 		{"no answer", []*pki.OCSPResponse{testpki.Must(pki.NewOCSPError(pki.OCSPTryLater))}, revocation.Unknown, ""},
 	} {
 		t.Run(test.name, func(t *testing.T) { wantAnswer(t, r.ask(t, nil, test.responses...), test.want, test.missing) })
@@ -124,14 +124,14 @@ func TestResponses(t *testing.T) {
 
 // codeOf is the code of what says that evidence does not count.
 var codeOf = map[string]fault.Code{
-	"does not know":                 "",
-	"out of date":                   revocation.Stale,
-	"from the future":               revocation.Stale,
-	"not understood":                revocation.ResponseInvalid,
-	"not signed":                    revocation.ResponseSigner,
-	"not valid now":                 revocation.ResponseSigner,
-	"not signed by anybody who may": revocation.ListSigner,
-	"critical extension":            revocation.ListInvalid,
+	"does not know":   "",
+	"out of date":     revocation.Stale,
+	"from the future": revocation.Stale,
+	"not understood":  revocation.ResponseInvalid,
+	"the OCSP response does not count: its signature": revocation.ResponseForged,
+	"not valid now": revocation.ResponseSigner,
+	"the list of CN=Demo Intermediate does not count: its signature": revocation.ListForged,
+	"critical extension": revocation.ListInvalid,
 }
 
 func wantAnswer(t *testing.T, have revocation.Answer, want revocation.Status, missing string) {
@@ -184,7 +184,7 @@ func TestLists(t *testing.T) {
 		{"on it", []*pki.RevocationList{bad}, revocation.Revoked, ""},
 		{"out of date", []*pki.RevocationList{r.list(r.issuer, -time.Second, another)}, revocation.Unknown, "out of date"},
 		{"with an unknown critical extension", []*pki.RevocationList{r.critical()}, revocation.Unknown, "critical extension"},
-		{"a stranger's of the same name", []*pki.RevocationList{r.list(r.stranger, time.Hour, serial)}, revocation.Unknown, "not signed by anybody who may"},
+		{"a stranger's of the same name", []*pki.RevocationList{r.list(r.stranger, time.Hour, serial)}, revocation.Unknown, "the list of CN=Demo Intermediate does not count: its signature"},
 	} {
 		t.Run(test.name, func(t *testing.T) { wantAnswer(t, r.ask(t, test.lists), test.want, test.missing) })
 	}

@@ -109,6 +109,9 @@ func chainCases() []badCase {
 	for range 65 {
 		many = append(many, server[0])
 	}
+	inFile := opts
+	inFile.File = "web.pem"
+	otherInter := forge(authority("Demo Intermediate"), ours.Root)
 	return []badCase{
 		{"good", "nothing", "", 0, server, opts},
 		{"good, anchor sent along", "nothing", "", 0, append(slices.Clip(server), ours.Roots()...), opts},
@@ -131,6 +134,13 @@ func chainCases() []badCase {
 		{"loop", "two authorities signed each other, and nobody else them", verify.UnknownRoot, 2, looped, opts},
 		{"intermediate can be fetched", "the intermediate is not sent, but the leaf says where it is", verify.ChainIncomplete, 0,
 			forge(with(leaf(), func(c *x509.Certificate) { c.IssuingCertificateURL = []string{"http://ca.example/i.crt"} }), ours.Intermediate).Chain[:1], opts},
+		{"another intermediate of its name", "the intermediate that is sent has another key than the one that signed", verify.ChainIncomplete, 0,
+			[]*pki.Certificate{server[0], otherInter.Leaf()}, opts},
+		{"another intermediate of its name, in a file", "the intermediate in a file has another key than the one that signed", verify.ChainIncomplete, 0,
+			[]*pki.Certificate{server[0], otherInter.Leaf()}, inFile},
+		{"missing intermediate, in a file", "the file has the leaf alone", verify.ChainIncomplete, 0, server[:1], inFile},
+		{"65 certificates, in a file", "more than are looked at", verify.BudgetExceeded, 0, many, inFile},
+		{"self-signed, in a file", "the certificate is signed by its own key", verify.SelfSigned, 0, self, inFile},
 		{"issuer is no authority", "a server's certificate was used to sign another", verify.IssuerNotAuthority, 1,
 			forge(leaf(), testpki.Must(ours.Server("evil.example"))).Chain, opts},
 		{"issuer's key usage", "the issuer is an authority whose key usage forbids to sign", verify.IssuerMayNotSign, 1,
@@ -159,6 +169,8 @@ func ruleCases() []badCase {
 	atPinLater := atPin
 	atPinLater.Now = now.Add(31 * day)
 	asStamper.Purpose = verify.TimeStamping
+	centuries := opts
+	centuries.Now = now.AddDate(600, 0, 0)
 	atLimited.Roots = testpki.Must(opts.Roots.Constrain(permitted("DNS:example.com")))
 	hugeKeys := opts
 	hugeKeys.Legacy = []dangerous.Legacy{dangerous.HugeKeys()}
@@ -183,6 +195,11 @@ func ruleCases() []badCase {
 			forge(leaf(), below(func(c *x509.Certificate) { c.NotBefore = now.Add(time.Hour) })).Chain, opts},
 		{"wrong name and expired", "it is for another name, and ended", verify.NameMismatch, 0,
 			forge(with(leaf(), func(c *x509.Certificate) { c.DNSNames, c.NotAfter = []string{"other.example"}, now.Add(-time.Minute) }), root).Chain, opts},
+		{"expired centuries ago", "it ended 600 years ago", verify.CertExpired, 0, forge(leaf(), root).Chain, centuries},
+		{"TLS feature of its authority", "the root demands staples of all below it, and the leaf does not say so", verify.FeatureMissing, 1,
+			forge(leaf(), below(func(c *x509.Certificate) {
+				c.ExtraExtensions = []pkix.Extension{{Id: asn1.ObjectIdentifier{1, 3, 6, 1, 5, 5, 7, 1, 24}, Value: []byte{0x30, 3, 2, 1, 5}}}
+			})).Chain, opts},
 		{"everything", "unknown root, wrong name, ended, and for signing code", verify.UnknownRoot, 1,
 			forge(with(leaf(), func(c *x509.Certificate) {
 				c.DNSNames, c.NotAfter, c.ExtKeyUsage = nil, now.Add(-400*day), codeOnly
@@ -249,6 +266,8 @@ func nameCases() []badCase {
 	ask := func(roots verify.Roots, name verify.Name, end verify.Purpose) verify.Options {
 		return verify.Options{Roots: roots, Name: name, Purpose: end, Now: now}
 	}
+	asWorkload := ask(hosts, verify.Any("the test looks at the chain alone"), verify.ServerAuth)
+	asWorkload.Profile = verify.Workload
 	exactly := verify.ID(id("spiffe://demo.signet/web"))
 	member := verify.Member(domain("demo.signet"))
 	anyone := verify.Any("the test looks at the chain alone")
@@ -266,6 +285,10 @@ func nameCases() []badCase {
 			shown(func(c *x509.Certificate) { c.URIs = uris("spiffe://demo.signet/web", "spiffe://demo.signet/admin") }), ask(home, exactly, verify.ClientAuth)},
 		{"ID of an authority", "an authority shows an ID of its own", verify.NameMismatch, 0,
 			forge(with(authority("CA"), func(c *x509.Certificate) { c.URIs = uris("spiffe://demo.signet/web") }), ours.Root).Chain, ask(home, exactly, verify.ServerAuth)},
+		{"host in a workload's place", "a workload's is wanted by the profile alone, and it has no ID", verify.WorkloadIDInvalid, 0, server, asWorkload},
+		{"authority of another trust domain", "the intermediate's own ID is of another trust domain than the leaf's", verify.WorkloadIDInvalid, 1,
+			forge(with(leaf(), func(c *x509.Certificate) { c.URIs = uris("spiffe://demo.signet/web") }),
+				forge(with(authority("CA"), func(c *x509.Certificate) { c.URIs = uris("spiffe://other.example") }), ours.Root)).Chain, ask(home, exactly, verify.ServerAuth)},
 		{"common name alone", "the name stands in the common name only", verify.SANMissing, 0,
 			shown(func(c *x509.Certificate) { c.DNSNames, c.Subject.CommonName = nil, testpki.Host }), ask(hosts, verify.Host(testpki.Host), verify.ServerAuth)},
 		{"many names", "it has six names, none of them wanted", verify.NameMismatch, 0,

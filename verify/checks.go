@@ -64,7 +64,7 @@ func nameless(leaf *node, opts *Options) fault.Code {
 // remaining says how long the leaf is valid, and how long the chain above it.
 func remaining(path []*pki.Certificate, now time.Time) string {
 	leaf := path[0].NotAfter()
-	text := fmt.Sprintf("%s left (until %s)", Span(leaf.Sub(now)), day(leaf))
+	text := fmt.Sprintf("%s left (until %s)", Between(now, leaf), day(leaf))
 	if len(path) == 1 {
 		return text
 	}

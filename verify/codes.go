@@ -63,6 +63,8 @@ const (
 	ExtensionDuplicate         fault.Code = "extension_duplicate"
 	KeyTooLarge                fault.Code = "key_too_large"
 	KeyNotPermitted            fault.Code = "key_not_permitted"
+	WorkloadIDInvalid          fault.Code = "workload_id_invalid"
+	FeatureMissing             fault.Code = "tls_feature_missing"
 )
 
 // rank is the order in which failed checks compete for the headline. A fault comes
@@ -78,6 +80,7 @@ var rank = []fault.Code{
 	SignatureAlgorithmMismatch,
 	pki.KeyMalformed,
 	pki.KeyUnsupported,
+	pki.SignatureUnsupported,
 	SelfSigned,
 	ChainIncomplete,
 	UnknownRoot,
@@ -95,6 +98,7 @@ var rank = []fault.Code{
 	VersionOld,
 	SANMissing,
 	NameMismatch,
+	WorkloadIDInvalid,
 	WildcardTooWide,
 	NameMalformed,
 
@@ -115,6 +119,7 @@ var rank = []fault.Code{
 	SignatureForgeable,
 	CriticalUnknown,
 	LeafSigns,
+	FeatureMissing,
 	NameEmpty,
 	SerialInvalid,
 	ExtensionDuplicate,
@@ -127,6 +132,8 @@ var rank = []fault.Code{
 
 	// What could not be found out.
 	StapleMissing,
+	revocation.ListForged,
+	revocation.ResponseForged,
 	revocation.ListInvalid,
 	revocation.ResponseInvalid,
 	revocation.ListSigner,
@@ -292,6 +299,12 @@ func Codes() []fault.Entry {
 		{Code: KeyTooLarge, Meaning: "A key is so large that its verifier would spend seconds on it.",
 			Cause: "An RSA key above 8,192 bits, made so by mistake or to keep verifiers busy.",
 			Next:  "Have the certificate issued again for an ECDSA key; signet key new makes one."},
+		{Code: WorkloadIDInvalid, Meaning: "A workload's certificate has not exactly one SPIFFE ID, or its authority is one of another trust domain.",
+			Cause: "A host's certificate is shown where a workload's is wanted, or an authority signed for a trust domain that is not its own (SPIFFE X.509-SVID, sections 2 and 3.2).",
+			Next:  "Have the certificate issued again by its trust domain's authority, with one URI, such as spiffe://prod.example/web."},
+		{Code: FeatureMissing, Meaning: "An authority demands a TLS feature, such as a stapled OCSP response, of all that it signs, and a certificate below it does not have it.",
+			Cause: "The certificate was issued without the TLS feature extension that its authority's has (RFC 7633, section 4.2.2).",
+			Next:  "Have the certificate issued again with the same tlsfeature as its authority's."},
 		{Code: KeyNotPermitted, Meaning: "A key is of a kind or size that the web's rules do not permit.",
 			Cause: "An RSA key whose bits are no whole bytes, a curve below P-256, or Ed25519 (CA/B Forum, section 6.1.5).",
 			Next:  "Have the certificate issued again for an ECDSA key on P-256."},

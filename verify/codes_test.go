@@ -47,6 +47,8 @@ var hints = map[fault.Code]struct{ who, what string }{
 	verify.PinMismatch:        {"trust this peer|the peer", "pin"},
 	verify.AnchorLimited:      {"trust this peer", "constraints"},
 	verify.StapleMissing:      {"on the peer", "OCSP stapling"},
+	verify.WorkloadIDInvalid:  {"issuer", "subjectAltName"},
+	verify.FeatureMissing:     {"the peer", "tlsfeature status_request"},
 
 	verify.NoCertificate:              {"configure the peer", "certificate"},
 	verify.SignatureInvalid:           {"trust this peer", "certificate"},
@@ -54,7 +56,7 @@ var hints = map[fault.Code]struct{ who, what string }{
 	pki.KeyMalformed:                  {"issuer", "ECDSA"},
 	pki.KeyUnsupported:                {"issuer", "ECDSA"},
 	verify.SelfSigned:                 {"an authority", "certificate signed"},
-	verify.ChainIncomplete:            {"on the peer", "certificate file"},
+	verify.ChainIncomplete:            {"on the peer|web.pem", "certificate file|web.pem"},
 	verify.UnknownRoot:                {"trust this peer", "ca.pem|--roots|roots of"},
 	verify.IssuerNotAuthority:         {"trust this peer", "certificate that an authority signed"},
 	verify.IssuerMayNotSign:           {"issuer", "keyUsage keyCertSign"},
@@ -92,7 +94,7 @@ var hints = map[fault.Code]struct{ who, what string }{
 	verify.CertRevoked:                {"trust this peer", "new key"},
 	verify.RevocationUnknown:          {"issuer", "revocation list"},
 	revocation.Stale:                  {"issuer", "revocation list"},
-	verify.BudgetExceeded:             {"on the peer", "certificate file"},
+	verify.BudgetExceeded:             {"on the peer|web.pem", "certificate file|web.pem"},
 }
 
 // fixedCases are the chains at a fixed time.

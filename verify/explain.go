@@ -38,7 +38,7 @@ func (s *search) report(found []*node) *Report {
 	for i := range all {
 		report.Candidates = append(report.Candidates, s.candidate(all[i], &all[i] == chosen))
 	}
-	if link.Code == ChainIncomplete && s.opts.Purpose == ServerAuth {
+	if link.Code == ChainIncomplete && s.opts.Purpose == ServerAuth && s.opts.File == "" {
 		report.Note = "Browsers remember or fetch a missing intermediate, so it works there; curl, Python and Go do not."
 	}
 	report.conclude()
@@ -73,7 +73,14 @@ func (s *search) rows(a attempt, link Check) []Check {
 	default:
 		revoked = s.unrevoked(a.path[0])
 	}
-	return []Check{s.checkName(), rows["chain"], rows["dates"], rows["purpose"], revoked}
+	if answer, asked := s.answers[a.path[min(revoked.Depth, len(a.path)-1)]]; asked {
+		revoked.Evidence = evidenceOf(answer)
+	}
+	name := s.checkName()
+	if broken, found := rows["name"]; found && name.Verdict == OK {
+		name = broken
+	}
+	return []Check{name, rows["chain"], rows["dates"], rows["purpose"], revoked}
 }
 
 // candidate is an attempt with every check of each certificate.
@@ -152,7 +159,10 @@ func (s *search) checks(v *visit, a attempt) []Check {
 
 // evidenceOf is an answer about revocation, for a report.
 func evidenceOf(answer revocation.Answer) *Evidence {
-	e := &Evidence{Status: answer.Status.String(), Source: answer.Source, ThisUpdate: answer.ThisUpdate, NextUpdate: answer.NextUpdate, Ignored: answer.Missing}
+	e := &Evidence{Status: answer.Status.String(), Kind: answer.Kind, Source: answer.URL, ThisUpdate: answer.ThisUpdate, NextUpdate: answer.NextUpdate, Ignored: answer.Missing}
+	if answer.Kind != "" && answer.URL == "" {
+		e.Source = "given"
+	}
 	if answer.Signer != nil {
 		e.Signer = answer.Signer.Title()
 	}

@@ -23,7 +23,10 @@ func nameOf(code fault.Code) string {
 		return "dates"
 	case WrongPurpose, PurposeUnlimited:
 		return "purpose"
-	case CertRevoked, RevocationUnknown, StapleMissing, revocation.ListInvalid, revocation.ListSigner, revocation.ResponseInvalid, revocation.ResponseSigner, revocation.Stale:
+	case WorkloadIDInvalid:
+		return "name"
+	case CertRevoked, RevocationUnknown, StapleMissing, revocation.ListForged, revocation.ListInvalid, revocation.ListSigner,
+		revocation.ResponseForged, revocation.ResponseInvalid, revocation.ResponseSigner, revocation.Stale:
 		return "revoked"
 	}
 	return "chain"
@@ -64,9 +67,12 @@ func (s *search) check(f finding, path []*node) Check {
 func (f finding) renew(opts *Options, length int) string {
 	switch {
 	case f.depth == 0:
+		if opts.File != "" {
+			return "renew the certificate in " + opts.File
+		}
 		return fmt.Sprintf("on the %s, renew its certificate and load it", opts.Purpose)
 	case f.depth == length-1:
 		return fmt.Sprintf("in %s, replace %s by its present certificate", opts.Roots.place(), f.cert.Title())
 	}
-	return fmt.Sprintf("on the %s, replace %s by its present certificate", opts.Purpose, f.cert.Title())
+	return opts.edit(fmt.Sprintf("replace %s by its present certificate in", f.cert.Title()))
 }

@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"math/big"
 	"net"
+	"os"
 
 	"github.com/signet-tls/signet/internal/testpki"
 	"github.com/signet-tls/signet/pki"
@@ -94,7 +95,11 @@ func formCases() []badCase {
 	itself := below(with(authority("Itself"), func(c *x509.Certificate) { c.DNSNames = []string{testpki.Host} }))
 	atItself := opts
 	atItself.Roots = roots(itself.Leaf())
+	unknown := testpki.Must(pki.ParseCertificates(testpki.Must(os.ReadFile("testdata/ed448.pem")))) // made by OpenSSL
+	atUnknown := opts
+	atUnknown.Roots = roots(unknown[1])
 	return []badCase{
+		{"key of a kind that is not known", "the root's key is of Ed448", pki.KeyUnsupported, 1, unknown[:1], atUnknown},
 		{"good, an anchor that another has signed", "nothing", "", 0, itself.Chain[:1], atItself},
 		{"version 2", "the leaf says that it is of version 2", verify.VersionOld, 0,
 			recut(good, root.Key, []byte{0xa0, 3, 2, 1, 2}, []byte{0xa0, 3, 2, 1, 1}).Chain, opts},

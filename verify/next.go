@@ -35,6 +35,7 @@ var again = map[fault.Code]string{
 	pki.KeyWeak:                "for a new key, which signet key new makes",
 	pki.KeyMalformed:           "for a new key, which signet key new makes",
 	pki.KeyUnsupported:         "for an ECDSA key, which signet key new makes",
+	WorkloadIDInvalid:          "with %s in its subjectAltName",
 	KeyTooLarge:                "for an ECDSA key, which signet key new makes",
 	KeyNotPermitted:            "for an ECDSA key on P-256, which signet key new makes",
 }
@@ -58,8 +59,12 @@ func (f finding) step(opts Options) string {
 		return fmt.Sprintf("have the %s's certificate signed by an authority nearer to the root, or %s issued again with a larger pathLenConstraint", peer, title)
 	case PathOverLimit:
 		return fmt.Sprintf("have the caller raise MaxIntermediates, or the %s's certificate signed by an authority nearer to the root", peer)
+	case FeatureMissing:
+		return fmt.Sprintf("have the %s's certificate issued again with the tlsfeature %s", peer, f.want)
 	case LeafSigns:
 		return fmt.Sprintf("on the %s, use a certificate of its own, with the basicConstraints CA:FALSE and without the keyUsage keyCertSign", peer)
+	case revocation.ListForged, revocation.ResponseForged:
+		return fmt.Sprintf("do not use that revocation list or OCSP response; give the present one of %s", issuer)
 	case revocation.ListInvalid, revocation.ResponseInvalid:
 		return fmt.Sprintf("have %s issue its revocation list or OCSP response again, without what the message names", issuer)
 	case revocation.ListSigner:
@@ -76,4 +81,28 @@ func (f finding) step(opts Options) string {
 		how = fmt.Sprintf(how, f.want)
 	}
 	return fmt.Sprintf("have %s issue %s again %s", issuer, title, how)
+}
+
+// shower is who or what has the chain.
+func (o *Options) shower() string {
+	if o.File != "" {
+		return o.File
+	}
+	return "the " + o.Purpose.String()
+}
+
+// absent says of a certificate that the chain lacks it.
+func (o *Options) absent() string {
+	if o.File != "" {
+		return "not in " + o.File
+	}
+	return "not sent"
+}
+
+// edit says who must change the file of the chain: "append this to" it.
+func (o *Options) edit(change string) string {
+	if o.File != "" {
+		return change + " " + o.File
+	}
+	return fmt.Sprintf("on the %s, %s its certificate file", o.Purpose, change)
 }

@@ -23,6 +23,7 @@ var opensslNumbers = []struct {
 	{CertRevoked, "", 23},                       // CERT_REVOKED
 	{RevocationUnknown, "", 3},                  // UNABLE_TO_GET_CRL
 	{revocation.Stale, "", 12},                  // CRL_HAS_EXPIRED
+	{revocation.ListForged, "", 8},              // CRL_SIGNATURE_FAILURE
 	{revocation.ListSigner, "", 35},             // KEYUSAGE_NO_CRL_SIGN
 	{revocation.ListInvalid, "", 36},            // UNHANDLED_CRITICAL_CRL_EXTENSION
 	{PathOverLimit, "", 22},                     // CERT_CHAIN_TOO_LONG

@@ -49,7 +49,7 @@ func (s *search) exhaustion() Check {
 		"names":      "the chain has more names and name constraints than are compared",
 	}[s.exhausted]
 	return Check{Name: "chain", Text: text, Verdict: Stop, Code: BudgetExceeded, message: text,
-		next: []string{fmt.Sprintf("do not trust this %s; if it is yours, leave its own chain alone in the certificate file on the %[1]s", s.opts.Purpose)}}
+		next: []string{fmt.Sprintf("do not trust this %s; if it is yours: ", s.opts.Purpose) + s.opts.edit("leave its own chain alone in")}}
 }
 
 // dangling says why the path ended where its last certificate's issuer is
@@ -63,13 +63,13 @@ func (s *search) dangling(path []*pki.Certificate) Check {
 	case opts.Roots.set.onlyPins():
 		check.Code, check.Depth = PinMismatch, 0
 		check.Text = fmt.Sprintf("%s is not %s; its key is %s", path[0].Title(), opts.Roots.place(), path[0].PublicKey().PinText())
-		check.message = fmt.Sprintf("the %s shows another certificate than %s", peer, opts.Roots.place())
+		check.message = fmt.Sprintf("%s shows another certificate than %s", opts.shower(), opts.Roots.place())
 		check.next = []string{fmt.Sprintf("do not trust this %s, unless its operator says that its certificate was replaced: then pin the new one", peer),
 			"to believe an authority and all that it signs, give its certificate as --roots instead of pinning it"}
 	case len(path) == 1 && signed(last, last):
 		check.Code = SelfSigned
 		check.Text = last.Title() + " signed itself"
-		check.message = fmt.Sprintf("the %s vouches for itself: its certificate is self-signed", peer)
+		check.message = fmt.Sprintf("%s vouches for itself: its certificate is self-signed", opts.shower())
 		check.next = []string{"have the certificate signed by an authority that both ends trust"}
 	case !last.AlgorithmsAgree():
 		check.Code = SignatureAlgorithmMismatch
@@ -90,9 +90,12 @@ func (s *search) dangling(path []*pki.Certificate) Check {
 	case mistaken(&check, path, s.chain, opts):
 	case len(path) == 1 && !last.IsAuthority():
 		check.Code = ChainIncomplete
-		check.Text = fmt.Sprintf("%s ← %s (not sent) ← ?", last.Title(), issuer)
+		check.Text = fmt.Sprintf("%s ← %s (%s) ← ?", last.Title(), issuer, opts.absent())
 		check.message = fmt.Sprintf("the %s did not send its intermediate certificate", peer)
-		check.next = []string{fmt.Sprintf("on the %s, append %s%s to its certificate file", peer, issuer, fetchable(last)),
+		if opts.File != "" {
+			check.message = fmt.Sprintf("%s has no certificate of %s, which signed it, nor is one in %s", opts.File, issuer, opts.Roots.place())
+		}
+		check.next = []string{opts.edit(fmt.Sprintf("append %s%s to", issuer, fetchable(last))),
 			fmt.Sprintf("or, if %s is a root that you trust, give its certificate as --roots", issuer)}
 	default:
 		check.Code = UnknownRoot
@@ -116,7 +119,18 @@ func unusable(check *Check, path, sent []*pki.Certificate, opts Options) bool {
 			continue
 		}
 		err := last.CheckSignatureBy(candidate.PublicKey())
-		if e, ok := fault.Of(err); ok && (e.Code == pki.KeyUnsupported || e.Code == pki.KeyMalformed) {
+		if _, keyErr := candidate.PublicKey().Key(); keyErr != nil && errors.Is(err, pki.SignatureUnsupported) {
+			err = keyErr // says more
+		}
+		e, ok := fault.Of(err)
+		switch {
+		case ok && e.Code == pki.SignatureUnsupported:
+			check.Code = e.Code
+			check.Text = fmt.Sprintf("%s ← %s: %s", titles(path), candidate.Title(), e.Message)
+			check.message = fmt.Sprintf("%s is signed with %s, which cannot be checked here", last.Title(), last.SignatureAlgorithm())
+			check.next = []string{fmt.Sprintf("have %s issue %s again with a signature by RSA, ECDSA or Ed25519", candidate.Title(), last.Title())}
+			return true
+		case ok && (e.Code == pki.KeyUnsupported || e.Code == pki.KeyMalformed):
 			check.Code, check.Depth = e.Code, len(path)
 			check.Text = fmt.Sprintf("%s ← %s, whose key is not accepted: %s", titles(path), candidate.Title(), e.Message)
 			check.message = fmt.Sprintf("the key of %s is not accepted: %s", candidate.Title(), e.Message)
@@ -147,6 +161,11 @@ func mistaken(check *Check, path, sent []*pki.Certificate, opts Options) bool {
 		check.Code = UnknownRoot
 		check.Text = fmt.Sprintf("%s ← another %s than that in %s: its key differs", titles(path), issuer, place)
 		check.message = fmt.Sprintf("its authority is another %s than the one that you trust: same name, different key", issuer)
+	case hasNamesake(last, sent, isOtherIntermediate):
+		check.Code = ChainIncomplete
+		check.Text = fmt.Sprintf("%s ← another %s than %s shows: its key differs", titles(path), issuer, opts.shower())
+		check.message = fmt.Sprintf("%s shows another %s than the one that signed %s: same name, different key", opts.shower(), issuer, last.Title())
+		check.next = []string{opts.edit(fmt.Sprintf("put the %s%s that signed %s into", issuer, fetchable(last), last.Title()))}
 	default:
 		return false
 	}
@@ -162,6 +181,8 @@ func hasNamesake(cert *pki.Certificate, candidates []*pki.Certificate, fits func
 }
 
 func anyKeyID(_, _ *pki.Certificate) bool { return true }
+
+func isOtherIntermediate(issuer, _ *pki.Certificate) bool { return !issuer.SelfIssued() }
 
 // sameKeyID reports whether the key identifiers agree, or cannot tell (RFC 5280,
 // sections 4.2.1.1 and 4.2.1.2).

@@ -29,20 +29,23 @@ type Check struct {
 	Want    string     `json:"want,omitempty"`    // what it must say
 	OpenSSL int        `json:"openssl,omitempty"` // the number of OpenSSL's error for it, X509_V_ERR_…
 
+	// Evidence is what a check of revocation rests on; nil: on none.
+	Evidence *Evidence `json:"evidence,omitempty"`
+
 	message string   // the headline, if this check is chosen for it
 	next    []string // the next steps
 }
 
-// Report says what was checked, what was found, and what to do. Its JSON is
-// stable: fields are added, never changed.
+// Report says what was checked, what was found, and what to do. Its JSON, of which
+// docs/report.md has each key, is stable: keys are added, never changed.
 type Report struct {
 	Trusted    bool        `json:"trusted"`
-	Code       fault.Code  `json:"code,omitempty"`     // of the headline, if not trusted
-	Headline   string      `json:"headline,omitempty"` // why not, a sentence without its full stop
-	Next       []string    `json:"next,omitempty"`     // steps for a person, at most two
-	Note       string      `json:"note,omitempty"`     // what else helps to understand it
-	Checks     []Check     `json:"checks"`             // of the path that was chosen, every one, also behind the first that stopped
-	Candidates []Candidate `json:"candidates"`         // the paths that were tried, in the order of trying; the first ones, if they are very many
+	Code       fault.Code  `json:"code"`       // of the headline; "": trusted
+	Headline   string      `json:"headline"`   // why not, a sentence without its full stop
+	Next       []string    `json:"next"`       // steps for a person, at most two
+	Note       string      `json:"note"`       // what else helps to understand it
+	Checks     []Check     `json:"checks"`     // of the path that was chosen, every one, also behind the first that stopped
+	Candidates []Candidate `json:"candidates"` // the paths that were tried, in the order of trying; the first ones, if they are very many
 }
 
 // Candidate is a path that was tried.
@@ -70,7 +73,8 @@ type Certificate struct {
 // Evidence is what is known of a certificate's revocation.
 type Evidence struct {
 	Status     string    `json:"status"`           // "good", "revoked", "unknown"
-	Source     string    `json:"source,omitempty"` // the list or response that says so
+	Kind       string    `json:"kind,omitempty"`   // what says so: "crl", "delta_crl", "ocsp"
+	Source     string    `json:"source,omitempty"` // where that is from: "given" by the caller, "staple", or the URL that it was fetched from
 	Reason     string    `json:"reason,omitempty"` // why it was revoked
 	Since      time.Time `json:"since,omitzero"`
 	ThisUpdate time.Time `json:"this_update,omitzero"`
@@ -109,6 +113,7 @@ func (r *Report) conclude() {
 			worst = check
 		}
 	}
+	r.Next = []string{}
 	if r.Trusted = worst == nil; !r.Trusted {
 		r.Code, r.Headline, r.Next = worst.Code, worst.message, worst.next
 	}

@@ -125,7 +125,20 @@ func (s *search) unrevoked(leaf *node) Check {
 	default:
 		return Check{Name: "revoked", Text: "no staple, none asked for", Verdict: NotChecked}
 	}
-	return Check{Name: "revoked", Text: "not revoked, by " + answer.Source + origin(answer), Verdict: OK}
+	return Check{Name: "revoked", Text: "not revoked, by " + answer.Source + origin(answer) + passedOver(answer), Verdict: OK}
+}
+
+// passedOver says that other evidence was there and did not count, or could not be
+// had.
+func passedOver(answer revocation.Answer) string {
+	switch more := len(answer.Missing) - 1; {
+	case more < 0:
+		return ""
+	case more == 0:
+		return "; " + answer.Missing[0]
+	default:
+		return fmt.Sprintf("; %s; and %d more", answer.Missing[0], more)
+	}
 }
 
 // origin says from when evidence is, until when it counts, and who signed it.

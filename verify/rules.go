@@ -173,13 +173,13 @@ var rules = []rule{
 	// When.
 	{CertExpired, anyRole, anyProfile, rfc + "6.1.3 (a)(2)", func(v *visit) string {
 		if until := v.cert.NotAfter(); v.opts.Now.Truncate(time.Second).After(until) {
-			return fmt.Sprintf("%s expired %s (%s)", v.title(), Ago(v.opts.Now.Sub(until)), day(until))
+			return fmt.Sprintf("%s expired %s (%s)", v.title(), Between(until, v.opts.Now)+" ago", day(until))
 		}
 		return ""
 	}},
 	{CertNotYetValid, anyRole, anyProfile, rfc + "6.1.3 (a)(2)", func(v *visit) string {
 		if from := v.cert.NotBefore(); v.opts.Now.Before(from) {
-			return fmt.Sprintf("%s is not valid before %s, in %s", v.title(), minute(from), Span(from.Sub(v.opts.Now)))
+			return fmt.Sprintf("%s is not valid before %s, in %s", v.title(), minute(from), Between(v.opts.Now, from))
 		}
 		return ""
 	}},
@@ -226,6 +226,15 @@ var rules = []rule{
 		}
 		return ""
 	}},
+	{LeafSigns, leaf, Workload, "SPIFFE X.509-SVID, section 5.2", func(v *visit) string {
+		if !v.isCA() && v.usage != nil && *v.usage&pki.CRLSign != 0 {
+			return fmt.Sprintf("%s may sign revocation lists by its key usage, as no workload may", v.title())
+		}
+		return ""
+	}},
+	{WorkloadIDInvalid, leaf, Workload, "SPIFFE X.509-SVID, section 2", badWorkload},
+	{WorkloadIDInvalid, authority, Workload, "SPIFFE X.509-SVID, section 3.2", badTrustDomain},
+	{FeatureMissing, authority, anyProfile, "RFC 7633, section 4.2.2", lackingFeature},
 	{ExtensionForbidden, anyRole, formal, rfc + "4.2.1.9", func(v *visit) string {
 		if v.basic != nil && v.basic.PathLen >= 0 && (!v.isCA() || !v.maySign()) {
 			return fmt.Sprintf("%s limits the length of paths, but signs nothing", v.title())

@@ -3,6 +3,7 @@ package verify
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/signet-tls/signet/pki"
@@ -17,6 +18,9 @@ type Handshake struct {
 // maxStaple is the largest staple that is read, in bytes; usual ones have two
 // thousand.
 const maxStaple = 64 << 10
+
+// stapledURL stands in the place of the URL that evidence was fetched from.
+const stapledURL = "staple"
 
 // statusRequest is the TLS extension that brings a staple (RFC 6066, section 8).
 const statusRequest = 5
@@ -61,23 +65,49 @@ func (st *staple) ask(q revocation.Question) revocation.Answer {
 		return answer
 	}
 	answer := st.evidence.Ask(q)
-	answer.Source = "a stapled OCSP response"
+	answer.Source, answer.URL = "a stapled OCSP response", stapledURL
 	if answer.Status == revocation.Unknown && len(answer.Missing) == 0 {
 		answer.Missing = []string{"the staple is about other certificates"}
 	}
 	return answer
 }
 
-// mustStaple reports whether a certificate demands that its server sends a staple
-// (RFC 7633, section 4.2.1).
-func mustStaple(cert *pki.Certificate) bool {
-	features, _ := cert.TLSFeatures() // one that cannot be read is a fault of its own
-	return slices.Contains(features, statusRequest)
+// features are the TLS features that a certificate names; those that cannot be read
+// are a fault of their own.
+func features(cert *pki.Certificate) []int {
+	all, _ := cert.TLSFeatures()
+	return all
 }
 
-// demandsStaple reports whether a leaf demands that the handshake brought a staple.
+// featureList names TLS features.
+func featureList(features []int) string {
+	var all []string
+	for _, feature := range features {
+		if feature == statusRequest {
+			all = append(all, "status_request")
+		} else {
+			all = append(all, strconv.Itoa(feature))
+		}
+	}
+	return listed(all)
+}
+
+// lackingFeature says which TLS feature an authority demands of what it signs and
+// the certificate below it does not have (RFC 7633, section 4.2.2).
+func lackingFeature(v *visit) string {
+	below := v.below[len(v.below)-1]
+	for _, feature := range features(v.cert) {
+		if !slices.Contains(features(below.cert), feature) {
+			return fmt.Sprintf("%s demands the TLS feature %s of all below it, and %s does not have it", v.title(), featureList([]int{feature}), below.title())
+		}
+	}
+	return ""
+}
+
+// demandsStaple reports whether a leaf demands that the handshake brought a staple
+// (RFC 7633, section 4.2.1).
 func (s *search) demandsStaple(leaf *node) bool {
-	return s.staple != nil && s.opts.Purpose == ServerAuth && mustStaple(leaf.cert)
+	return s.staple != nil && s.opts.Purpose == ServerAuth && slices.Contains(features(leaf.cert), statusRequest)
 }
 
 // hasStaple reports whether there is a staple to look at, or should be one.

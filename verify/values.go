@@ -51,12 +51,18 @@ var valuesOf = map[fault.Code]func(v *visit) (have, want string){
 	LeafSigns: func(v *visit) (string, string) {
 		have := "no authority"
 		switch {
+		case !v.isCA() && v.usage != nil && *v.usage&(pki.KeyCertSign|pki.CRLSign) == pki.CRLSign:
+			have = "no authority, but with the key usage to sign revocation lists"
 		case v.isCA():
 			have = "an authority"
 		case v.usage != nil && *v.usage&pki.KeyCertSign != 0:
 			have = "no authority, but with the key usage to sign certificates"
 		}
 		return have, "no authority"
+	},
+	WorkloadIDInvalid: workloadIDs,
+	FeatureMissing: func(v *visit) (string, string) {
+		return featureList(features(v.below[len(v.below)-1].cert)), featureList(features(v.cert))
 	},
 	WrongPurpose: uses,
 	PurposeUnlimited: func(v *visit) (string, string) {
@@ -132,6 +138,8 @@ var valuesOf = map[fault.Code]func(v *visit) (have, want string){
 func signs(v *visit) (string, string) {
 	have := "not an authority"
 	switch {
+	case v.isCA() && v.usage == nil:
+		have = "an authority; its key usage is not stated"
 	case v.isCA() && v.maySign():
 		have = "an authority that may sign"
 	case v.isCA():

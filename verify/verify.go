@@ -23,6 +23,7 @@ type Options struct {
 	Legacy  []dangerous.Legacy
 
 	Revocation *Revocation // nil: not looked at, but for the staple
+	File       string      // that the chain was read from; "": the peer showed it
 	Handshake  *Handshake  // nil: the chain came by another way, such as from a file, so that no staple can be demanded
 
 	MaxIntermediates *int // nil: no limit but that of all paths
@@ -39,6 +40,7 @@ func (o *Options) settle(chain []*pki.Certificate) error {
 		return err
 	}
 	o.Roots = o.Roots.facing(o.Name, chain)
+	o.File = clip(o.File)
 	if o.Now.IsZero() {
 		o.Now = time.Now()
 	}
@@ -82,8 +84,8 @@ func unfit(chain []*pki.Certificate, opts *Options) *Check {
 		stop.next = []string{fmt.Sprintf("configure the %s with a certificate", peer)}
 	case len(chain) > MaxChain:
 		stop.Code = BudgetExceeded
-		stop.Text = fmt.Sprintf("the %s sent %d certificates; at most %d are looked at", peer, len(chain), MaxChain)
-		stop.next = []string{fmt.Sprintf("on the %s, leave only its own certificate and its intermediates in the certificate file", peer)}
+		stop.Text = fmt.Sprintf("%s shows %d certificates; at most %d are looked at", opts.shower(), len(chain), MaxChain)
+		stop.next = []string{opts.edit("leave only its own certificate and its intermediates in")}
 	case size(chain) > maxBytes:
 		stop.Code = BudgetExceeded
 		stop.Text = fmt.Sprintf("the %s's certificates have %d bytes; at most %d are looked at", peer, size(chain), maxBytes)

@@ -291,7 +291,7 @@ func (s *shell) tellMade(verb string, answer *madeCert, made *pki.Credential) er
 	object := &recognise.Object{Certificate: leaf}
 	recognise.Relate([]*recognise.Object{object})
 	var p page
-	p.headline(verb+": "+certificateWords(object)+", good for "+verify.Span(time.Until(leaf.NotAfter()).Round(time.Minute))+".", "")
+	p.headline(verb+": "+certificateWords(object)+", good for "+verify.Between(time.Now().Round(time.Minute), leaf.NotAfter())+".", "")
 	if answer.KeyFile == answer.File {
 		p.fact("file", "%s: %s, and the private key, %s; readable by you alone", answer.File, contents(made.Chain), sealed(answer.Encrypted))
 	} else {

@@ -160,7 +160,7 @@ func (c *certSignCmd) tell(s *shell, request *pki.Request, chain []*pki.Certific
 			leaf.IssuerTitle(), hex.EncodeToString(sum[:]), pin(leaf.PublicKey())})
 	}
 	var p page
-	p.headline("Signed: "+certificateWords(&recognise.Object{Certificate: leaf})+", good for "+verify.Span(time.Until(leaf.NotAfter()).Round(time.Minute))+".", "")
+	p.headline("Signed: "+certificateWords(&recognise.Object{Certificate: leaf})+", good for "+verify.Between(time.Now().Round(time.Minute), leaf.NotAfter())+".", "")
 	p.fact("file", "%s: %s", c.Out, contents(chain))
 	p.fact("names", "%s", listing(given, 20))
 	if len(leftOut) > 0 {

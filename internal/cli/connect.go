@@ -43,7 +43,7 @@ func (c *connectCmd) run(ctx context.Context, s *shell) error {
 // proof says who the peer is, who vouches for that, and for how long.
 func (s *shell) proof(conn *dialed, b basis) string {
 	proof := conn.Peer().Proof
-	left := verify.Span(time.Until(proof.Leaf().NotAfter()))
+	left := verify.Between(time.Now(), proof.Leaf().NotAfter())
 	who := s.who(proof.ID(), conn.name)
 	if !proof.ID().IsZero() {
 		return fmt.Sprintf("%s, %s left", who, left)

@@ -143,11 +143,11 @@ func chainWords(objects []*recognise.Object) string {
 func (i *inspector) left(cert *pki.Certificate) string {
 	switch {
 	case i.now.After(cert.NotAfter()):
-		return "expired " + verify.Ago(i.now.Sub(cert.NotAfter()))
+		return "expired " + verify.Between(cert.NotAfter(), i.now) + " ago"
 	case i.now.Before(cert.NotBefore()):
-		return "not valid yet, for another " + verify.Span(cert.NotBefore().Sub(i.now))
+		return "not valid yet, for another " + verify.Between(i.now, cert.NotBefore())
 	}
-	return verify.Span(cert.NotAfter().Sub(i.now)) + " left"
+	return verify.Between(i.now, cert.NotAfter()) + " left"
 }
 
 func stamp(t time.Time) string { return t.UTC().Format("2 Jan 2006 15:04 MST") }

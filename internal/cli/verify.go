@@ -255,7 +255,9 @@ func (c *verifyCmd) file(ctx context.Context, s *shell, b basis, v *verdict) err
 			return c.fetched(ctx, b, v, chain, rules)
 		}
 	}
-	proof, err := judge(chain, b.question(nil))
+	rules := b.question(nil)
+	rules.File = fileTitle(v.Target)
+	proof, err := judge(chain, rules)
 	if refused(err, v) {
 		c.incomplete(v, chain)
 		return nil

@@ -115,11 +115,13 @@ func titles(certs []*pki.Certificate) []string {
 // remedy says of a chain that holds only with what was fetched who must mend it.
 func (c *verifyCmd) remedy(v *verdict, brought []string) {
 	missing := strings.Join(brought, ", ")
-	v.note = fmt.Sprintf("Only with %s, which was fetched; who does not fetch, such as curl, Python and Go, refuses this server.", missing)
+	who := "this server"
 	v.remedy = fmt.Sprintf("on the server, append %s to its certificate file", missing)
 	if !isAddress(v.Target) {
+		who = "a server that sends this file alone"
 		v.remedy = fmt.Sprintf("append %s to %s", missing, fileTitle(v.Target))
 	}
+	v.note = fmt.Sprintf("Only with %s, which was fetched; who does not fetch, such as curl, Python and Go, refuses %s.", missing, who)
 }
 
 // incomplete proposes to fetch what a server did not send, where its certificate

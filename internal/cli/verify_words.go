@@ -104,9 +104,8 @@ func (p *page) sent(v *verdict) {
 func (v *verdict) left() string {
 	var all []string
 	for _, cert := range v.path() {
-		left := cert.NotAfter.Sub(v.now)
-		text := cert.Subject + " " + verify.Span(left)
-		if left < 0 {
+		text := cert.Subject + " " + verify.Between(v.now, cert.NotAfter)
+		if cert.NotAfter.Before(v.now) {
 			text = cert.Subject + " none"
 		}
 		all = append(all, text)
@@ -186,7 +185,7 @@ func (v *verdict) outcome() string {
 	case v.err != nil:
 		return v.Failed.Message
 	case v.Trusted:
-		return verify.Span(v.path()[0].NotAfter.Sub(v.now)) + " left"
+		return verify.Between(v.now, v.path()[0].NotAfter) + " left"
 	}
 	return v.Headline
 }

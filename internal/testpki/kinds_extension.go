@@ -8,6 +8,8 @@ import (
 
 const (
 	authorityKey = "RFC 5280, section 4.2.1.1: the issuer's key is named, and that is not critical"
+	oneID        = "SPIFFE X.509-SVID, section 2: a workload has exactly one URI, its SPIFFE ID"
+	domainID     = "SPIFFE X.509-SVID, section 3.2: who signs a workload has no ID, or that of its trust domain"
 	subjectKey   = "RFC 5280, section 4.2.1.2: an authority names its key, and that is not critical"
 )
 
@@ -62,7 +64,40 @@ var extensionKinds = []Kind{
 		}},
 	{Name: "root that names another key as its issuer's", Code: "issuer_key_id_invalid", Rule: "CA/B Forum, section 7.1.2.1.3: its own key alone", Profile: "web", place: atRoot,
 		make: set(pki.OIDAuthorityKeyID, false, authorityKeyID([]byte("another")))},
-	{Name: "workload without key usage", Code: "extension_missing", Rule: "SPIFFE X.509-SVID, section 4.3: always there", Profile: "workload", place: atLeaf, make: drop(pki.OIDKeyUsage)},
+	{Name: "workload without key usage", Code: "extension_missing", Rule: "SPIFFE X.509-SVID, section 4.3: always there", Profile: "workload", place: atLeaf, make: both(workload, drop(pki.OIDKeyUsage))},
+	{Name: "workload", Profile: "workload", place: atLeaf, make: workload},
+	{Name: "workload whose key may sign lists", Code: "leaf_is_authority", Rule: "SPIFFE X.509-SVID, section 5.2: it may sign nothing", Profile: "workload", place: atLeaf,
+		make: both(workload, set(pki.OIDKeyUsage, true, keyUsage(pki.DigitalSignature|pki.CRLSign)))},
+	{Name: "host in a workload's place", Code: "workload_id_invalid", Rule: oneID, Profile: "workload", place: atLeaf, make: anyName},
+	{Name: "workload with two IDs", Code: "workload_id_invalid", Rule: oneID, Profile: "workload", place: atLeaf, make: called("spiffe://demo.signet/web", "spiffe://demo.signet/admin")},
+	{Name: "workload without a path", Code: "workload_id_invalid", Rule: oneID, Profile: "workload", place: atLeaf, make: called("spiffe://demo.signet")},
+	{Name: "workload of its authority's trust domain", Profile: "workload", place: atFirst, make: both(workload, called("spiffe://demo.signet"))},
+	{Name: "workload of another trust domain", Code: "workload_id_invalid", Rule: domainID, Profile: "workload", place: atFirst, make: both(workload, called("spiffe://other.example"))},
+	{Name: "authority of a trust domain with a path", Code: "workload_id_invalid", Rule: domainID, Profile: "workload", place: atAuthority, make: both(workload, called("spiffe://demo.signet/ca"))},
+	{Name: "authority of two trust domains", Code: "workload_id_invalid", Rule: domainID, Profile: "workload", place: atAuthority, make: both(workload, called("spiffe://demo.signet", "spiffe://other.example"))},
+	{Name: "authority above one of another trust domain", Profile: "workload", place: atUpper, make: both(workload, called("spiffe://other.example"))},
+	{Name: "TLS feature that the one below does not have", Code: "tls_feature_missing", Rule: "RFC 7633, section 4.2.2: what an authority has, all below it have", place: atAuthority,
+		make: set(pki.OIDTLSFeature, false, der(sequence, number(5)))},
+	{Name: "TLS feature that all below have", place: atAuthority, make: func(c *chain, at int) {
+		for _, d := range c.Path[:at+1] {
+			d.set(pki.OIDTLSFeature, false, der(sequence, number(17), number(5)))
+		}
+	}},
+}
+
+// workload makes the leaf a workload's.
+func workload(c *chain, _ int) { called("spiffe://demo.signet/web")(c, 0) }
+
+// called gives a certificate these URIs as its only names.
+func called(uris ...string) func(*chain, int) {
+	return func(c *chain, at int) {
+		var all [][]byte
+		for _, uri := range uris {
+			all = append(all, name(pki.URIName, uri))
+		}
+		c.Path[at].set(pki.OIDSubjectAltName, false, names(all...))
+		anyName(c, at)
+	}
 }
 
 func noSubject(c *chain, at int) { c.Path[at].Subject = pki.Name{} }

@@ -221,9 +221,9 @@ func TestLyingResponder(t *testing.T) {
 		{"another certificate's serial", raw("", response(r.issuer, func(s *pki.OCSPResponseSpec) { s.Responses[0].ID.SerialNumber = big.NewInt(99) })), "is about other certificates"},
 		{"stale", raw("", response(r.issuer, shifted(-2*time.Hour))), "out of date since"},
 		{"not yet valid", raw("", response(r.issuer, shifted(time.Hour))), "from the future"},
-		{"altered signature", raw("", altered(good)), "was not signed by the issuer"},
-		{"altered status", raw("", revive(response(r.issuer, func(s *pki.OCSPResponseSpec) { s.Responses[0] = r.single(pki.StatusRevoked) }))), "was not signed by the issuer"},
-		{"signed by a stranger of the issuer's name", raw("", r.unchecked(&pki.Credential{Chain: r.issuer.Chain, Key: stranger.Key}, r.single(pki.StatusGood))), "was not signed by the issuer"},
+		{"altered signature", raw("", altered(good)), "its signature does not hold"},
+		{"altered status", raw("", revive(response(r.issuer, func(s *pki.OCSPResponseSpec) { s.Responses[0] = r.single(pki.StatusRevoked) }))), "its signature does not hold"},
+		{"signed by a stranger of the issuer's name", raw("", r.unchecked(&pki.Credential{Chain: r.issuer.Chain, Key: stranger.Key}, r.single(pki.StatusGood))), "its signature does not hold"},
 		{"wrong nonce", r.answers(r.issuer, func(s *pki.OCSPResponseSpec) { s.Nonce = []byte("0123456789abcdef") }), "another nonce"},
 		{"without nonce or end, of yesterday", raw("", response(r.issuer, func(s *pki.OCSPResponseSpec) {
 			s.Responses[0].ThisUpdate, s.Responses[0].NextUpdate = r.now.Add(-6*time.Minute), time.Time{}

@@ -55,12 +55,12 @@ func TestLyingList(t *testing.T) {
 	}
 	for _, l := range []lie{
 		{"of another authority", raw("", r.list(r.authority.Root).Raw()), ""},
-		{"of a stranger of this name", raw("", r.list(stranger).Raw()), "was not signed by anybody who may"},
+		{"of a stranger of this name", raw("", r.list(stranger).Raw()), "its signature does not hold"},
 		{"stale", raw("", r.list(r.issuer, func(s *pki.RevocationListSpec) {
 			s.ThisUpdate, s.NextUpdate = r.now.Add(-2*time.Hour), r.now.Add(-time.Hour)
 		}).Raw()), "out of date since"},
 		{"not yet valid", raw("", r.list(r.issuer, func(s *pki.RevocationListSpec) { s.ThisUpdate = r.now.Add(10 * time.Minute) }).Raw()), "from the future"},
-		{"altered", raw("", altered(r.list(r.issuer).Raw())), "was not signed by anybody who may"},
+		{"altered", raw("", altered(r.list(r.issuer).Raw())), "its signature does not hold"},
 		{"truncated", raw("", r.list(r.issuer).Raw()[:100]), "unreadable revocation list"},
 		{"two of them", raw("", append(r.list(r.issuer).PEM(), r.list(r.issuer).PEM()...)), "2 revocation lists, not one"},
 		{"a delta alone", raw("", r.list(r.issuer, func(s *pki.RevocationListSpec) { s.Base = big.NewInt(4) }).Raw()), ""},
