@@ -66,17 +66,22 @@ func (p *Peer) PostQuantum() bool {
 // TLS describes the connection to a person: "1.3, AES-128-GCM, X25519MLKEM768
 // (post-quantum)".
 func (p *Peer) TLS() string {
-	version := strings.TrimPrefix(tls.VersionName(p.version), "TLS ")
-	text := fmt.Sprintf("%s, %s, %s", version, suiteName(p.suite), p.group)
+	text := fmt.Sprintf("%s, %s, %s", p.Version(), p.Cipher(), p.Group())
 	if p.PostQuantum() {
 		text += " (post-quantum)"
 	}
 	return text
 }
 
-// suiteName is the cipher of a suite, in the field's short form.
-func suiteName(suite uint16) string {
-	name := tls.CipherSuiteName(suite)
+// Version is that of TLS: "1.3".
+func (p *Peer) Version() string { return strings.TrimPrefix(tls.VersionName(p.version), "TLS ") }
+
+// Group is that of the key exchange: "X25519MLKEM768".
+func (p *Peer) Group() string { return p.group.String() }
+
+// Cipher is that of the cipher suite, in the field's short form: "AES-128-GCM".
+func (p *Peer) Cipher() string {
+	name := tls.CipherSuiteName(p.suite)
 	if _, cipher, ok := strings.Cut(name, "_WITH_"); ok {
 		name = cipher
 	}

@@ -19,6 +19,11 @@ type Collector struct {
 	Fetcher Fetcher // required
 	Nonce   Nonce   // of OCSP requests
 
+	// Bundle reads the certificates of a certs-only message of PKCS#7, which is one
+	// of the forms in which issuers are offered (RFC 5280, section 4.2.2.1); nil: such
+	// are not read.
+	Bundle func(data []byte) ([]*pki.Certificate, error)
+
 	lists     memory[*pki.RevocationList]
 	responses memory[*pki.OCSPResponse]
 }

@@ -24,7 +24,7 @@ func (c *Collector) Issuer(ctx context.Context, cert *pki.Certificate) (*pki.Cer
 	var missing []string
 	for _, url := range urls[:min(len(urls), maxPlaces)] {
 		got, err := fetch(ctx, c.Fetcher, Request{Kind: Issuer, URL: url}, func(data []byte) (*pki.Certificate, time.Time, error) {
-			issuer, err := signerIn(data, cert)
+			issuer, err := c.signerIn(data, cert)
 			if err != nil {
 				return nil, time.Time{}, err
 			}
@@ -39,8 +39,13 @@ func (c *Collector) Issuer(ctx context.Context, cert *pki.Certificate) (*pki.Cer
 }
 
 // signerIn returns the certificate among these that signed cert.
-func signerIn(data []byte, cert *pki.Certificate) (*pki.Certificate, error) {
+func (c *Collector) signerIn(data []byte, cert *pki.Certificate) (*pki.Certificate, error) {
 	certs, err := pki.ParseCertificates(data)
+	if err != nil && c.Bundle != nil {
+		if bundle, bundleErr := c.Bundle(data); bundleErr == nil {
+			certs, err = bundle, nil
+		}
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -320,7 +320,9 @@ func (s *listSearch) delta(list *pki.RevocationList) *pki.RevocationList {
 		base, baseErr := delta.Base()
 		own, err := delta.Number()
 		switch {
-		case err != nil || baseErr != nil || base == nil || own == nil, !s.sameScope(delta, list):
+		case err != nil || baseErr != nil || base == nil || own == nil, !sameScope(delta, list):
+		case value(delta, pki.OIDAuthorityKeyID) != value(list, pki.OIDAuthorityKeyID):
+			s.miss(delta, ListSigner, "does not count: it names another key than the complete list")
 		case own.Cmp(number) <= 0 || newest != nil && own.Cmp(newest) <= 0:
 		case base.Cmp(number) > 0:
 			s.miss(delta, "", "does not count: it changes list number %s, and that which is at hand is %s", base, number)
@@ -341,17 +343,9 @@ func (s *listSearch) isFresh(list *pki.RevocationList) bool {
 	return err == nil
 }
 
-// sameScope reports whether two lists have the same issuer, key and scope.
-func (s *listSearch) sameScope(a, b *pki.RevocationList) bool {
-	if !a.Issuer().Match(b.Issuer()) {
-		return false
-	}
-	for _, id := range []pki.OID{pki.OIDIssuingPoint, pki.OIDAuthorityKeyID} {
-		if value(a, id) != value(b, id) {
-			return false
-		}
-	}
-	return true
+// sameScope reports whether two lists have the same issuer and scope.
+func sameScope(a, b *pki.RevocationList) bool {
+	return a.Issuer().Match(b.Issuer()) && value(a, pki.OIDIssuingPoint) == value(b, pki.OIDIssuingPoint)
 }
 
 // value returns an extension's DER, or "".

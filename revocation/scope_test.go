@@ -1,14 +1,17 @@
 package revocation_test
 
 import (
+	"bytes"
 	"crypto/rand"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/asn1"
 	"math/big"
+	"strings"
 	"testing"
 	"time"
 
+	"github.com/signet-tls/signet/fault"
 	"github.com/signet-tls/signet/internal/testpki"
 	"github.com/signet-tls/signet/pki"
 	"github.com/signet-tls/signet/revocation"
@@ -197,25 +200,33 @@ func TestDeltas(t *testing.T) {
 		name  string
 		lists []*pki.RevocationList
 		want  revocation.Status
+		told  string // of a delta
 	}{
-		{"good, and still good", []*pki.RevocationList{complete(5, time.Hour, nil), delta(5, 6, time.Hour, nil)}, revocation.Good},
-		{"revoked since", []*pki.RevocationList{complete(5, time.Hour, nil), delta(5, 6, time.Hour, lost)}, revocation.Revoked},
-		{"the delta before the list", []*pki.RevocationList{delta(5, 6, time.Hour, lost), complete(5, time.Hour, nil)}, revocation.Revoked},
-		{"held, and let go", []*pki.RevocationList{complete(5, time.Hour, held), delta(5, 6, time.Hour, removed)}, revocation.Good},
-		{"held, let go, and lost", []*pki.RevocationList{complete(5, time.Hour, held), delta(5, 7, time.Hour, lost), delta(5, 6, time.Hour, removed)}, revocation.Revoked},
-		{"an older base", []*pki.RevocationList{complete(5, time.Hour, nil), delta(4, 6, time.Hour, lost)}, revocation.Revoked},
-		{"a newer base", []*pki.RevocationList{complete(5, time.Hour, nil), delta(6, 7, time.Hour, lost)}, revocation.Good},
-		{"older than the list", []*pki.RevocationList{complete(5, time.Hour, nil), delta(4, 5, time.Hour, lost)}, revocation.Good},
-		{"out of date", []*pki.RevocationList{complete(5, time.Hour, nil), delta(5, 6, -time.Minute, lost)}, revocation.Good},
-		{"of another scope", []*pki.RevocationList{complete(5, time.Hour, nil), delta(5, 6, time.Hour, lost, func(s *pki.RevocationListSpec) { s.Point = &pki.IssuingPoint{OnlyUsers: true} })}, revocation.Good},
-		{"a list out of date, with a delta that is not", []*pki.RevocationList{complete(5, -time.Minute, nil), delta(5, 6, time.Hour, nil)}, revocation.Good},
-		{"alone", []*pki.RevocationList{delta(5, 6, time.Hour, nil)}, revocation.Unknown},
-		{"with what is not understood", []*pki.RevocationList{complete(5, time.Hour, nil), delta(5, 6, time.Hour, lost, critical)}, revocation.Good},
-		{"of somebody else", []*pki.RevocationList{complete(5, time.Hour, nil), testpki.Must(testpki.Must(testpki.New(now)).Root.NewRevocationList(pki.RevocationListSpec{Base: big.NewInt(5), Number: big.NewInt(6), ThisUpdate: now, NextUpdate: now.Add(time.Hour)}))}, revocation.Good},
+		{"good, and still good", []*pki.RevocationList{complete(5, time.Hour, nil), delta(5, 6, time.Hour, nil)}, revocation.Good, ""},
+		{"revoked since", []*pki.RevocationList{complete(5, time.Hour, nil), delta(5, 6, time.Hour, lost)}, revocation.Revoked, ""},
+		{"the delta before the list", []*pki.RevocationList{delta(5, 6, time.Hour, lost), complete(5, time.Hour, nil)}, revocation.Revoked, ""},
+		{"held, and let go", []*pki.RevocationList{complete(5, time.Hour, held), delta(5, 6, time.Hour, removed)}, revocation.Good, ""},
+		{"held, let go, and lost", []*pki.RevocationList{complete(5, time.Hour, held), delta(5, 7, time.Hour, lost), delta(5, 6, time.Hour, removed)}, revocation.Revoked, ""},
+		{"an older base", []*pki.RevocationList{complete(5, time.Hour, nil), delta(4, 6, time.Hour, lost)}, revocation.Revoked, ""},
+		{"a newer base", []*pki.RevocationList{complete(5, time.Hour, nil), delta(6, 7, time.Hour, lost)}, revocation.Good, "it changes list number 6, and that which is at hand is 5"},
+		{"older than the list", []*pki.RevocationList{complete(5, time.Hour, nil), delta(4, 5, time.Hour, lost)}, revocation.Good, ""},
+		{"out of date", []*pki.RevocationList{complete(5, time.Hour, nil), delta(5, 6, -time.Minute, lost)}, revocation.Good, "it is out of date since"},
+		{"of another scope", []*pki.RevocationList{complete(5, time.Hour, nil), delta(5, 6, time.Hour, lost, func(s *pki.RevocationListSpec) { s.Point = &pki.IssuingPoint{OnlyUsers: true} })}, revocation.Good, ""},
+		{"a list out of date, with a delta that is not", []*pki.RevocationList{complete(5, -time.Minute, nil), delta(5, 6, time.Hour, nil)}, revocation.Good, ""},
+		{"alone", []*pki.RevocationList{delta(5, 6, time.Hour, nil)}, revocation.Unknown, "the complete list that it changes is not at hand"},
+		{"with what is not understood", []*pki.RevocationList{complete(5, time.Hour, nil), delta(5, 6, time.Hour, lost, critical)}, revocation.Good, "has a critical extension"},
+		{"altered", []*pki.RevocationList{complete(5, time.Hour, nil), damaged(delta(5, 6, time.Hour, lost))}, revocation.Good, "its signature does not hold"},
+		{"of a stranger of the issuer's name", []*pki.RevocationList{complete(5, time.Hour, nil), testpki.Must(r.stranger.NewRevocationList(pki.RevocationListSpec{Base: big.NewInt(5), Number: big.NewInt(6), ThisUpdate: now, NextUpdate: now.Add(time.Hour)}))}, revocation.Good, "it names another key than the complete list"},
+		{"of somebody else", []*pki.RevocationList{complete(5, time.Hour, nil), testpki.Must(testpki.Must(testpki.New(now)).Root.NewRevocationList(pki.RevocationListSpec{Base: big.NewInt(5), Number: big.NewInt(6), ThisUpdate: now, NextUpdate: now.Add(time.Hour)}))}, revocation.Good, ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			if answer := r.ask(t, test.lists); answer.Status != test.want {
-				t.Errorf("have %+v, want %d", answer, test.want)
+			answer := r.ask(t, test.lists)
+			about := strings.Join(answer.Missing, "; ")
+			if answer.Status != test.want || (about == "") != (test.told == "") || !strings.Contains(about, test.told) {
+				t.Errorf("have %+v, want %d, and %q of what was passed over", answer, test.want, test.told)
+			}
+			if test.told != "" && (len(answer.Missing) != 1 || !strings.HasPrefix(about, "the delta list of CN=Demo Intermediate ")) {
+				t.Errorf("have %q, want one thing about the delta", answer.Missing)
 			}
 		})
 	}
@@ -245,4 +256,57 @@ func TestForm(t *testing.T) {
 		c.ExtraExtensions = []pkix.Extension{{Id: asn1.ObjectIdentifier{2, 5, 29, 31}, Value: []byte{5, 0}}}
 	})
 	wantAnswer(t, broken.ask(t, []*pki.RevocationList{made()}), revocation.Unknown, "cannot be read")
+}
+
+// damaged is a list whose signature was altered.
+func damaged(list *pki.RevocationList) *pki.RevocationList {
+	raw := bytes.Clone(list.Raw())
+	raw[len(raw)-1] ^= 1
+	return testpki.Must(pki.ParseRevocationLists(raw))[0]
+}
+
+// TestListSigners: of a list that does not count it is said whether it is forged, or
+// by whom it is that may not.
+func TestListSigners(t *testing.T) {
+	r := newRig()
+	template := func(usage x509.KeyUsage) *x509.Certificate {
+		return &x509.Certificate{Subject: pkix.Name{CommonName: "Demo Intermediate"}, NotBefore: now.Add(-time.Hour), NotAfter: now.Add(time.Hour), KeyUsage: usage,
+			IsCA: true, BasicConstraintsValid: true}
+	}
+	lister := testpki.Must(testpki.Forge(template(x509.KeyUsageCRLSign), nil))
+	crippled := testpki.Must(testpki.Forge(template(x509.KeyUsageCertSign), nil))
+	for _, test := range []struct {
+		name    string
+		list    *pki.RevocationList
+		signers []*pki.Certificate
+		code    fault.Code
+		text    string
+	}{
+		{"altered", damaged(r.list(r.issuer, time.Hour)), nil, revocation.ListForged, "its signature does not hold"},
+		{"by a namesake who is not known", r.list(r.stranger, time.Hour), nil, revocation.ListForged, "its signature does not hold"},
+		{"by a namesake who is not believed", r.list(lister, time.Hour), []*pki.Certificate{crippled.Leaf(), lister.Leaf()}, revocation.ListSigner, "does not lead to the same root"},
+		{"by a namesake who may not", r.unchecked(crippled), []*pki.Certificate{crippled.Leaf(), lister.Leaf()}, revocation.ListSigner, "whose key may not sign lists"},
+		{"with SHA-1", r.hashed(x509.ECDSAWithSHA1), nil, revocation.ListInvalid, "SHA-1 is no longer safe"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			evidence := testpki.Must(revocation.New([]*pki.RevocationList{test.list}, nil))
+			answer := evidence.Ask(revocation.Question{Cert: r.cert, Issuer: r.issuer.Leaf(), Now: now, Signers: test.signers})
+			if answer.Status != revocation.Unknown || answer.Code != test.code || len(answer.Missing) != 1 || !strings.Contains(answer.Missing[0], test.text) {
+				t.Errorf("have %s, %q, want %s that says once %q", answer.Code, answer.Missing, test.code, test.text)
+			}
+		})
+	}
+}
+
+// unchecked is a list by who may not sign any.
+func (r rig) unchecked(signer *pki.Credential) *pki.RevocationList {
+	x := testpki.Must(signer.Leaf().X509())
+	x.KeyUsage |= x509.KeyUsageCRLSign
+	return testpki.Must(pki.ParseRevocationLists(testpki.Must(x509.CreateRevocationList(rand.Reader, &x509.RevocationList{Number: big.NewInt(1), ThisUpdate: now.Add(-time.Hour), NextUpdate: now.Add(time.Hour)}, x, signer.Key))))[0]
+}
+
+// hashed is a list of the issuer's, signed so.
+func (r rig) hashed(algorithm x509.SignatureAlgorithm) *pki.RevocationList {
+	template := &x509.RevocationList{Number: big.NewInt(1), ThisUpdate: now.Add(-time.Hour), NextUpdate: now.Add(time.Hour), SignatureAlgorithm: algorithm}
+	return testpki.Must(pki.ParseRevocationLists(testpki.Must(x509.CreateRevocationList(rand.Reader, template, testpki.Must(r.issuer.Leaf().X509()), r.issuer.Key))))[0]
 }

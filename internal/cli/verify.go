@@ -33,14 +33,16 @@ func (verifyCmd) Help() string {
 		"signet verify db.example.com:5432 --starttls postgres --roots ca.pem"
 }
 
-// verdict is the answer about one target: a report, or why there is none.
+// verdict is the answer about one target: a report, or why there is none. Its JSON
+// has the same keys in both cases; docs/report.md says what each means.
 type verdict struct {
 	Target string `json:"target"`
 	*verify.Report
-	TLS    string          `json:"tls,omitempty"`  // of the connection, if there was one
-	Sent   []sentCert      `json:"sent,omitempty"` // in the order in which they came
-	Failed *complaintError `json:"error,omitempty"`
+	TLS    *channel        `json:"tls"`   // of the connection, if there was one
+	Sent   []sentCert      `json:"sent"`  // in the order in which they came
+	Failed *complaintError `json:"error"` // why there is no report
 
+	tls    string // the connection for a person
 	yes    string // who it is, a sentence without its full stop
 	note   string // what a yes rests on
 	remedy string // what to do nonetheless
@@ -66,10 +68,9 @@ func (c *verifyCmd) run(ctx context.Context, s *shell) error {
 		}
 	}
 	verdicts := c.judgeAll(ctx, s, b)
-	if ctx.Err() != nil {
-		return ctx.Err()
-	}
 	switch {
+	case len(verdicts) == 1 && errors.Is(verdicts[0].err, Interrupted):
+		err = verdicts[0].err
 	case s.json:
 		err = s.printJSON(verdicts)
 	case len(verdicts) > 1:
@@ -85,17 +86,30 @@ func (c *verifyCmd) run(ctx context.Context, s *shell) error {
 	return exitFor(verdicts)
 }
 
+// channel is a connection as it was negotiated.
+type channel struct {
+	Version     string `json:"version"`
+	Cipher      string `json:"cipher"`
+	Group       string `json:"group"`
+	PostQuantum bool   `json:"post_quantum"`
+}
+
 // exitFor is the exit code of some answers: that one could not be told outweighs
-// a no.
+// a no, and that one was not waited for outweighs both.
 func exitFor(verdicts []*verdict) error {
-	var exit error
+	exit := status(0)
 	for _, v := range verdicts {
 		switch {
+		case errors.Is(v.err, Interrupted):
+			exit = exitInterrupted
 		case v.err != nil:
-			return exitFailed
+			exit = max(exit, exitFailed)
 		case !v.Trusted:
-			exit = exitNo
+			exit = max(exit, exitNo)
 		}
+	}
+	if exit == 0 {
+		return nil
 	}
 	return exit
 }
@@ -113,10 +127,10 @@ func (c *verifyCmd) judgeAll(ctx context.Context, s *shell, b basis) []*verdict 
 		free <- struct{}{}
 		all.Go(func() {
 			defer func() { <-free; answered() }()
-			v := &verdict{Target: target, now: b.moment()}
+			v := &verdict{Target: target, Sent: []sentCert{}, now: b.moment()}
 			v.err = guard(func() error { return c.judge(ctx, s, b, v) })
-			if v.err != nil {
-				v.Failed = s.complaint(v.err)
+			if v.Report == nil {
+				v.fail(ctx, s)
 			}
 			verdicts[i] = v
 		})
@@ -125,11 +139,22 @@ func (c *verifyCmd) judgeAll(ctx context.Context, s *shell, b basis) []*verdict 
 	return verdicts
 }
 
-func (c *verifyCmd) judge(ctx context.Context, s *shell, b basis, v *verdict) error {
-	var err error
-	if isAddress(v.Target) {
+// fail fills in a verdict without a report, with an empty one.
+func (v *verdict) fail(ctx context.Context, s *shell) {
+	if ctx.Err() != nil {
+		v.err = fault.New(Interrupted, "interrupted before the answer").WithHint("run it again")
+	}
+	v.Failed = s.complaint(v.err)
+	v.Report = &verify.Report{Next: []string{}, Checks: []verify.Check{}, Candidates: []verify.Candidate{}}
+}
+
+func (c *verifyCmd) judge(ctx context.Context, s *shell, b basis, v *verdict) (err error) {
+	switch {
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case isAddress(v.Target):
 		err = c.host(ctx, s, b, v)
-	} else {
+	default:
 		err = c.file(ctx, s, b, v)
 	}
 	if v.Report == nil {
@@ -166,7 +191,8 @@ func (c *verifyCmd) host(ctx context.Context, s *shell, b basis, v *verdict) err
 	}
 	shown, proof, err := c.shake(ctx, b, v.Target)
 	if shown != nil {
-		v.TLS, v.Sent = shown.TLS(), sentCerts(shown.Chain)
+		v.TLS = &channel{shown.Version(), shown.Cipher(), shown.Group(), shown.PostQuantum()}
+		v.tls, v.Sent = shown.TLS(), sentCerts(shown.Chain)
 	}
 	if c.Fetch && (proof != nil || verify.ReportOf(err) != nil) {
 		proof, err = c.fetched(ctx, b, v, shown.Chain, b.question(&verify.Handshake{Staple: shown.Staple}))

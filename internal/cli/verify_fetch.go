@@ -12,6 +12,7 @@ import (
 
 	"github.com/signet-tls/signet/fault"
 	"github.com/signet-tls/signet/pki"
+	"github.com/signet-tls/signet/pki/pkcs7"
 	"github.com/signet-tls/signet/revocation"
 	"github.com/signet-tls/signet/revocation/fetch"
 	"github.com/signet-tls/signet/verify"
@@ -37,7 +38,16 @@ func (q inquiry) collector(now time.Time) (*revocation.Collector, error) {
 		}
 		cfg.Private = append(cfg.Private, network)
 	}
-	return &revocation.Collector{Fetcher: fetch.New(cfg)}, nil
+	return &revocation.Collector{Fetcher: fetch.New(cfg), Bundle: bundled}, nil
+}
+
+// bundled returns the certificates of a message of PKCS#7.
+func bundled(data []byte) ([]*pki.Certificate, error) {
+	message, err := pkcs7.Parse(data)
+	if err != nil {
+		return nil, err
+	}
+	return message.Certificates()
 }
 
 // maxFetched is how many issuers of one chain are fetched.

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -47,14 +48,14 @@ func (s *shell) tell(v *verdict, b basis) error {
 	for _, check := range v.Checks {
 		p.row(check.Name, s.short(check.Text, b), string(check.Verdict))
 	}
-	if v.TLS != "" {
-		p.row("tls", v.TLS, string(verify.OK))
+	if v.TLS != nil {
+		p.row("tls", v.tls, string(verify.OK))
 	}
 	p.sent(v)
 	if left := v.left(); left != "" {
 		p.fact("left", "%s", s.short(left, b))
 	}
-	if v.TLS != "" {
+	if v.TLS != nil {
 		p.line("  No application data was sent.")
 	}
 	if v.Note != "" {
@@ -75,7 +76,7 @@ func (s *shell) tell(v *verdict, b basis) error {
 func (p *page) sent(v *verdict) {
 	const most = 4 // remarks
 	name := "file"
-	if v.TLS != "" {
+	if v.TLS != nil {
 		name = "sent"
 	}
 	var remarks []string
@@ -136,7 +137,7 @@ func (s *shell) short(text string, b basis) string {
 // summarize writes one line for each of many verdicts.
 func (s *shell) summarize(verdicts []*verdict, c *verifyCmd) error {
 	const most = 60 // characters of a target; a longer one moves its line
-	var width, texts, trusted, unknown int
+	var width, texts, trusted, unknown, stopped int
 	for _, v := range verdicts {
 		width, texts = max(width, min(runes(v.Target), most)), max(texts, min(runes(v.outcome()), most))
 	}
@@ -145,6 +146,9 @@ func (s *shell) summarize(verdicts []*verdict, c *verifyCmd) error {
 	for _, v := range verdicts {
 		answer, code := "Yes", fault.Code("")
 		switch {
+		case errors.Is(v.err, Interrupted):
+			answer, code = "Could not", v.Failed.Code
+			stopped++
 		case v.err != nil:
 			answer, code = "Could not", v.Failed.Code
 			unknown++
@@ -164,6 +168,8 @@ func (s *shell) summarize(verdicts []*verdict, c *verifyCmd) error {
 	}
 	total := fmt.Sprintf("%d of %d trusted.", trusted, len(verdicts))
 	switch {
+	case stopped > 0:
+		total = gap(total, 12+width+3) + fmt.Sprintf("(exit 130: interrupted before %d could be told)", stopped)
 	case unknown == 1:
 		total = gap(total, 12+width+3) + "(exit 2: one could not be told)"
 	case unknown > 1:

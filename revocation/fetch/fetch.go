@@ -50,6 +50,7 @@ type Client struct {
 	http    *http.Client
 	store   *store // nil: nothing is kept
 	flights flight.Group[[]byte]
+	outages outages
 }
 
 // New returns a client. It touches neither the network nor the disk before it is

@@ -74,15 +74,29 @@ type answer struct {
 
 func (a answer) data() []byte { return a.entry[headSize:] }
 
-// ask makes one request.
+// ask makes one request, unless its server has just cost a whole timeout.
 func (c *Client) ask(ctx context.Context, r revocation.Request) (answer, error) {
-	ctx, cancel := context.WithTimeoutCause(ctx, c.cfg.Timeout,
-		fault.New(Failed, "no whole answer within %s", c.cfg.Timeout).WithHint("try again later"))
+	late := fault.New(Failed, "no whole answer within %s", c.cfg.Timeout).WithHint("try again later")
+	limited, cancel := context.WithTimeoutCause(ctx, c.cfg.Timeout, late)
 	defer cancel()
-	request, err := newRequest(ctx, r)
+	request, err := newRequest(limited, r)
 	if err != nil {
 		return answer{}, err
 	}
+	server := request.URL.Scheme + "://" + request.URL.Host
+	if err := c.outages.of(server, c.cfg.Now()); err != nil {
+		return answer{}, err
+	}
+	a, err := c.exchange(limited, request, bounds[r.Kind])
+	dialed, ok := errors.AsType[net.Error](err)
+	if tooLate := errors.Is(err, late) || ok && dialed.Timeout(); tooLate && ctx.Err() == nil {
+		c.outages.add(server, err, c.cfg.Now())
+	}
+	return a, err
+}
+
+// exchange sends a request, and reads an answer of at most so many bytes.
+func (c *Client) exchange(ctx context.Context, request *http.Request, most int) (answer, error) {
 	response, err := c.http.Do(request)
 	if err != nil {
 		return answer{}, failed(ctx, err)
@@ -96,7 +110,7 @@ func (c *Client) ask(ctx context.Context, r revocation.Request) (answer, error) 
 	if media := response.Header.Get("Content-Type"); media != "" {
 		a.media = fault.Printable(media, 40)
 	}
-	a.entry, err = read(response, bounds[r.Kind])
+	a.entry, err = read(response, most)
 	return a, failed(ctx, err)
 }
 
@@ -122,6 +136,10 @@ func newRequest(ctx context.Context, r revocation.Request) (*http.Request, error
 	return request, checkURL(request.URL)
 }
 
+// unsaid is how much of a body of unknown length is read before there is room for
+// the longest: to double the room again and again would hold three times as much.
+const unsaid = 1 << 20
+
 // read returns a body of at most so many bytes, behind the room for a head. Where
 // the server says how long it is, memory is taken once.
 func read(response *http.Response, most int) ([]byte, error) {
@@ -130,9 +148,22 @@ func read(response *http.Response, most int) ([]byte, error) {
 		return nil, large
 	}
 	b := bytes.NewBuffer(make([]byte, headSize, headSize+max(int(response.ContentLength), 0)+bytes.MinRead))
-	n, err := b.ReadFrom(io.LimitReader(response.Body, int64(most)+1))
-	if n > int64(most) {
+	first := int64(most) + 1
+	if response.ContentLength < 0 {
+		first = min(first, unsaid)
+	}
+	n, err := b.ReadFrom(io.LimitReader(response.Body, first))
+	if rest := int64(most) + 1 - n; err == nil && n == first && rest > 0 {
+		b.Grow(int(rest) + bytes.MinRead)
+		var more int64
+		more, err = b.ReadFrom(io.LimitReader(response.Body, rest))
+		n += more
+	}
+	switch {
+	case n > int64(most):
 		return nil, large
+	case b.Len() < b.Cap()/2:
+		return bytes.Clone(b.Bytes()), err
 	}
 	return b.Bytes(), err
 }

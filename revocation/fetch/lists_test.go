@@ -11,6 +11,7 @@ import (
 
 	"github.com/signet-tls/signet/internal/testpki"
 	"github.com/signet-tls/signet/pki"
+	"github.com/signet-tls/signet/pki/pkcs7"
 	"github.com/signet-tls/signet/revocation"
 	"github.com/signet-tls/signet/revocation/fetch"
 )
@@ -179,6 +180,29 @@ func TestIssuer(t *testing.T) {
 	fresh := &revocation.Collector{Fetcher: r.client()}
 	wantCode(t, second(fresh.Issuer(t.Context(), r.leaf)), revocation.IssuerNotFetched, "/first: no issuer's certificate that counts came (text/html, 5 bytes)")
 	wantCode(t, second(fresh.Issuer(t.Context(), r.issuer.Leaf())), revocation.IssuerNotFetched, "it does not say where")
+}
+
+// TestBundle: an issuer's certificate may come in a message of PKCS#7 (RFC 5280,
+// section 4.2.2.1), where whoever asks reads those.
+func TestBundle(t *testing.T) {
+	r := newRig(t, func(s *pki.Spec, at string) { s.Issuers = []string{at + "/ca.p7c"} })
+	other := testpki.Must(testpki.New(r.now)).Intermediate.Leaf()
+	r.serve(raw("application/pkcs7-mime", testpki.Must(pkcs7.NewBundle([]*pki.Certificate{other, r.issuer.Leaf()}))))
+	bundle := func(data []byte) ([]*pki.Certificate, error) {
+		message, err := pkcs7.Parse(data)
+		if err != nil {
+			return nil, err
+		}
+		return message.Certificates()
+	}
+	reads := &revocation.Collector{Fetcher: r.client(), Bundle: bundle}
+	if issuer, err := reads.Issuer(t.Context(), r.leaf); err != nil || !issuer.Equal(r.issuer.Leaf()) {
+		t.Errorf("have %v, %v", issuer, err)
+	}
+	plain := &revocation.Collector{Fetcher: r.client()}
+	wantCode(t, second(plain.Issuer(t.Context(), r.leaf)), revocation.IssuerNotFetched, "/ca.p7c: no issuer's certificate that counts came")
+	r.serve(raw("application/pkcs7-mime", []byte{0x30, 0x80}))
+	wantCode(t, second(reads.Issuer(t.Context(), r.leaf)), revocation.IssuerNotFetched, "/ca.p7c: no issuer's certificate that counts came")
 }
 
 func second[T any](_ T, err error) error { return err }
