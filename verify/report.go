@@ -114,6 +114,9 @@ func (r *Report) conclude() {
 		}
 	}
 	r.Next = []string{}
+	if r.Candidates == nil {
+		r.Candidates = []Candidate{}
+	}
 	if r.Trusted = worst == nil; !r.Trusted {
 		r.Code, r.Headline, r.Next = worst.Code, worst.message, worst.next
 	}

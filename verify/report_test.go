@@ -3,28 +3,37 @@ package verify_test
 import (
 	"encoding/json"
 	"errors"
+	"math/big"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/signet-tls/signet/fault"
 	"github.com/signet-tls/signet/internal/testpki"
 	"github.com/signet-tls/signet/pki"
+	"github.com/signet-tls/signet/revocation"
 	"github.com/signet-tls/signet/verify"
 )
 
 // TestReportJSON holds the form of a report's JSON, which programs read: one of
-// an expired certificate with two ways to a root, of which one is a dead end.
+// an expired and revoked certificate with two ways to a root, of which one is a dead
+// end, and with a list that does not count. It has every key that there is.
 func TestReportJSON(t *testing.T) {
 	fixture := testpki.Must(testpki.New(now.Add(-100 * day)))
 	server := testpki.Must(fixture.Server(testpki.Host)).Chain
 	cross := forge(authority("Demo Intermediate"), forge(authority("Stranger Root"), nil)).Leaf()
 	other := &pki.Credential{Chain: []*pki.Certificate{cross}}
 	chain := append(server, resigned(&pki.Credential{Chain: server[1:], Key: fixture.Intermediate.Key}, forge(authority("Stranger Root"), nil)), other.Leaf())
-	report, err := judged(chain, verify.Options{Roots: roots(fixture.Roots()...), Name: verify.Host(testpki.Host), Now: now})
-	if !errors.Is(err, verify.CertExpired) || len(report.Candidates) != 2 {
-		t.Fatalf("have %v and %d candidates, want 2 of an expired certificate", err, len(report.Candidates))
+	list := func(until time.Time, entries ...pki.RevocationSpec) *pki.RevocationList {
+		return testpki.Must(fixture.Intermediate.NewRevocationList(pki.RevocationListSpec{Number: big.NewInt(until.Unix()), ThisUpdate: until.Add(-2 * day), NextUpdate: until, Entries: entries}))
+	}
+	lists := []*pki.RevocationList{list(now.Add(day), pki.RevocationSpec{Serial: server[0].SerialNumber(), Date: now.Add(-3 * day), Reason: pki.KeyCompromise}), list(now.Add(2*day + time.Hour))}
+	asked := ask(verify.LeafAlone, testpki.Must(revocation.New(lists, nil)))
+	report, err := judged(chain, verify.Options{Roots: roots(fixture.Roots()...), Name: verify.Host(testpki.Host), Now: now, Revocation: asked})
+	if !errors.Is(err, verify.CertRevoked) || len(report.Candidates) != 2 {
+		t.Fatalf("have %v and %d candidates, want 2 of a revoked certificate", err, len(report.Candidates))
 	}
 	text, err := json.MarshalIndent(report, "", "  ")
 	if err != nil {

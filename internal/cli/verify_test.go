@@ -1,0 +1,106 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+	"maps"
+	"net"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/signet-tls/signet"
+	"github.com/signet-tls/signet/internal/testpki"
+	"github.com/signet-tls/signet/verify"
+)
+
+// silent is the address of a server that answers nothing.
+func silent(t *testing.T) string {
+	listener := testpki.Must(net.Listen("tcp", "127.0.0.1:0"))
+	t.Cleanup(func() { listener.Close() })
+	return listener.Addr().String()
+}
+
+// aligned are the blanks between columns, which depend on the length of a port.
+var aligned = regexp.MustCompile(` {2,}`)
+
+// TestVerifyInterrupted: whoever does not wait for the last answer gets those that
+// are there.
+func TestVerifyInterrupted(t *testing.T) {
+	for _, test := range []struct {
+		name   string
+		flags  []string
+		stdout string
+	}{
+		{"for a person", nil, "Yes  127.0.0.1:PORT  89 days left\n" +
+			"Could not  127.0.0.1:PORT  interrupted before the answer  [interrupted]\n" +
+			"1 of 2 trusted.  (exit 130: interrupted before 1 could be told)\n"},
+		{"for a program", []string{"--json"}, ""},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			ctx, interrupt := context.WithCancel(t.Context())
+			address, roots := serve(t, func(conn *signet.Conn) {
+				io.Copy(io.Discard, conn) // the verdict is there once the client has gone
+				interrupt()
+			})
+			var stdout, stderr bytes.Buffer
+			code := Main(ctx, append([]string{"verify", address, silent(t), "--roots", roots}, test.flags...), nil, &stdout, &stderr)
+			if code != 130 || stderr.Len() > 0 {
+				t.Errorf("exit code %d, stderr %q", code, stderr.String())
+			}
+			if test.flags != nil {
+				wantSameKeys(t, stdout.Bytes(), 2)
+			} else if diff := cmp.Diff(test.stdout, aligned.ReplaceAllString(masked(stdout.String()), "  ")); diff != "" {
+				t.Errorf("(-want +have):\n%s", diff)
+			}
+		})
+	}
+	ctx, interrupt := context.WithCancel(t.Context())
+	interrupt()
+	var stdout, stderr bytes.Buffer
+	if code := Main(ctx, []string{"verify", silent(t)}, nil, &stdout, &stderr); code != 130 || stdout.Len() > 0 || stderr.Len() == 0 {
+		t.Errorf("of one target: exit code %d, stdout %q, stderr %q", code, stdout.String(), stderr.String())
+	}
+}
+
+// wantSameKeys holds each entry of a list to the keys of the first, which are those
+// of a report and of a target.
+func wantSameKeys(t *testing.T, list []byte, length int) {
+	t.Helper()
+	var entries []map[string]any
+	if err := json.Unmarshal(list, &entries); err != nil || len(entries) != length {
+		t.Fatalf("%d entries, %v: %s", len(entries), err, list)
+	}
+	want := []string{"candidates", "checks", "code", "error", "headline", "next", "note", "sent", "target", "tls", "trusted"}
+	for _, entry := range entries {
+		if diff := cmp.Diff(want, slices.Sorted(maps.Keys(entry))); diff != "" {
+			t.Errorf("%v: keys (-want +have):\n%s", entry["target"], diff)
+		}
+		for _, key := range []string{"next", "checks", "candidates", "sent"} {
+			if _, isList := entry[key].([]any); !isList {
+				t.Errorf("%v: %s is no list: %v", entry["target"], key, entry[key])
+			}
+		}
+	}
+}
+
+// TestVerifyJSON: what could not be told has the keys of an answer, and so has a chain
+// that is not looked at.
+func TestVerifyJSON(t *testing.T) {
+	_, roots := serve(t, func(*signet.Conn) {})
+	many := filepath.Join(t.TempDir(), "many.pem")
+	if err := os.WriteFile(many, bytes.Repeat(testpki.Must(os.ReadFile(roots)), verify.MaxChain+1), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	have := signetMain(t, nil, "verify", "127.0.0.1:1", "nowhere.pem", many, roots, "--roots", roots, "--name", "localhost", "--json")
+	if have.code != 2 {
+		t.Errorf("exit code %d: %s", have.code, have.stderr)
+	}
+	wantSameKeys(t, []byte(have.stdout), 4)
+}
