@@ -53,7 +53,7 @@ func (s *search) check(f finding, path []*node) Check {
 		}
 	case RevocationUnknown:
 		if length == 1 {
-			c.next = []string{"do not ask for revocation: a pin is good until it is taken away"}
+			c.next = []string{"do not ask for revocation, as --fetch, --crl and --ocsp do: a pin is good until it is taken away"}
 		}
 	case CertRevoked:
 		c.next = []string{fmt.Sprintf("do not trust this %s; have %s replaced by a new certificate with a new key", opts.Purpose, title)}

@@ -54,6 +54,9 @@ func (f finding) step(opts Options) string {
 	case AnchorLimited:
 		return fmt.Sprintf("do not trust this %s; if %s is to be believed so far, widen its constraints", peer, title)
 	case StapleMissing:
+		if f.have != noStaple {
+			return fmt.Sprintf("on the %s, see that OCSP stapling brings the present response of the responder of %s, and that this knows the certificate", peer, issuer)
+		}
 		return fmt.Sprintf("on the %s, switch OCSP stapling on, and see that it can reach the responder of %s", peer, issuer)
 	case PathTooLong:
 		return fmt.Sprintf("have the %s's certificate signed by an authority nearer to the root, or %s issued again with a larger pathLenConstraint", peer, title)
@@ -64,7 +67,7 @@ func (f finding) step(opts Options) string {
 	case LeafSigns:
 		return fmt.Sprintf("on the %s, use a certificate of its own, with the basicConstraints CA:FALSE and without the keyUsage keyCertSign", peer)
 	case revocation.ListForged, revocation.ResponseForged:
-		return fmt.Sprintf("do not use that revocation list or OCSP response; give the present one of %s", issuer)
+		return fmt.Sprintf("do not use that revocation list or OCSP response; give the present one of %s, as --crl or --ocsp", issuer)
 	case revocation.ListInvalid, revocation.ResponseInvalid:
 		return fmt.Sprintf("have %s issue its revocation list or OCSP response again, without what the message names", issuer)
 	case revocation.ListSigner:
@@ -72,9 +75,9 @@ func (f finding) step(opts Options) string {
 	case revocation.ResponseSigner:
 		return fmt.Sprintf("have the responder of %s use a certificate with the extendedKeyUsage OCSPSigning that %s has signed", issuer, issuer)
 	case revocation.Stale:
-		return fmt.Sprintf("give the present revocation list or OCSP response of %s; this machine's clock says %s", issuer, minute(opts.Now))
+		return fmt.Sprintf("give the present revocation list (--crl) or OCSP response (--ocsp) of %s; this machine's clock says %s", issuer, minute(opts.Now))
 	case RevocationUnknown:
-		return fmt.Sprintf("give the present revocation list of %s", issuer)
+		return fmt.Sprintf("give the present revocation list of %s, as --crl", issuer)
 	}
 	how := again[f.code]
 	if strings.Contains(how, "%s") {

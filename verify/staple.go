@@ -115,11 +115,15 @@ func (s *search) hasStaple(leaf *node) bool {
 	return s.staple != nil && (s.staple.sent || s.demandsStaple(leaf))
 }
 
+// noStaple is what a leaf has without a staple.
+const noStaple = "none"
+
 // stapleFault says why a leaf's staple is not what the leaf demands.
 func stapleFault(leaf *node, answer revocation.Answer) finding {
-	text := fmt.Sprintf("%s must come with a stapled OCSP response, and none was sent", leaf.title())
+	text, have := fmt.Sprintf("%s must come with a stapled OCSP response, and none was sent", leaf.title()), noStaple
 	if len(answer.Missing) > 0 {
+		have = answer.Status.String()
 		text = fmt.Sprintf("%s must come with a stapled OCSP response, and that which was sent does not count: %s", leaf.title(), strings.Join(answer.Missing, "; "))
 	}
-	return finding{code: StapleMissing, section: "RFC 7633, section 4.2.3", text: text, have: answer.Status.String(), want: "good", cert: leaf.cert}
+	return finding{code: StapleMissing, section: "RFC 7633, section 4.2.3", text: text, have: have, want: "good", cert: leaf.cert}
 }

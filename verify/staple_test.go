@@ -74,6 +74,9 @@ func TestStaple(t *testing.T) {
 			if report.Code != test.want {
 				t.Errorf("have the code %q, want %q: %v", report.Code, test.want, err)
 			}
+			if sent := test.handshake != nil && len(test.handshake.Staple) > 0; report.Code == verify.StapleMissing && strings.Contains(report.Next[0], "switch OCSP stapling on") == sent {
+				t.Errorf("the next step is %q, of a server that has stapled: %v", report.Next[0], sent)
+			}
 			for range 2 { // what it remembers of one handshake is not true of another
 				if _, err := shared.Verify(test.chain, opts); (err == nil) != (test.want == "") || err != nil && !errors.Is(err, test.want) {
 					t.Errorf("of a shared verifier: have %v, want %q", err, test.want)

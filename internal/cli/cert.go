@@ -291,7 +291,7 @@ func (s *shell) tellMade(verb string, answer *madeCert, made *pki.Credential) er
 	object := &recognise.Object{Certificate: leaf}
 	recognise.Relate([]*recognise.Object{object})
 	var p page
-	p.headline(verb+": "+certificateWords(object)+", good for "+verify.Between(time.Now().Round(time.Minute), leaf.NotAfter())+".", "")
+	p.headline(verb+": "+certificateWords(object)+", good for "+lifespan(leaf)+".", "")
 	if answer.KeyFile == answer.File {
 		p.fact("file", "%s: %s, and the private key, %s; readable by you alone", answer.File, contents(made.Chain), sealed(answer.Encrypted))
 	} else {
@@ -426,4 +426,9 @@ func keyLike(old *pki.PublicKey) (crypto.Signer, error) {
 		kind = pki.P256
 	}
 	return pki.GenerateKey(kind)
+}
+
+// lifespan says how long a certificate that was made this minute is good.
+func lifespan(cert *pki.Certificate) string {
+	return verify.Between(time.Now().Add(-time.Minute/2), cert.NotAfter())
 }

@@ -13,7 +13,6 @@ import (
 	"github.com/signet-tls/signet/internal/recognise"
 	"github.com/signet-tls/signet/pki"
 	"github.com/signet-tls/signet/spiffeid"
-	"github.com/signet-tls/signet/verify"
 )
 
 type certSignCmd struct {
@@ -160,7 +159,7 @@ func (c *certSignCmd) tell(s *shell, request *pki.Request, chain []*pki.Certific
 			leaf.IssuerTitle(), hex.EncodeToString(sum[:]), pin(leaf.PublicKey())})
 	}
 	var p page
-	p.headline("Signed: "+certificateWords(&recognise.Object{Certificate: leaf})+", good for "+verify.Between(time.Now().Round(time.Minute), leaf.NotAfter())+".", "")
+	p.headline("Signed: "+certificateWords(&recognise.Object{Certificate: leaf})+", good for "+lifespan(leaf)+".", "")
 	p.fact("file", "%s: %s", c.Out, contents(chain))
 	p.fact("names", "%s", listing(given, 20))
 	if len(leftOut) > 0 {

@@ -155,8 +155,8 @@ func (s *shell) showOne(cmd, target string, t trust, domain string) string {
 			return t.command(cmd, target) + "      # --as brings the roots; TLS 1.3 says this only after the handshake"
 		}
 	}
-	t.As = "web.pem"
-	return t.command(cmd, target) + "      # a PEM file: a certificate that the server accepts, and its key"
+	t.As = "FILE"
+	return t.command(cmd, target) + "      # a PEM file of yours: a certificate that the server accepts, and its key"
 }
 
 // isService reports whether an identity is neither an operator's nor a proxy's.

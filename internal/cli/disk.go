@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 
 	"github.com/signet-tls/signet/fault"
+	"github.com/signet-tls/signet/internal/recognise"
 	"github.com/signet-tls/signet/pki"
 )
 
@@ -77,9 +78,22 @@ func (d disk) certificates(path string) ([]*pki.Certificate, error) {
 func certificatesIn(data []byte, path string) ([]*pki.Certificate, error) {
 	certs, err := pki.ParseCertificates(data)
 	if e, ok := fault.Of(err); ok {
-		return nil, fault.Wrap(e, e.Code, "%s", fileTitle(path))
+		wrapped := fault.Wrap(e, e.Code, "%s", fileTitle(path))
+		if what := storeIn(data); what != "" && path != standardInput {
+			return nil, wrapped.WithHint("signet convert %s chain.pem      # it is %s; this writes its certificates as PEM", quote(path), what)
+		}
+		return nil, wrapped
 	}
 	return certs, nil
+}
+
+// storeIn says which store of certificates data is, or "".
+func storeIn(data []byte) string {
+	found, err := recognise.Read(data, recognise.Options{})
+	if err != nil || len(found) == 0 {
+		return ""
+	}
+	return map[recognise.Kind]string{recognise.PKCS7: "a PKCS#7 bundle", recognise.PKCS12: "a PKCS#12 store"}[found[0].Kind]
 }
 
 // kept are the files that Signet itself keeps: regular ones. Whatever else has

@@ -17,6 +17,7 @@ import (
 	"github.com/signet-tls/signet/fault"
 	"github.com/signet-tls/signet/internal/starttls"
 	"github.com/signet-tls/signet/pki"
+	"github.com/signet-tls/signet/revocation"
 	"github.com/signet-tls/signet/verify"
 )
 
@@ -44,13 +45,16 @@ type verdict struct {
 
 	tls    string // the connection for a person
 	yes    string // who it is, a sentence without its full stop
-	note   string // what a yes rests on
-	remedy string // what to do nonetheless
+	note   string // what was fetched for it
+	remedy string // what to do despite a yes
 	err    error  // why there is no report
 	now    time.Time
 }
 
 func (c *verifyCmd) run(ctx context.Context, s *shell) error {
+	if err := c.misfit(); err != nil {
+		return err
+	}
 	c.trust.further = c.words()
 	b, err := s.basis(c.trust)
 	if err != nil {
@@ -84,6 +88,17 @@ func (c *verifyCmd) run(ctx context.Context, s *shell) error {
 		return err
 	}
 	return exitFor(verdicts)
+}
+
+// misfit refuses flags that would change nothing.
+func (c *verifyCmd) misfit() error {
+	switch {
+	case len(c.FetchPrivate) > 0 && !c.Fetch:
+		return fault.New(Usage, "--fetch-private is given without --fetch: nothing is fetched").WithHint("add --fetch, or leave --fetch-private out")
+	case c.Starttls != "none" && !slices.ContainsFunc(c.Targets, isAddress):
+		return fault.New(Usage, "--starttls is given, and no target is HOST:PORT: nobody is spoken to").WithHint("name HOST:PORT, or leave --starttls out")
+	}
+	return nil
 }
 
 // channel is a connection as it was negotiated.
@@ -161,10 +176,13 @@ func (c *verifyCmd) judge(ctx context.Context, s *shell, b basis, v *verdict) (e
 		return err
 	}
 	v.yes += c.asOf(v)
-	if v.Trusted && v.note != "" {
-		v.Note, v.Next = v.note, []string{v.remedy}
+	if v.note != "" {
+		v.Note = v.note
 	}
-	if c.At != nil && !v.Trusted && (v.Code == verify.CertExpired || v.Code == verify.CertNotYetValid) {
+	if v.Trusted && v.remedy != "" {
+		v.Next = []string{v.remedy}
+	}
+	if c.At != nil && slices.Contains([]fault.Code{verify.CertExpired, verify.CertNotYetValid, revocation.Stale}, v.Code) {
 		t := c.trust
 		t.further = c.withoutTime()
 		v.Next = []string{t.command("verify", v.Target) + "      # as of now"}
