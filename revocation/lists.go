@@ -321,9 +321,9 @@ func (s *listSearch) delta(list *pki.RevocationList) *pki.RevocationList {
 		own, err := delta.Number()
 		switch {
 		case err != nil || baseErr != nil || base == nil || own == nil, !sameScope(delta, list):
+		case own.Cmp(number) <= 0 || newest != nil && own.Cmp(newest) <= 0:
 		case value(delta, pki.OIDAuthorityKeyID) != value(list, pki.OIDAuthorityKeyID):
 			s.miss(delta, ListSigner, "does not count: it names another key than the complete list")
-		case own.Cmp(number) <= 0 || newest != nil && own.Cmp(newest) <= 0:
 		case base.Cmp(number) > 0:
 			s.miss(delta, "", "does not count: it changes list number %s, and that which is at hand is %s", base, number)
 		case !s.isFresh(delta) || s.usable(delta) == nil:

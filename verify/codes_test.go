@@ -55,6 +55,7 @@ var hints = map[fault.Code]struct{ who, what string }{
 	verify.SignatureAlgorithmMismatch: {"issuer", "signatureAlgorithm"},
 	pki.KeyMalformed:                  {"issuer", "ECDSA"},
 	pki.KeyUnsupported:                {"issuer", "ECDSA"},
+	pki.SignatureUnsupported:          {"issuer", "signature by RSA"},
 	verify.SelfSigned:                 {"an authority", "certificate signed"},
 	verify.ChainIncomplete:            {"on the peer|web.pem", "certificate file|web.pem"},
 	verify.UnknownRoot:                {"trust this peer", "ca.pem|--roots|roots of"},

@@ -29,6 +29,7 @@ var (
 	curveP256    = []byte{6, 8, 0x2a, 0x86, 0x48, 0xce, 0x3d, 3, 1, 7}
 	curveP192    = []byte{6, 8, 0x2a, 0x86, 0x48, 0xce, 0x3d, 3, 1, 1}
 	ecdsaSHA256  = []byte{6, 8, 0x2a, 0x86, 0x48, 0xce, 0x3d, 4, 3, 2}
+	ecdsaUnknown = []byte{6, 8, 0x2a, 0x86, 0x48, 0xce, 0x3d, 4, 3, 9}
 	ecdsaSHA384  = []byte{6, 8, 0x2a, 0x86, 0x48, 0xce, 0x3d, 4, 3, 3}
 	serverAuth   = []byte{6, 8, 0x2b, 6, 1, 5, 5, 7, 3, 1}
 	registeredID = []byte{0x88, 2, 0x2a, 3} // 1.2.3, as a GeneralName
@@ -99,6 +100,8 @@ func formCases() []badCase {
 	atUnknown := opts
 	atUnknown.Roots = roots(unknown[1])
 	return []badCase{
+		{"signature of a kind that is not known", "the leaf is signed by an algorithm that nobody has", pki.SignatureUnsupported, 0,
+			[]*pki.Certificate{testpki.Must(pki.ParseCertificate(bytes.ReplaceAll(good.Leaf().Raw(), ecdsaSHA256, ecdsaUnknown)))}, opts},
 		{"key of a kind that is not known", "the root's key is of Ed448", pki.KeyUnsupported, 1, unknown[:1], atUnknown},
 		{"good, an anchor that another has signed", "nothing", "", 0, itself.Chain[:1], atItself},
 		{"version 2", "the leaf says that it is of version 2", verify.VersionOld, 0,

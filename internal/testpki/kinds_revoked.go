@@ -1,6 +1,7 @@
 package testpki
 
 import (
+	"bytes"
 	"crypto"
 	"math/big"
 	"time"
@@ -33,6 +34,7 @@ var revocationKinds = []Kind{
 		make: asked(lists(func(s *pki.RevocationListSpec, _ int, _ time.Time) {
 			s.Extensions = []pki.Extension{{ID: otherPolicy, Critical: true, Value: der(null)}}
 		}), nil)},
+	{Name: "list whose signature was altered", Code: "crl_signature_invalid", Rule: "RFC 5280, section 6.3.3 (g): its issuer's key made the signature", place: belowRoot, make: asked(alteredList, nil)},
 	{Name: "list of authorities alone", Code: "revocation_unknown", Rule: "RFC 5280, section 6.3.3 (b)(2): a list of its scope", place: atLeaf, make: asked(lists(func(s *pki.RevocationListSpec, _ int, _ time.Time) {
 		s.Point = &pki.IssuingPoint{OnlyAuthorities: true}
 	}), nil)},
@@ -80,6 +82,21 @@ func lists(change func(spec *pki.RevocationListSpec, about int, now time.Time)) 
 		s.lists = append(s.lists, list)
 		return err
 	}
+}
+
+// alteredList is an empty list whose last bit was changed.
+func alteredList(s *sealed, about int, now time.Time, changed bool) error {
+	if err := lists(nil)(s, about, now, changed); err != nil || !changed {
+		return err
+	}
+	last := len(s.lists) - 1
+	raw := bytes.Clone(s.lists[last].Raw())
+	raw[len(raw)-1] ^= 1
+	altered, err := pki.ParseRevocationLists(raw)
+	if err == nil {
+		s.lists[last] = altered[0]
+	}
+	return err
 }
 
 // responses are of a day, and good but for the change.
