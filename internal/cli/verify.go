@@ -157,7 +157,7 @@ func (c *verifyCmd) judgeAll(ctx context.Context, s *shell, b basis) []*verdict 
 // fail fills in a verdict without a report, with an empty one.
 func (v *verdict) fail(ctx context.Context, s *shell) {
 	if ctx.Err() != nil {
-		v.err = fault.New(Interrupted, "interrupted before the answer").WithHint("run it again")
+		v.err = fault.New(Interrupted, "interrupted").WithHint("run it again")
 	}
 	v.Failed = s.complaint(v.err)
 	v.Report = &verify.Report{Next: []string{}, Checks: []verify.Check{}, Candidates: []verify.Candidate{}}

@@ -39,7 +39,7 @@ func TestVerifyInterrupted(t *testing.T) {
 		stdout string
 	}{
 		{"for a person", nil, "Yes  127.0.0.1:PORT  89 days left\n" +
-			"Could not  127.0.0.1:PORT  interrupted before the answer  [interrupted]\n" +
+			"Could not  127.0.0.1:PORT  interrupted  [interrupted]\n" +
 			"1 of 2 trusted.  (exit 130: interrupted before 1 could be told)\n"},
 		{"for a program", []string{"--json"}, ""},
 	} {

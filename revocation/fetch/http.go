@@ -154,7 +154,7 @@ func read(response *http.Response, most int) ([]byte, error) {
 	}
 	n, err := b.ReadFrom(io.LimitReader(response.Body, first))
 	if rest := int64(most) + 1 - n; err == nil && n == first && rest > 0 {
-		b.Grow(int(rest) + bytes.MinRead)
+		b = bytes.NewBuffer(append(make([]byte, 0, b.Len()+int(rest)+bytes.MinRead), b.Bytes()...))
 		var more int64
 		more, err = b.ReadFrom(io.LimitReader(response.Body, rest))
 		n += more
