@@ -62,6 +62,18 @@ func TestOptions(t *testing.T) {
 	}
 }
 
+// TestPolicyWanted: who is refused for a policy reads which ones would do.
+func TestPolicyWanted(t *testing.T) {
+	ours := testpki.Must(testpki.New(now))
+	opts := verify.Options{Roots: roots(ours.Roots()...), Name: verify.Host(testpki.Host), Now: now, RequirePolicy: true}
+	for want, policies := range map[string][]pki.OID{"1.2.3, 1.2.4": {"\x2a\x03", "\x2a\x04"}, "any that is good for the whole path": nil} {
+		opts.Policies = policies
+		if _, check := headline(verify.Verify(testpki.Must(ours.Server(testpki.Host)).Chain, opts)); check == nil || check.Code != verify.PolicyMissing || check.Want != want {
+			t.Errorf("have %+v, want one that wants %q", check, want)
+		}
+	}
+}
+
 func ask(scope verify.Scope, evidence *revocation.Evidence) *verify.Revocation {
 	return &verify.Revocation{Evidence: evidence, Scope: scope}
 }

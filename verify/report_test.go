@@ -1,12 +1,15 @@
 package verify_test
 
 import (
+	"crypto/x509"
 	"encoding/json"
 	"errors"
+	"math/big"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/signet-tls/signet/fault"
 	"github.com/signet-tls/signet/internal/testpki"
@@ -32,6 +35,25 @@ func TestReportJSON(t *testing.T) {
 	}
 	masked := regexp.MustCompile(`"[0-9a-f]{38,64}"`).ReplaceAllString(string(text), `"…"`)
 	golden(t, "report.json", masked+"\n")
+}
+
+// TestMoreThanIsTold: a path that keeps every rule makes the report a good one,
+// though it comes after more that are broken than are told.
+func TestMoreThanIsTold(t *testing.T) {
+	root := forge(authority("Root"), nil)
+	inter := forge(authority("Inter"), root)
+	chain := forge(leaf(), inter).Chain[:1]
+	for i := range 40 {
+		old := *inter
+		old.Chain = forge(with(authority("Inter"), func(c *x509.Certificate) {
+			c.SerialNumber, c.NotAfter = big.NewInt(int64(i)+2), now.Add(-time.Hour)
+		}), root).Chain
+		chain = append(chain, resigned(&old, root))
+	}
+	report, err := judged(append(chain, inter.Leaf()), verify.Options{Roots: roots(root.Leaf()), Name: verify.Host(testpki.Host), Now: now})
+	if err != nil || !report.Trusted || len(report.Candidates) != 33 {
+		t.Errorf("have %v and %d candidates, want trust and 33", err, len(report.Candidates))
+	}
 }
 
 // TestCandidates: a report tells of every path, and what is wrong with each

@@ -60,6 +60,7 @@ func TestStaple(t *testing.T) {
 		{"demanded, about another", demanding, sent(response(plain[0], pki.StatusGood, 0)), nil, verify.StapleMissing, "about other certificates"},
 		{"demanded, forged", demanding, sent(forged(demanding[0])), nil, verify.StapleMissing, "does not count"},
 		{"demanded, no answer", demanding, sent(testpki.Must(pki.NewOCSPError(pki.OCSPTryLater)).Raw()), nil, verify.StapleMissing, "tryLater"},
+		{"demanded, as large as is read", demanding, sent(bytes.Repeat([]byte{0x30}, 64<<10)), nil, verify.StapleMissing, "cannot be read"},
 		{"demanded, huge", demanding, sent(bytes.Repeat([]byte{0x30}, 64<<10+1)), nil, verify.StapleMissing, "65537 bytes"},
 		{"demanded, and lists are no substitute", demanding, sent(nil), ask(verify.LeafAlone, clear), verify.StapleMissing, "none was sent"},
 		{"good staple, revoked by a list", plain, sent(response(plain[0], pki.StatusGood, 0)), ask(verify.LeafAlone, revoked), verify.CertRevoked, "by the list of"},
