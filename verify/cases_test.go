@@ -124,6 +124,8 @@ func chainCases() []badCase {
 		{"altered leaf", "the leaf's signature does not fit", verify.SignatureInvalid, 0, []*pki.Certificate{altered(server[0]), server[1]}, opts},
 		{"altered intermediate", "the intermediate's signature does not fit", verify.SignatureInvalid, 1, []*pki.Certificate{server[0], altered(server[1])}, opts},
 		{"root of the same name and key identifier", "another root has our root's name and key identifier", verify.SignatureInvalid, 0, forge(leaf(), sameKeyID).Chain[:1], opts},
+		{"root of the same name, key not named", "another root has our root's name, and the leaf does not say which key signed it", verify.SignatureInvalid, 0,
+			forge(carrying(leaf(), asn1.ObjectIdentifier{2, 5, 29, 35}, false, sequence()), sameName.Root).Chain[:1], opts},
 		{"root of the same name", "another root has our root's name", verify.UnknownRoot, 1, testpki.Must(sameName.Server(testpki.Host)).Chain, opts},
 		{"root of the same name, alone", "another root has our root's name, and signed the leaf itself", verify.UnknownRoot, 0,
 			testpki.Must(sameName.Root.New(pki.Spec{Profile: pki.Server, DNS: []string{testpki.Host}, Now: now})).Chain, opts},

@@ -58,6 +58,12 @@ func TestOptions(t *testing.T) {
 			if report.Code != test.want {
 				t.Errorf("have the code %q, want %q: %v", report.Code, test.want, err)
 			}
+			for _, cert := range report.Candidates[0].Certificates {
+				evidence := cert.Evidence
+				if evidence != nil && (evidence.Status == "revoked") != (evidence.Reason == pki.KeyCompromise.String() && !evidence.Since.IsZero()) {
+					t.Errorf("of %s have the evidence %+v", cert.Subject, evidence)
+				}
+			}
 		})
 	}
 }
