@@ -37,6 +37,27 @@ func TestReportJSON(t *testing.T) {
 	golden(t, "report.json", masked+"\n")
 }
 
+// TestLikelyFirst: of two certificates of an authority, both good, the one is taken
+// whose key identifier the leaf names, in whichever order they come (RFC 4158,
+// section 3.5).
+func TestLikelyFirst(t *testing.T) {
+	root := forge(authority("Root"), nil)
+	likely := forge(authority("Inter"), root)
+	other := *likely
+	other.Chain = forge(with(authority("Inter"), func(c *x509.Certificate) { c.SubjectKeyId = []byte("another") }), root).Chain
+	unlikely := resigned(&other, root)
+	server := forge(leaf(), likely).Leaf()
+	for _, sent := range [][]*pki.Certificate{{server, likely.Leaf(), unlikely}, {server, unlikely, likely.Leaf()}} {
+		proof, err := verify.Verify(sent, verify.Options{Roots: roots(root.Leaf()), Name: verify.Host(testpki.Host), Now: now})
+		if err != nil || !proof.Path()[1].Equal(likely.Leaf()) {
+			t.Errorf("have %v, and not the path by the key that the leaf names", err)
+		}
+		if _, err := verify.Verify([]*pki.Certificate{server, unlikely}, verify.Options{Roots: roots(root.Leaf()), Name: verify.Host(testpki.Host), Now: now}); err != nil {
+			t.Errorf("by another certificate of the authority alone: %v", err)
+		}
+	}
+}
+
 // TestMoreThanIsTold: a path that keeps every rule makes the report a good one,
 // though it comes after more that are broken than are told.
 func TestMoreThanIsTold(t *testing.T) {
@@ -64,7 +85,12 @@ func TestCandidates(t *testing.T) {
 			continue
 		}
 		t.Run(test.name, func(t *testing.T) {
-			report, _ := judged(test.chain, test.opts)
+			report, err := judged(test.chain, test.opts)
+			if want := map[fault.Code]int{verify.SelfSigned: 18, verify.SignatureInvalid: 7, verify.ChainIncomplete: 20}[report.Code]; want != 0 {
+				if _, check := headline(nil, err); check.OpenSSL != want {
+					t.Errorf("have OpenSSL's number %d of %s, want %d", check.OpenSSL, report.Code, want)
+				}
+			}
 			chosen, stopped := 0, false
 			for _, candidate := range report.Candidates {
 				if !candidate.Chosen {
