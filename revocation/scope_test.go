@@ -8,6 +8,7 @@ import (
 	"crypto/x509/pkix"
 	"encoding/asn1"
 	"math/big"
+	"slices"
 	"testing"
 	"time"
 
@@ -254,7 +255,9 @@ func TestDeltas(t *testing.T) {
 	if !answer.NextUpdate.Equal(now.Add(time.Minute)) {
 		t.Errorf("have %+v, want the dates of the delta", answer)
 	}
-	unnumbered := r.forged(crypto.SHA256, time.Hour)
+	scopes := complete(5, time.Hour, nil).Extensions()
+	key := scopes[slices.IndexFunc(scopes, func(e pki.Extension) bool { return e.ID == pki.OIDAuthorityKeyID })]
+	unnumbered := r.forged(crypto.SHA256, time.Hour, pkix.Extension{Id: asn1.ObjectIdentifier{2, 5, 29, 35}, Value: key.Value})
 	wantAnswer(t, r.ask(t, []*pki.RevocationList{unnumbered, delta(5, 6, time.Hour, lost)}), revocation.Good, "")
 	list := r.specified(r.issuer, critical)
 	wantAnswer(t, r.ask(t, []*pki.RevocationList{list}), revocation.Unknown, "critical extension that is not understood, 1.2.3")

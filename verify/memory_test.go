@@ -1,6 +1,7 @@
 package verify
 
 import (
+	"bytes"
 	"crypto/rand"
 	"crypto/x509"
 	"fmt"
@@ -135,8 +136,16 @@ func TestQuestionsDiffer(t *testing.T) {
 		}
 		seen[asked] = name
 	}
-	if _, ok := seen[newQuestion(chain[:1], &opts)]; ok {
-		t.Error("the chain without its intermediate is the same question")
+	der := bytes.Clone(chain[0].Raw())
+	der[len(der)-1] ^= 1
+	for name, other := range map[string][]*pki.Certificate{
+		"without its intermediate": chain[:1],
+		"with another leaf":        {testpki.Must(pki.ParseCertificate(der)), chain[1]},
+		"in another order":         {chain[1], chain[0]},
+	} {
+		if _, ok := seen[newQuestion(other, &opts)]; ok {
+			t.Errorf("the chain %s is the same question", name)
+		}
 	}
 }
 

@@ -37,6 +37,33 @@ func TestReportJSON(t *testing.T) {
 	golden(t, "report.json", masked+"\n")
 }
 
+// TestKept: a report says of rules that are kept, too, what the certificates have.
+func TestKept(t *testing.T) {
+	root := forge(authority("Root"), nil)
+	limited := testpki.Must(roots(root.Leaf()).Constrain(permitted("DNS:localhost")))
+	report, _ := judged(forge(leaf(), root).Chain[:1], verify.Options{Roots: limited, Name: verify.Host(testpki.Host), Now: now, Profile: verify.WebPKI})
+	if !report.Trusted {
+		t.Fatal(report.Headline)
+	}
+	path := report.Candidates[0].Certificates
+	for _, want := range []struct {
+		depth int
+		code  fault.Code
+		have  string
+	}{
+		{0, verify.ExtensionMissing, "Extended Key Usage not critical"}, // the first of its extensions
+		{0, verify.ExtensionMissing, "Authority Key Identifier not critical"},
+		{1, verify.ExtensionForbidden, "Extended Key Usage absent"},
+		{1, verify.AnchorLimited, ""},
+	} {
+		if !slices.ContainsFunc(path[want.depth].Checks, func(c verify.Check) bool {
+			return c.Verdict == verify.OK && c.Code == want.code && c.Have == want.have
+		}) {
+			t.Errorf("of %s have %+v, want %s of %q", path[want.depth].Subject, path[want.depth].Checks, want.code, want.have)
+		}
+	}
+}
+
 // TestLikelyFirst: of two certificates of an authority, both good, the one is taken
 // whose key identifier the leaf names, in whichever order they come (RFC 4158,
 // section 3.5).
@@ -101,6 +128,9 @@ func TestCandidates(t *testing.T) {
 					t.Errorf("anchored %v of a chain that is refused as %s", candidate.Anchored, report.Code)
 				}
 				for depth, cert := range candidate.Certificates {
+					if slices.ContainsFunc(candidate.Certificates[:depth], func(below verify.Certificate) bool { return below.SHA256 == cert.SHA256 }) {
+						t.Errorf("depth %d: %s stands on the path twice", depth, cert.Subject)
+					}
 					if len(cert.Checks) < 10 || cert.Subject == "" || len(cert.SHA256) != 64 {
 						t.Errorf("depth %d: %d checks of %q, %q", depth, len(cert.Checks), cert.Subject, cert.SHA256)
 					}
