@@ -41,7 +41,10 @@ func TestReportJSON(t *testing.T) {
 func TestKept(t *testing.T) {
 	root := forge(authority("Root"), nil)
 	limited := testpki.Must(roots(root.Leaf()).Constrain(permitted("DNS:localhost")))
-	report, _ := judged(forge(leaf(), root).Chain[:1], verify.Options{Roots: limited, Name: verify.Host(testpki.Host), Now: now, Profile: verify.WebPKI})
+	narrow := forge(with(authority("Inter"), func(c *x509.Certificate) {
+		c.PermittedDNSDomains, c.PermittedDNSDomainsCritical = []string{testpki.Host}, true
+	}), root)
+	report, _ := judged(forge(leaf(), narrow).Chain[:2], verify.Options{Roots: limited, Name: verify.Host(testpki.Host), Now: now, Profile: verify.WebPKI})
 	if !report.Trusted {
 		t.Fatal(report.Headline)
 	}
@@ -53,8 +56,9 @@ func TestKept(t *testing.T) {
 	}{
 		{0, verify.ExtensionMissing, "Extended Key Usage not critical"}, // the first of its extensions
 		{0, verify.ExtensionMissing, "Authority Key Identifier not critical"},
-		{1, verify.ExtensionForbidden, "Extended Key Usage absent"},
-		{1, verify.AnchorLimited, ""},
+		{1, verify.NameNotPermitted, "DNS:localhost"},
+		{2, verify.ExtensionForbidden, "Extended Key Usage absent"},
+		{2, verify.AnchorLimited, ""},
 	} {
 		if !slices.ContainsFunc(path[want.depth].Checks, func(c verify.Check) bool {
 			return c.Verdict == verify.OK && c.Code == want.code && c.Have == want.have
@@ -82,6 +86,22 @@ func TestLikelyFirst(t *testing.T) {
 		if _, err := verify.Verify([]*pki.Certificate{server, unlikely}, verify.Options{Roots: roots(root.Leaf()), Name: verify.Host(testpki.Host), Now: now}); err != nil {
 			t.Errorf("by another certificate of the authority alone: %v", err)
 		}
+	}
+}
+
+// TestNoAuthorityTwice: two certificates of one authority, of the same name and
+// key, are never put on one path (RFC 4158, section 2.4.2).
+func TestNoAuthorityTwice(t *testing.T) {
+	inter := forge(authority("Inter"), forge(authority("Stranger"), nil))
+	chain := []*pki.Certificate{forge(leaf(), inter).Leaf(), inter.Leaf(), resigned(inter, inter)}
+	report, _ := judged(chain, verify.Options{Roots: roots(forge(authority("Root"), nil).Leaf()), Name: verify.Host(testpki.Host), Now: now})
+	for _, candidate := range report.Candidates {
+		if len(candidate.Certificates) != 2 {
+			t.Errorf("have a path of %d, want the leaf and one of its issuer's two: %+v", len(candidate.Certificates), candidate.Certificates)
+		}
+	}
+	if report.Code != verify.UnknownRoot || len(report.Candidates) != 2 {
+		t.Errorf("have %s and %d candidates, want %s and 2", report.Code, len(report.Candidates), verify.UnknownRoot)
 	}
 }
 
