@@ -11,7 +11,8 @@ import (
 )
 
 // TestEveryRuleCounts switches off each row of the tables of rules in turn: at
-// least one kind is then judged in another way.
+// least one kind is then judged in another way. The tables are everybody's, so it
+// runs alone: tests that run beside others wait for it.
 func TestEveryRuleCounts(t *testing.T) {
 	bench := testpki.NewWorkbench(now)
 	var cases []testpki.Case
