@@ -115,11 +115,13 @@ func (r rig) forged(hash crypto.Hash, age time.Duration, extensions ...pkix.Exte
 	if hash == crypto.SHA1 {
 		algorithm.Algorithm = asn1.ObjectIdentifier{1, 2, 840, 10045, 4, 1}
 	}
-	made := pkix.CertificateList{SignatureAlgorithm: algorithm, TBSCertList: pkix.TBSCertificateList{Version: 1, Signature: algorithm,
-		ThisUpdate: now.Add(-age), NextUpdate: now.Add(time.Hour), Extensions: extensions}}
-	testpki.Must(asn1.Unmarshal(r.issuer.Leaf().Subject().DER(), &made.TBSCertList.Issuer))
+	made := pkix.CertificateList{SignatureAlgorithm: algorithm}
+	list := &made.TBSCertList
+	list.Version, list.Signature, list.Extensions = 1, algorithm, extensions
+	list.ThisUpdate, list.NextUpdate = now.Add(-age), now.Add(time.Hour)
+	testpki.Must(asn1.Unmarshal(r.issuer.Leaf().Subject().DER(), &list.Issuer))
 	digest := hash.New()
-	digest.Write(testpki.Must(asn1.Marshal(made.TBSCertList)))
+	digest.Write(testpki.Must(asn1.Marshal(*list)))
 	signature := testpki.Must(r.issuer.Key.Sign(rand.Reader, digest.Sum(nil), hash))
 	made.SignatureValue = asn1.BitString{Bytes: signature, BitLength: 8 * len(signature)}
 	return testpki.Must(pki.ParseRevocationLists(testpki.Must(asn1.Marshal(made))))[0]

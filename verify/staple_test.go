@@ -47,10 +47,11 @@ func TestStaple(t *testing.T) {
 	}{
 		{"no handshake", demanding, nil, nil, "", "no staple, none asked for"},
 		{"nothing demanded, nothing sent", plain, sent(nil), nil, "", "no staple, none asked for"},
-		{"good, not demanded", plain, sent(response(plain[0], pki.StatusGood, 0)), nil, "", "not revoked, by a stapled OCSP response (of "},
+		{"good, not demanded", plain, sent(response(plain[0], pki.StatusGood, 0)), nil, "", "signed by Demo Intermediate"},
 		{"revoked, not demanded", plain, sent(response(plain[0], pki.StatusRevoked, 0)), nil, verify.CertRevoked, "by a stapled OCSP response"},
 		{"out of date, not demanded", plain, sent(response(plain[0], pki.StatusGood, 2*time.Hour)), nil, "", "the staple does not count: the OCSP response does not count: it is out of date"},
 		{"no DER, not demanded", plain, sent([]byte("HTTP/1.1 200 OK")), nil, "", "the staple cannot be read"},
+		{"no answer, not demanded", plain, sent(testpki.Must(pki.NewOCSPError(pki.OCSPTryLater)).Raw()), nil, "", "tryLater"},
 		{"about another, not demanded", plain, sent(response(demanding[0], pki.StatusGood, 0)), nil, "", "about other certificates"},
 		{"demanded, none sent", demanding, sent(nil), nil, verify.StapleMissing, "must come with a stapled OCSP response, and none was sent"},
 		{"demanded, good", demanding, sent(response(demanding[0], pki.StatusGood, 0)), nil, "", "not revoked, by a stapled OCSP response"},
@@ -79,6 +80,13 @@ func TestStaple(t *testing.T) {
 				if _, err := shared.Verify(test.chain, opts); (err == nil) != (test.want == "") || err != nil && !errors.Is(err, test.want) {
 					t.Errorf("of a shared verifier: have %v, want %q", err, test.want)
 				}
+			}
+			path := report.Candidates[0].Certificates
+			if test.asked == nil && path[1].Evidence != nil {
+				t.Errorf("nobody asked about the intermediate, of which it says %+v", path[1].Evidence)
+			}
+			if evidence := path[0].Evidence; evidence != nil && evidence.Status != "unknown" && evidence.Signer != "Demo Intermediate" {
+				t.Errorf("have evidence by %q", evidence.Signer)
 			}
 			if row := report.Checks[len(report.Checks)-1]; !strings.Contains(row.Text, test.text) {
 				t.Errorf("the row says %q, want %q", row.Text, test.text)
