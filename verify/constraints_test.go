@@ -209,6 +209,7 @@ func TestNameConstraints(t *testing.T) {
 		{"utf8:jürgen", "email:example.com", neither},
 
 		{"URI:https://example.com/a", "URI:example.com", in},
+		{"URI:https://@example.com/a", "URI:example.com", in},
 		{"URI:https://EXAMPLE.com/a", "URI:Example.COM", in},
 		{"URI:https://a.example.com/a", "URI:example.com", out},
 		{"URI:https://a.example.com/a", "URI:.example.com", in},
