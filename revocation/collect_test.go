@@ -194,9 +194,14 @@ func TestPlaces(t *testing.T) {
 			t.Errorf("%d places were asked: %v", p.count(), answer.Missing)
 		}
 	}
+	eight := naming(func(c *x509.Certificate) { c.CRLDistributionPoints = many[:8] })
+	p := &places{}
+	if answer := eight.collect(t, &revocation.Collector{Fetcher: p}, nil, now); p.count() != 8 || strings.Contains(strings.Join(answer.Missing, "; "), "more than") {
+		t.Errorf("of 8 places %d were asked: %v", p.count(), answer.Missing)
+	}
 	for name, change := range map[string]func(*x509.Certificate){
-		"names no OCSP responder and no revocation list": func(*x509.Certificate) {},
-		"cannot be read": func(c *x509.Certificate) {
+		"names no OCSP responder and no revocation list": func(c *x509.Certificate) { c.IssuingCertificateURL = many },
+		"where evidence about it is cannot be read": func(c *x509.Certificate) {
 			c.ExtraExtensions = append(c.ExtraExtensions, pkix.Extension{Id: asn1.ObjectIdentifier{2, 5, 29, 31}, Value: []byte{0x30, 0x01, 0x02}})
 		},
 		"is no URL": func(c *x509.Certificate) {
@@ -216,6 +221,21 @@ func TestPlaces(t *testing.T) {
 	}
 }
 
+// TestFreshest: deltas are brought from where the certificate says that they are.
+func TestFreshest(t *testing.T) {
+	r := naming(func(c *x509.Certificate) {
+		c.CRLDistributionPoints = []string{listURL}
+		c.ExtraExtensions = []pkix.Extension{{Id: asn1.ObjectIdentifier{2, 5, 29, 46}, Value: testpki.Must(asn1.Marshal([]point{{Name: pointName{Full: []asn1.RawValue{uri(listURL + "/delta")}}}}))}}
+	})
+	delta := r.specified(r.issuer, func(s *pki.RevocationListSpec) {
+		s.Base, s.Number, s.Entries = big.NewInt(1), big.NewInt(2), r.entry(pki.KeyCompromise)
+	})
+	p := &places{answers: map[string]func(revocation.Request) []byte{listURL: always(r.list(r.issuer, time.Hour).Raw())}}
+	wantAnswer(t, r.collect(t, &revocation.Collector{Fetcher: p}, nil, now), revocation.Good, "delta: nothing is there")
+	p.answers[listURL+"/delta"] = always(delta.Raw())
+	wantAnswer(t, r.collect(t, &revocation.Collector{Fetcher: p}, nil, now), revocation.Revoked, "")
+}
+
 // TestGET: without a nonce, a request that fits into a URL is one.
 func TestGET(t *testing.T) {
 	for _, test := range []struct {
@@ -229,8 +249,20 @@ func TestGET(t *testing.T) {
 		r := naming(func(c *x509.Certificate) { c.OCSPServer = []string{test.url} })
 		p := &places{}
 		r.collect(t, &revocation.Collector{Fetcher: p, Nonce: revocation.NonceNone}, nil, now)
-		if q := p.asked[0]; !strings.HasPrefix(q.URL, test.begins) || (q.Body != nil) != test.body || !test.body && (len(q.URL) > 255 || strings.ContainsAny(q.URL[len(ocspURL)+1:], "+/=")) || q.Kind != revocation.Response {
+		q := p.asked[0]
+		if !strings.HasPrefix(q.URL, test.begins) || (q.Body != nil) != test.body || !test.body && (len(q.URL) > 255 || strings.ContainsAny(q.URL[len(ocspURL)+1:], "+/=")) || q.Kind != revocation.Response {
 			t.Errorf("asked %+v", q)
+		}
+		for more, fits := range map[int]bool{255 - len(q.URL): true, 256 - len(q.URL): false} { // to the longest URL, and beyond
+			if test.body {
+				continue
+			}
+			template := &x509.Certificate{SerialNumber: r.cert.SerialNumber(), NotBefore: now, NotAfter: now, OCSPServer: []string{strings.TrimSuffix(test.url, "/") + strings.Repeat("x", more)}}
+			r.cert = testpki.Must(testpki.Forge(template, r.issuer)).Leaf()
+			r.collect(t, &revocation.Collector{Fetcher: p, Nonce: revocation.NonceNone}, nil, now)
+			if q := p.asked[len(p.asked)-1]; (q.Body == nil) != fits {
+				t.Errorf("%d more characters: asked %+v", more, q)
+			}
 		}
 	}
 }

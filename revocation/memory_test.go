@@ -3,8 +3,12 @@ package revocation
 import (
 	"context"
 	"fmt"
+	"math/big"
 	"testing"
 	"time"
+
+	"github.com/signet-tls/signet/internal/testpki"
+	"github.com/signet-tls/signet/pki"
 )
 
 // TestMemoryBound: what ends first goes first, and what is larger than all that is
@@ -24,6 +28,9 @@ func TestMemoryBound(t *testing.T) {
 	}
 	for i := range 10 {
 		get(fmt.Sprint(i), 10, time.Duration(10-i)*time.Hour)
+	}
+	if m.size != 100 || len(m.kept) != 10 {
+		t.Errorf("%d bytes of %d things are kept, want all 100 of 10", m.size, len(m.kept))
 	}
 	get("one more", 25, time.Minute)
 	if m.size != 95 || len(m.kept) != 8 {
@@ -48,5 +55,22 @@ func TestMemoryBound(t *testing.T) {
 		return memo[string]{"no", 1, now.Add(time.Hour)}, context.Canceled
 	}); err != context.Canceled || m.kept["failure"].size != 0 {
 		t.Errorf("a failure is kept: %v", err)
+	}
+}
+
+// TestSignatureOnce: a signature that was checked is not checked again, be it
+// right or wrong.
+func TestSignatureOnce(t *testing.T) {
+	now := time.Date(2027, 1, 21, 10, 0, 0, 0, time.UTC)
+	fixture, stranger := testpki.Must(testpki.New(now)), testpki.Must(testpki.New(now))
+	list := testpki.Must(stranger.Intermediate.NewRevocationList(pki.RevocationListSpec{Number: big.NewInt(1), ThisUpdate: now, NextUpdate: now.Add(time.Hour)}))
+	q := Question{Cert: testpki.Must(fixture.Server(testpki.Host)).Leaf(), Issuer: fixture.Intermediate.Leaf(), Now: now}
+	e := testpki.Must(New([]*pki.RevocationList{list}, nil))
+	if e.Ask(q); len(e.verified) != 1 || e.Ask(q).Status != Unknown {
+		t.Errorf("remembered %v, want one signature that is wrong", e.verified)
+	}
+	e.verified[signing{list, q.Issuer.PublicKey().Pin()}] = nil
+	if answer := e.Ask(q); answer.Status != Good {
+		t.Errorf("have %+v by a signature that was right", answer)
 	}
 }

@@ -88,7 +88,9 @@ func TestDelegateRules(t *testing.T) {
 	r := newRig()
 	response := r.response(r.responder, r.single(pki.StatusGood))
 	for want, change := range map[string]func(*x509.Certificate){
-		"":                              func(*x509.Certificate) {},
+		"": func(c *x509.Certificate) {
+			c.KeyUsage, c.ExtraExtensions = x509.KeyUsageDigitalSignature, odd(asn1.ObjectIdentifier{1, 2, 3}, false)
+		},
 		"usage OCSP Signing":            func(c *x509.Certificate) { c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth} },
 		"may not sign data":             func(c *x509.Certificate) { c.KeyUsage = x509.KeyUsageCRLSign },
 		"not valid now":                 func(c *x509.Certificate) { c.NotAfter = now.Add(-time.Second) },

@@ -72,7 +72,7 @@ func altered(t *testing.T, response *pki.OCSPResponse) *pki.OCSPResponse {
 	t.Helper()
 	raw := append([]byte(nil), response.Raw()...)
 	signature := response.SignatureAlgorithm()
-	at := strings.LastIndex(string(raw), string(signature.ID)) + len(signature.ID) + 12
+	at := strings.Index(string(raw), string(signature.ID)) + len(signature.ID) + 12
 	raw[at] ^= 1
 	forged, err := pki.ParseOCSPResponse(raw)
 	if err != nil {
@@ -94,6 +94,8 @@ func TestResponses(t *testing.T) {
 	endless.NextUpdate = time.Time{}
 	critical := r.single(pki.StatusGood)
 	critical.Extensions = []pki.Extension{{ID: testpki.Must(pki.ParseOID("1.2.3")), Critical: true, Value: []byte{5, 0}}}
+	odd := r.single(pki.StatusGood)
+	odd.Extensions = []pki.Extension{{ID: critical.Extensions[0].ID, Value: []byte{5, 0}}}
 	good, bad := r.response(r.issuer, r.single(pki.StatusGood)), r.response(r.issuer, r.single(pki.StatusRevoked))
 	for _, test := range []struct {
 		name      string
@@ -116,9 +118,69 @@ func TestResponses(t *testing.T) {
 		{"from the future", []*pki.OCSPResponse{r.response(r.issuer, shifted(time.Hour+5*time.Minute+time.Second))}, revocation.Unknown, "from the future"},
 		{"with an unknown critical extension", []*pki.OCSPResponse{r.response(r.issuer, critical)}, revocation.Unknown, "not understood"},
 		{"altered", []*pki.OCSPResponse{altered(t, good)}, revocation.Unknown, "the OCSP response does not count: its signature"},
+		{"with an unknown extension that is not critical", []*pki.OCSPResponse{r.response(r.issuer, odd)}, revocation.Good, ""},
+		{"altered, by its delegate", []*pki.OCSPResponse{altered(t, r.response(r.responder, r.single(pki.StatusGood)))}, revocation.Unknown, "the OCSP response does not count: its signature"},
 		{"no answer", []*pki.OCSPResponse{testpki.Must(pki.NewOCSPError(pki.OCSPTryLater))}, revocation.Unknown, ""},
 	} {
 		t.Run(test.name, func(t *testing.T) { wantAnswer(t, r.ask(t, nil, test.responses...), test.want, test.missing) })
+	}
+	if answer := r.ask(t, nil, good); !answer.ThisUpdate.Equal(now.Add(-time.Hour)) || !answer.NextUpdate.Equal(now.Add(time.Hour)) {
+		t.Errorf("have %+v, want the dates of the response", answer)
+	}
+}
+
+// TestWeakSignature: who accepts an algorithm that is weak is asked, and a
+// signature that is wrong is not made right by it.
+func TestWeakSignature(t *testing.T) {
+	r := newRig()
+	always, never := func(pki.Algorithm) bool { return true }, func(pki.Algorithm) bool { return false }
+	for _, test := range []struct {
+		name    string
+		list    *pki.RevocationList
+		accepts func(pki.Algorithm) bool
+		want    revocation.Status
+	}{
+		{"weak, nobody asked", r.forged(crypto.SHA1, time.Hour), nil, revocation.Unknown},
+		{"weak, refused", r.forged(crypto.SHA1, time.Hour), never, revocation.Unknown},
+		{"weak, accepted", r.forged(crypto.SHA1, time.Hour), always, revocation.Good},
+		{"strong", r.forged(crypto.SHA256, time.Hour), never, revocation.Good},
+		{"wrong", r.list(r.stranger, time.Hour), always, revocation.Unknown},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			evidence := testpki.Must(revocation.New([]*pki.RevocationList{test.list}, nil))
+			answer := evidence.Ask(revocation.Question{Cert: r.cert, Issuer: r.issuer.Leaf(), Now: now, Accepts: test.accepts})
+			if answer.Status != test.want {
+				t.Errorf("have %+v, want %d", answer, test.want)
+			}
+		})
+	}
+}
+
+// TestIssuerKey: the issuer's key is the one that the question has, not that of
+// another signer.
+func TestIssuerKey(t *testing.T) {
+	r := newRig()
+	ours, theirs := r.list(r.issuer, time.Hour), r.list(r.stranger, time.Hour)
+	for _, test := range []struct {
+		name    string
+		list    *pki.RevocationList
+		key     *pki.PublicKey
+		signers []*pki.Certificate
+		want    revocation.Status
+	}{
+		{"the certificate's", ours, nil, nil, revocation.Good},
+		{"another", theirs, r.stranger.Leaf().PublicKey(), nil, revocation.Good},
+		{"another, of a list of the certificate's", ours, r.stranger.Leaf().PublicKey(), nil, revocation.Unknown},
+		{"another signer's", theirs, r.issuer.Leaf().PublicKey(), r.stranger.Chain[:1], revocation.Good},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			evidence := testpki.Must(revocation.New([]*pki.RevocationList{test.list}, nil))
+			answer := evidence.Ask(revocation.Question{Cert: r.cert, Issuer: r.issuer.Leaf(), IssuerKey: test.key, Now: now,
+				Signers: test.signers, Trust: func(*pki.Certificate) bool { return true }})
+			if answer.Status != test.want {
+				t.Errorf("have %+v, want %d", answer, test.want)
+			}
+		})
 	}
 }
 
@@ -188,6 +250,12 @@ func TestLists(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) { wantAnswer(t, r.ask(t, test.lists), test.want, test.missing) })
 	}
+	// An issuer whose key may not sign lists signs none.
+	fixture := testpki.Must(testpki.New(now))
+	crippled := testpki.Must(testpki.Forge(&x509.Certificate{Subject: pkix.Name{CommonName: "Crippled"}, NotBefore: now.Add(-time.Hour), NotAfter: now.Add(time.Hour),
+		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign}, fixture.Root))
+	below := rig{issuer: crippled, cert: testpki.Must(testpki.Forge(&x509.Certificate{NotBefore: now, NotAfter: now.Add(time.Hour)}, crippled)).Leaf()}
+	wantAnswer(t, below.ask(t, []*pki.RevocationList{below.forged(crypto.SHA256, time.Hour)}), revocation.Unknown, "not signed by anybody who may")
 	// Bad news outweighs good, wherever it comes from.
 	wantAnswer(t, r.ask(t, []*pki.RevocationList{bad}, r.response(r.issuer, r.single(pki.StatusGood))), revocation.Revoked, "")
 	wantAnswer(t, r.ask(t, []*pki.RevocationList{good}, r.response(r.issuer, r.single(pki.StatusRevoked))), revocation.Revoked, "")
@@ -214,8 +282,10 @@ func TestMaxEvidence(t *testing.T) {
 	if _, err := revocation.New(many[1:], nil); err != nil {
 		t.Errorf("as many as are looked at: %v", err)
 	}
-	if _, err := revocation.New(many, nil); !errors.Is(err, revocation.TooMuch) {
-		t.Errorf("one more: %v", err)
+	for responses := range 3 {
+		if _, err := revocation.New(many[responses:], make([]*pki.OCSPResponse, responses)); !errors.Is(err, revocation.TooMuch) {
+			t.Errorf("one more, %d of them responses: %v", responses, err)
+		}
 	}
 }
 
@@ -246,4 +316,8 @@ func TestNewestList(t *testing.T) {
 			}
 		}
 	}
+	// Without its number, which of two came later is not known: the first counts.
+	numbered, unnumbered := made(time.Hour, 1, serial), r.forged(crypto.SHA256, time.Hour)
+	wantAnswer(t, r.ask(t, []*pki.RevocationList{numbered, unnumbered}), revocation.Revoked, "")
+	wantAnswer(t, r.ask(t, []*pki.RevocationList{unnumbered, numbered}), revocation.Good, "")
 }

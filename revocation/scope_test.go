@@ -2,11 +2,14 @@ package revocation_test
 
 import (
 	"bytes"
+	"crypto"
 	"crypto/rand"
+	_ "crypto/sha1" // of signatures that count only where they are permitted
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/asn1"
 	"math/big"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -109,6 +112,24 @@ func TestScopes(t *testing.T) {
 	}
 }
 
+// forged is a list that signs exactly these extensions, with any hash function.
+func (r rig) forged(hash crypto.Hash, age time.Duration, extensions ...pkix.Extension) *pki.RevocationList {
+	algorithm := pkix.AlgorithmIdentifier{Algorithm: asn1.ObjectIdentifier{1, 2, 840, 10045, 4, 3, 2}}
+	if hash == crypto.SHA1 {
+		algorithm.Algorithm = asn1.ObjectIdentifier{1, 2, 840, 10045, 4, 1}
+	}
+	made := pkix.CertificateList{SignatureAlgorithm: algorithm}
+	list := &made.TBSCertList
+	list.Version, list.Signature, list.Extensions = 1, algorithm, extensions
+	list.ThisUpdate, list.NextUpdate = now.Add(-age), now.Add(time.Hour)
+	testpki.Must(asn1.Unmarshal(r.issuer.Leaf().Subject().DER(), &list.Issuer))
+	digest := hash.New()
+	digest.Write(testpki.Must(asn1.Marshal(*list)))
+	signature := testpki.Must(r.issuer.Key.Sign(rand.Reader, digest.Sum(nil), hash))
+	made.SignatureValue = asn1.BitString{Bytes: signature, BitLength: 8 * len(signature)}
+	return testpki.Must(pki.ParseRevocationLists(testpki.Must(asn1.Marshal(made))))[0]
+}
+
 // TestReasons: lists for some reasons each count together, once all are covered.
 func TestReasons(t *testing.T) {
 	r := pointed(point{Name: pointName{Full: []asn1.RawValue{uri(listURL)}}})
@@ -122,6 +143,14 @@ func TestReasons(t *testing.T) {
 	wantAnswer(t, r.ask(t, []*pki.RevocationList{first, first}), revocation.Unknown, "about some reasons alone")
 	wantAnswer(t, r.ask(t, []*pki.RevocationList{first, second}), revocation.Good, "")
 	wantAnswer(t, r.ask(t, []*pki.RevocationList{first, part(0x1f8, r.entry(pki.Superseded))}), revocation.Revoked, "")
+	// What revokes is what is told of, whatever comes after it.
+	older := r.specified(r.issuer, func(s *pki.RevocationListSpec) {
+		s.Point, s.ThisUpdate = &pki.IssuingPoint{Reasons: 0x06}, now.Add(-2*time.Hour)
+	})
+	answer := r.ask(t, []*pki.RevocationList{older, part(0x1f8, r.entry(pki.Superseded))})
+	if answer.Status != revocation.Revoked || !answer.ThisUpdate.Equal(now.Add(-time.Hour)) {
+		t.Errorf("have %+v, want what the list of an hour ago says", answer)
+	}
 	// A point for some reasons alone; the issuer's own list is for the others.
 	r = pointed(point{Name: pointName{Full: []asn1.RawValue{uri(listURL)}}, Reasons: asn1.BitString{Bytes: []byte{0x60}, BitLength: 3}})
 	wantAnswer(t, r.ask(t, []*pki.RevocationList{part(0x06, nil)}), revocation.Unknown, "about some reasons alone")
@@ -136,6 +165,9 @@ func TestIndirect(t *testing.T) {
 	name := lister.Leaf().Subject()
 	r := pointed(point{Name: pointName{Full: []asn1.RawValue{uri(listURL)}}, Issuer: []asn1.RawValue{uri("http://not.a.name/"), directory(name)}})
 	short := pointed(point{Issuer: []asn1.RawValue{directory(name)}})
+	part := testpki.Must(pki.ParseName("CN=part 1"))
+	below := pointed(point{Name: pointName{Relative: relative(part)}, Issuer: []asn1.RawValue{uri("http://not.a.name/"), directory(name)}})
+	foreign := pointed(point{Name: pointName{Full: []asn1.RawValue{uri(listURL)}}, Issuer: []asn1.RawValue{uri("http://not.a.name/")}})
 	list := func(r rig, point *pki.IssuingPoint, entries []pki.RevocationSpec) *pki.RevocationList {
 		return r.specified(lister, func(s *pki.RevocationListSpec) { s.Point, s.Entries = point, entries })
 	}
@@ -162,7 +194,9 @@ func TestIndirect(t *testing.T) {
 		{"not indirect", r, list(r, &pki.IssuingPoint{OnlyUsers: true}, nil), true, revocation.Unknown},
 		{"of the point", r, list(r, named(pki.GeneralName{Kind: pki.URIName, Raw: []byte(listURL)}), nil), true, revocation.Good},
 		{"of the point's issuer", short, list(short, named(pki.GeneralName{Kind: pki.DirectoryName, Raw: name.DER()}), nil), true, revocation.Good},
+		{"of a part of the point's issuer", below, list(below, &pki.IssuingPoint{Indirect: true, Name: &pki.PointName{Relative: part}}, nil), true, revocation.Good},
 		{"of a certificate that names nobody", pointed(), list(r, indirect, nil), true, revocation.Unknown},
+		{"of a certificate that names a place alone", foreign, list(foreign, indirect, nil), true, revocation.Unknown},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			q := revocation.Question{Cert: test.rig.cert, Issuer: test.rig.issuer.Leaf(), Now: now, Signers: []*pki.Certificate{test.rig.cert, lister.Leaf()},
@@ -230,6 +264,14 @@ func TestDeltas(t *testing.T) {
 			}
 		})
 	}
+	answer := r.ask(t, []*pki.RevocationList{complete(5, time.Hour, nil), delta(5, 6, time.Minute, nil)})
+	if !answer.NextUpdate.Equal(now.Add(time.Minute)) {
+		t.Errorf("have %+v, want the dates of the delta", answer)
+	}
+	scopes := complete(5, time.Hour, nil).Extensions()
+	key := scopes[slices.IndexFunc(scopes, func(e pki.Extension) bool { return e.ID == pki.OIDAuthorityKeyID })]
+	unnumbered := r.forged(crypto.SHA256, time.Hour, pkix.Extension{Id: asn1.ObjectIdentifier{2, 5, 29, 35}, Value: key.Value})
+	wantAnswer(t, r.ask(t, []*pki.RevocationList{unnumbered, delta(5, 6, time.Hour, lost)}), revocation.Good, "")
 	list := r.specified(r.issuer, critical)
 	wantAnswer(t, r.ask(t, []*pki.RevocationList{list}), revocation.Unknown, "critical extension that is not understood, 1.2.3")
 }
@@ -245,6 +287,8 @@ func TestForm(t *testing.T) {
 	wantAnswer(t, r.ask(t, []*pki.RevocationList{made()}), revocation.Good, "")
 	wantAnswer(t, r.ask(t, []*pki.RevocationList{made(pkix.Extension{Id: asn1.ObjectIdentifier{2, 5, 29, 28}, Value: []byte{5, 0}})}), revocation.Unknown, "scope that cannot be read")
 	wantAnswer(t, r.ask(t, []*pki.RevocationList{made(pkix.Extension{Id: asn1.ObjectIdentifier{2, 5, 29, 46}, Value: []byte{5, 0}})}), revocation.Unknown, "cannot be used")
+	number := pkix.Extension{Id: asn1.ObjectIdentifier{2, 5, 29, 20}, Critical: true, Value: []byte{2, 1, 5}}
+	wantAnswer(t, r.ask(t, []*pki.RevocationList{r.forged(crypto.SHA256, time.Hour, number)}), revocation.Unknown, "CRL Number as critical")
 	names := make([]asn1.RawValue, 64)
 	for i := range names {
 		names[i] = uri(listURL)
@@ -252,6 +296,8 @@ func TestForm(t *testing.T) {
 	wantAnswer(t, pointed(point{Name: pointName{Full: names}}).ask(t, []*pki.RevocationList{made()}), revocation.Unknown, "65 names; 64 are looked at")
 	r = pointed(point{Name: pointName{Full: names[:31]}, Issuer: names[:32]})
 	wantAnswer(t, r.ask(t, []*pki.RevocationList{made()}), revocation.Good, "")
+	r = pointed(point{Name: pointName{Full: names[:31]}, Issuer: names[:33]})
+	wantAnswer(t, r.ask(t, []*pki.RevocationList{made()}), revocation.Unknown, "65 names; 64 are looked at")
 	broken := naming(func(c *x509.Certificate) {
 		c.ExtraExtensions = []pkix.Extension{{Id: asn1.ObjectIdentifier{2, 5, 29, 31}, Value: []byte{5, 0}}}
 	})

@@ -127,6 +127,8 @@ func chainCases() []badCase {
 		{"altered leaf", "the leaf's signature does not fit", verify.SignatureInvalid, 0, []*pki.Certificate{altered(server[0]), server[1]}, opts},
 		{"altered intermediate", "the intermediate's signature does not fit", verify.SignatureInvalid, 1, []*pki.Certificate{server[0], altered(server[1])}, opts},
 		{"root of the same name and key identifier", "another root has our root's name and key identifier", verify.SignatureInvalid, 0, forge(leaf(), sameKeyID).Chain[:1], opts},
+		{"root of the same name, key not named", "another root has our root's name, and the leaf does not say which key signed it", verify.SignatureInvalid, 0,
+			forge(carrying(leaf(), asn1.ObjectIdentifier{2, 5, 29, 35}, false, sequence()), sameName.Root).Chain[:1], opts},
 		{"root of the same name", "another root has our root's name", verify.UnknownRoot, 1, testpki.Must(sameName.Server(testpki.Host)).Chain, opts},
 		{"root of the same name, alone", "another root has our root's name, and signed the leaf itself", verify.UnknownRoot, 0,
 			testpki.Must(sameName.Root.New(pki.Spec{Profile: pki.Server, DNS: []string{testpki.Host}, Now: now})).Chain, opts},
@@ -183,6 +185,8 @@ func ruleCases() []badCase {
 	narrow := below(func(c *x509.Certificate) { c.PermittedDNSDomains = []string{"example.com"} })
 	noSub := below(func(c *x509.Certificate) { c.MaxPathLen, c.MaxPathLenZero = 0, true })
 	shortLived := below(func(c *x509.Certificate) { c.NotAfter = now.Add(2 * day) })
+	later := below(func(c *x509.Certificate) { explicitPolicy(c, 5) })
+	mapping := forge(carrying(authority("Sub"), idPolicyMappings, true, sequence(sequence([]byte{6, 2, 0x2a, 3}, []byte{6, 2, 0x2a, 4}))), later)
 	codeOnly := []x509.ExtKeyUsage{x509.ExtKeyUsageCodeSigning}
 	private := []asn1.ObjectIdentifier{{1, 3, 6, 1, 4, 1, 99999, 1}}
 	return []badCase{
@@ -227,10 +231,12 @@ func ruleCases() []badCase {
 		{"critical extension of the intermediate", "the intermediate has an unknown critical extension", verify.CriticalUnknown, 1,
 			forge(leaf(), below(unknownCritical)).Chain, opts},
 		{"policies", "the intermediate demands a certificate policy, and the leaf has none", verify.PolicyMissing, 0,
-			forge(leaf(), below(explicitPolicy)).Chain, opts},
+			forge(leaf(), below(func(c *x509.Certificate) { explicitPolicy(c, 0) })).Chain, opts},
+		{"good, policies mapped where there are none", "nothing", "", 0, forge(leaf(), mapping).Chain, opts},
 		{"SHA-1", "the leaf is signed with SHA-1", verify.SignatureForgeable, 0,
 			forge(with(leaf(), func(c *x509.Certificate) { c.SignatureAlgorithm = x509.ECDSAWithSHA1 }), root).Chain, opts},
 		{"good, enormous key that is permitted", "nothing", "", 0, []*pki.Certificate{withRSA(leaf(), 9000, root)}, hugeKeys},
+		{"good, largest key that is computed with", "nothing", "", 0, []*pki.Certificate{withRSA(leaf(), 8192, root)}, opts},
 		{"enormous key", "an RSA key that takes long to compute with", verify.KeyTooLarge, 0, []*pki.Certificate{withRSA(leaf(), 9000, root)}, opts},
 	}
 }
@@ -239,10 +245,10 @@ func unknownCritical(c *x509.Certificate) {
 	c.ExtraExtensions = []pkix.Extension{{Id: asn1.ObjectIdentifier{1, 3, 6, 1, 4, 1, 99999, 7}, Critical: true, Value: []byte{5, 0}}}
 }
 
-// explicitPolicy demands policies of all certificates below (RFC 5280, section
-// 4.2.1.11).
-func explicitPolicy(c *x509.Certificate) {
-	c.ExtraExtensions = []pkix.Extension{{Id: asn1.ObjectIdentifier{2, 5, 29, 36}, Critical: true, Value: []byte{0x30, 3, 0x80, 1, 0}}}
+// explicitPolicy demands policies of all certificates below, but for the first few
+// (RFC 5280, section 4.2.1.11).
+func explicitPolicy(c *x509.Certificate, skipped byte) {
+	c.ExtraExtensions = []pkix.Extension{{Id: asn1.ObjectIdentifier{2, 5, 29, 36}, Critical: true, Value: []byte{0x30, 3, 0x80, 1, skipped}}}
 }
 
 // nameCases are good chains for the wrong one, trust domains above all.

@@ -174,6 +174,8 @@ func TestNameConstraints(t *testing.T) {
 		{"IP:10.1.2.3", "IP:0.0.0.0/0.0.0.0", in},
 		{"IP:10.1.2.3", "IP:10.9.9.9/255.0.0.0", in}, // bits behind the mask do not count
 		{"IP:10.1.2.3", "IP:10.0.0.0/255.0.255.0", malformed},
+		{"IP:10.1.2.3", "IP:10.0.0.0/254.128.0.0", malformed},
+		{"IP:10.1.2.3", "IP:10.0.0.0/127.0.0.0", malformed},
 		{"IP:2001:db8::1", "IP:2001:db8::/ffff:ffff::", in},
 		{"IP:2001:db9::1", "IP:2001:db8::/ffff:ffff::", out},
 		{"IP:2001:db8::1", "IP:10.0.0.0/255.0.0.0", out},
@@ -207,6 +209,7 @@ func TestNameConstraints(t *testing.T) {
 		{"utf8:jürgen", "email:example.com", neither},
 
 		{"URI:https://example.com/a", "URI:example.com", in},
+		{"URI:https://@example.com/a", "URI:example.com", in},
 		{"URI:https://EXAMPLE.com/a", "URI:Example.COM", in},
 		{"URI:https://a.example.com/a", "URI:example.com", out},
 		{"URI:https://a.example.com/a", "URI:.example.com", in},

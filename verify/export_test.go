@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"iter"
 
+	"github.com/signet-tls/signet/fault"
 	"github.com/signet-tls/signet/pki"
 )
 
@@ -24,26 +25,26 @@ func Spend(chain []*pki.Certificate, opts Options) (*Report, Spent, error) {
 }
 
 // EachRowOff switches off one row of the rules' tables after the other, and
-// yields what it says.
-func EachRowOff() iter.Seq[string] {
-	return func(yield func(string) bool) {
+// yields what it says, and the codes of what it refuses, if it has such.
+func EachRowOff() iter.Seq2[string, []fault.Code] {
+	return func(yield func(string, []fault.Code) bool) {
 		for i, row := range rules {
 			rules[i].roles = 0
-			more := yield(fmt.Sprintf("rules[%d]: %s, %s", i, row.code, row.section))
+			more := yield(fmt.Sprintf("rules[%d]: %s, %s", i, row.code, row.section), []fault.Code{row.code})
 			if rules[i] = row; !more {
 				return
 			}
 		}
 		for i, row := range extensionRules {
 			extensionRules[i].roles = 0
-			more := yield(fmt.Sprintf("extensionRules[%d]: %s, %s", i, row.id.Name(), row.section))
+			more := yield(fmt.Sprintf("extensionRules[%d]: %s, %s", i, row.id.Name(), row.section), []fault.Code{ExtensionMissing, ExtensionForbidden, ExtensionCriticality})
 			if extensionRules[i] = row; !more {
 				return
 			}
 		}
 		for _, id := range knownExtensions() {
 			handled[id] = false
-			more := yield("handled: " + id.Name())
+			more := yield("handled: "+id.Name(), nil)
 			if handled[id] = true; !more {
 				return
 			}

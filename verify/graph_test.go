@@ -113,6 +113,7 @@ func strangers() []*pki.Certificate {
 // TestGraphs: over random graphs of certificates we accept what crypto/x509
 // does, neither more nor less, in any order and among strangers.
 func TestGraphs(t *testing.T) {
+	t.Parallel()
 	const seed = 2026 // FuzzGraph looks at others
 	random, others := rand.New(rand.NewPCG(seed, 0)), strangers()
 	verdicts := map[bool]int{}

@@ -16,6 +16,7 @@ import (
 	"github.com/signet-tls/signet/fault"
 	"github.com/signet-tls/signet/internal/testpki"
 	"github.com/signet-tls/signet/pki"
+	"github.com/signet-tls/signet/revocation"
 	"github.com/signet-tls/signet/verify"
 )
 
@@ -153,6 +154,25 @@ func TestHostile(t *testing.T) {
 				t.Errorf("spent %+v, of %+v", spent, most)
 			}
 		})
+	}
+}
+
+// TestListSignersArePaid: what it takes to believe another signer of a revocation
+// list is taken from the chain's own budget.
+func TestListSignersArePaid(t *testing.T) {
+	ours := testpki.Must(testpki.New(now))
+	server := testpki.Must(ours.Server(testpki.Host)).Chain
+	lister := forge(&x509.Certificate{Subject: testpki.Must(server[1].X509()).Subject, SubjectKeyId: []byte("lists"), KeyUsage: x509.KeyUsageCRLSign,
+		NotBefore: now.Add(-day), NotAfter: now.Add(day)}, ours.Root)
+	spec := pki.RevocationListSpec{Number: big.NewInt(1), ThisUpdate: now, NextUpdate: now.Add(day)}
+	lists := []*pki.RevocationList{testpki.Must(lister.NewRevocationList(spec)), testpki.Must(ours.Root.NewRevocationList(spec))} // about the server, about its signer
+	opts := verify.Options{Roots: roots(ours.Roots()...), Name: verify.Host(testpki.Host), Now: now}
+	chain := append(server, lister.Leaf())
+	_, without, _ := verify.Spend(chain, opts)
+	opts.Revocation = ask(verify.LeafAlone, testpki.Must(revocation.New(lists, nil)))
+	report, with, err := verify.Spend(chain, opts)
+	if err != nil || !report.Trusted || with.Price <= without.Price {
+		t.Errorf("have %+v and %v, spent %+v; and without the lists %+v", report, err, with, without)
 	}
 }
 

@@ -91,6 +91,7 @@ func wantCase(t *testing.T, c testpki.Case) {
 // TestKinds makes every kind at every place of chains of up to four certificates:
 // each is refused by its own code, about its own certificate.
 func TestKinds(t *testing.T) {
+	t.Parallel()
 	bench := testpki.NewWorkbench(now)
 	codes, names := map[fault.Code]bool{}, map[string]bool{}
 	for _, kind := range testpki.Kinds() {

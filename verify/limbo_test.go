@@ -156,6 +156,7 @@ type limboTally struct{ agreed, accepts, rejects, codes, otherCodes, unknown int
 // headlines against testdata/limbo-codes.json. SIGNET_LIMBO names another file of
 // the suite's form: of cases that are not in ours the verdict alone is compared.
 func TestLimbo(t *testing.T) {
+	t.Parallel()
 	codes := wantedCodes(t, "testdata/limbo-codes.json")
 	tallies, others := map[string]*limboTally{}, map[fault.Code]int{}
 	for _, c := range loadLimbo(t) {

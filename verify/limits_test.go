@@ -98,6 +98,15 @@ func TestConstrain(t *testing.T) {
 			}
 		})
 	}
+	for want, limited := range map[string]verify.Roots{
+		"within DNS:example.com":                           limit(file, permitted("DNS:example.com")),
+		"not within DNS:localhost":                         limit(file, excluded("DNS:localhost")),
+		"within DNS:a.example; not within DNS:b.a.example": limit(file, verify.Constraints{Names: &pki.NameConstraints{Permitted: subtrees("DNS:a.example"), Excluded: subtrees("DNS:b.a.example")}}),
+	} {
+		if _, check := headline(verify.Verify(chain, verify.Options{Roots: limited, Name: verify.Host(testpki.Host), Now: now})); check == nil || check.Want != want {
+			t.Errorf("have %+v, want one that wants %q", check, want)
+		}
+	}
 	if free, ok := verify.Verify(chain, verify.Options{Roots: file, Name: verify.Host(testpki.Host), Now: now}); ok != nil {
 		t.Errorf("the set that was constrained has changed: %v", free)
 	}

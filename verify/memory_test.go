@@ -1,7 +1,11 @@
 package verify
 
 import (
+	"bytes"
+	"crypto/rand"
+	"crypto/x509"
 	"fmt"
+	"math/big"
 	"sync"
 	"testing"
 	"time"
@@ -36,6 +40,21 @@ func (v *Verifier) priceOf(t *testing.T, chain []*pki.Certificate, opts Options)
 		t.Fatal("no path was found")
 	}
 	return s.price
+}
+
+// TestEveryKeyHasAPrice: there is no kind of key whose signatures cost nothing,
+// and one that takes longer costs more.
+func TestEveryKeyHasAPrice(t *testing.T) {
+	last := 0
+	for _, kind := range []pki.KeyKind{pki.RSA(2048), pki.P256, pki.P224, pki.P384, pki.P521} {
+		key, template := testpki.Must(pki.GenerateKey(kind)), &x509.Certificate{SerialNumber: big.NewInt(1)}
+		cert := testpki.Must(pki.ParseCertificate(testpki.Must(x509.CreateCertificate(rand.Reader, template, template, key.Public(), key))))
+		if have := price(cert.PublicKey()); have <= last {
+			t.Errorf("a signature by %s costs %d, not more than %d", kind, have, last)
+		} else {
+			last = have
+		}
+	}
 }
 
 // TestAgainWithoutKeys: what was proved once is proved again, under another
@@ -117,8 +136,16 @@ func TestQuestionsDiffer(t *testing.T) {
 		}
 		seen[asked] = name
 	}
-	if _, ok := seen[newQuestion(chain[:1], &opts)]; ok {
-		t.Error("the chain without its intermediate is the same question")
+	der := bytes.Clone(chain[0].Raw())
+	der[len(der)-1] ^= 1
+	for name, other := range map[string][]*pki.Certificate{
+		"without its intermediate": chain[:1],
+		"with another leaf":        {testpki.Must(pki.ParseCertificate(der)), chain[1]},
+		"in another order":         {chain[1], chain[0]},
+	} {
+		if _, ok := seen[newQuestion(other, &opts)]; ok {
+			t.Errorf("the chain %s is the same question", name)
+		}
 	}
 }
 

@@ -2,6 +2,7 @@ package verify_test
 
 import (
 	"crypto/x509"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -56,8 +57,12 @@ func TestCheckHost(t *testing.T) {
 				return
 			}
 			wantFault(t, err, verify.NameInvalid, "is neither a host name nor an IP address")
-			if e, _ := fault.Of(err); !strings.Contains(e.Hint, test.hint) {
+			e, _ := fault.Of(err)
+			if !strings.Contains(e.Hint, test.hint) {
 				t.Errorf("the next step is %q, want %q", e.Hint, test.hint)
+			}
+			if clipped := strconv.Quote(fault.Printable(test.host, 80)); !strings.Contains(e.Message, clipped) {
+				t.Errorf("the message is %q, want %s in it", e.Message, clipped)
 			}
 		})
 	}

@@ -195,6 +195,7 @@ func texts(policies []pki.OID) (all []string) {
 // TestOpenSSLKinds: every kind, at every place of chains of two to five
 // certificates, and of three with other kinds of keys.
 func TestOpenSSLKinds(t *testing.T) {
+	t.Parallel()
 	j := newOpenSSLJudge(t)
 	bench := testpki.NewWorkbench(now)
 	for _, kind := range testpki.Kinds() {

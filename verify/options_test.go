@@ -58,7 +58,25 @@ func TestOptions(t *testing.T) {
 			if report.Code != test.want {
 				t.Errorf("have the code %q, want %q: %v", report.Code, test.want, err)
 			}
+			for _, cert := range report.Candidates[0].Certificates {
+				evidence := cert.Evidence
+				if evidence != nil && (evidence.Status == "revoked") != (evidence.Reason == pki.KeyCompromise.String() && !evidence.Since.IsZero()) {
+					t.Errorf("of %s have the evidence %+v", cert.Subject, evidence)
+				}
+			}
 		})
+	}
+}
+
+// TestPolicyWanted: who is refused for a policy reads which ones would do.
+func TestPolicyWanted(t *testing.T) {
+	ours := testpki.Must(testpki.New(now))
+	opts := verify.Options{Roots: roots(ours.Roots()...), Name: verify.Host(testpki.Host), Now: now, RequirePolicy: true}
+	for want, policies := range map[string][]pki.OID{"1.2.3, 1.2.4": {"\x2a\x03", "\x2a\x04"}, "any that is good for the whole path": nil} {
+		opts.Policies = policies
+		if _, check := headline(verify.Verify(testpki.Must(ours.Server(testpki.Host)).Chain, opts)); check == nil || check.Code != verify.PolicyMissing || check.Want != want {
+			t.Errorf("have %+v, want one that wants %q", check, want)
+		}
 	}
 }
 

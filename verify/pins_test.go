@@ -150,8 +150,12 @@ func TestPinTexts(t *testing.T) {
 			t.Errorf("have %v, want a peer without an ID: a pin proves none", err)
 		}
 	}
-	_, err = verify.Verify(testpki.Must(ours.Server(testpki.Host)).Chain, verify.Options{Roots: one, Name: verify.Host(testpki.Host), Now: now})
+	other := testpki.Must(ours.Server(testpki.Host))
+	_, err = verify.Verify(other.Chain, verify.Options{Roots: one, Name: verify.Host(testpki.Host), Now: now})
 	wantFault(t, err, verify.PinMismatch, "the server shows another certificate than the pinned key")
+	if _, check := headline(nil, err); !strings.Contains(check.Text, other.Leaf().PublicKey().PinText()) {
+		t.Errorf("the row %q does not say which key was shown", check.Text)
+	}
 }
 
 // TestBelievedInPlace says in the report whose word it was.

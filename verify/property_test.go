@@ -17,6 +17,7 @@ import (
 // TestVerdictIsX509s: over random chains, trusted means that crypto/x509 finds a
 // path for the purpose and that the leaf has the name; never more, never less.
 func TestVerdictIsX509s(t *testing.T) {
+	t.Parallel()
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
 	random := rand.New(rand.NewPCG(seed, 0))

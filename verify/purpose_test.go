@@ -94,7 +94,14 @@ func TestPurposeTexts(t *testing.T) {
 			t.Errorf("have\n%s, want %q in it", have, test.text)
 		}
 	}
+	var private [][]int
+	for i := range 10 {
+		private = append(private, []int{1, 3, 6, 1, 4, 1, 99999, i})
+	}
 	opts.Purpose, opts.Name = verify.CodeSigning, verify.Any("a test")
+	if _, check := headline(verify.Verify(chainOf(strange(useful(false, private...), root)), opts)); !strings.HasSuffix(check.Have, "99999.7, 2 more") {
+		t.Errorf("of ten purposes have %q", check.Have)
+	}
 	_, err := verify.Verify(bare, opts)
 	wantFault(t, err, verify.WrongPurpose, "localhost does not say that it is for signing code")
 	if e, _ := fault.Of(err); e.Hint != "have the signer show a certificate with the extended key usage codeSigning" {

@@ -34,6 +34,7 @@ func TestStaple(t *testing.T) {
 		return testpki.Must(theirs.Intermediate.NewOCSPResponse(pki.OCSPResponseSpec{Issuer: theirs.Intermediate.Leaf(), Responses: []pki.SingleResponse{single}})).Raw()
 	}
 	sent := func(staple []byte) *verify.Handshake { return &verify.Handshake{Staple: staple} }
+	believed := testpki.Must(verify.NewRoots("the test's", ours.Roots()...)) // one set, so that what is remembered differs by the rest
 	var shared verify.Verifier
 	revoked := evidence(t, ours.Intermediate, ours.Root, plain[0])
 	clear := evidence(t, ours.Intermediate, ours.Root)
@@ -47,10 +48,11 @@ func TestStaple(t *testing.T) {
 	}{
 		{"no handshake", demanding, nil, nil, "", "no staple, none asked for"},
 		{"nothing demanded, nothing sent", plain, sent(nil), nil, "", "no staple, none asked for"},
-		{"good, not demanded", plain, sent(response(plain[0], pki.StatusGood, 0)), nil, "", "not revoked, by a stapled OCSP response (of "},
+		{"good, not demanded", plain, sent(response(plain[0], pki.StatusGood, 0)), nil, "", "signed by Demo Intermediate"},
 		{"revoked, not demanded", plain, sent(response(plain[0], pki.StatusRevoked, 0)), nil, verify.CertRevoked, "by a stapled OCSP response"},
 		{"out of date, not demanded", plain, sent(response(plain[0], pki.StatusGood, 2*time.Hour)), nil, "", "the staple does not count: the OCSP response does not count: it is out of date"},
 		{"no DER, not demanded", plain, sent([]byte("HTTP/1.1 200 OK")), nil, "", "the staple cannot be read"},
+		{"no answer, not demanded", plain, sent(testpki.Must(pki.NewOCSPError(pki.OCSPTryLater)).Raw()), nil, "", "tryLater"},
 		{"about another, not demanded", plain, sent(response(demanding[0], pki.StatusGood, 0)), nil, "", "about other certificates"},
 		{"demanded, none sent", demanding, sent(nil), nil, verify.StapleMissing, "must come with a stapled OCSP response, and none was sent"},
 		{"demanded, good", demanding, sent(response(demanding[0], pki.StatusGood, 0)), nil, "", "not revoked, by a stapled OCSP response"},
@@ -60,6 +62,7 @@ func TestStaple(t *testing.T) {
 		{"demanded, about another", demanding, sent(response(plain[0], pki.StatusGood, 0)), nil, verify.StapleMissing, "about other certificates"},
 		{"demanded, forged", demanding, sent(forged(demanding[0])), nil, verify.StapleMissing, "does not count"},
 		{"demanded, no answer", demanding, sent(testpki.Must(pki.NewOCSPError(pki.OCSPTryLater)).Raw()), nil, verify.StapleMissing, "tryLater"},
+		{"demanded, as large as is read", demanding, sent(bytes.Repeat([]byte{0x30}, 64<<10)), nil, verify.StapleMissing, "cannot be read"},
 		{"demanded, huge", demanding, sent(bytes.Repeat([]byte{0x30}, 64<<10+1)), nil, verify.StapleMissing, "65537 bytes"},
 		{"demanded, and lists are no substitute", demanding, sent(nil), ask(verify.LeafAlone, clear), verify.StapleMissing, "none was sent"},
 		{"good staple, revoked by a list", plain, sent(response(plain[0], pki.StatusGood, 0)), ask(verify.LeafAlone, revoked), verify.CertRevoked, "by the list of"},
@@ -68,7 +71,7 @@ func TestStaple(t *testing.T) {
 		{"asked for, nothing answers", plain, sent(response(plain[0], pki.StatusGood, 2*time.Hour)), ask(verify.LeafAlone, evidence(t, nil, nil)), verify.RevocationUnknown, "out of date"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			opts := verify.Options{Roots: testpki.Must(verify.NewRoots("the test's", ours.Roots()...)), Name: verify.Host(testpki.Host), Now: now, Handshake: test.handshake, Revocation: test.asked}
+			opts := verify.Options{Roots: believed, Name: verify.Host(testpki.Host), Now: now, Handshake: test.handshake, Revocation: test.asked}
 			report, err := judged(test.chain, opts)
 			wantWhole(t, report, err)
 			if report.Code != test.want {
@@ -82,13 +85,20 @@ func TestStaple(t *testing.T) {
 					t.Errorf("of a shared verifier: have %v, want %q", err, test.want)
 				}
 			}
+			path := report.Candidates[0].Certificates
+			if test.asked == nil && path[1].Evidence != nil {
+				t.Errorf("nobody asked about the intermediate, of which it says %+v", path[1].Evidence)
+			}
+			if evidence := path[0].Evidence; evidence != nil && evidence.Status != "unknown" && evidence.Signer != "Demo Intermediate" {
+				t.Errorf("have evidence by %q", evidence.Signer)
+			}
 			if row := report.Checks[len(report.Checks)-1]; !strings.Contains(row.Text, test.text) {
 				t.Errorf("the row says %q, want %q", row.Text, test.text)
 			}
 		})
 	}
 	// The demand is on servers, and what they send.
-	client := verify.Options{Roots: testpki.Must(verify.NewRoots("the test's", ours.Roots()...)), Name: verify.Host(testpki.Host), Now: now, Purpose: verify.AnyPurpose, Handshake: sent(nil)}
+	client := verify.Options{Roots: believed, Name: verify.Host(testpki.Host), Now: now, Purpose: verify.AnyPurpose, Handshake: sent(nil)}
 	if _, err := verify.Verify(demanding, client); err != nil {
 		t.Errorf("another end: %v", err)
 	}

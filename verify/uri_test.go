@@ -34,6 +34,8 @@ func TestURIMatch(t *testing.T) {
 		{"LDAP's port", "ldap://ldap.example.com:389/o=Acme", "ldap://ldap.example.com/o=Acme", true},
 		{"another scheme", "http://api.example.com/", "https://api.example.com/", false},
 		{"needless escapes", "https://api.example.com/%6frders/%7Ejane", "https://api.example.com/orders/~jane", true},
+		{"needless escapes of the first and last letters and digits", "https://api.example.com/%41%5A%61%7A%30%39", "https://api.example.com/AZaz09", true},
+		{"escapes of their neighbours", "https://api.example.com/%40%2F%3A", "https://api.example.com/@/:", false},
 		{"escapes in small letters", "https://api.example.com/a%2fb", "https://api.example.com/a%2Fb", true},
 		{"an escaped slash is none", "https://api.example.com/a%2Fb", "https://api.example.com/a/b", false},
 		{"an escaped percent sign", "https://api.example.com/%2541", "https://api.example.com/%41", false},

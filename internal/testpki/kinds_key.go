@@ -39,21 +39,17 @@ func newKey(kind pki.KeyKind) (crypto.Signer, error) {
 	return pki.GenerateKey(kind)
 }
 
-// newHugeRSA makes a key of many small primes, which are found at once.
+// newHugeRSA makes a key of two primes that are known, as they stand just below
+// powers of two: to look for such large ones takes long.
 func newHugeRSA() (crypto.Signer, error) {
-	one := big.NewInt(1)
-	key := &rsa.PrivateKey{PublicKey: rsa.PublicKey{N: one, E: 65537}}
-	order := one
-	for range 18 {
-		prime, err := rand.Prime(rand.Reader, 500)
-		if err != nil {
-			return nil, err
-		}
-		key.Primes = append(key.Primes, prime)
-		key.N = new(big.Int).Mul(key.N, prime)
-		order = new(big.Int).Mul(order, new(big.Int).Sub(prime, one))
+	below := func(power uint, by int64) *big.Int {
+		return new(big.Int).Sub(new(big.Int).Lsh(big.NewInt(1), power), big.NewInt(by))
 	}
-	key.D = new(big.Int).ModInverse(big.NewInt(65537), order)
+	p, q, e := below(4423, 1), below(4577, 1561), big.NewInt(65537)
+	order := new(big.Int).Mul(below(4423, 2), below(4577, 1562))
+	key := &rsa.PrivateKey{PublicKey: rsa.PublicKey{N: new(big.Int).Mul(p, q), E: int(e.Int64())},
+		D: new(big.Int).ModInverse(e, order), Primes: []*big.Int{p, q}}
+	key.Precompute()
 	return key, key.Validate()
 }
 

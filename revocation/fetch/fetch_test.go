@@ -11,6 +11,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -72,13 +73,64 @@ func TestURLs(t *testing.T) {
 		"file:///etc/passwd":                                        `"file" is neither http nor https`,
 		"":                                                          `"" is neither`,
 		"http://":                                                   "without a host",
-		"http://me:secret@authority.example/":                       "with a user's name",
-		"http://authority.example/\x00":                             "no valid URL",
-		"http://authority.example/%zz":                              "no valid URL",
+		strings.Repeat("x", 30) + "://authority.example/":       strconv.Quote(fault.Printable(strings.Repeat("x", 30), 20)),
+		"http://me:secret@authority.example/":                   "with a user's name",
+		"http://authority.example/\x00":                         "no valid URL",
+		"http://authority.example/%zz":                          "no valid URL",
 		"http://authority.example/" + strings.Repeat("x", 2048): "a URL of 2073 characters",
 	} {
 		_, err := fetch.New(fetch.Config{}).Fetch(t.Context(), revocation.Request{URL: url, Check: anything})
 		wantCode(t, err, fetch.URLRefused, want)
+	}
+}
+
+// TestEdges: what is as long as it may be is asked and read.
+func TestEdges(t *testing.T) {
+	r := newRig(t, withCRL)
+	r.serve(raw("", []byte("data")))
+	if have, err := r.get(r.client(), "/"+strings.Repeat("x", 2048-1-len(r.url))); have != "data" || err != nil {
+		t.Errorf("by the longest URL: %q, %v", have, err)
+	}
+	const most = 64 << 10
+	for _, size := range []int{most, most + 1} {
+		for _, told := range []bool{true, false} {
+			r.serve(func(w http.ResponseWriter, q *http.Request) {
+				if told {
+					w.Header().Set("Content-Length", strconv.Itoa(size))
+				}
+				w.Write(make([]byte, size-1))
+				w.(http.Flusher).Flush()
+				w.Write([]byte{0})
+			})
+			data, err := r.client().Fetch(t.Context(), revocation.Request{Kind: revocation.Response, URL: r.url, Check: anything})
+			if size > most {
+				wantCode(t, err, fetch.TooLarge, "more than 65536 bytes")
+			} else if len(data) != size || err != nil {
+				t.Errorf("have %d bytes and %v, want %d", len(data), err, size)
+			}
+		}
+	}
+}
+
+// TestHeaders: a request says who asks and what for, and offers no compression.
+func TestHeaders(t *testing.T) {
+	r := newRig(t, withCRL)
+	for _, test := range []struct {
+		request      revocation.Request
+		accept, kind string
+	}{
+		{revocation.Request{Kind: revocation.List}, "", ""},
+		{revocation.Request{Kind: revocation.Issuer}, "", ""},
+		{revocation.Request{Kind: revocation.Response}, "application/ocsp-response", ""},
+		{revocation.Request{Kind: revocation.Response, Body: []byte("a request")}, "application/ocsp-response", "application/ocsp-request"},
+	} {
+		var have http.Header
+		r.serve(func(_ http.ResponseWriter, q *http.Request) { have = q.Header })
+		test.request.URL, test.request.Check = r.url, anything
+		testpki.Must(r.client().Fetch(t.Context(), test.request))
+		if have.Get("User-Agent") != "Signet" || have.Get("Accept") != test.accept || have.Get("Content-Type") != test.kind || have.Get("Accept-Encoding") != "" {
+			t.Errorf("a request for an %s has the headers %v", test.request.Kind, have)
+		}
 	}
 }
 
@@ -151,6 +203,16 @@ func TestRedirect(t *testing.T) {
 	answer := r.ask(&revocation.Collector{Fetcher: r.client(), Nonce: revocation.NonceRequired})
 	if have := fmt.Sprint(r.requests()); answer.Status != revocation.Good || have != "[POST /ocsp POST /elsewhere]" {
 		t.Errorf("have %+v after %s", answer, have)
+	}
+	for count, follows := range map[int]bool{5: true, 6: false} {
+		r.serve(func(w http.ResponseWriter, q *http.Request) {
+			if hops := len(r.requests()); hops <= count {
+				http.Redirect(w, q, fmt.Sprintf("/%d", hops), http.StatusFound)
+			}
+		})
+		if _, err := r.get(r.client(), "/"); (err == nil) != follows {
+			t.Errorf("%d redirects: %v", count, err)
+		}
 	}
 }
 
