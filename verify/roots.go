@@ -203,7 +203,11 @@ func (s *source) issuersOf(m *node) []*node {
 	}
 	var issuers []*node
 	for _, chain := range chains {
-		issuers = append(issuers, s.anchor(pki.Adopt(chain[len(chain)-1])))
+		anchor := m.cert
+		if last := chain[len(chain)-1]; last != bare { // else it is itself one of the system's anchors
+			anchor = pki.Adopt(last)
+		}
+		issuers = append(issuers, s.anchor(anchor))
 	}
 	return issuers
 }

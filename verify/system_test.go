@@ -27,6 +27,11 @@ func TestSystemAnchors(t *testing.T) {
 	if _, err := Verify(leaf.Chain[:1], opts); err != nil {
 		t.Errorf("by the system's anchor: %v", err)
 	}
+	asked := opts
+	asked.Name, asked.Profile = Any("it has none"), Path
+	if proof, err := Verify(root.Chain, asked); err != nil || len(proof.Path()) != 1 {
+		t.Errorf("the system's anchor itself: %v", err)
+	}
 	// What a certificate below is refused for is ours to say, not crypto/x509's.
 	strange := testpki.Must(testpki.Forge(&x509.Certificate{SerialNumber: big.NewInt(2), DNSNames: []string{"a.example"}, Subject: pkix.Name{CommonName: "a.example"},
 		NotBefore: now.Add(-time.Hour), NotAfter: now.Add(time.Hour), ExtraExtensions: []pkix.Extension{{Id: []int{1, 3, 6, 1, 4, 1, 99999, 7}, Critical: true, Value: []byte{5, 0}}}}, root))
