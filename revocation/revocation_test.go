@@ -255,7 +255,7 @@ func TestLists(t *testing.T) {
 	crippled := testpki.Must(testpki.Forge(&x509.Certificate{Subject: pkix.Name{CommonName: "Crippled"}, NotBefore: now.Add(-time.Hour), NotAfter: now.Add(time.Hour),
 		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign}, fixture.Root))
 	below := rig{issuer: crippled, cert: testpki.Must(testpki.Forge(&x509.Certificate{NotBefore: now, NotAfter: now.Add(time.Hour)}, crippled)).Leaf()}
-	wantAnswer(t, below.ask(t, []*pki.RevocationList{below.forged(crypto.SHA256, time.Hour)}), revocation.Unknown, "not signed by anybody who may")
+	wantAnswer(t, below.ask(t, []*pki.RevocationList{below.forged(crypto.SHA256, time.Hour)}), revocation.Unknown, "whose key may not sign lists")
 	// Bad news outweighs good, wherever it comes from.
 	wantAnswer(t, r.ask(t, []*pki.RevocationList{bad}, r.response(r.issuer, r.single(pki.StatusGood))), revocation.Revoked, "")
 	wantAnswer(t, r.ask(t, []*pki.RevocationList{good}, r.response(r.issuer, r.single(pki.StatusRevoked))), revocation.Revoked, "")
