@@ -43,6 +43,9 @@ type Certificate struct {
 	convert sync.Once
 	x       *x509.Certificate
 	refused error
+
+	hash sync.Once
+	sum  [sha256.Size]byte // through Fingerprint
 }
 
 // ParseCertificate parses one certificate in DER.
@@ -210,7 +213,10 @@ func (c *Certificate) CheckSignatureBy(key *PublicKey) error {
 }
 
 // Fingerprint returns the SHA-256 of the certificate's DER.
-func (c *Certificate) Fingerprint() [sha256.Size]byte { return sha256.Sum256(c.raw) }
+func (c *Certificate) Fingerprint() [sha256.Size]byte {
+	c.hash.Do(func() { c.sum = sha256.Sum256(c.raw) })
+	return c.sum
+}
 
 // Equal reports whether both are the same bytes.
 func (c *Certificate) Equal(other *Certificate) bool { return bytes.Equal(c.raw, other.raw) }
@@ -258,13 +264,13 @@ func (c *Certificate) ID() spiffeid.ID {
 // Title returns a short name for a person to read: the common name, the
 // organisation, the first subject alternative name, or the serial number.
 func (c *Certificate) Title() string {
-	names := c.NamesOf(DNSName, IPName, EmailName)
-	switch name := distinguished(c.subject); {
-	case name != "":
+	if name := distinguished(c.subject); name != "" {
 		return name
-	case !c.ID().IsZero():
-		return c.ID().String()
-	case len(names) > 0 && names[0] != "":
+	}
+	if id := c.ID(); !id.IsZero() {
+		return id.String()
+	}
+	if names := c.NamesOf(DNSName, IPName, EmailName); len(names) > 0 && names[0] != "" {
 		return fault.Printable(names[0], 64)
 	}
 	return "serial " + c.Serial()

@@ -68,6 +68,19 @@ func nameKey(name pki.Name) string { return string(name.Canonical()) }
 // old kind of key can inherit a part of it from its issuer.
 func (m *node) hasOwnParameters() bool { return m.key == m.cert.PublicKey() }
 
+// unusable says why no signature is checked with the key, or "": one of DSA can be,
+// though it is none of those that Go's cryptography has.
+func (m *node) unusable() (fault.Code, string) {
+	if m.keyFault == KeyTooLarge {
+		return m.keyFault, m.keyText
+	}
+	_, err := m.key.Key()
+	if e, ok := fault.Of(err); ok && m.key.Kind() != "DSA" {
+		return e.Code, e.Message
+	}
+	return "", ""
+}
+
 func (m *node) title() string { return m.cert.Title() }
 
 // count is how many names of a form the certificate has.
