@@ -46,6 +46,9 @@ type Certificate struct {
 
 	hash sync.Once
 	sum  [sha256.Size]byte // through Fingerprint
+
+	entitle sync.Once
+	title   string // through Title
 }
 
 // ParseCertificate parses one certificate in DER.
@@ -264,6 +267,11 @@ func (c *Certificate) ID() spiffeid.ID {
 // Title returns a short name for a person to read: the common name, the
 // organisation, the first subject alternative name, or the serial number.
 func (c *Certificate) Title() string {
+	c.entitle.Do(func() { c.title = c.newTitle() })
+	return c.title
+}
+
+func (c *Certificate) newTitle() string {
 	if name := distinguished(c.subject); name != "" {
 		return name
 	}
@@ -284,14 +292,21 @@ func (c *Certificate) IssuerTitle() string {
 // distinguished returns the part of a subject's or issuer's name that people
 // know it by, or "".
 func distinguished(name Name) string {
-	for _, kind := range []OID{OIDCommonName, OIDOrganization} {
-		for _, part := range name.Get(kind) {
-			if strings.TrimSpace(part) != "" {
-				return fault.Printable(part, 64)
-			}
+	organization := ""
+	for a := range name.Attributes() {
+		if a.Type != OIDCommonName && (a.Type != OIDOrganization || organization != "") {
+			continue
+		}
+		part := a.Text()
+		switch {
+		case strings.TrimSpace(part) == "":
+		case a.Type == OIDCommonName:
+			return fault.Printable(part, 64)
+		default:
+			organization = fault.Printable(part, 64)
 		}
 	}
-	return ""
+	return organization
 }
 
 // PEM returns the certificate as one PEM block.

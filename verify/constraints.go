@@ -123,8 +123,14 @@ func (s *search) limitsOf(constraints *pki.NameConstraints) limits {
 }
 
 func byForm(trees []pki.Subtree) map[pki.NameKind][]compared {
-	all := map[pki.NameKind][]compared{}
+	counts, all := map[pki.NameKind]int{}, map[pki.NameKind][]compared{}
 	for _, tree := range trees {
+		counts[tree.Base.Kind]++
+	}
+	for _, tree := range trees {
+		if all[tree.Base.Kind] == nil {
+			all[tree.Base.Kind] = make([]compared, 0, counts[tree.Base.Kind])
+		}
 		base := compared{GeneralName: tree.Base, host: strings.ToLower(string(tree.Base.Raw))}
 		if tree.Base.Kind == pki.EmailName {
 			if local, host, mailbox := splitMail(string(tree.Base.Raw)); mailbox {
@@ -143,6 +149,7 @@ func (s *search) constrainedNames(m *node) []compared {
 		if s.names == nil {
 			s.names = map[*node][]compared{}
 		}
+		all = make([]compared, 0, len(m.names)+1)
 		for name := range constrainedNames(m.cert, m.names) {
 			all = append(all, inForm(name))
 		}

@@ -25,43 +25,51 @@ func wantPermitted(t *testing.T, chain []*pki.Certificate, opts verify.Options, 
 	wantVerdict(t, chain, opts, "")
 }
 
-// versionOne is a certificate as it was before there were extensions.
-func versionOne(t *testing.T, of, issuer *pki.Credential) *pki.Certificate {
-	t.Helper()
-	type contents struct{ Serial, Algorithm, Issuer, Validity, Subject, Key asn1.RawValue }
-	var now struct {
-		Version                                           int `asn1:"explicit,tag:0"`
-		Serial, Algorithm, Issuer, Validity, Subject, Key asn1.RawValue
-		Extensions                                        asn1.RawValue `asn1:"optional,tag:3"`
+// contents are those of a certificate that is to be changed where crypto/x509 has no
+// field for it.
+type contents struct {
+	Version                                           int `asn1:"optional,explicit,default:0,tag:0"`
+	Serial, Algorithm, Issuer, Validity, Subject, Key asn1.RawValue
+	Extensions                                        asn1.RawValue `asn1:"optional,tag:3"`
+}
+
+// rewritten is a certificate with other contents, signed by an ECDSA key.
+func rewritten(cert *pki.Certificate, issuer *pki.Credential, change func(*contents)) *pki.Certificate {
+	var c contents
+	if _, err := asn1.Unmarshal(cert.RawTBS(), &c); err != nil {
+		panic(err)
 	}
-	if _, err := asn1.Unmarshal(of.Leaf().RawTBS(), &now); err != nil {
-		t.Fatal(err)
-	}
-	tbs := testpki.Must(asn1.Marshal(contents{now.Serial, now.Algorithm, now.Issuer, now.Validity, now.Subject, now.Key}))
+	change(&c)
+	tbs := testpki.Must(asn1.Marshal(c))
 	digest := sha256.Sum256(tbs)
 	signature := testpki.Must(issuer.Key.Sign(rand.Reader, digest[:], crypto.SHA256))
 	der := testpki.Must(asn1.Marshal(struct {
 		Contents, Algorithm asn1.RawValue
 		Signature           asn1.BitString
-	}{asn1.RawValue{FullBytes: tbs}, now.Algorithm, asn1.BitString{Bytes: signature, BitLength: 8 * len(signature)}}))
+	}{asn1.RawValue{FullBytes: tbs}, c.Algorithm, asn1.BitString{Bytes: signature, BitLength: 8 * len(signature)}}))
 	return testpki.Must(pki.ParseCertificate(der))
+}
+
+// versionOne is a certificate as it was before there were extensions.
+func versionOne(of, issuer *pki.Credential) *pki.Certificate {
+	return rewritten(of.Leaf(), issuer, func(c *contents) { c.Version, c.Extensions = 0, asn1.RawValue{} })
 }
 
 // TestVersionOneRoots: an anchor that cannot say that it is an authority needs the
 // permission; whom it signed does not.
 func TestVersionOneRoots(t *testing.T) {
 	root := forge(authority("Old Root"), nil)
-	old := versionOne(t, root, root)
+	old := versionOne(root, root)
 	for _, profile := range []verify.Profile{verify.Path, verify.RFC5280, verify.WebPKI} {
 		opts := verify.Options{Roots: roots(old), Name: verify.Host(testpki.Host), Now: now, Profile: profile}
 		wantPermitted(t, forge(leaf(), forge(authority("Inter"), root)).Chain, opts, verify.VersionOld, dangerous.V1Roots())
 	}
 	inter := forge(authority("Inter"), root)
 	opts := verify.Options{Roots: roots(old), Name: verify.Host(testpki.Host), Now: now, Profile: verify.Path, Legacy: []dangerous.Legacy{dangerous.V1Roots()}}
-	wantVerdict(t, []*pki.Certificate{forge(leaf(), inter).Leaf(), versionOne(t, inter, root)}, opts, verify.IssuerNotAuthority)
+	wantVerdict(t, []*pki.Certificate{forge(leaf(), inter).Leaf(), versionOne(inter, root)}, opts, verify.IssuerNotAuthority)
 	server := forge(leaf(), root)
-	wantVerdict(t, []*pki.Certificate{versionOne(t, server, root)}, opts, verify.VersionOld)
-	_, err := verify.NewRoots("server.crt", versionOne(t, server, root))
+	wantVerdict(t, []*pki.Certificate{versionOne(server, root)}, opts, verify.VersionOld)
+	_, err := verify.NewRoots("server.crt", versionOne(server, root))
 	wantFault(t, err, verify.RootsIsLeaf, "server.crt is the peer's own certificate")
 }
 

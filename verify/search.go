@@ -20,7 +20,7 @@ import (
 const (
 	maxPath     = 12     // certificates of a path, leaf and anchor among them
 	maxSteps    = 1000   // certificates that are put on a path while one is looked for
-	maxPrice    = 20_000 // signatures; 200 by P-256
+	maxPrice    = 12_000 // signatures; 120 by P-256
 	maxNames    = 50_000 // comparisons of a name with a constraint; of long ones fewer
 	maxPolicies = 20_000 // policies of paths, each once for each level below it
 )
@@ -58,11 +58,15 @@ func newSearch(chain []*pki.Certificate, opts *Options, memory *Verifier) *searc
 	}
 	sent := make([]*node, 0, len(chain))
 	for i, cert := range chain[1:] {
-		if !slices.ContainsFunc(chain[:i+1], cert.Equal) {
-			m := newNode(cert, false)
-			s.others[m.subject] = append(s.others[m.subject], m)
-			sent = append(sent, m)
+		if slices.ContainsFunc(chain[:i+1], cert.Equal) {
+			continue
 		}
+		if !s.pay(reading(cert.PublicKey())) {
+			break
+		}
+		m := newNode(cert, false)
+		s.others[m.subject] = append(s.others[m.subject], m)
+		sent = append(sent, m)
 	}
 	if slices.Contains(opts.Legacy, dangerous.DSA()) {
 		s.inherit(sent)
@@ -185,7 +189,7 @@ func (s *search) extend(path []*node, most int, faults []finding, done func(atte
 	}
 	extended := false
 	for _, issuer := range s.issuers(last) {
-		if len(path) == maxPath {
+		if len(path) == maxPath || s.exhausted != "" {
 			break
 		}
 		if s.steps++; s.steps > maxSteps {
@@ -305,14 +309,31 @@ func (s *search) hasSigned(issuer, cert *node) bool {
 		return made
 	}
 	if made = s.memory.knows(issuer, cert); !made {
-		if s.price += price(issuer.key); s.price > maxPrice {
-			s.exhausted = "signatures"
+		if !s.pay(price(issuer.key)) {
 			return false
 		}
 		made = signedBy(cert.cert, issuer.key)
 	}
 	s.signed[e] = made
 	return made
+}
+
+// pay reports whether the budget suffices for a key or a signature.
+func (s *search) pay(price int) bool {
+	if s.price += price; s.price > maxPrice {
+		s.exhausted = "signatures"
+	}
+	return s.exhausted == ""
+}
+
+// reading is what it costs to read a key: much if it is a point that was compressed,
+// of which a square root is to be found (SEC 1, section 2.3.4).
+func reading(public *pki.PublicKey) int {
+	bits := public.Bits()
+	if len(bits) == 0 || bits[0] != 2 && bits[0] != 3 {
+		return 0
+	}
+	return map[int]int{1 + 28: 500, 1 + 32: 30, 1 + 48: 300, 1 + 66: 600}[len(bits)]
 }
 
 // price is what checking one signature costs, in about microseconds, as measured

@@ -124,8 +124,15 @@ var valuesOf = map[fault.Code]func(v *visit) (have, want string){
 		return listed(all), "none from any or to any"
 	},
 	NameEmpty: func(v *visit) (string, string) {
-		return fmt.Sprintf("subject %q, issuer %q", clip(v.cert.Subject().String()), clip(v.cert.Issuer().String())), "not empty"
+		return fmt.Sprintf("subject %s, issuer %s", emptiness(v.cert.Subject()), emptiness(v.cert.Issuer())), "not empty"
 	},
+}
+
+func emptiness(name pki.Name) string {
+	if name.IsEmpty() {
+		return "empty"
+	}
+	return "not empty"
 }
 
 // signs is whether a certificate may sign others.
@@ -185,7 +192,10 @@ func subtrees(v *visit) (string, string) {
 			have.add(name)
 		}
 	}
-	return have.String(), constraintsText(v.constraints)
+	if v.constraints == nil {
+		return have.String(), ""
+	}
+	return have.String(), v.within()
 }
 
 // at writes a time as data.
