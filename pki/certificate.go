@@ -43,6 +43,12 @@ type Certificate struct {
 	convert sync.Once
 	x       *x509.Certificate
 	refused error
+
+	hash sync.Once
+	sum  [sha256.Size]byte // through Fingerprint
+
+	entitle sync.Once
+	title   string // through Title
 }
 
 // ParseCertificate parses one certificate in DER.
@@ -210,7 +216,10 @@ func (c *Certificate) CheckSignatureBy(key *PublicKey) error {
 }
 
 // Fingerprint returns the SHA-256 of the certificate's DER.
-func (c *Certificate) Fingerprint() [sha256.Size]byte { return sha256.Sum256(c.raw) }
+func (c *Certificate) Fingerprint() [sha256.Size]byte {
+	c.hash.Do(func() { c.sum = sha256.Sum256(c.raw) })
+	return c.sum
+}
 
 // Equal reports whether both are the same bytes.
 func (c *Certificate) Equal(other *Certificate) bool { return bytes.Equal(c.raw, other.raw) }
@@ -258,13 +267,18 @@ func (c *Certificate) ID() spiffeid.ID {
 // Title returns a short name for a person to read: the common name, the
 // organisation, the first subject alternative name, or the serial number.
 func (c *Certificate) Title() string {
-	names := c.NamesOf(DNSName, IPName, EmailName)
-	switch name := distinguished(c.subject); {
-	case name != "":
+	c.entitle.Do(func() { c.title = c.newTitle() })
+	return c.title
+}
+
+func (c *Certificate) newTitle() string {
+	if name := distinguished(c.subject); name != "" {
 		return name
-	case !c.ID().IsZero():
-		return c.ID().String()
-	case len(names) > 0 && names[0] != "":
+	}
+	if id := c.ID(); !id.IsZero() {
+		return id.String()
+	}
+	if names := c.NamesOf(DNSName, IPName, EmailName); len(names) > 0 && names[0] != "" {
 		return fault.Printable(names[0], 64)
 	}
 	return "serial " + c.Serial()
@@ -278,14 +292,21 @@ func (c *Certificate) IssuerTitle() string {
 // distinguished returns the part of a subject's or issuer's name that people
 // know it by, or "".
 func distinguished(name Name) string {
-	for _, kind := range []OID{OIDCommonName, OIDOrganization} {
-		for _, part := range name.Get(kind) {
-			if strings.TrimSpace(part) != "" {
-				return fault.Printable(part, 64)
-			}
+	organization := ""
+	for a := range name.Attributes() {
+		if a.Type != OIDCommonName && (a.Type != OIDOrganization || organization != "") {
+			continue
+		}
+		part := a.Text()
+		switch {
+		case strings.TrimSpace(part) == "":
+		case a.Type == OIDCommonName:
+			return fault.Printable(part, 64)
+		default:
+			organization = fault.Printable(part, 64)
 		}
 	}
-	return ""
+	return organization
 }
 
 // PEM returns the certificate as one PEM block.

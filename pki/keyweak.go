@@ -3,9 +3,9 @@ package pki
 import (
 	"bytes"
 	"crypto/ed25519"
-	"math/big"
 	"slices"
 	"strconv"
+	"strings"
 )
 
 // KeyProblem is something about a key that its owner should know.
@@ -23,23 +23,34 @@ func (f *keyFacts) problems() []KeyProblem {
 		return nil
 	}
 	var problems []KeyProblem
-	add := func(found bool, name, text string, refused bool) {
-		if found {
-			problems = append(problems, KeyProblem{name, text, refused})
-		}
+	add := func(name string, refused bool, text ...string) {
+		problems = append(problems, KeyProblem{name, strings.Join(text, ""), refused})
 	}
-	e := f.exponent
-	small, one, usual := e.BitLen() <= 16, e.BitLen() == 1, e.Cmp(big.NewInt(65537)) == 0
-	even := e.Bit(0) == 0
-	add(f.size < minRSA, "rsa_short", "an RSA key of "+strconv.Itoa(f.size)+" bits; "+strconv.Itoa(minRSA)+" are the least (NIST SP 800-131A)", true)
-	add(f.size > maxRSA, "rsa_long", "an RSA key of "+strconv.Itoa(f.size)+" bits; "+strconv.Itoa(maxRSA)+" are the most, since a larger key costs its verifier seconds", true)
-	add(f.modulus.Bit(0) == 0, "rsa_modulus_even", "an even modulus is no product of two primes", true)
-	add(even, "rsa_exponent_even", "an even exponent cannot be one (RFC 8017, section 3.1)", true)
-	add(one, "rsa_exponent_one", "with an exponent of 1 a signature is the message itself", true)
-	add(small && !even && !one, "rsa_exponent_small", "the exponent "+e.String()+" is safe only with perfect padding; 65537 is usual", false)
-	add(e.BitLen() > 31, "rsa_exponent_large", "an exponent of "+strconv.Itoa(e.BitLen())+" bits is refused by Go (31 bits are the most) and by Windows (32)", true)
-	add(!small && !even && e.BitLen() <= 31 && !usual, "rsa_exponent_unusual", "the exponent "+e.String()+" is allowed, but hardly anybody uses another than 65537", false)
-	add(hasROCA(f.modulus), "rsa_roca", "the modulus has the fingerprint of ROCA (CVE-2017-15361): it can be factored", true)
+	if f.size < minRSA {
+		add("rsa_short", true, "an RSA key of ", strconv.Itoa(f.size), " bits; ", strconv.Itoa(minRSA), " are the least (NIST SP 800-131A)")
+	}
+	if f.size > maxRSA {
+		add("rsa_long", true, "an RSA key of ", strconv.Itoa(f.size), " bits; ", strconv.Itoa(maxRSA), " are the most, since a larger key costs its verifier seconds")
+	}
+	if f.modulus.Bit(0) == 0 {
+		add("rsa_modulus_even", true, "an even modulus is no product of two primes")
+	}
+	switch e := f.exponent; {
+	case e.Bit(0) == 0:
+		add("rsa_exponent_even", true, "an even exponent cannot be one (RFC 8017, section 3.1)")
+	case e.BitLen() == 1:
+		add("rsa_exponent_one", true, "with an exponent of 1 a signature is the message itself")
+	case e.BitLen() <= 16:
+		add("rsa_exponent_small", false, "the exponent ", e.String(), " is safe only with perfect padding; 65537 is usual")
+	case e.BitLen() <= 31 && e.Int64() != 65537:
+		add("rsa_exponent_unusual", false, "the exponent ", e.String(), " costs a verifier more than 65537, which nearly everybody uses")
+	}
+	if bits := f.exponent.BitLen(); bits > 31 {
+		add("rsa_exponent_large", true, "an exponent of ", strconv.Itoa(bits), " bits is refused by Go (31 bits are the most) and by Windows (32)")
+	}
+	if hasROCA(f.modulus) {
+		add("rsa_roca", true, "the modulus has the fingerprint of ROCA (CVE-2017-15361): it can be factored")
+	}
 	return problems
 }
 

@@ -105,17 +105,16 @@ func (n Name) Get(kind OID) []string {
 
 // String returns the name as RFC 4514 writes it: the last relative name first.
 func (n Name) String() string {
-	var names []string
+	var names [][]string
 	for a := range n.Attributes() {
-		if text := a.String(); a.RDN == len(names) {
-			names = append(names, text)
-		} else {
-			names[a.RDN] += "+" + text
+		if a.RDN == len(names) {
+			names = append(names, nil)
 		}
+		names[a.RDN] = append(names[a.RDN], a.String())
 	}
 	var out strings.Builder
-	for i := len(names) - 1; i >= 0; i-- {
-		out.WriteString(names[i])
+	for i, attributes := range slices.Backward(names) {
+		out.WriteString(strings.Join(attributes, "+"))
 		if i > 0 {
 			out.WriteByte(',')
 		}

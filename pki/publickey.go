@@ -26,6 +26,9 @@ type PublicKey struct {
 
 	examine  sync.Once
 	problems []KeyProblem // through Problems
+
+	hash sync.Once
+	sum  [sha256.Size]byte // through Pin
 }
 
 func (d *der) publicKey() *PublicKey {
@@ -95,7 +98,10 @@ func (k *PublicKey) Algorithm() Algorithm { return k.algorithm }
 func (k *PublicKey) Bits() []byte { return k.bits }
 
 // Pin returns the SHA-256 of Raw (RFC 7469, section 2.4).
-func (k *PublicKey) Pin() [sha256.Size]byte { return sha256.Sum256(k.raw) }
+func (k *PublicKey) Pin() [sha256.Size]byte {
+	k.hash.Do(func() { k.sum = sha256.Sum256(k.raw) })
+	return k.sum
+}
 
 // Kind returns the algorithm, or the elliptic curve: RSA, P-256, Ed25519, DSA,
 // secp256k1.

@@ -75,20 +75,13 @@ var schemes = map[OID]scheme{
 // but by an algorithm that can be forged, the error is SignatureWeak; if it did
 // not, SignatureWrong.
 func (k *PublicKey) Verify(algorithm Algorithm, message, signature []byte) error {
-	s, ok := schemes[algorithm.ID]
-	if !ok {
-		return fault.New(SignatureUnsupported, "a signature by %s cannot be checked here", algorithm).
-			WithHint("have it signed again with RSA, ECDSA or Ed25519")
+	s, salt, err := algorithm.scheme()
+	if err != nil {
+		return err
 	}
 	key, err := k.verifier()
 	if err != nil {
 		return err
-	}
-	salt := 0
-	if s.kind == 'P' {
-		if s.hash, salt, err = pssParameters(algorithm.Parameters); err != nil {
-			return err
-		}
 	}
 	switch {
 	case !s.verifies(key, message, signature, salt):
@@ -98,6 +91,26 @@ func (k *PublicKey) Verify(algorithm Algorithm, message, signature []byte) error
 			WithHint("have it signed again with SHA-256 or better")
 	}
 	return nil
+}
+
+// Supported returns nil if signatures by the algorithm can be checked, else an error
+// that is SignatureUnsupported and says why not.
+func (a Algorithm) Supported() error {
+	_, _, err := a.scheme()
+	return err
+}
+
+// scheme returns how the algorithm signs, and the length of the salt.
+func (a Algorithm) scheme() (s scheme, salt int, err error) {
+	s, ok := schemes[a.ID]
+	if !ok {
+		return s, 0, fault.New(SignatureUnsupported, "a signature by %s cannot be checked here", a).
+			WithHint("have it signed again with RSA, ECDSA or Ed25519")
+	}
+	if s.kind == 'P' {
+		s.hash, salt, err = pssParameters(a.Parameters)
+	}
+	return s, salt, err
 }
 
 func (s scheme) verifies(key crypto.PublicKey, message, signature []byte, salt int) bool {

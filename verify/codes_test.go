@@ -78,7 +78,7 @@ var hints = map[fault.Code]struct{ who, what string }{
 	verify.PolicyMappingInvalid:       {"issuer", "policyMappings"},
 	verify.PolicyMissing:              {"issuer", "certificatePolicies"},
 	pki.KeyWeak:                       {"issuer", "signet key new"},
-	verify.KeyTooLarge:                {"issued", "key"},
+	verify.KeyTooLarge:                {"issue", "key"},
 	verify.KeyNotPermitted:            {"issuer", "signet key new"},
 	verify.SignatureForgeable:         {"issuer", "SHA-256"},
 	verify.CriticalUnknown:            {"issuer", "critical extension"},

@@ -3,6 +3,7 @@ package verify
 import (
 	"bytes"
 	"fmt"
+	"iter"
 	"strings"
 
 	"github.com/signet-tls/signet/fault"
@@ -68,24 +69,32 @@ func whyNot(name pki.GeneralName) fault.Code {
 // constrainedNames are the names of a certificate that constraints are about:
 // its alternative names, its subject, and the e-mail addresses in that where
 // there are none among the alternative names.
-func constrainedNames(cert *pki.Certificate, names []pki.GeneralName) []pki.GeneralName {
-	all := names[:len(names):len(names)]
-	mail := false
-	for _, name := range names {
-		mail = mail || name.Kind == pki.EmailName
-		if mailbox, ok := name.UTF8Mailbox(); ok { // RFC 9598, section 6
-			all = append(all, pki.GeneralName{Kind: pki.EmailName, Raw: []byte(mailbox)})
+func constrainedNames(cert *pki.Certificate, names []pki.GeneralName) iter.Seq[pki.GeneralName] {
+	return func(yield func(pki.GeneralName) bool) {
+		mail := false
+		for _, name := range names {
+			mail = mail || name.Kind == pki.EmailName
+			if !yield(name) {
+				return
+			}
+			if mailbox, ok := name.UTF8Mailbox(); ok && !yield(mailName(mailbox)) { // RFC 9598, section 6
+				return
+			}
 		}
-	}
-	if subject := cert.Subject(); !subject.IsEmpty() {
-		all = append(all, pki.GeneralName{Kind: pki.DirectoryName, Raw: subject.DER()})
-		if !mail {
-			for _, address := range subject.Get(pki.OIDEmailAddress) {
-				all = append(all, pki.GeneralName{Kind: pki.EmailName, Raw: []byte(address)})
+		subject := cert.Subject()
+		if subject.IsEmpty() || !yield(pki.GeneralName{Kind: pki.DirectoryName, Raw: subject.DER()}) || mail {
+			return
+		}
+		for _, address := range subject.Get(pki.OIDEmailAddress) {
+			if !yield(mailName(address)) {
+				return
 			}
 		}
 	}
-	return all
+}
+
+func mailName(mailbox string) pki.GeneralName {
+	return pki.GeneralName{Kind: pki.EmailName, Raw: []byte(mailbox)}
 }
 
 // compared is a name, or the base of a subtree that names are held against, in the
@@ -114,8 +123,14 @@ func (s *search) limitsOf(constraints *pki.NameConstraints) limits {
 }
 
 func byForm(trees []pki.Subtree) map[pki.NameKind][]compared {
-	all := map[pki.NameKind][]compared{}
+	counts, all := map[pki.NameKind]int{}, map[pki.NameKind][]compared{}
 	for _, tree := range trees {
+		counts[tree.Base.Kind]++
+	}
+	for _, tree := range trees {
+		if all[tree.Base.Kind] == nil {
+			all[tree.Base.Kind] = make([]compared, 0, counts[tree.Base.Kind])
+		}
 		base := compared{GeneralName: tree.Base, host: strings.ToLower(string(tree.Base.Raw))}
 		if tree.Base.Kind == pki.EmailName {
 			if local, host, mailbox := splitMail(string(tree.Base.Raw)); mailbox {
@@ -134,7 +149,8 @@ func (s *search) constrainedNames(m *node) []compared {
 		if s.names == nil {
 			s.names = map[*node][]compared{}
 		}
-		for _, name := range constrainedNames(m.cert, m.names) {
+		all = make([]compared, 0, len(m.names)+1)
+		for name := range constrainedNames(m.cert, m.names) {
 			all = append(all, inForm(name))
 		}
 		s.names[m] = all

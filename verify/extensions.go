@@ -42,7 +42,7 @@ var extensionRules = []extensionRule{
 	{leaf | intermediate, RFC5280 | WebPKI, rfc + "4.2.1.1", pki.OIDAuthorityKeyID, always, notCritical, nil},
 	{anchor, RFC5280 | WebPKI, rfc + "4.2.1.1", pki.OIDAuthorityKeyID, always, notCritical, isSelfSigned},
 	{anchor, formal, rfc + "4.2.1.1", pki.OIDAuthorityKeyID, maybe, notCritical, nil},
-	{authority, RFC5280 | WebPKI, rfc + "4.2.1.2", pki.OIDSubjectKeyID, always, notCritical, nil},
+	{authority, RFC5280 | WebPKI, rfc + "4.2.1.2", pki.OIDSubjectKeyID, always, notCritical, hasNoExtensions},
 	{leaf, formal, rfc + "4.2.1.2", pki.OIDSubjectKeyID, maybe, notCritical, nil},
 	{authority, formal, rfc + "4.2.1.9", pki.OIDBasicConstraints, maybe, critical, nil},
 	{authority, RFC5280 | Workload, rfc + "4.2.1.10", pki.OIDNameConstraints, maybe, critical, nil},
@@ -62,6 +62,10 @@ var extensionRules = []extensionRule{
 // isSelfSigned reports whether a certificate's own key made its signature,
 // whatever names it has.
 func isSelfSigned(v *visit) bool { return v.selfSigned() }
+
+// hasNoExtensions reports whether a certificate is of a version before extensions:
+// whoever accepts that asks for none.
+func hasNoExtensions(v *visit) bool { return v.cert.Version() == 1 }
 
 // check says how a certificate breaks the row, and by which code; "" if it keeps
 // it.

@@ -1,8 +1,12 @@
 package verify_test
 
 import (
+	"crypto/x509"
+	"errors"
+	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/signet-tls/signet/pki"
@@ -52,23 +56,89 @@ func randomGraph(random *rand.Rand) graph {
 	return g
 }
 
-// unlikeX509 are the differences from crypto/x509 that are known, each with the
-// section that wants it so.
+// unlikeX509 are the differences from crypto/x509 that are known: chains that we
+// accept and it does not, each with the section that wants it so, and a graph that
+// shows it.
 var unlikeX509 = []struct {
 	reason  string
-	applies func(proof *verify.Proof, theirs error) bool
+	applies func(path []*pki.Certificate, theirs error) bool
+	graph   func() graph
 }{
 	{"RFC 5280, section 4.2.1.9: self-issued intermediates do not count for the length of a path; crypto/x509 counts them",
-		func(proof *verify.Proof, theirs error) bool {
-			return proof != nil && theirs != nil && slices.ContainsFunc(proof.Path()[1:], isLimited) &&
-				slices.ContainsFunc(proof.Path()[1:len(proof.Path())-1], (*pki.Certificate).SelfIssued)
+		func(path []*pki.Certificate, theirs error) bool {
+			return hasReason(theirs, x509.TooManyIntermediates) && slices.ContainsFunc(path[1:len(path)-1], (*pki.Certificate).SelfIssued)
+		},
+		func() graph {
+			return throughItself(func(c *x509.Certificate) { c.MaxPathLen, c.MaxPathLenZero = 0, true }, func(*x509.Certificate) {})
 		}},
+	{"RFC 5280, section 6.1.3 (b) and (c): the names of self-issued intermediates are free; crypto/x509 holds them against constraints",
+		func(path []*pki.Certificate, theirs error) bool {
+			return hasReason(theirs, x509.CANotAuthorizedForThisName) && slices.ContainsFunc(path[1:len(path)-1], (*pki.Certificate).SelfIssued)
+		},
+		func() graph {
+			return throughItself(func(c *x509.Certificate) { c.ExcludedDNSDomains = []string{"other.example"} }, func(c *x509.Certificate) { c.DNSNames = []string{"other.example"} })
+		}},
+	{"RFC 4158, section 2.4.1: that a signature was checked is remembered, so that a maze costs little; crypto/x509 gives up after 100 checks",
+		func(_ []*pki.Certificate, theirs error) bool {
+			return strings.Contains(theirs.Error(), "signature check attempts limit")
+		},
+		maze},
 }
 
-// isLimited reports whether a certificate limits the length of paths.
-func isLimited(c *pki.Certificate) bool {
-	constraints, _ := c.BasicConstraints()
-	return constraints != nil && constraints.PathLen >= 0
+func hasReason(refusal error, reason x509.InvalidReason) bool {
+	var invalid x509.CertificateInvalidError
+	return errors.As(refusal, &invalid) && invalid.Reason == reason
+}
+
+// throughItself is a graph in which an authority has signed another of its name:
+// both can be changed.
+func throughItself(above, below func(*x509.Certificate)) graph {
+	root := forge(authority("Root A"), nil)
+	first := forge(with(authority("CA A"), above), root)
+	return graphOf(forge(with(authority("CA A"), below), first), root)
+}
+
+// maze is a graph with one way to the root, behind authorities that have signed each
+// other and whom nobody else has.
+func maze() graph {
+	root := forge(authority("Root A"), nil)
+	issuer := forge(authority("CA A"), root)
+	var lost []*pki.Credential
+	for i := range 4 {
+		lost = append(lost, forge(authority(fmt.Sprint("Lost ", i)), nil))
+	}
+	g := graphOf(issuer, root)
+	for i, above := range lost {
+		for _, below := range []*pki.Credential{issuer, lost[(i+1)%4], lost[(i+2)%4], lost[(i+3)%4]} {
+			g.chain = slices.Insert(g.chain, 1, resigned(below, above))
+		}
+	}
+	return g
+}
+
+// graphOf is a leaf below an authority, and what leads from there to the root.
+func graphOf(issuer, root *pki.Credential) graph {
+	opts := verify.Options{Roots: roots(root.Leaf()), Name: verify.Any("the graph is what is looked at"), Now: now, Profile: verify.Path}
+	return graph{forge(leaf(), issuer).Chain, []*pki.Certificate{root.Leaf()}, opts}
+}
+
+// TestUnlikeX509: each difference that is known is one still, and by no other
+// reason.
+func TestUnlikeX509(t *testing.T) {
+	for i, difference := range unlikeX509 {
+		g := difference.graph()
+		proof, err := verify.Verify(g.chain, g.opts)
+		if err != nil {
+			t.Errorf("%s: we refuse its graph: %v", difference.reason, err)
+			continue
+		}
+		theirs := x509Verdict(g.chain, g.opts, g.anchors)
+		for j, other := range unlikeX509 {
+			if applies := theirs != nil && other.applies(proof.Path(), theirs); applies != (i == j) {
+				t.Errorf("%s: applies to the graph of %q: %v; crypto/x509 says %v", other.reason, difference.reason, applies, theirs)
+			}
+		}
+	}
 }
 
 // wantAsX509 holds our verdict on a graph against crypto/x509's.
@@ -78,7 +148,7 @@ func wantAsX509(t *testing.T, g graph) (trusted bool) {
 	theirs := x509Verdict(g.chain, g.opts, g.anchors)
 	known := false
 	for _, difference := range unlikeX509 {
-		known = known || difference.applies(proof, theirs)
+		known = known || err == nil && theirs != nil && difference.applies(proof.Path(), theirs)
 	}
 	if (err == nil) != (theirs == nil) && !known {
 		t.Errorf("we say %v, crypto/x509 says %v\n%s\nanchors:\n%s", err, theirs, pemOf(g.chain), pemOf(g.anchors))

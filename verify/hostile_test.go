@@ -1,11 +1,15 @@
 package verify_test
 
 import (
+	"bytes"
+	"crypto"
 	"crypto/rand"
+	"crypto/rsa"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/asn1"
 	"fmt"
+	"io"
 	"math/big"
 	"net"
 	"net/url"
@@ -101,6 +105,22 @@ func hostileCases() []hostileCase {
 			c.PolicyMappings = append(c.PolicyMappings, x509.PolicyMapping{IssuerDomainPolicy: c.Policies[i], SubjectDomainPolicy: c.Policies[0]})
 		}
 	}
+	sameName := func(keys func(i int) crypto.PublicKey) []*pki.Certificate {
+		chain := forge(leaf(), forge(authority("Many"), root)).Chain[:1]
+		for i := range 60 {
+			template := with(authority("Many"), func(c *x509.Certificate) { c.SerialNumber, c.SubjectKeyId = big.NewInt(int64(i+1)), nil })
+			der := testpki.Must(x509.CreateCertificate(rand.Reader, template, testpki.Must(root.Leaf().X509()), keys(i), root.Key))
+			chain = append(chain, testpki.Must(pki.ParseCertificate(der)))
+		}
+		return chain
+	}
+	random := func(bits uint) *big.Int {
+		n := testpki.Must(rand.Int(rand.Reader, new(big.Int).Lsh(big.NewInt(1), bits-1)))
+		return n.SetBit(n.SetBit(n, int(bits-1), 1), 0, 1)
+	}
+	large := func(int) crypto.PublicKey { return &rsa.PublicKey{N: random(8192), E: 65537} }
+	flawed := func(i int) crypto.PublicKey { return &rsa.PublicKey{N: flawedModulus(int64(i)), E: 65537} }
+	curved := func(int) crypto.PublicKey { return testpki.Must(pki.GenerateKey(pki.P521)).Public() }
 	demanding := opts
 	demanding.RequirePolicy = true
 	return []hostileCase{
@@ -132,8 +152,58 @@ func hostileCases() []hostileCase {
 			}
 		}), opts, verify.BudgetExceeded},
 		{"directories", constrained(directories, subject), opts, verify.BudgetExceeded},
+		{"many RSA keys of 8,192 bits", signedByRSA(sameName(large)), opts, verify.BudgetExceeded},
+		{"many keys on P-521", sameName(curved), opts, verify.BudgetExceeded},
+		{"many compressed points", squeezed(sameName(curved), root), opts, verify.BudgetExceeded},
+		{"many keys of a flawed chip", sameName(flawed), opts, verify.ChainIncomplete},
 		{"a name of 100,000 bytes", constrained(same, func(c *x509.Certificate) { c.DNSNames = []string{strings.Repeat("a.", 50_000) + "a"} }), opts, verify.NameMalformed},
 	}
+}
+
+// signedByRSA is a chain whose leaf claims a signature by an RSA key of 8,192 bits.
+func signedByRSA(chain []*pki.Certificate) []*pki.Certificate {
+	algorithm := testpki.Must(asn1.Marshal(pkix.AlgorithmIdentifier{Algorithm: asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 1, 11}, Parameters: asn1.NullRawValue}))
+	chain[0] = rewritten(chain[0], &pki.Credential{Key: noise{}}, func(c *contents) { c.Algorithm = asn1.RawValue{FullBytes: algorithm} })
+	return chain
+}
+
+// noise makes signatures that are below any modulus of 8,192 bits, and wrong.
+type noise struct{ crypto.Signer }
+
+func (noise) Sign(io.Reader, []byte, crypto.SignerOpts) ([]byte, error) {
+	return append([]byte{0}, bytes.Repeat([]byte{0xa5}, 1023)...), nil
+}
+
+// squeezed is a chain whose authorities' points on P-521 are compressed.
+func squeezed(chain []*pki.Certificate, root *pki.Credential) []*pki.Certificate {
+	for i, cert := range chain[1:] {
+		point := cert.PublicKey().Bits()
+		short := append([]byte{2 + point[len(point)-1]&1}, point[1:67]...)
+		chain[i+1] = rewritten(cert, root, func(c *contents) {
+			var key struct {
+				Algorithm asn1.RawValue
+				Point     asn1.BitString
+			}
+			testpki.Must(asn1.Unmarshal(c.Key.FullBytes, &key))
+			key.Point = asn1.BitString{Bytes: short, BitLength: 8 * len(short)}
+			c.Key = asn1.RawValue{FullBytes: testpki.Must(asn1.Marshal(key))}
+		})
+	}
+	return chain
+}
+
+// flawedModulus is one of 2,048 bits that is a power of 65537 modulo the product of
+// the first primes, as those of ROCA are (CVE-2017-15361).
+func flawedModulus(power int64) *big.Int {
+	product := big.NewInt(1)
+	for n := int64(2); n <= 167; n++ {
+		if prime := big.NewInt(n); prime.ProbablyPrime(0) {
+			product.Mul(product, prime)
+		}
+	}
+	n := new(big.Int).Exp(big.NewInt(65537), big.NewInt(1_000_000+power), product)
+	top := new(big.Int).Lsh(big.NewInt(1), 2047)
+	return n.Add(n, product.Mul(product, top.Div(top, product).Add(top, big.NewInt(1))))
 }
 
 // TestHostile: what is made to keep a verifier busy is refused within its

@@ -209,20 +209,22 @@ func names(leaf *node) string {
 	const most = 4
 	count := 0
 	var all []string // the first of them
-	add := func(text string) {
-		if count++; count <= most {
-			all = append(all, clip(text))
-		}
-	}
 	for _, kind := range []pki.NameKind{pki.DNSName, pki.IPName, pki.URIName, pki.EmailName, pki.OtherName} {
 		for _, name := range leaf.names {
-			switch address, isMailbox := name.UTF8Mailbox(); {
-			case name.Kind != kind:
-			case isMailbox:
-				add(address)
-			case kind != pki.OtherName:
-				add(name.Value())
+			if name.Kind != kind {
+				continue
 			}
+			text, isMailbox := name.UTF8Mailbox()
+			if !isMailbox && kind == pki.OtherName {
+				continue
+			}
+			if count++; count > most {
+				continue
+			}
+			if !isMailbox {
+				text = name.Value()
+			}
+			all = append(all, clip(text))
 		}
 	}
 	_, err := leaf.cert.SubjectAltNames()

@@ -28,10 +28,11 @@ type node struct {
 
 	subject, issuer string // names, in the form in which they are compared
 
-	badName        string      // which alternative name is none of its form
-	badWebName     string      // the same by the web's rules
-	badConstraints string      // what must not stand in the name constraints
-	selfSigned     func() bool // of anchors: whether the key made the signature
+	badName        string        // which alternative name is none of its form
+	badWebName     string        // the same by the web's rules
+	badConstraints string        // what must not stand in the name constraints
+	within         func() string // of name constraints: their text
+	selfSigned     func() bool   // of anchors: whether the key made the signature
 }
 
 // newNode decodes what the rules look at. What cannot be decoded is missing
@@ -53,6 +54,7 @@ func newNode(cert *pki.Certificate, anchor bool) *node {
 	m.badName, m.badWebName = badNames(m)
 	if m.constraints != nil {
 		m.badConstraints = brokenConstraints(m.constraints, "of "+m.title())
+		m.within = sync.OnceValue(func() string { return constraintsText(m.constraints) })
 	}
 	if anchor {
 		m.selfSigned = sync.OnceValue(func() bool { return signedBy(cert, cert.PublicKey()) })
@@ -67,6 +69,19 @@ func nameKey(name pki.Name) string { return string(name.Canonical()) }
 // hasOwnParameters reports whether all of the key stands in the certificate: an
 // old kind of key can inherit a part of it from its issuer.
 func (m *node) hasOwnParameters() bool { return m.key == m.cert.PublicKey() }
+
+// unusable says why no signature is checked with the key, or "": one of DSA can be,
+// though it is none of those that Go's cryptography has.
+func (m *node) unusable() (fault.Code, string) {
+	if m.keyFault == KeyTooLarge {
+		return m.keyFault, m.keyText
+	}
+	_, err := m.key.Key()
+	if e, ok := fault.Of(err); ok && m.key.Kind() != "DSA" {
+		return e.Code, e.Message
+	}
+	return "", ""
+}
 
 func (m *node) title() string { return m.cert.Title() }
 

@@ -1,7 +1,6 @@
 package verify
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"slices"
@@ -14,9 +13,16 @@ import (
 // dangle says how far the chain leads by names and signatures, where it leads to
 // no anchor: along the longest way.
 func (s *search) dangle() ([]*node, Check) {
-	if s.exhausted != "" {
-		return []*node{s.leaf}, s.exhaustion()
+	if s.exhausted == "" {
+		path := s.longest()
+		if check := s.dangling(path); s.exhausted == "" {
+			return path, check
+		}
 	}
+	return []*node{s.leaf}, s.exhaustion()
+}
+
+func (s *search) longest() []*node {
 	longest := []*node{s.leaf}
 	seen := map[*node]bool{}
 	for paths := [][]*node{longest}; len(paths) > 0; paths = paths[1:] {
@@ -29,7 +35,7 @@ func (s *search) dangle() ([]*node, Check) {
 			}
 		}
 	}
-	return longest, s.dangling(certificates(longest))
+	return longest
 }
 
 func certificates(path []*node) []*pki.Certificate {
@@ -54,9 +60,9 @@ func (s *search) exhaustion() Check {
 
 // dangling says why the path ended where its last certificate's issuer is
 // neither sent nor an anchor.
-func (s *search) dangling(path []*pki.Certificate) Check {
-	opts := *s.opts
-	last, peer := path[len(path)-1], opts.Purpose.String()
+func (s *search) dangling(nodes []*node) Check {
+	opts, path, end := *s.opts, certificates(nodes), nodes[len(nodes)-1]
+	last, peer := end.cert, opts.Purpose.String()
 	issuer := last.IssuerTitle()
 	check := Check{Name: "chain", Verdict: Stop, Depth: len(path) - 1}
 	switch {
@@ -66,7 +72,7 @@ func (s *search) dangling(path []*pki.Certificate) Check {
 		check.message = fmt.Sprintf("%s shows another certificate than %s", opts.shower(), opts.Roots.place())
 		check.next = []string{fmt.Sprintf("do not trust this %s, unless its operator says that its certificate was replaced: then pin the new one", peer),
 			"to believe an authority and all that it signs, give its certificate as --roots instead of pinning it"}
-	case len(path) == 1 && signed(last, last):
+	case len(path) == 1 && end.selfIssued() && s.hasSigned(end, end):
 		check.Code = SelfSigned
 		check.Text = last.Title() + " signed itself"
 		check.message = fmt.Sprintf("%s vouches for itself: its certificate is self-signed", opts.shower())
@@ -86,8 +92,8 @@ func (s *search) dangling(path []*pki.Certificate) Check {
 		check.Text = fmt.Sprintf("the certificates make a path of %d or more; at most %d are followed, the anchor among them", len(path), maxPath)
 		check.message = check.Text
 		check.next = []string{fmt.Sprintf("have the %s show a certificate signed by an authority nearer to the root", peer)}
-	case unusable(&check, path, s.chain, opts):
-	case mistaken(&check, path, s.chain, opts):
+	case s.unusable(&check, path, end):
+	case s.mistaken(&check, path, end):
 	case len(path) == 1 && !last.IsAuthority():
 		check.Code = ChainIncomplete
 		check.Text = fmt.Sprintf("%s ← %s (%s) ← ?", last.Title(), issuer, opts.absent())
@@ -110,31 +116,27 @@ func (s *search) dangling(path []*pki.Certificate) Check {
 	return check
 }
 
-// unusable looks for an issuer with whose key no signature can be checked, and
-// fills in the check if there is one.
-func unusable(check *Check, path, sent []*pki.Certificate, opts Options) bool {
-	last := path[len(path)-1]
-	for _, candidate := range slices.Concat(opts.Roots.set.anchors, sent) {
-		if !isNamed(candidate, last) || !sameKeyID(candidate, last) {
+// unusable looks for an issuer with whose key, or whose kind of signature, nothing
+// can be checked, and fills in the check if there is one.
+func (s *search) unusable(check *Check, path []*pki.Certificate, end *node) bool {
+	last := end.cert
+	unsupported := last.SignatureAlgorithm().Supported()
+	for _, candidate := range s.issuers(end) {
+		if keyDistance(candidate, end) == differs {
 			continue
 		}
-		err := last.CheckSignatureBy(candidate.PublicKey())
-		if _, keyErr := candidate.PublicKey().Key(); keyErr != nil && errors.Is(err, pki.SignatureUnsupported) {
-			err = keyErr // says more
-		}
-		e, ok := fault.Of(err)
-		switch {
-		case ok && e.Code == pki.SignatureUnsupported:
-			check.Code = e.Code
-			check.Text = fmt.Sprintf("%s ← %s: %s", titles(path), candidate.Title(), e.Message)
-			check.message = fmt.Sprintf("%s is signed with %s, which cannot be checked here", last.Title(), last.SignatureAlgorithm())
-			check.next = []string{fmt.Sprintf("have %s issue %s again with a signature by RSA, ECDSA or Ed25519", candidate.Title(), last.Title())}
+		switch code, why := candidate.unusable(); {
+		case code != "":
+			check.Code, check.Depth = code, len(path)
+			check.Text = fmt.Sprintf("%s ← %s, whose key is not accepted: %s", titles(path), candidate.title(), why)
+			check.message = fmt.Sprintf("the key of %s is not accepted: %s", candidate.title(), why)
+			check.next = []string{fmt.Sprintf("have %s use an RSA, ECDSA or Ed25519 key, and issue %s again", candidate.title(), last.Title())}
 			return true
-		case ok && (e.Code == pki.KeyUnsupported || e.Code == pki.KeyMalformed):
-			check.Code, check.Depth = e.Code, len(path)
-			check.Text = fmt.Sprintf("%s ← %s, whose key is not accepted: %s", titles(path), candidate.Title(), e.Message)
-			check.message = fmt.Sprintf("the key of %s is not accepted: %s", candidate.Title(), e.Message)
-			check.next = []string{fmt.Sprintf("have %s use an RSA, ECDSA or Ed25519 key, and issue %s again", candidate.Title(), last.Title())}
+		case unsupported != nil:
+			check.Code = pki.SignatureUnsupported
+			check.Text = fmt.Sprintf("%s ← %s: %s", titles(path), candidate.title(), fault.Text(unsupported))
+			check.message = fmt.Sprintf("%s is signed with %s, which cannot be checked here", last.Title(), last.SignatureAlgorithm())
+			check.next = []string{fmt.Sprintf("have %s issue %s again with a signature by RSA, ECDSA or Ed25519", candidate.title(), last.Title())}
 			return true
 		}
 	}
@@ -143,25 +145,26 @@ func unusable(check *Check, path, sent []*pki.Certificate, opts Options) bool {
 
 // mistaken looks for a certificate that has the name of the last one's issuer,
 // but not its key, and fills in the check if there is one.
-func mistaken(check *Check, path, sent []*pki.Certificate, opts Options) bool {
-	last, peer, place := path[len(path)-1], opts.Purpose.String(), opts.Roots.place()
-	issuer, anchors := last.IssuerTitle(), opts.Roots.set.anchors
+func (s *search) mistaken(check *Check, path []*pki.Certificate, end *node) bool {
+	opts, last, peer, place := *s.opts, end.cert, s.opts.Purpose.String(), s.opts.Roots.place()
+	issuer, anchors := last.IssuerTitle(), s.anchorsFor(end)
+	shown := s.issuers(end)[len(anchors):]
 	check.next = []string{fmt.Sprintf("if %s was made anew, put its new certificate into %s; else do not trust this %s", issuer, place, peer)}
 	switch {
-	case hasNamesake(last, anchors, sameKeyID):
+	case s.hasNamesake(end, anchors, untold):
 		check.Code = SignatureInvalid
 		check.Text = fmt.Sprintf("%s ← %s (in %s), whose key did not sign it", titles(path), issuer, place)
 		check.message = fmt.Sprintf("%s was not signed by the %s that you trust, which it names as its issuer", last.Title(), issuer)
-	case hasNamesake(last, sent, sameKeyID):
+	case s.hasNamesake(end, shown, untold):
 		check.Code = SignatureInvalid
 		check.Text = fmt.Sprintf("%s ← %s, whose key did not sign it", titles(path), issuer)
 		check.message = fmt.Sprintf("%s was not signed by %s, which it names as its issuer", last.Title(), issuer)
 		check.next = []string{fmt.Sprintf("do not trust this %s; ask its operator for a certificate signed by the present %s", peer, issuer)}
-	case hasNamesake(last, anchors, anyKeyID):
+	case s.hasNamesake(end, anchors, differs):
 		check.Code = UnknownRoot
 		check.Text = fmt.Sprintf("%s ← another %s than that in %s: its key differs", titles(path), issuer, place)
 		check.message = fmt.Sprintf("its authority is another %s than the one that you trust: same name, different key", issuer)
-	case hasNamesake(last, sent, isOtherIntermediate):
+	case s.hasNamesake(end, slices.DeleteFunc(slices.Clone(shown), (*node).selfIssued), differs):
 		check.Code = ChainIncomplete
 		check.Text = fmt.Sprintf("%s ← another %s than %s shows: its key differs", titles(path), issuer, opts.shower())
 		check.message = fmt.Sprintf("%s shows another %s than the one that signed %s: same name, different key", opts.shower(), issuer, last.Title())
@@ -172,24 +175,12 @@ func mistaken(check *Check, path, sent []*pki.Certificate, opts Options) bool {
 	return true
 }
 
-// hasNamesake reports whether a candidate has the name of cert's issuer and a
-// fitting key identifier, though its key did not sign cert.
-func hasNamesake(cert *pki.Certificate, candidates []*pki.Certificate, fits func(issuer, cert *pki.Certificate) bool) bool {
-	return slices.ContainsFunc(candidates, func(candidate *pki.Certificate) bool {
-		return !candidate.Equal(cert) && isNamed(candidate, cert) && fits(candidate, cert) && !signed(candidate, cert)
+// hasNamesake reports whether a candidate has the name of m's issuer and a key
+// identifier that is no further away than so, though its key did not sign m.
+func (s *search) hasNamesake(m *node, candidates []*node, furthest int) bool {
+	return slices.ContainsFunc(candidates, func(candidate *node) bool {
+		return !candidate.cert.Equal(m.cert) && keyDistance(candidate, m) <= furthest && !s.hasSigned(candidate, m)
 	})
-}
-
-func anyKeyID(_, _ *pki.Certificate) bool { return true }
-
-func isOtherIntermediate(issuer, _ *pki.Certificate) bool { return !issuer.SelfIssued() }
-
-// sameKeyID reports whether the key identifiers agree, or cannot tell (RFC 5280,
-// sections 4.2.1.1 and 4.2.1.2).
-func sameKeyID(issuer, cert *pki.Certificate) bool {
-	have, _ := issuer.SubjectKeyID()
-	want, _ := cert.AuthorityKeyID()
-	return len(have) == 0 || want == nil || len(want.KeyID) == 0 || bytes.Equal(have, want.KeyID)
 }
 
 // fetchable names where the issuer's certificate can be had (RFC 5280, section
@@ -202,18 +193,6 @@ func fetchable(cert *pki.Certificate) string {
 		}
 	}
 	return ""
-}
-
-// isNamed reports whether cert names issuer as its issuer (RFC 5280, section
-// 4.1.2.4).
-func isNamed(issuer, cert *pki.Certificate) bool {
-	return issuer.Subject().Equal(cert.Issuer())
-}
-
-// signed reports whether cert names issuer, and issuer's key made its
-// signature. Whether issuer may sign at all is not looked at.
-func signed(issuer, cert *pki.Certificate) bool {
-	return isNamed(issuer, cert) && signedBy(cert, issuer.PublicKey())
 }
 
 // signedBy reports whether the key made the certificate's signature, whatever the

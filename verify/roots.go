@@ -116,12 +116,13 @@ func isLeaf(leaf *pki.Certificate, origin string) error {
 }
 
 // claimsToSign reports whether a certificate says in any way that it signs others:
-// one that says so by halves is an authority with a fault, which the rules name, and
-// no leaf.
+// one that says so by halves, or is of version 1 and cannot say it, is an authority
+// with a fault, which the rules name, and no leaf.
 func claimsToSign(cert *pki.Certificate) bool {
 	constraints, _ := cert.BasicConstraints()
 	usage, _ := cert.KeyUsage()
-	return constraints != nil && constraints.CA || usage != nil && *usage&pki.KeyCertSign != 0
+	return constraints != nil && constraints.CA || usage != nil && *usage&pki.KeyCertSign != 0 ||
+		cert.Version() == 1 && cert.SelfIssued()
 }
 
 // roleOf names whose certificate a leaf is, by its extended key usage.

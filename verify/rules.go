@@ -312,10 +312,9 @@ func unfitKey(key *pki.PublicKey) (fault.Code, string) {
 	code, text := fault.Code(""), ""
 	for _, problem := range key.Problems() {
 		switch {
-		case !problem.Refused:
-		case problem.Name == "rsa_long":
+		case problem.Name == "rsa_long" || problem.Name == "rsa_exponent_unusual":
 			code, text = KeyTooLarge, problem.Text
-		default:
+		case problem.Refused:
 			return pki.KeyWeak, problem.Text
 		}
 	}

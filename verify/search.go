@@ -15,11 +15,12 @@ import (
 )
 
 // Bounds of one verification. What costs processor time has a price, about a
-// microsecond of it each, so that no chain costs more than the budget.
+// microsecond of it each on a machine of 2020, so that no chain costs more than the
+// budget.
 const (
 	maxPath     = 12     // certificates of a path, leaf and anchor among them
 	maxSteps    = 1000   // certificates that are put on a path while one is looked for
-	maxPrice    = 8_000  // signatures; 100 by P-256
+	maxPrice    = 12_000 // signatures; 120 by P-256
 	maxNames    = 50_000 // comparisons of a name with a constraint; of long ones fewer
 	maxPolicies = 20_000 // policies of paths, each once for each level below it
 )
@@ -30,7 +31,7 @@ type search struct {
 	chain     []*pki.Certificate // as it was sent
 	leaf      *node
 	others    map[string][]*node          // what was sent besides the leaf, by subject
-	anchors   map[*node][]*node           // that may have signed, or are, what was sent
+	known     map[*node][]*node           // issuers of what was sent
 	signed    map[edge]bool               // signatures that were checked
 	memory    *Verifier                   // of signatures that were checked before
 	staple    *staple                     // nil: there was no handshake
@@ -51,36 +52,45 @@ type search struct {
 type edge struct{ issuer, subject *node }
 
 func newSearch(chain []*pki.Certificate, opts *Options, memory *Verifier) *search {
-	s := &search{opts: opts, memory: memory, chain: chain, leaf: newNode(chain[0], false), others: map[string][]*node{}, anchors: map[*node][]*node{}, signed: map[edge]bool{}, staple: newStaple(opts.Handshake)}
+	s := &search{opts: opts, memory: memory, chain: chain, leaf: newNode(chain[0], false), others: map[string][]*node{}, known: map[*node][]*node{}, signed: map[edge]bool{}, staple: newStaple(opts.Handshake)}
 	if opts.Revocation != nil || s.staple != nil {
 		s.answers = map[*node]revocation.Answer{}
 	}
-	seen := chain[:1:1]
-	for _, cert := range chain[1:] {
-		if !slices.ContainsFunc(seen, cert.Equal) {
-			seen = append(seen, cert)
-			m := newNode(cert, false)
-			s.others[m.subject] = append(s.others[m.subject], m)
+	sent := make([]*node, 0, len(chain))
+	for i, cert := range chain[1:] {
+		if slices.ContainsFunc(chain[:i+1], cert.Equal) {
+			continue
 		}
+		if !s.pay(reading(cert.PublicKey())) {
+			break
+		}
+		m := newNode(cert, false)
+		s.others[m.subject] = append(s.others[m.subject], m)
+		sent = append(sent, m)
 	}
 	if slices.Contains(opts.Legacy, dangerous.DSA()) {
-		s.inherit()
+		s.inherit(sent)
 	}
 	return s
 }
 
-// inherit gives keys of DSA without parameters those of their issuers.
-func (s *search) inherit() {
-	for _, sent := range s.others {
+// inherit gives keys of DSA without parameters those of their likeliest issuers,
+// and these theirs before.
+func (s *search) inherit(sent []*node) {
+	for range sent { // as many generations as there may be
 		for _, m := range sent {
-			for _, issuer := range s.issuers(m) {
-				if m.key.InheritsParameters() && issuer.key.Kind() == "DSA" && !issuer.key.InheritsParameters() {
-					m.key = m.key.WithParametersOf(issuer.key)
-				}
+			if !m.key.InheritsParameters() {
+				continue
+			}
+			issuers := s.issuers(m)
+			if i := slices.IndexFunc(issuers, hasParameters); i >= 0 {
+				m.key = m.key.WithParametersOf(issuers[i].key)
 			}
 		}
 	}
 }
+
+func hasParameters(m *node) bool { return m.key.Kind() == "DSA" && !m.key.InheritsParameters() }
 
 // attempt is a path that was tried, and what is wrong with it.
 type attempt struct {
@@ -179,7 +189,7 @@ func (s *search) extend(path []*node, most int, faults []finding, done func(atte
 	}
 	extended := false
 	for _, issuer := range s.issuers(last) {
-		if len(path) == maxPath {
+		if len(path) == maxPath || s.exhausted != "" {
 			break
 		}
 		if s.steps++; s.steps > maxSteps {
@@ -226,7 +236,11 @@ func (s *search) policyFaults(path []*node) []finding {
 // first: anchors, then those with the key identifier that it names (RFC 4158,
 // section 3.5).
 func (s *search) issuers(cert *node) []*node {
-	all := slices.Clone(s.anchorsFor(cert))
+	all, known := s.known[cert]
+	if known {
+		return all
+	}
+	all = slices.Clone(s.opts.Roots.set.issuersOf(cert))
 	for _, other := range s.others[cert.issuer] {
 		if !slices.ContainsFunc(all, func(a *node) bool { return a.cert.Equal(other.cert) }) {
 			all = append(all, other)
@@ -238,17 +252,17 @@ func (s *search) issuers(cert *node) []*node {
 		}
 		return cmp.Compare(keyDistance(a, cert), keyDistance(b, cert))
 	})
+	s.known[cert] = all
 	return all
 }
 
-// anchorsFor returns the anchors that may have signed a certificate.
+// anchorsFor returns those of a certificate's issuers that are anchors.
 func (s *search) anchorsFor(m *node) []*node {
-	found, known := s.anchors[m]
-	if !known {
-		found = s.opts.Roots.set.issuersOf(m)
-		s.anchors[m] = found
+	all := s.issuers(m)
+	if i := slices.IndexFunc(all, func(issuer *node) bool { return !issuer.anchor }); i >= 0 {
+		return all[:i]
 	}
-	return found
+	return all
 }
 
 func order(first bool) int {
@@ -258,16 +272,24 @@ func order(first bool) int {
 	return 1
 }
 
-// keyDistance is 0 if the key identifiers agree, 1 if they cannot tell, and 2 if
-// they differ (RFC 5280, sections 4.2.1.1 and 4.2.1.2).
+// What the key identifiers of an issuer and of a certificate can say, the best
+// first.
+const (
+	agrees = iota
+	untold
+	differs
+)
+
+// keyDistance is how well the key identifiers agree (RFC 5280, sections 4.2.1.1
+// and 4.2.1.2).
 func keyDistance(issuer, cert *node) int {
 	switch {
 	case len(issuer.keyID) == 0 || cert.issuerKeyID == nil || len(cert.issuerKeyID.KeyID) == 0:
-		return 1
+		return untold
 	case bytes.Equal(issuer.keyID, cert.issuerKeyID.KeyID):
-		return 0
+		return agrees
 	}
-	return 2
+	return differs
 }
 
 // repeats reports whether the issuer stands on the path already: the same name
@@ -287,8 +309,7 @@ func (s *search) hasSigned(issuer, cert *node) bool {
 		return made
 	}
 	if made = s.memory.knows(issuer, cert); !made {
-		if s.price += price(issuer.key); s.price > maxPrice {
-			s.exhausted = "signatures"
+		if !s.pay(price(issuer.key)) {
 			return false
 		}
 		made = signedBy(cert.cert, issuer.key)
@@ -297,18 +318,37 @@ func (s *search) hasSigned(issuer, cert *node) bool {
 	return made
 }
 
-// price is what checking one signature costs, in about microseconds.
+// pay reports whether the budget suffices for a key or a signature.
+func (s *search) pay(price int) bool {
+	if s.price += price; s.price > maxPrice {
+		s.exhausted = "signatures"
+	}
+	return s.exhausted == ""
+}
+
+// reading is what it costs to read a key: much if it is a point that was compressed,
+// of which a square root is to be found (SEC 1, section 2.3.4).
+func reading(public *pki.PublicKey) int {
+	bits := public.Bits()
+	if len(bits) == 0 || bits[0] != 2 && bits[0] != 3 {
+		return 0
+	}
+	return map[int]int{1 + 28: 500, 1 + 32: 30, 1 + 48: 300, 1 + 66: 600}[len(bits)]
+}
+
+// price is what checking one signature costs, in about microseconds, as measured
+// with Go's cryptography, which has a fast way for P-256 and some sizes of RSA alone.
 func price(public *pki.PublicKey) int {
 	key, err := public.Key()
 	if err != nil {
 		return 1
 	}
 	switch key := key.(type) {
-	case *rsa.PublicKey:
-		bits := key.N.BitLen()
-		return 5 + bits*bits/160_000*max(1, mathbits.Len(uint(key.E))/16)
+	case *rsa.PublicKey: // squares and products modulo N, those ahead of the first among them
+		bits, e := min(key.N.BitLen(), 16_384), uint(key.E) // nothing is computed with a larger one
+		return bits * bits / 1_000_000 * (10 + mathbits.Len(e) + mathbits.OnesCount(e))
 	case *ecdsa.PublicKey:
-		return map[int]int{224: 100, 256: 80, 384: 400, 521: 1000}[key.Curve.Params().BitSize]
+		return map[int]int{224: 350, 256: 100, 384: 1000, 521: 3000}[key.Curve.Params().BitSize]
 	}
 	return 100
 }

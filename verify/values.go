@@ -130,8 +130,15 @@ var valuesOf = map[fault.Code]func(v *visit) (have, want string){
 		return listed(all), "none from any or to any"
 	},
 	NameEmpty: func(v *visit) (string, string) {
-		return fmt.Sprintf("subject %q, issuer %q", clip(v.cert.Subject().String()), clip(v.cert.Issuer().String())), "not empty"
+		return fmt.Sprintf("subject %s, issuer %s", emptiness(v.cert.Subject()), emptiness(v.cert.Issuer())), "not empty"
 	},
+}
+
+func emptiness(name pki.Name) string {
+	if name.IsEmpty() {
+		return "empty"
+	}
+	return "not empty"
 }
 
 // signs is whether a certificate may sign others.
@@ -178,7 +185,7 @@ func keys(v *visit) (string, string) {
 	key := v.cert.PublicKey()
 	switch public, _ := key.Key(); public := public.(type) {
 	case *rsa.PublicKey:
-		return fmt.Sprintf("RSA, %d bits, exponent %d", public.N.BitLen(), public.E), fmt.Sprintf("RSA, 2048 to %d bits", maxRSA)
+		return fmt.Sprintf("RSA, %d bits, exponent %d", public.N.BitLen(), public.E), "RSA, 2048 to 8192 bits, exponent at most 65537"
 	case *ecdsa.PublicKey:
 		return "ECDSA, " + public.Params().Name, "ECDSA, P-224 to P-521"
 	}
@@ -187,17 +194,16 @@ func keys(v *visit) (string, string) {
 
 // subtrees is the names below an authority, and those that it may sign for.
 func subtrees(v *visit) (string, string) {
-	var have []string
+	var have few
 	for _, m := range v.below {
-		for _, name := range constrainedNames(m.cert, m.names) {
-			text := "" // of the many that are counted alone
-			if len(have) < mostListed {
-				text = name.String()
-			}
-			have = append(have, text)
+		for name := range constrainedNames(m.cert, m.names) {
+			have.add(name)
 		}
 	}
-	return listed(have), constraintsText(v.constraints)
+	if v.constraints == nil {
+		return have.String(), ""
+	}
+	return have.String(), v.within()
 }
 
 // at writes a time as data.
@@ -206,36 +212,53 @@ func at(t time.Time) string { return t.UTC().Format(time.RFC3339) }
 // mostListed is how many of a list are written.
 const mostListed = 8
 
+// few are the first of a list, as text; the others are counted.
+type few struct {
+	texts []string
+	more  int
+}
+
+func (f *few) add(item fmt.Stringer) {
+	if len(f.texts) < mostListed {
+		f.texts = append(f.texts, clip(item.String()))
+	} else {
+		f.more++
+	}
+}
+
+func (f *few) String() string {
+	switch {
+	case len(f.texts) == 0:
+		return "none"
+	case f.more > 0:
+		return fmt.Sprintf("%s, %d more", strings.Join(f.texts, ", "), f.more)
+	}
+	return strings.Join(f.texts, ", ")
+}
+
 // listed writes the first few of a list.
 func listed(all []string) string {
-	texts := make([]string, 0, mostListed+1)
+	var list few
 	for _, text := range all[:min(mostListed, len(all))] {
-		texts = append(texts, clip(text))
+		list.texts = append(list.texts, clip(text))
 	}
-	if len(all) > mostListed {
-		texts = append(texts, fmt.Sprintf("%d more", len(all)-mostListed))
-	}
-	if len(texts) == 0 {
-		return "none"
-	}
-	return strings.Join(texts, ", ")
+	list.more = len(all) - len(list.texts)
+	return list.String()
 }
 
 func constraintsText(constraints *pki.NameConstraints) string {
-	bases := func(trees []pki.Subtree) []string {
-		var all []string
-		for _, tree := range trees {
-			all = append(all, tree.Base.String())
-		}
-		return all
-	}
-	permitted, excluded := bases(constraints.Permitted), bases(constraints.Excluded)
 	var parts []string
-	if len(permitted) > 0 {
-		parts = append(parts, "within "+listed(permitted))
-	}
-	if len(excluded) > 0 {
-		parts = append(parts, "not within "+listed(excluded))
+	for _, list := range []struct {
+		where string
+		trees []pki.Subtree
+	}{{"within ", constraints.Permitted}, {"not within ", constraints.Excluded}} {
+		var bases few
+		for _, tree := range list.trees {
+			bases.add(tree.Base)
+		}
+		if len(list.trees) > 0 {
+			parts = append(parts, list.where+bases.String())
+		}
 	}
 	return strings.Join(parts, "; ")
 }

@@ -2,7 +2,6 @@ package verify
 
 import (
 	"crypto/sha256"
-	"encoding/binary"
 	"fmt"
 	"sync"
 	"time"
@@ -23,13 +22,13 @@ const (
 // not remember. The zero value is ready; share one wherever the same peers come
 // again. It is safe for concurrent use and must not be copied.
 type Verifier struct {
-	signatures memory[[sha256.Size]byte, struct{}]
+	signatures memory[signature, struct{}]
 	chains     memory[question, answer]
 }
 
 // question is all that an answer depends on, but for the time.
 type question struct {
-	chain    [sha256.Size]byte // of the certificates in their order
+	chain    [sha256.Size]byte // of the certificates' fingerprints in their order
 	roots    *rootSet
 	name     Name
 	purpose  Purpose
@@ -76,13 +75,12 @@ func (v *Verifier) Verify(chain []*pki.Certificate, opts Options) (*Proof, error
 
 func newQuestion(chain []*pki.Certificate, opts *Options) question {
 	q := question{roots: opts.Roots.set, name: opts.Name, purpose: opts.Purpose, profile: opts.Profile}
-	hash := sha256.New()
-	var length [8]byte
+	sums := make([]byte, 0, 4*sha256.Size)
 	for _, cert := range chain {
-		hash.Write(binary.BigEndian.AppendUint64(length[:0], uint64(len(cert.Raw()))))
-		hash.Write(cert.Raw())
+		sum := cert.Fingerprint()
+		sums = append(sums, sum[:]...)
 	}
-	hash.Sum(q.chain[:0])
+	q.chain = sha256.Sum256(sums)
 	if opts.Revocation != nil {
 		q.revoked, q.evidence, q.scope = true, opts.Revocation.Evidence, opts.Revocation.Scope
 	}
@@ -155,16 +153,12 @@ func (v *Verifier) knows(issuer, cert *node) bool {
 	return known
 }
 
-// signatureOf identifies a signature by the issuer's key and the whole
-// certificate, algorithms and signature among it.
-func signatureOf(issuer, cert *node) (id [sha256.Size]byte) {
-	key := issuer.key.Raw()
-	hash := sha256.New()
-	hash.Write(binary.BigEndian.AppendUint64(nil, uint64(len(key))))
-	hash.Write(key)
-	hash.Write(cert.cert.Raw())
-	hash.Sum(id[:0])
-	return id
+// signature is the issuer's key and the whole certificate, algorithms and
+// signature among it, by their hashes, which both remember.
+type signature struct{ key, cert [sha256.Size]byte }
+
+func signatureOf(issuer, cert *node) signature {
+	return signature{issuer.key.Pin(), cert.cert.Fingerprint()}
 }
 
 // memory is a bounded map that forgets what was not asked for in a long time: it

@@ -1,7 +1,6 @@
 package verify
 
 import (
-	"crypto/rsa"
 	"fmt"
 	"slices"
 	"time"
@@ -59,10 +58,6 @@ func Verify(chain []*pki.Certificate, opts Options) (*Proof, error) {
 	return (*Verifier)(nil).Verify(chain, opts)
 }
 
-// maxRSA is the largest RSA key of a peer that is computed with, in bits, as in
-// crypto/tls: a larger one costs seconds.
-const maxRSA = 8192
-
 // maxBytes is how much of a peer's certificates is looked at, as in crypto/tls.
 const maxBytes = 256 << 10
 
@@ -91,22 +86,8 @@ func unfit(chain []*pki.Certificate, opts *Options) *Check {
 		stop.Text = fmt.Sprintf("the %s's certificates have %d bytes; at most %d are looked at", peer, size(chain), maxBytes)
 		stop.next = []string{fmt.Sprintf("do not trust this %s; if it is yours, have it send its own chain alone", peer)}
 	default:
-		depth := slices.IndexFunc(chain, func(cert *pki.Certificate) bool { return rsaBits(cert) > maxRSA })
-		if depth < 0 || slices.Contains(opts.Legacy, dangerous.HugeKeys()) {
-			return nil
-		}
-		stop.Code, stop.Depth = KeyTooLarge, depth
-		stop.Text = fmt.Sprintf("the RSA key of %s has %d bits; %d are the most", chain[depth].Title(), rsaBits(chain[depth]), maxRSA)
-		stop.next = []string{fmt.Sprintf("have %s issued again with a smaller key", chain[depth].Title())}
+		return nil
 	}
 	stop.message = stop.Text
 	return stop
-}
-
-func rsaBits(cert *pki.Certificate) int {
-	key, _ := cert.PublicKey().Key()
-	if key, ok := key.(*rsa.PublicKey); ok {
-		return key.N.BitLen()
-	}
-	return 0
 }
