@@ -1,5 +1,6 @@
 // Package atomicfile writes whole files: after a crash at any moment there is
-// either the old content or the new, never a part.
+// either the old content or the new, never a part. Of files that belong together,
+// all are there in whole before the first is put into its place.
 package atomicfile
 
 import (
@@ -7,69 +8,199 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 )
 
 // Private is the mode of files that hold a secret, and of what only their owner
 // needs.
 const Private fs.FileMode = 0o600
 
+// File is one of the files that are written together.
+type File struct {
+	Path string
+	Data []byte
+	Mode fs.FileMode
+}
+
 // Write replaces the file by data, with the given mode, and returns once it is
 // durable. The folder is made if it is missing, for its owner alone.
 func Write(path string, data []byte, mode fs.FileMode) error {
-	return write(path, data, mode, os.Rename)
+	return WriteAll(File{path, data, mode})
 }
+
+// WriteAll is Write for files that belong together, put into their places in this
+// order. If one cannot be, those before it get back what they held, and the error
+// is a *fs.PathError that names it.
+func WriteAll(files ...File) error { return putAll(files, (*staged).replace) }
 
 // Create is Write for a file that must not be there, whoever else makes it in the
 // same moment: the error then is fs.ErrExist.
 func Create(path string, data []byte, mode fs.FileMode) error {
-	return write(path, data, mode, func(temporary, path string) error {
-		err := os.Link(temporary, path)
-		switch {
-		case err == nil:
-			return os.Remove(temporary)
-		case errors.Is(err, fs.ErrExist):
-			return err
-		}
-		// A file system without hard links: as well as can be.
-		if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) {
-			return &fs.PathError{Op: "create", Path: path, Err: fs.ErrExist}
-		}
-		return os.Rename(temporary, path)
-	})
+	return CreateAll(File{path, data, mode})
 }
 
-// write makes the whole file beside its place, which put then gives it.
-func write(path string, data []byte, mode fs.FileMode, put func(temporary, path string) error) (err error) {
-	folder := filepath.Dir(path)
-	if err := makeFolder(folder); err != nil {
-		return err
-	}
-	temporary, err := os.CreateTemp(folder, "."+filepath.Base(path)+".*")
-	if err != nil {
-		return err
-	}
+// CreateAll is WriteAll for files of which none may be there.
+func CreateAll(files ...File) error { return putAll(files, (*staged).create) }
+
+// putAll stages the files, and then puts each into its place.
+func putAll(files []File, put func(s *staged, last bool) error) error {
+	var all []*staged
 	defer func() {
-		if err != nil {
-			temporary.Close()
-			os.Remove(temporary.Name())
+		for _, s := range all {
+			s.discard()
 		}
 	}()
-	if err := temporary.Chmod(mode); err != nil {
+	for _, file := range files {
+		s, err := stage(file)
+		if err != nil {
+			return failed(file.Path, err)
+		}
+		all = append(all, s)
+	}
+	if err := placeAll(all, put); err != nil {
 		return err
 	}
-	if _, err := temporary.Write(data); err != nil {
-		return err
+	for _, file := range files {
+		if err := syncFolder(filepath.Dir(file.Path)); err != nil {
+			return failed(file.Path, err)
+		}
+		tidy(file.Path)
+	}
+	return nil
+}
+
+// placeAll puts the files into their places, and does nothing else, so that it takes
+// no time. Of two programs that write the same files one waits for the other.
+func placeAll(all []*staged, put func(s *staged, last bool) error) error {
+	if len(all) > 1 {
+		defer takeTurns(filepath.Dir(all[0].Path))()
+	}
+	for i, s := range all {
+		if err := put(s, i == len(all)-1); err != nil {
+			for _, before := range slices.Backward(all[:i]) {
+				before.undo()
+			}
+			return failed(s.Path, err)
+		}
+	}
+	return nil
+}
+
+// failed names the file that could not be written, in the place of the temporary
+// one that the system's error is about.
+func failed(path string, err error) error {
+	var at *fs.PathError
+	var between *os.LinkError
+	switch {
+	case errors.As(err, &at):
+		err = at.Err
+	case errors.As(err, &between):
+		err = between.Err
+	}
+	return &fs.PathError{Op: "write", Path: path, Err: err}
+}
+
+// staged is a file that is whole, beside its place.
+type staged struct {
+	File
+	temporary *os.File // held, so that nobody takes it for a dead program's
+	old       string   // the second name of what was there; "" if nothing was, or nobody needs it
+	oldHeld   *os.File // the same, held
+}
+
+// stage makes the whole file beside its place.
+func stage(file File) (_ *staged, err error) {
+	folder := filepath.Dir(file.Path)
+	if err := makeFolder(folder); err != nil {
+		return nil, err
+	}
+	temporary, err := createHeld(file.Path)
+	if err != nil {
+		return nil, err
+	}
+	s := &staged{File: file, temporary: temporary}
+	defer func() {
+		if err != nil {
+			s.discard()
+		}
+	}()
+	if err := temporary.Chmod(file.Mode); err != nil {
+		return nil, err
+	}
+	if _, err := temporary.Write(file.Data); err != nil {
+		return nil, err
 	}
 	if err := temporary.Sync(); err != nil {
+		return nil, err
+	}
+	if !holding { // such systems rename no open file
+		return s, temporary.Close()
+	}
+	return s, nil
+}
+
+// replace puts the file into its place. Unless it is the last one, what was there
+// is kept until all are in theirs.
+func (s *staged) replace(last bool) error {
+	if !last {
+		if err := s.keepOld(); err != nil {
+			return err
+		}
+	}
+	return os.Rename(s.temporary.Name(), s.Path)
+}
+
+// keepOld gives what is in the file's place a second name. Where there are no hard
+// links it moves there, and for a moment nothing is in the place.
+func (s *staged) keepOld() error {
+	if info, err := os.Lstat(s.Path); err != nil || info.IsDir() {
+		return nil // nothing to keep, or what renaming is going to refuse
+	}
+	name := strings.TrimSuffix(s.temporary.Name(), newEnding) + oldEnding
+	if os.Link(s.Path, name) != nil {
+		if err := os.Rename(s.Path, name); err != nil {
+			return err
+		}
+	}
+	s.old, s.oldHeld = name, hold(name)
+	return nil
+}
+
+// create puts the file into its place if nothing is there.
+func (s *staged) create(bool) error {
+	err := os.Link(s.temporary.Name(), s.Path)
+	switch {
+	case err == nil:
+		return os.Remove(s.temporary.Name())
+	case errors.Is(err, fs.ErrExist):
 		return err
 	}
-	if err := temporary.Close(); err != nil {
-		return err
+	// A file system without hard links: as well as can be.
+	if _, err := os.Lstat(s.Path); !errors.Is(err, fs.ErrNotExist) {
+		return fs.ErrExist
 	}
-	if err := put(temporary.Name(), path); err != nil {
-		return err
+	return os.Rename(s.temporary.Name(), s.Path)
+}
+
+// undo takes the file out of its place, and puts back what was there.
+func (s *staged) undo() {
+	if s.old != "" {
+		os.Rename(s.old, s.Path)
+	} else {
+		os.Remove(s.Path)
 	}
-	return syncFolder(folder)
+	syncFolder(filepath.Dir(s.Path))
+}
+
+// discard removes what stands beside the place, and lets go of it.
+func (s *staged) discard() {
+	os.Remove(s.temporary.Name())
+	s.temporary.Close()
+	if s.old != "" {
+		os.Remove(s.old)
+		s.oldHeld.Close()
+	}
 }
 
 // makeFolder makes the folder and those above it, as far as they are missing,
