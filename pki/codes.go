@@ -9,6 +9,7 @@ const (
 	KeyUnreadable   fault.Code = "key_unreadable"
 	KeyMissing      fault.Code = "key_missing"
 	KeyMismatch     fault.Code = "key_mismatch"
+	KeyShared       fault.Code = "key_shared"
 	InputTooLarge   fault.Code = "input_too_large"
 	KeyEncrypted    fault.Code = "key_encrypted"
 	KeyWeak         fault.Code = "key_weak"
@@ -57,6 +58,9 @@ func Codes() []fault.Entry {
 		{Code: KeyMismatch, Meaning: "The private key does not belong to the certificate.",
 			Cause: "The certificate was renewed with a new key and the old key was kept, or the other way round.",
 			Next:  "Pair the certificate with the key that its request was made with."},
+		{Code: KeyShared, Meaning: "The key that a certificate is wanted for is one of the authority's own.",
+			Cause: "A request was made with the authority's key, often because both are in the same file.",
+			Next:  "Make a new key: signet cert request makes one with the request."},
 		{Code: InputTooLarge, Meaning: "The input is larger than what is read.",
 			Cause: "The wrong file was named.",
 			Next:  "Name a file of at most 16 MiB."},

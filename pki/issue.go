@@ -44,6 +44,9 @@ func (c *Credential) Issue(spec Spec, public crypto.PublicKey) (*Certificate, er
 	if err := c.maySign(spec); err != nil {
 		return nil, err
 	}
+	if err := c.sharesKey(public); err != nil {
+		return nil, err
+	}
 	template, err := spec.template(public)
 	if err != nil {
 		return nil, err
@@ -96,6 +99,19 @@ func (c *Credential) maySign(spec Spec) error {
 		return err
 	}
 	return c.mayServe(spec.Profile)
+}
+
+// sharesKey refuses to certify a key of c's own chain: whoever holds the leaf's key
+// could sign as the authority.
+func (c *Credential) sharesKey(public crypto.PublicKey) error {
+	for _, above := range c.Chain {
+		certified, err := above.PublicKey().Key()
+		if key, ok := public.(interface{ Equal(crypto.PublicKey) bool }); ok && err == nil && key.Equal(certified) {
+			return fault.New(KeyShared, "the key to certify is that of %s itself: who has it could sign as this authority", above.Title()).
+				WithHint("make a new key for the new certificate, and keep the authority's for signing")
+		}
+	}
+	return nil
 }
 
 // validAt reports whether what c signs at a time could be valid.

@@ -256,6 +256,7 @@ func TestRefusedToIssue(t *testing.T) {
 		{"by a root of the future", fixture.Root, with(func(s *pki.Spec) { s.Now = now.AddDate(-2, 0, 0) }), nil, pki.AuthorityIsOver, "Demo Root is valid from"},
 		{"by a key that is gone", removed, good, nil, pki.SigningFailed, "the token was removed"},
 		{"for a key that cannot sign", fixture.Root, good, exchange, pki.SpecInvalid, "no certificate can carry a key of type *ecdh.PrivateKey"},
+		{"for the authority's own key", fixture.Root, good, fixture.Root.Key.Public(), pki.KeyShared, "is that of Demo Root itself"},
 		{"no such profile", fixture.Root, with(func(s *pki.Spec) { s.Profile = 99 }), nil, pki.SpecInvalid, "there is no profile 99"},
 		{"no name", fixture.Root, with(func(s *pki.Spec) { s.DNS, s.Name = nil, "a.example" }), nil, pki.SpecInvalid, "a common name alone"},
 		{"a server with a SPIFFE ID", fixture.Root, with(func(s *pki.Spec) { s.ID = web }), nil, pki.SpecInvalid, "belongs into a workload's"},

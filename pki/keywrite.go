@@ -45,11 +45,20 @@ func MarshalKey(key crypto.Signer, form KeyForm) (*pem.Block, error) {
 		}
 	}
 	if form != PKCS8 {
-		return nil, fault.New(KeyUnsupported, "the form is not one for a key of type %T: PKCS#1 is for RSA, SEC 1 for ECDSA", key).
+		return nil, fault.New(KeyUnsupported, "the form is not one for %s: PKCS#1 is for RSA, SEC 1 for ECDSA", signerTitle(key)).
 			WithHint("write it in PKCS#8, which holds every kind")
 	}
 	der, err := x509.MarshalPKCS8PrivateKey(key)
 	return keyBlock("PRIVATE KEY", der, key, err)
+}
+
+// signerTitle says what kind of key it is.
+func signerTitle(key crypto.Signer) string {
+	public, err := newPublicKey(key.Public())
+	if err != nil {
+		return "this kind of key"
+	}
+	return public.Title()
 }
 
 func keyBlock(label string, der []byte, key crypto.Signer, err error) (*pem.Block, error) {

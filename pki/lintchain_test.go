@@ -75,7 +75,8 @@ func TestLintChain(t *testing.T) {
 	outlives.subject = element(asn1.SEQUENCE)
 	wrongID := take(leaf)
 	wrongID.set(pki.OIDAuthorityKeyID, false, []byte("\x30\x03\x80\x01\x07")...)
-	shared := testpki.Must(m.intermediate.New(server(func(s *pki.Spec) { s.Key = m.intermediate.Key }))).Leaf()
+	shared := take(leaf)
+	shared.key = spki(m.intermediate.Key)
 	renewed := testpki.Must(m.root.New(authority(func(s *pki.Spec) { s.Name, s.Key = "Demo Intermediate", m.intermediate.Key }))).Leaf()
 	newKey := testpki.Must(m.root.New(authority(func(s *pki.Spec) { s.Name = "Demo Intermediate" }))).Leaf()
 
@@ -102,7 +103,7 @@ func TestLintChain(t *testing.T) {
 		{"renewed issuer", []*pki.Certificate{leaf, newKey}, []place{{"chain_issuer_differs", 1}}},
 		{"key identifier", []*pki.Certificate{wrongID.sign(m.intermediate.Key), middle}, []place{{"chain_key_id_differs", 1}}},
 		{"ends first", []*pki.Certificate{outlives.sign(brief.Key), brief.Leaf()}, []place{{"chain_ends_first", 1}}},
-		{"shared key", []*pki.Certificate{shared, middle}, []place{{"chain_key_shared", 1}}},
+		{"shared key", []*pki.Certificate{shared.sign(m.intermediate.Key), middle}, []place{{"chain_key_shared", 1}}},
 		{"a key that is kept", []*pki.Certificate{leaf, middle, renewed}, []place{{"key_kept", 2}}},
 		{"17 certificates", slices.Repeat([]*pki.Certificate{leaf}, 17), func() (want []place) {
 			for at := 1; at < 16; at++ {

@@ -4,6 +4,7 @@ import (
 	"crypto"
 	"net/netip"
 	"slices"
+	"strings"
 
 	"golang.org/x/crypto/cryptobyte"
 	"golang.org/x/crypto/cryptobyte/asn1"
@@ -123,16 +124,16 @@ func addAttribute(b *cryptobyte.Builder, id OID, value func(*cryptobyte.Builder)
 
 func (s RequestSpec) names() []GeneralName {
 	var names []GeneralName
-	for _, name := range s.DNS {
+	for _, name := range once(s.DNS, strings.ToLower) {
 		names = append(names, GeneralName{DNSName, []byte(name)})
 	}
-	for _, ip := range s.IPs {
+	for _, ip := range once(s.IPs, netip.Addr.Unmap) {
 		names = append(names, GeneralName{IPName, ip.Unmap().AsSlice()})
 	}
-	for _, email := range s.Emails {
+	for _, email := range once(s.Emails, same) {
 		names = append(names, GeneralName{EmailName, []byte(email)})
 	}
-	for _, uri := range s.URIs {
+	for _, uri := range once(s.URIs, same) {
 		names = append(names, GeneralName{URIName, []byte(uri)})
 	}
 	return names

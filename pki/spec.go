@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/netip"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/signet-tls/signet/fault"
@@ -123,11 +124,11 @@ func (s Spec) template(public crypto.PublicKey) (*x509.Certificate, error) {
 
 // addNames sets the subject alternative names, which check has looked at.
 func (s Spec) addNames(template *x509.Certificate) {
-	template.DNSNames, template.EmailAddresses = s.DNS, s.Emails
-	for _, ip := range s.IPs {
+	template.DNSNames, template.EmailAddresses = once(s.DNS, strings.ToLower), once(s.Emails, same)
+	for _, ip := range once(s.IPs, netip.Addr.Unmap) {
 		template.IPAddresses = append(template.IPAddresses, net.IP(ip.Unmap().AsSlice()))
 	}
-	for _, text := range s.URIs {
+	for _, text := range once(s.URIs, same) {
 		uri, _ := url.Parse(text)
 		template.URIs = append(template.URIs, uri)
 	}
@@ -135,6 +136,21 @@ func (s Spec) addNames(template *x509.Certificate) {
 		template.URIs = append(template.URIs, s.ID.URL())
 	}
 }
+
+// once leaves out names that are there already: a certificate says each one once.
+func once[T any, K comparable](names []T, key func(T) K) []T {
+	seen := map[K]bool{}
+	var out []T
+	for _, name := range names {
+		if k := key(name); !seen[k] {
+			seen[k] = true
+			out = append(out, name)
+		}
+	}
+	return out
+}
+
+func same(name string) string { return name }
 
 // mustStaple is the TLS feature status_request, 5 (RFC 7633, section 4.1).
 var mustStaple = Extension{ID: OIDTLSFeature, Value: []byte{0x30, 3, 2, 1, 5}}

@@ -49,15 +49,18 @@ func (f issuing) authority(ctx context.Context, s *shell, secret secret) (*pki.C
 	if err != nil {
 		return nil, err
 	}
-	chain, err := pki.ParseCertificates(data)
+	chain, err := certificatesIn(data, f.CA)
 	if err != nil {
-		return nil, inFile(err, f.CA)
+		return nil, err
 	}
 	path := f.CA
 	if f.CAKey != "" {
 		path = f.CAKey
+		if data, err = s.read(path, pki.MaxInput); err != nil {
+			return nil, err
+		}
 	}
-	key, err := s.loadKey(path, secret.asker(ctx, s, baseName(path)))
+	key, err := signerIn(data, path, secret.asker(ctx, s, baseName(path)))
 	if errors.Is(err, pki.KeyMissing) && f.CAKey == "" {
 		return nil, fault.New(pki.KeyMissing, "%s has no private key to sign with", baseName(f.CA)).
 			WithHint("name the file of its key with --ca-key")
@@ -66,7 +69,21 @@ func (f issuing) authority(ctx context.Context, s *shell, secret secret) (*pki.C
 		return nil, err
 	}
 	authority, err := pki.NewCredential(chain, key)
+	if errors.Is(err, pki.KeyMismatch) {
+		err = brokenOff(err, path)
+	}
 	return authority, inFile(err, f.CA)
+}
+
+// brokenOff adds to an error about a key and a certificate that are no pair how to
+// have the old one again, if a program was killed while it replaced them.
+func brokenOff(err error, keyFile string) error {
+	left := atomicfile.Left(keyFile)
+	if len(left) != 1 {
+		return err
+	}
+	return fault.Wrap(err, pki.KeyMismatch, "a command was stopped while it replaced %s", baseName(keyFile)).
+		WithHint("mv %s %s      # takes the old key back; or run that command again", quote(left[0]), quote(keyFile))
 }
 
 // profiles are the kinds of certificate, as the command line has them.
@@ -111,7 +128,7 @@ func (o output) write(ctx context.Context, s *shell, made *pki.Credential) (*mad
 	if o.KeyOut != "" {
 		files = []product{{o.KeyOut, key, atomicfile.Private}, {o.Out, made.ChainPEM(), readable}}
 	}
-	if err := o.save(files...); err != nil {
+	if err := o.save(s, files...); err != nil {
 		return nil, err
 	}
 	leaf := made.Leaf()
@@ -119,15 +136,15 @@ func (o output) write(ctx context.Context, s *shell, made *pki.Credential) (*mad
 	return &madeCert{o.Out, keyFile, allNames(leaf), leaf.Serial(), leaf.NotBefore(), leaf.NotAfter(), leaf.IssuerTitle(), hex.EncodeToString(sum[:]), pin(leaf.PublicKey()), o.Encrypt}, nil
 }
 
-// bothFree reports whether the files may be written.
-func (o output) bothFree() error {
-	if o.KeyOut == o.Out {
+// bothFree reports whether the files may be written by a command that reads others.
+func (o output) bothFree(s *shell, reads ...string) error {
+	if o.KeyOut == "" {
+		return o.mayWrite(s, reads, o.Out)
+	}
+	if sameFile(o.KeyOut, o.Out) {
 		return fault.New(Usage, "--key-out and --out are the same file").WithHint("leave --key-out out to have both in one file")
 	}
-	if err := o.free(o.Out); err != nil || o.KeyOut == "" {
-		return err
-	}
-	return o.free(o.KeyOut)
+	return o.mayWrite(s, reads, o.Out, o.KeyOut)
 }
 
 // madeCert is the answer for programs.
@@ -150,7 +167,7 @@ type certNewCmd struct {
 	issuing
 	SelfSigned bool     `help:"Of a server or client, for development: nobody stands behind it."`
 	For        lifetime `placeholder:"SPAN" help:"How long it is good, such as 90d or 12h. Without it: a root 10 years, an intermediate 2, a server or client 90 days, a workload a day."`
-	KeyKind    string   `enum:"ecdsa-p256,ecdsa-p384,ecdsa-p521,ed25519,rsa-2048,rsa-3072,rsa-4096" default:"ecdsa-p256" placeholder:"KIND" help:"The new key's kind, as in key new."`
+	KeyKind    string   `enum:"${cert_kinds}" default:"ecdsa-p256" placeholder:"KIND" help:"The new key's kind: ${cert_kinds}."`
 	pointers
 	limits
 	output
@@ -172,7 +189,7 @@ func (c *certNewCmd) run(ctx context.Context, s *shell) error {
 	if c.Out == "" {
 		c.Out = fileFor(c.Names[0])
 	}
-	if err := c.bothFree(); err != nil {
+	if err := c.bothFree(s, c.CA, c.CAKey, c.PassphraseFile); err != nil {
 		return err
 	}
 	made, err := c.make(ctx, s, spec)
@@ -197,8 +214,10 @@ func (c *certNewCmd) spec() (spec pki.Spec, err error) {
 	switch {
 	case profile == pki.Root && c.CA != "":
 		return spec, fault.New(Usage, "a root signs itself, and --ca says who else would").WithHint("leave --ca out, or make an intermediate")
-	case self && (c.CA != "" || c.CAKey != ""):
+	case c.SelfSigned && c.CA != "":
 		return spec, fault.New(Usage, "--self-signed and --ca contradict each other").WithHint("leave one out")
+	case self && c.CAKey != "":
+		return spec, fault.New(Usage, "--ca-key is the key of an authority, and this certificate signs itself").WithHint("leave --ca-key out")
 	case !self && c.CA == "":
 		return spec, fault.New(Usage, "who signs it? --ca is missing").
 			WithHint("signet cert new root \"Example Root\" --out root.pem      # makes an authority; then add --ca root.pem")
@@ -216,26 +235,61 @@ func (c *certNewCmd) spec() (spec pki.Spec, err error) {
 		spec.Name = c.Names[0]
 	case pki.Workload:
 		spec.ID, err = spiffeid.Parse(c.Names[0])
+	case pki.Client:
+		err = unclear(c.Names, "signet cert new client %s --ca "+quote(c.CA))
+		fallthrough
 	default:
 		addNames(&spec, c.Names)
 	}
 	return spec, err
 }
 
+// unclear reports a client's name that may be a person's, which a certificate does
+// not carry by itself, or that of a host without a domain. The command is the one to
+// repeat, with %s for the name.
+func unclear(names []string, command string) error {
+	for _, name := range names {
+		_, notIP := netip.ParseAddr(name)
+		if notIP == nil || strings.ContainsAny(name, ":@") || strings.Contains(name, ".") && pki.IsHostname(strings.TrimPrefix(name, "*.")) {
+			continue
+		}
+		hint := fmt.Sprintf(command, "ann@example.com") + "      # a person, by an e-mail address"
+		if pki.IsHostname(name) {
+			hint += "\n" + fmt.Sprintf(command, "DNS:"+name) + "      # a host of this name"
+		}
+		return fault.New(Usage, "%q may be the name of a person or of a host, and a certificate has to say which", name).WithHint("%s", hint)
+	}
+	return nil
+}
+
+// nameKinds are how a name may begin that says what it is, as answers have it.
+var nameKinds = []string{"DNS", "IP", "email", "URI"}
+
+// cutKind splits DNS:web into its kind and the name; "" is no kind.
+func cutKind(name string) (kind, rest string) {
+	kind, rest, _ = strings.Cut(name, ":")
+	if slices.Contains(nameKinds, kind) {
+		return kind, rest
+	}
+	return "", name
+}
+
 // maxCommonName is the longest common name, in characters (RFC 5280, appendix A.1).
 const maxCommonName = 64
 
-// addNames sorts the names of a server or client by their form. The first host is
-// the common name too, for people and for old programs that show nothing else.
+// addNames sorts the names of a server or client by their form, or by the kind in
+// front of them, as answers have it: DNS:web. The first host is the common name
+// too, for people and for old programs that show nothing else.
 func addNames(spec *pki.Spec, names []string) {
 	for _, name := range names {
+		kind, name := cutKind(name)
 		address, err := netip.ParseAddr(name)
 		switch {
-		case err == nil:
+		case err == nil && (kind == "" || kind == "IP"):
 			spec.IPs = append(spec.IPs, address)
-		case strings.Contains(name, "://"):
+		case kind == "URI" || kind == "" && strings.Contains(name, "://"):
 			spec.URIs = append(spec.URIs, name)
-		case strings.Contains(name, "@"):
+		case kind == "email" || kind == "" && strings.Contains(name, "@"):
 			spec.Emails = append(spec.Emails, name)
 		default:
 			spec.DNS = append(spec.DNS, name)
@@ -262,7 +316,7 @@ func (c *certNewCmd) make(ctx context.Context, s *shell, spec pki.Spec) (_ *pki.
 			c.secret = secret{}
 		}
 	}
-	if spec.Key, err = pki.GenerateKey(keyKinds[c.KeyKind]); err != nil {
+	if spec.Key, err = s.generateKey(ctx, keyKinds[c.KeyKind]); err != nil {
 		return nil, err
 	}
 	if authority == nil {
@@ -293,10 +347,10 @@ func (s *shell) tellMade(verb string, answer *madeCert, made *pki.Credential) er
 	var p page
 	p.headline(verb+": "+certificateWords(object)+", good for "+lifespan(leaf)+".", "")
 	if answer.KeyFile == answer.File {
-		p.fact("file", "%s: %s, and the private key, %s; readable by you alone", answer.File, contents(made.Chain), sealed(answer.Encrypted))
+		p.fact("file", "%s", private(answer.File, contents(made.Chain)+", and the private key, "+sealed(answer.Encrypted)+";"))
 	} else {
-		p.fact("file", "%s: %s", answer.File, contents(made.Chain))
-		p.fact("key", "%s: the private key, %s; readable by you alone", answer.KeyFile, sealed(answer.Encrypted))
+		p.fact("file", "%s: %s", outTitle(answer.File), contents(made.Chain))
+		p.fact("key", "%s", private(answer.KeyFile, "the private key, "+sealed(answer.Encrypted)+";"))
 	}
 	if len(answer.Names) > 0 {
 		p.fact("names", "%s", listing(answer.Names, 20))
@@ -307,6 +361,11 @@ func (s *shell) tellMade(verb string, answer *madeCert, made *pki.Credential) er
 
 // issued adds what the authority decided about a new certificate.
 func (p *page) issued(leaf *pki.Certificate) {
+	if limits, _ := leaf.BasicConstraints(); leaf.IsAuthority() && limits.PathLen == 0 {
+		p.fact("may sign", "servers, clients and workloads; no further authority (path length 0)")
+	} else if leaf.IsAuthority() && limits.PathLen > 0 {
+		p.fact("may sign", "servers, clients, workloads, and authorities: %s of them (path length %d)", count(limits.PathLen, "level", "levels"), limits.PathLen)
+	}
 	p.fact("signed by", "%s", leaf.IssuerTitle())
 	p.fact("until", "%s", stamp(leaf.NotAfter()))
 	p.fact("serial", "%s", leaf.Serial())
@@ -334,6 +393,7 @@ var notInFileName = regexp.MustCompile(`[^\p{L}\p{N}._-]+`)
 
 // fileFor is the file for what has this name, if nobody says.
 func fileFor(name string) string {
+	_, name = cutKind(name)
 	if rest, ok := strings.CutPrefix(name, "*."); ok {
 		name = "wildcard." + rest
 	}
@@ -364,14 +424,17 @@ func (c *certRenewCmd) run(ctx context.Context, s *shell) error {
 	if err != nil {
 		return err
 	}
-	old, err := pki.ParseCertificates(data)
+	old, err := certificatesIn(data, c.File)
 	if err != nil {
-		return inFile(err, c.File)
+		return err
 	}
 	if c.Out == "" {
-		c.Out = strings.TrimSuffix(c.File, ".pem") + ".new.pem"
+		if c.Out, err = outBeside(c.File, ".new.pem"); err != nil {
+			return err
+		}
 	}
-	if err := c.bothFree(); err != nil {
+	// The old certificate and its key are what this is to replace.
+	if err := c.bothFree(s, c.CA, c.CAKey, c.PassphraseFile); err != nil {
 		return err
 	}
 	made, err := c.renewed(ctx, s, old[0])
@@ -396,7 +459,7 @@ func (c *certRenewCmd) renewed(ctx context.Context, s *shell, old *pki.Certifica
 	if err != nil {
 		return nil, err
 	}
-	if spec.Key, err = keyLike(old.PublicKey()); err != nil {
+	if spec.Key, err = s.keyLike(ctx, old.PublicKey()); err != nil {
 		return nil, err
 	}
 	if c.CA == "" && old.SelfIssued() {
@@ -416,16 +479,17 @@ func (c *certRenewCmd) renewed(ctx context.Context, s *shell, old *pki.Certifica
 }
 
 // keyLike makes a key of the same kind, or of the usual one where that kind is no
-// longer made.
-func keyLike(old *pki.PublicKey) (crypto.Signer, error) {
+// longer made, or gets no certificate.
+func (s *shell) keyLike(ctx context.Context, old *pki.PublicKey) (crypto.Signer, error) {
 	kind := pki.KeyKind(old.Kind())
 	if old.Kind() == "RSA" {
 		kind = pki.RSA(old.Size())
 	}
-	if !slices.Contains([]pki.KeyKind{pki.P256, pki.P384, pki.P521, pki.Ed25519, pki.RSA(2048), pki.RSA(3072), pki.RSA(4096)}, kind) {
-		kind = pki.P256
+	key, err := s.generateKey(ctx, kind)
+	if errors.Is(err, pki.KeyUnsupported) || kind == pki.P224 {
+		return pki.NewKey()
 	}
-	return pki.GenerateKey(kind)
+	return key, err
 }
 
 // lifespan says how long a certificate that was made this minute is good.

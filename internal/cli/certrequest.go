@@ -14,7 +14,7 @@ import (
 type certRequestCmd struct {
 	Names   []string `arg:"" name:"NAME" help:"What is asked for: host names, addresses, e-mail addresses, URIs such as a SPIFFE ID."`
 	Key     string   `placeholder:"FILE" help:"The private key to ask for. Without it, a new one is made."`
-	KeyKind string   `enum:"auto,ecdsa-p256,ecdsa-p384,ecdsa-p521,ed25519,rsa-2048,rsa-3072,rsa-4096" default:"auto" placeholder:"KIND" help:"The new key's kind, as in key new."`
+	KeyKind string   `enum:"auto,${cert_kinds}" default:"auto" placeholder:"KIND" help:"The new key's kind: ${cert_kinds}."`
 	Out     string   `placeholder:"FILE" help:"The file to write. Without it, the name with .csr behind it."`
 	KeyOut  string   `name:"key-out" placeholder:"FILE" help:"The file of the new key. Without it, that of the request with .key at its end."`
 	sealing
@@ -37,7 +37,7 @@ type madeRequest struct {
 }
 
 func (c *certRequestCmd) run(ctx context.Context, s *shell) error {
-	files, err := c.files()
+	files, err := c.files(s)
 	if err != nil {
 		return err
 	}
@@ -57,7 +57,7 @@ func (c *certRequestCmd) run(ctx context.Context, s *shell) error {
 		}
 		products = append([]product{{files.KeyFile, text, atomicfile.Private}}, products...)
 	}
-	if err := c.save(products...); err != nil {
+	if err := c.save(s, products...); err != nil {
 		return err
 	}
 	files.Names, files.Pin = namesAsked(request), pin(request.PublicKey())
@@ -65,7 +65,7 @@ func (c *certRequestCmd) run(ctx context.Context, s *shell) error {
 }
 
 // files says what is written where, if that may be.
-func (c *certRequestCmd) files() (*madeRequest, error) {
+func (c *certRequestCmd) files(s *shell) (*madeRequest, error) {
 	if c.Out == "" {
 		c.Out = strings.TrimSuffix(fileFor(c.Names[0]), ".pem") + ".csr"
 	}
@@ -74,21 +74,21 @@ func (c *certRequestCmd) files() (*madeRequest, error) {
 	case c.Key != "" && (c.KeyOut != "" || c.Encrypt || c.KeyKind != "auto"):
 		return nil, fault.New(Usage, "--key is a key that is there; --key-kind, --key-out and --encrypt are for a new one").WithHint("leave one of them out")
 	case c.Key != "":
-		return answer, c.free(c.Out)
+		return answer, c.mayWrite(s, []string{c.Key, c.PassphraseFile}, c.Out)
 	case c.KeyOut == "":
-		c.KeyOut = strings.TrimSuffix(c.Out, ".csr") + ".key"
+		var err error
+		if c.KeyOut, err = outBeside(c.Out, ".key"); err != nil {
+			return nil, fault.New(Usage, "where does the new key go? --key-out is missing").WithHint("add --key-out FILE")
+		}
 	}
-	if answer.KeyFile = c.KeyOut; c.KeyOut == c.Out {
+	if answer.KeyFile = c.KeyOut; sameFile(c.KeyOut, c.Out) {
 		return nil, fault.New(Usage, "--key-out and --out are the same file").WithHint("name two: a request is public, and its key is not")
 	}
 	answer.Encrypted = c.Encrypt
-	switch err := c.free(c.KeyOut); {
-	case errors.Is(err, FileExists):
+	if errors.Is(c.free(c.KeyOut), FileExists) {
 		return nil, fault.New(FileExists, "%s, where the new key would go, is there already, and was left as it is", c.KeyOut).WithHint("signet cert request %s --key %s      # asks for the key that is there", quote(c.Names[0]), quote(c.KeyOut))
-	case err != nil:
-		return nil, err
 	}
-	return answer, c.free(c.Out)
+	return answer, c.mayWrite(s, []string{c.PassphraseFile}, c.KeyOut, c.Out)
 }
 
 // key is the one that is there, or a new one.
@@ -97,9 +97,9 @@ func (c *certRequestCmd) key(ctx context.Context, s *shell) (crypto.Signer, erro
 		return s.loadKey(c.Key, c.asker(ctx, s, baseName(c.Key)))
 	}
 	if c.KeyKind == "auto" {
-		return pki.GenerateKey(pki.P256)
+		return pki.NewKey()
 	}
-	return pki.GenerateKey(keyKinds[c.KeyKind])
+	return s.generateKey(ctx, keyKinds[c.KeyKind])
 }
 
 // requestFor asks for the names.
@@ -121,9 +121,9 @@ func (c *certRequestCmd) tell(s *shell, answer *madeRequest) error {
 	}
 	var p page
 	p.headline("Made: a certificate request for "+listing(c.Names, 3)+".", "")
-	p.fact("file", "%s: for the authority", answer.File)
+	p.fact("file", "%s: for the authority", outTitle(answer.File))
 	if c.Key == "" {
-		p.fact("key", "%s: the private key, %s; readable by you alone", answer.KeyFile, sealed(answer.Encrypted))
+		p.fact("key", "%s", private(answer.KeyFile, "the private key, "+sealed(answer.Encrypted)+";"))
 	}
 	p.fact("names", "%s", listing(answer.Names, 20))
 	p.fact("pin", "%s", answer.Pin)

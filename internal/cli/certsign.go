@@ -4,9 +4,7 @@ import (
 	"context"
 	"crypto"
 	"encoding/hex"
-	"path/filepath"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/signet-tls/signet/fault"
@@ -40,16 +38,16 @@ func (c *certSignCmd) run(ctx context.Context, s *shell) error {
 		return err
 	}
 	if c.Out == "" {
-		c.Out = strings.TrimSuffix(c.Request, filepath.Ext(c.Request)) + ".pem"
+		var err error
+		if c.Out, err = outBeside(c.Request, ".pem"); err != nil {
+			return err
+		}
+	}
+	if err := c.mayWrite(s, []string{c.Request, c.CA, c.CAKey, c.PassphraseFile}, c.Out); err != nil {
+		return err
 	}
 	request, err := s.oneRequest(c.Request)
 	if err != nil {
-		return err
-	}
-	if c.Out == c.Request || c.Request == "-" && c.Out == "-.pem" {
-		return fault.New(Usage, "%s gives no name to the file to write", baseName(c.Request)).WithHint("add --out FILE")
-	}
-	if err := c.free(c.Out); err != nil {
 		return err
 	}
 	spec, key, err := c.granted(request)
@@ -65,7 +63,7 @@ func (c *certSignCmd) run(ctx context.Context, s *shell) error {
 		return err
 	}
 	signed := &pki.Credential{Chain: append([]*pki.Certificate{cert}, authority.ChainBelowRoot()...)}
-	if err := c.save(product{c.Out, signed.ChainPEM(), readable}); err != nil {
+	if err := c.save(s, product{c.Out, signed.ChainPEM(), readable}); err != nil {
 		return err
 	}
 	return c.tell(s, request, signed.Chain)
@@ -107,6 +105,9 @@ func (c *certSignCmd) granted(request *pki.Request) (spec pki.Spec, key crypto.P
 		return spec, nil, fault.New(Usage, "a workload has one name, and here are %d", len(c.Name)).WithHint("name its SPIFFE ID alone")
 	case spec.Profile == pki.Workload:
 		spec.ID, err = spiffeid.Parse(c.Name[0])
+	case spec.Profile == pki.Client:
+		err = unclear(c.Name, "signet cert sign "+quote(c.Request)+" --ca "+quote(c.CA)+" --kind client --name %s")
+		fallthrough
 	default:
 		addNames(&spec, c.Name)
 	}
@@ -160,7 +161,7 @@ func (c *certSignCmd) tell(s *shell, request *pki.Request, chain []*pki.Certific
 	}
 	var p page
 	p.headline("Signed: "+certificateWords(&recognise.Object{Certificate: leaf})+", good for "+lifespan(leaf)+".", "")
-	p.fact("file", "%s: %s", c.Out, contents(chain))
+	p.fact("file", "%s: %s", outTitle(c.Out), contents(chain))
 	p.fact("names", "%s", listing(given, 20))
 	if len(leftOut) > 0 {
 		p.fact("left out", "%s, which the request asks for", listing(leftOut, 20))

@@ -16,11 +16,13 @@ func (f pointers) add(spec *pki.Spec) {
 
 // limits are the flags of an authority that may not sign for every name.
 type limits struct {
+	PathLen int      `name:"path-len" placeholder:"N" help:"Of an intermediate: how many levels of authorities may stand below it. Without it none: it signs servers, clients and workloads alone."`
 	Permit  []string `sep:"none" placeholder:"NAME" help:"Of an authority: of names of this kind, those below this one alone; such as DNS:example.com, IP:10.0.0.0/8, email:example.com, URI:demo.signet. Once for each."`
 	Exclude []string `sep:"none" placeholder:"NAME" help:"Of an authority: no name below this one, written as with --permit. Once for each."`
 }
 
 func (f limits) add(spec *pki.Spec) (err error) {
+	spec.PathLen = f.PathLen
 	if len(f.Permit)+len(f.Exclude) == 0 {
 		return nil
 	}

@@ -16,6 +16,7 @@ const (
 	FileMissing        fault.Code = "file_missing"
 	FileExists         fault.Code = "file_exists"
 	FileUnwritable     fault.Code = "file_unwritable"
+	OutputIsInput      fault.Code = "output_is_input"
 	NothingToConvert   fault.Code = "nothing_to_convert"
 	TooMany            fault.Code = "too_many_objects"
 	NamesUndecided     fault.Code = "names_undecided"
@@ -76,6 +77,9 @@ func Codes() []fault.Entry {
 		{Code: FileUnwritable, Meaning: "A file could not be written; what it held before, it still holds.",
 			Cause: "Missing permissions, a full disk, or a name that is a folder's.",
 			Next:  "Name a file in a folder that this user may write to."},
+		{Code: OutputIsInput, Meaning: "The file to write is one that the command reads, such as the key or the authority that signs; it was left as it is.",
+			Cause: "The same name was given twice, or two names lead to the same file.",
+			Next:  "Name another file to write; --force does not overwrite this one."},
 		{Code: NothingToConvert, Meaning: "The file holds no certificate, private key, request or revocation list.",
 			Cause: "Another file was named, such as an OCSP response or a public key.",
 			Next:  "signet inspect says what the file holds."},

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/signet-tls/signet/fault"
@@ -56,10 +57,10 @@ func (c *convertCmd) run(ctx context.Context, s *shell) error {
 		form = endings[strings.ToLower(filepath.Ext(c.Out))]
 	}
 	if form == "" {
-		return fault.New(Usage, "the ending of %s does not say in which form to write", baseName(c.Out)).
+		return fault.New(Usage, "the ending of %s does not say in which form to write", outTitle(c.Out)).
 			WithHint("add --to pem, or another form: signet convert --help")
 	}
-	if err := c.free(c.Out); err != nil {
+	if err := c.mayWrite(s, []string{c.In, c.PassphraseFile}, c.Out); err != nil {
 		return err
 	}
 	g, err := c.gather(ctx, s)
@@ -74,16 +75,16 @@ func (c *convertCmd) run(ctx context.Context, s *shell) error {
 	if answer.secret {
 		mode = atomicfile.Private
 	}
-	if err := c.save(product{c.Out, answer.data, mode}); err != nil {
+	if err := c.save(s, product{c.Out, answer.data, mode}); err != nil {
 		return err
 	}
 	if s.json {
 		return s.printJSON(answer)
 	}
 	var p page
-	p.headline("Written: "+c.Out+".", "")
+	p.headline("Written: "+outTitle(c.Out)+".", "")
 	p.fact("holds", "%s", strings.Join(answer.Holds, "; "))
-	if answer.secret {
+	if answer.secret && c.Out != standardOutput {
 		p.fact("mode", "readable by you alone")
 	}
 	if len(answer.LeftOut) > 0 {
@@ -113,6 +114,22 @@ type object interface {
 	Raw() []byte
 }
 
+// inOrder puts the certificates of PKCS#7, which has them in no order, and those of
+// PKCS#12 as servers send them: each in front of the one that signed it.
+func inOrder(objects []*recognise.Object) []*recognise.Object {
+	if !slices.ContainsFunc(objects, func(o *recognise.Object) bool { return o.Kind == recognise.PKCS7 || o.Kind == recognise.PKCS12 }) {
+		return objects
+	}
+	recognise.Relate(objects)
+	above := func(o *recognise.Object) (count int) { // certificates that stand above it
+		for ; o.Issuer != nil && o.Issuer != o && count < len(objects); o = o.Issuer {
+			count++
+		}
+		return count
+	}
+	return slices.SortedStableFunc(slices.Values(objects), func(a, b *recognise.Object) int { return above(b) - above(a) })
+}
+
 func (c *convertCmd) gather(ctx context.Context, s *shell) (*gathered, error) {
 	data, err := s.readAny(c.In)
 	if err != nil {
@@ -123,7 +140,7 @@ func (c *convertCmd) gather(ctx context.Context, s *shell) (*gathered, error) {
 		return nil, inFile(err, c.In)
 	}
 	g := new(gathered)
-	for _, o := range objects {
+	for _, o := range inOrder(objects) {
 		switch {
 		case o.Err != nil:
 			return nil, inFile(atPlace(o), c.In)
@@ -145,7 +162,7 @@ func (c *convertCmd) gather(ctx context.Context, s *shell) (*gathered, error) {
 		}
 	}
 	if len(g.public)+len(g.keys) == 0 {
-		return nil, fault.New(NothingToConvert, "%s holds no certificate, key, request or revocation list, but %s", baseName(c.In), strings.Join(g.other, ", ")).
+		return nil, fault.New(NothingToConvert, "%s holds no certificate, key, request or revocation list, only %s", baseName(c.In), cmp.Or(strings.Join(g.other, ", "), "an empty frame")).
 			WithHint("signet inspect %s", quote(c.In))
 	}
 	return g, nil
@@ -168,10 +185,7 @@ func (c *convertCmd) write(ctx context.Context, s *shell, form string, g *gather
 	case "lists":
 		err = answer.only(g, recognise.CRL)
 	case "pkcs7":
-		if err = answer.only(g, recognise.Certificate); err == nil {
-			data, _ := pkcs7.NewBundle(g.certs)
-			answer.data = pkcs7.PEM(data)
-		}
+		err = answer.bundle(g)
 	case "der":
 		err = answer.single(g)
 	case "pkcs12":
@@ -218,25 +232,41 @@ var missing = map[recognise.Kind]struct {
 	recognise.CRL:         {pki.NoCRL, "signet crl new --ca ca.pem      # makes one"},
 }
 
-// only writes the objects of one kind.
-func (a *converted) only(g *gathered, kind recognise.Kind) error {
+// only writes the objects of some kinds.
+func (a *converted) only(g *gathered, kinds ...recognise.Kind) error {
 	a.leaveKeys(g)
-	return a.pick(g, kind)
+	return a.pick(g, kinds...)
 }
 
-// pick holds the objects of one kind, and leaves the others out.
-func (a *converted) pick(g *gathered, kind recognise.Kind) error {
+// pick holds the objects of some kinds, and leaves the others out.
+func (a *converted) pick(g *gathered, kinds ...recognise.Kind) error {
 	for _, object := range g.public {
-		if object.kind == kind {
+		if slices.Contains(kinds, object.kind) {
 			a.hold(object)
 		} else {
 			a.leave(object)
 		}
 	}
-	if len(a.Holds) == 0 {
-		return fault.New(missing[kind].code, "there is no %s, and the form is for nothing else", withoutArticle(kindNames[kind])).WithHint("%s", missing[kind].hint)
+	if first := kinds[0]; len(a.Holds) == 0 {
+		return fault.New(missing[first].code, "there is no %s, and the form is for nothing else", withoutArticle(kindNames[first])).WithHint("%s", missing[first].hint)
 	}
 	return nil
+}
+
+// bundle writes PKCS#7, which holds certificates and revocation lists.
+func (a *converted) bundle(g *gathered) error {
+	if err := a.only(g, recognise.Certificate, recognise.CRL); err != nil {
+		return err
+	}
+	var lists [][]byte
+	for _, object := range g.public {
+		if object.kind == recognise.CRL {
+			lists = append(lists, object.Raw())
+		}
+	}
+	data, err := pkcs7.NewBundle(g.certs, lists...)
+	a.data = pkcs7.PEM(data)
+	return err
 }
 
 // single writes one object in DER: the only one that is public, or the key where

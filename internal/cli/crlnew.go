@@ -29,6 +29,8 @@ type crlNewCmd struct {
 	secret
 	force
 	terse
+
+	counted bool // the list before had a number, and this one has the next
 }
 
 func (crlNewCmd) Help() string {
@@ -41,17 +43,24 @@ func (c *crlNewCmd) run(ctx context.Context, s *shell) error {
 	if err := c.issuing.given(); err != nil {
 		return err
 	}
-	if c.Out == "" {
-		c.Out = strings.TrimSuffix(c.CA, ".pem") + ".crl"
+	if longest := 366 * 24 * time.Hour; time.Duration(c.Next) > longest {
+		return fault.New(Usage, "who holds a list for %s hears of no revocation for as long; %s are the most, as public authorities have it (Baseline Requirements, section 4.9.7)",
+			verify.Span(time.Duration(c.Next)), verify.Span(longest)).WithHint("shorten --next, and make a list in time")
 	}
-	if err := c.free(c.Out); err != nil {
+	if c.Out == "" {
+		var err error
+		if c.Out, err = outBeside(c.CA, ".crl"); err != nil {
+			return err
+		}
+	}
+	if err := c.mayWrite(s, c.reads(), c.Out); err != nil {
 		return err
 	}
 	authority, err := c.authority(ctx, s, c.secret)
 	if err != nil {
 		return err
 	}
-	spec, err := c.spec(s, authority.Leaf())
+	spec, err := c.spec(ctx, s, authority.Leaf())
 	if err != nil {
 		return err
 	}
@@ -63,10 +72,21 @@ func (c *crlNewCmd) run(ctx context.Context, s *shell) error {
 	if c.der() {
 		data = list.Raw()
 	}
-	if err := c.save(product{c.Out, data, readable}); err != nil {
+	if err := c.save(s, product{c.Out, data, readable}); err != nil {
 		return err
 	}
 	return c.tell(s, list, authority.Leaf())
+}
+
+// reads are the files that the command reads, but for the list before: that is what
+// the new one is to replace.
+func (c *crlNewCmd) reads() []string {
+	reads := []string{c.CA, c.CAKey, c.PassphraseFile}
+	for _, what := range c.Revoke {
+		file, _, _ := cutReason(what)
+		reads = append(reads, file)
+	}
+	return reads
 }
 
 // der reports whether the list is to be written in DER.
@@ -77,16 +97,15 @@ func (c *crlNewCmd) der() bool {
 // spec is the wanted list: what the one before has, and what is new. Without one
 // before, the number is the time: larger than that of every list that was made so,
 // or counts on from there.
-func (c *crlNewCmd) spec(s *shell, authority *pki.Certificate) (pki.RevocationListSpec, error) {
-	now := time.Now()
+func (c *crlNewCmd) spec(ctx context.Context, s *shell, authority *pki.Certificate) (pki.RevocationListSpec, error) {
+	now, before, err := c.begin(ctx, s, authority)
+	if err != nil {
+		return pki.RevocationListSpec{}, err
+	}
 	spec := pki.RevocationListSpec{Number: big.NewInt(now.Unix()), ThisUpdate: now, NextUpdate: now.Add(time.Duration(c.Next))}
 	at := map[string]int{} // entries by their serial numbers
-	if c.From != "" {
-		before, err := s.listBefore(c.From, authority)
-		if err != nil {
-			return spec, err
-		}
-		if err := carryOn(&spec, before); err != nil {
+	if before != nil {
+		if c.counted, err = carryOn(&spec, before); err != nil {
 			return spec, inFile(err, c.From)
 		}
 		for n, entry := range spec.Entries {
@@ -114,6 +133,29 @@ func (c *crlNewCmd) spec(s *shell, authority *pki.Certificate) (pki.RevocationLi
 		}
 	}
 	return spec, nil
+}
+
+// begin returns the list before, nil if there is none, and the present, once it is in
+// a later second than that list's: clients know by the second which one is newer.
+func (c *crlNewCmd) begin(ctx context.Context, s *shell, authority *pki.Certificate) (time.Time, *pki.RevocationList, error) {
+	if c.From == "" {
+		return time.Now(), nil, nil
+	}
+	before, err := s.listBefore(c.From, authority)
+	if err != nil {
+		return time.Time{}, nil, err
+	}
+	wait := time.Until(before.ThisUpdate().Add(time.Second))
+	if wait > 2*time.Second {
+		return time.Time{}, nil, fault.New(pki.SpecInvalid, "%s begins at %s, which is still to come: a list of today would count for the older one", baseName(c.From), stamp(before.ThisUpdate())).
+			WithHint("set this machine's clock; if that list's was wrong and nobody has the list, leave --from out")
+	}
+	select {
+	case <-time.After(wait):
+		return time.Now(), before, nil
+	case <-ctx.Done():
+		return time.Time{}, nil, ctx.Err()
+	}
 }
 
 // listBefore reads the authority's list before this one.
@@ -144,21 +186,22 @@ func (s *shell) listBefore(path string, authority *pki.Certificate) (*pki.Revoca
 	return list, nil
 }
 
-// carryOn takes number, scope and entries over.
-func carryOn(spec *pki.RevocationListSpec, before *pki.RevocationList) error {
+// carryOn takes number, scope and entries over, and reports whether there was a
+// number.
+func carryOn(spec *pki.RevocationListSpec, before *pki.RevocationList) (counted bool, err error) {
 	number, err := before.Number()
 	if err != nil {
-		return err
+		return false, err
 	}
 	if number != nil {
 		spec.Number = new(big.Int).Add(number, big.NewInt(1))
 	}
 	if spec.Point, err = before.IssuingPoint(); err != nil {
-		return err
+		return false, err
 	}
 	for entry := range before.Entries() {
 		if err := entry.Malformed(); err != nil {
-			return err
+			return false, err
 		}
 		kept := pki.RevocationSpec{Serial: entry.SerialNumber(), Date: entry.Date()}
 		kept.Reason, _ = entry.Reason()
@@ -168,7 +211,7 @@ func carryOn(spec *pki.RevocationListSpec, before *pki.RevocationList) error {
 		}
 		spec.Entries = append(spec.Entries, kept)
 	}
-	return nil
+	return number != nil, nil
 }
 
 // reasons are why a certificate is revoked, by their names in lower case. Removal
@@ -182,21 +225,35 @@ var reasons = func() map[string]pki.Reason {
 	return all
 }()
 
+// cutReason splits the reason off from what is revoked, if there is one.
+func cutReason(what string) (before string, reason pki.Reason, ok bool) {
+	at := strings.LastIndexByte(what, ':')
+	if at < 0 {
+		return what, 0, false
+	}
+	if reason, ok = reasons[strings.ToLower(what[at+1:])]; !ok {
+		return what, 0, false
+	}
+	return what[:at], reason, true
+}
+
 // revocation reads FILE[:REASON] or SERIAL[:REASON]. What is all hexadecimal is a
 // serial number, which may have colons of its own.
 func (s *shell) revocation(what string, authority *pki.Certificate) (entry pki.RevocationSpec, err error) {
 	subject := what
-	if at := strings.LastIndexByte(what, ':'); at >= 0 {
-		reason, known := reasons[strings.ToLower(what[at+1:])]
-		if known {
-			entry.Reason, subject = reason, what[:at]
-		}
-		if _, serial := serialOf(what); !known && !serial {
+	if before, reason, ok := cutReason(what); ok {
+		entry.Reason, subject = reason, before
+	} else if at := strings.LastIndexByte(what, ':'); at >= 0 {
+		if _, serial := serialOf(what); !serial {
 			return entry, fault.New(RevocationInvalid, "there is no reason %q to revoke %s", what[at+1:], what[:at]).
 				WithHint("write keyCompromise, cACompromise, affiliationChanged, superseded, cessationOfOperation,\ncertificateHold or privilegeWithdrawn, or leave the reason out")
 		}
 	}
 	serial, ok := serialOf(subject)
+	if ok && serial.Sign() == 0 {
+		return entry, fault.New(RevocationInvalid, "no certificate has the serial number 0: it has to be positive (RFC 5280, section 4.1.2.2)").
+			WithHint("name the file of the certificate, if one has been made with it all the same")
+	}
 	if ok {
 		entry.Serial = serial
 		return entry, nil
@@ -209,9 +266,9 @@ func (s *shell) revocation(what string, authority *pki.Certificate) (entry pki.R
 		}
 		return entry, err
 	}
-	certs, err := pki.ParseCertificates(data)
+	certs, err := certificatesIn(data, subject)
 	if err != nil {
-		return entry, inFile(err, subject)
+		return entry, err
 	}
 	entry.Serial = certs[0].SerialNumber()
 	return entry, ownedBy(authority, certs[0], subject)
@@ -261,12 +318,12 @@ func (c *crlNewCmd) tell(s *shell, list *pki.RevocationList, authority *pki.Cert
 		return s.printJSON(madeList{c.Out, number.String(), list.Len(), len(c.Revoke), list.ThisUpdate(), list.NextUpdate(), authority.Title()})
 	}
 	origin := "one more than that of " + baseName(c.From)
-	if number.Cmp(big.NewInt(list.ThisUpdate().Unix())) == 0 {
+	if !c.counted {
 		origin = "the time in seconds: --from named no list with a number"
 	}
 	var p page
 	p.headline(fmt.Sprintf("Made: a revocation list with %s, which counts for %s.", count(list.Len(), "entry", "entries"), verify.Span(time.Duration(c.Next))), "")
-	p.fact("file", "%s", c.Out)
+	p.fact("file", "%s", outTitle(c.Out))
 	p.fact("number", "%s, %s", number, origin)
 	for n, what := range c.Revoke {
 		if n == listedEntries {

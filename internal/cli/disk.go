@@ -77,14 +77,20 @@ func (d disk) certificates(path string) ([]*pki.Certificate, error) {
 
 func certificatesIn(data []byte, path string) ([]*pki.Certificate, error) {
 	certs, err := pki.ParseCertificates(data)
-	if e, ok := fault.Of(err); ok {
-		wrapped := fault.Wrap(e, e.Code, "%s", fileTitle(path))
-		if what := storeIn(data); what != "" && path != standardInput {
-			return nil, wrapped.WithHint("signet convert %s chain.pem      # it is %s; this writes its certificates as PEM", quote(path), what)
-		}
-		return nil, wrapped
+	return certs, unstored(inFile(err, path), data, path)
+}
+
+// unstored adds to an error about what a file holds how to take it out, if the file
+// is a store.
+func unstored(err error, data []byte, path string) error {
+	e, ok := fault.Of(err)
+	if !ok || path == standardInput {
+		return err
 	}
-	return certs, nil
+	if what := storeIn(data); what != "" {
+		e.Hint = fmt.Sprintf("signet convert %s chain.pem      # it is %s; this writes what is in it as PEM", quote(path), what)
+	}
+	return err
 }
 
 // storeIn says which store of certificates data is, or "".

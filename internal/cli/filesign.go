@@ -41,7 +41,7 @@ func (c *fileSignCmd) run(ctx context.Context, s *shell) error {
 	if c.Out == "" {
 		c.Out = signatureOf(c.File)
 	}
-	if err := c.free(c.Out); err != nil {
+	if err := c.mayWrite(s, []string{c.File, c.Key, c.PassphraseFile}, c.Out); err != nil {
 		return err
 	}
 	key, err := s.loadKey(c.Key, c.asker(ctx, s, baseName(c.Key)))
@@ -60,7 +60,7 @@ func (c *fileSignCmd) run(ctx context.Context, s *shell) error {
 	if err != nil {
 		return err
 	}
-	if err := c.save(product{c.Out, signature, readable}); err != nil {
+	if err := c.save(s, product{c.Out, signature, readable}); err != nil {
 		return err
 	}
 	if s.json {
@@ -68,7 +68,7 @@ func (c *fileSignCmd) run(ctx context.Context, s *shell) error {
 	}
 	var p page
 	p.headline("Signed: "+baseName(c.File)+".", "")
-	p.fact("signature", "%s", c.Out)
+	p.fact("signature", "%s", outTitle(c.Out))
 	p.fact("by", "%s (%s)", public.Title(), pin(public))
 	if err := s.print(p.String()); err != nil {
 		return err
@@ -87,7 +87,10 @@ func signatureOf(file string) string {
 
 // stream hands a file to work, without keeping it.
 func (s *shell) stream(path string, work func(io.Reader) error) error {
-	if path == "-" {
+	if path == standardInput {
+		if err := s.takeInput(); err != nil {
+			return err
+		}
 		return work(s.stdin)
 	}
 	file, err := os.Open(path)
@@ -108,9 +111,14 @@ func (s *shell) loadKey(path string, passphrase pki.Passphrase) (crypto.Signer, 
 	if err != nil {
 		return nil, err
 	}
+	return signerIn(data, path, passphrase)
+}
+
+// signerIn is loadKey of a file that has been read.
+func signerIn(data []byte, path string, passphrase pki.Passphrase) (crypto.Signer, error) {
 	key, err := pki.ParsePrivateKey(data, passphrase)
 	if err != nil {
-		return nil, inFile(err, path)
+		return nil, unstored(inFile(err, path), data, path)
 	}
 	signer, err := key.Signer()
 	if err != nil {
@@ -198,9 +206,9 @@ func (c *fileVerifyCmd) signer(s *shell) (*pki.PublicKey, []*pki.Certificate, er
 		return nil, nil, err
 	}
 	if c.Cert != "" {
-		chain, err := pki.ParseCertificates(data)
+		chain, err := certificatesIn(data, path)
 		if err != nil {
-			return nil, nil, inFile(err, path)
+			return nil, nil, err
 		}
 		return chain[0].PublicKey(), chain, nil
 	}

@@ -128,5 +128,5 @@ func customary(args []string) []string {
 }
 
 func newParser(g *grammar) *kong.Kong {
-	return kong.Must(g, kong.Name("signet"), kong.NoDefaultHelp())
+	return kong.Must(g, kong.Name("signet"), kong.NoDefaultHelp(), kong.Vars{"all_kinds": allKinds, "cert_kinds": certKinds})
 }

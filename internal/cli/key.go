@@ -5,6 +5,9 @@ import (
 	"crypto"
 	"encoding/base64"
 	"encoding/pem"
+	"fmt"
+	"strings"
+	"time"
 
 	"github.com/signet-tls/signet/fault"
 	"github.com/signet-tls/signet/internal/atomicfile"
@@ -16,8 +19,16 @@ type keyCmds struct {
 	New keyNewCmd `cmd:"" help:"make a private key"`
 }
 
-// keyKinds are the kinds of key that are made, as the command line has them.
+// The kinds of key as the command line has them: all that are made, and those that
+// TLS takes, so that they get certificates.
+const (
+	allKinds  = certKinds + ",ecdsa-p224"
+	certKinds = "ecdsa-p256,ecdsa-p384,ecdsa-p521,ed25519,rsa-2048,rsa-3072,rsa-4096,rsa-8192"
+)
+
+// keyKinds are the same as package pki has them.
 var keyKinds = map[string]pki.KeyKind{
+	"ecdsa-p224": pki.P224,
 	"ecdsa-p256": pki.P256,
 	"ecdsa-p384": pki.P384,
 	"ecdsa-p521": pki.P521,
@@ -25,14 +36,36 @@ var keyKinds = map[string]pki.KeyKind{
 	"rsa-2048":   pki.RSA(2048),
 	"rsa-3072":   pki.RSA(3072),
 	"rsa-4096":   pki.RSA(4096),
+	"rsa-8192":   pki.RSA(8192),
 }
 
-// keyChoice is the flag of every command that makes a key.
-type keyChoice struct {
-	Kind string `enum:"ecdsa-p256,ecdsa-p384,ecdsa-p521,ed25519,rsa-2048,rsa-3072,rsa-4096" default:"ecdsa-p256" placeholder:"KIND" help:"The new key's kind: ecdsa-p256 (all TLS software knows it), ecdsa-p384, ecdsa-p521, ed25519, rsa-2048, rsa-3072 or rsa-4096."`
+// generateKey makes a key. A large RSA key takes half a minute: a person sees
+// that, and Ctrl-C ends it.
+func (s *shell) generateKey(ctx context.Context, kind pki.KeyKind) (crypto.Signer, error) {
+	type result struct {
+		key crypto.Signer
+		err error
+	}
+	made := make(chan result, 1)
+	go func() {
+		key, err := pki.GenerateKey(kind)
+		made <- result{key, err}
+	}()
+	slow := time.After(2 * time.Second)
+	for {
+		select {
+		case r := <-made:
+			return r.key, r.err
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-slow:
+			if isTerminal(s.stderr) {
+				fmt.Fprintf(s.stderr, "making a key, %s …", kind)
+				defer fmt.Fprint(s.stderr, "\r\x1b[K")
+			}
+		}
+	}
 }
-
-func (c keyChoice) generate() (crypto.Signer, error) { return pki.GenerateKey(keyKinds[c.Kind]) }
 
 // sealing are the flags of every command that writes a private key.
 type sealing struct {
@@ -61,8 +94,8 @@ func (f sealing) seal(ctx context.Context, s *shell, key crypto.Signer, path str
 }
 
 type keyNewCmd struct {
-	Out string `required:"" placeholder:"FILE" help:"The file to write, in PKCS#8, readable by you alone."`
-	keyChoice
+	Out  string `required:"" placeholder:"FILE" help:"The file to write, in PKCS#8, readable by you alone; - is standard output."`
+	Kind string `enum:"${all_kinds}" default:"ecdsa-p256" placeholder:"KIND" help:"The new key's kind: ecdsa-p256 (all TLS software knows it), ecdsa-p384, ecdsa-p521, ed25519, rsa-2048, rsa-3072, rsa-4096, rsa-8192, or ecdsa-p224, which TLS does not take."`
 	sealing
 	force
 	terse
@@ -82,10 +115,10 @@ type madeKey struct {
 }
 
 func (c *keyNewCmd) run(ctx context.Context, s *shell) error {
-	if err := c.free(c.Out); err != nil {
+	if err := c.mayWrite(s, []string{c.PassphraseFile}, c.Out); err != nil {
 		return err
 	}
-	key, err := c.generate()
+	key, err := s.generateKey(ctx, keyKinds[c.Kind])
 	if err != nil {
 		return err
 	}
@@ -97,7 +130,7 @@ func (c *keyNewCmd) run(ctx context.Context, s *shell) error {
 	if err != nil {
 		return err
 	}
-	if err := c.save(product{c.Out, text, atomicfile.Private}); err != nil {
+	if err := c.save(s, product{c.Out, text, atomicfile.Private}); err != nil {
 		return err
 	}
 	if s.json {
@@ -105,9 +138,17 @@ func (c *keyNewCmd) run(ctx context.Context, s *shell) error {
 	}
 	var p page
 	p.headline("Made: "+public.Title()+".", "")
-	p.fact("file", "%s: PKCS#8, %s, readable by you alone", c.Out, sealed(c.Encrypt))
+	p.fact("file", "%s", private(c.Out, "PKCS#8, "+sealed(c.Encrypt)+","))
 	p.fact("pin", "%s", pin(public))
 	return s.print(p.String())
+}
+
+// private says of a file with a secret what is in it, and who may read it.
+func private(path, what string) string {
+	if path == standardOutput {
+		return strings.TrimRight("standard output: "+what, ",;")
+	}
+	return path + ": " + what + " readable by you alone"
 }
 
 // sealed says whether a key rests encrypted.

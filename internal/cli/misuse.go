@@ -29,7 +29,7 @@ var elsewhere = map[string]string{
 	"cacert": "--roots", "cafile": "--roots", "CAfile": "--roots", "servername": "--name", "host": "--name", "hostname": "--name",
 	"cert": "--as", "days": "--for", "output": "--out", "outform": "--to", "format": "--to", "algorithm": "--kind", "type": "--kind",
 	"password": "--passphrase-file", "pass": "--passphrase-file", "passin": "--passphrase-file", "passout": "--passphrase-file",
-	"permitted": "--permit", "excluded": "--exclude", "crl": "--crl-url", "ocsp": "--ocsp-url", "aia": "--issuer-url", "overwrite": "--force", "yes": "--force",
+	"permitted": "--permit", "excluded": "--exclude", "crl": "--crl-url", "ocsp": "--ocsp-url", "aia": "--issuer-url", "pathlen": "--path-len", "overwrite": "--force", "yes": "--force",
 }
 
 // sayings has what other programs call commands that are here.

@@ -57,6 +57,11 @@ func (f secret) read(ctx context.Context, s *shell, prompt string) ([]byte, erro
 	switch {
 	case f.PassphraseFile != "" && f.PassphraseFD != nil:
 		return nil, fault.New(Usage, "--passphrase-file and --passphrase-fd are both given").WithHint("leave one out")
+	case f.PassphraseFile == standardInput, f.PassphraseFD != nil && *f.PassphraseFD == 0:
+		if err := s.takeInput(); err != nil {
+			return nil, err
+		}
+		return firstLine(s.stdin, "standard input")
 	case f.PassphraseFile != "":
 		file, err := os.Open(f.PassphraseFile)
 		if err != nil {
@@ -64,8 +69,6 @@ func (f secret) read(ctx context.Context, s *shell, prompt string) ([]byte, erro
 		}
 		defer file.Close()
 		return firstLine(file, f.PassphraseFile)
-	case f.PassphraseFD != nil && *f.PassphraseFD == 0:
-		return firstLine(s.stdin, "standard input")
 	case f.PassphraseFD != nil:
 		if !isInherited(*f.PassphraseFD) {
 			return nil, fault.New(Usage, "--passphrase-fd %d is no descriptor that was handed over", *f.PassphraseFD).WithHint("open it, for example: --passphrase-fd 3 3< FILE")
@@ -121,7 +124,10 @@ func (s *shell) prompt(ctx context.Context, prompt string) ([]byte, error) {
 	}()
 	select {
 	case a := <-typed:
-		if a.err == nil && len(a.line) == 0 || a.err == io.EOF {
+		if a.err == io.EOF {
+			return nil, fault.New(Interrupted, "no passphrase was typed: the input was ended").WithHint("run it again, and type one")
+		}
+		if a.err == nil && len(a.line) == 0 {
 			return nil, fault.New(PassphraseMissing, "no passphrase was typed").WithHint("run it again, and type one")
 		}
 		return a.line, a.err

@@ -17,6 +17,7 @@ import (
 type shell struct {
 	stdin          io.Reader
 	stdout, stderr io.Writer
+	inputTaken     bool            // standard input has been read
 	stop           <-chan struct{} // closed by Ctrl-C
 	program        string          // how this program was started
 	zone           *time.Location  // of times of day

@@ -120,7 +120,12 @@ func (s *shell) roots(t trust) (verify.Roots, error) {
 			WithHint("name a file of certificates, PEM or DER, of those whom you believe")
 	}
 	if !strings.HasPrefix(t.Name, "spiffe://") {
-		return verify.LoadRoots(s.disk(), t.Roots)
+		roots, err := verify.LoadRoots(s.disk(), t.Roots)
+		if err != nil && info != nil && info.Mode().IsRegular() {
+			data, _ := s.disk().ReadFile(t.Roots)
+			err = unstored(err, data, t.Roots)
+		}
+		return roots, err
 	}
 	id, err := spiffeid.Parse(t.Name)
 	if err != nil {
