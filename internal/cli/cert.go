@@ -167,7 +167,7 @@ type certNewCmd struct {
 	issuing
 	SelfSigned bool     `help:"Of a server or client, for development: nobody stands behind it."`
 	For        lifetime `placeholder:"SPAN" help:"How long it is good, such as 90d or 12h. Without it: a root 10 years, an intermediate 2, a server or client 90 days, a workload a day."`
-	KeyKind    string   `enum:"${cert_kinds}" default:"ecdsa-p256" placeholder:"KIND" help:"The new key's kind: ${cert_kinds}."`
+	KeyKind    string   `enum:"${cert_kinds}" default:"ecdsa-p256" placeholder:"KIND" help:"The new key's kind, as in key new; TLS does not take ecdsa-p224."`
 	pointers
 	limits
 	output

@@ -14,7 +14,7 @@ import (
 type certRequestCmd struct {
 	Names   []string `arg:"" name:"NAME" help:"What is asked for: host names, addresses, e-mail addresses, URIs such as a SPIFFE ID."`
 	Key     string   `placeholder:"FILE" help:"The private key to ask for. Without it, a new one is made."`
-	KeyKind string   `enum:"auto,${cert_kinds}" default:"auto" placeholder:"KIND" help:"The new key's kind: ${cert_kinds}."`
+	KeyKind string   `enum:"auto,${cert_kinds}" default:"auto" placeholder:"KIND" help:"The new key's kind, as in key new; TLS does not take ecdsa-p224."`
 	Out     string   `placeholder:"FILE" help:"The file to write. Without it, the name with .csr behind it."`
 	KeyOut  string   `name:"key-out" placeholder:"FILE" help:"The file of the new key. Without it, that of the request with .key at its end."`
 	sealing

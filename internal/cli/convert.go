@@ -122,6 +122,9 @@ func inOrder(objects []*recognise.Object) []*recognise.Object {
 	}
 	recognise.Relate(objects)
 	above := func(o *recognise.Object) (count int) { // certificates that stand above it
+		if o.Certificate == nil {
+			return -1 // all else goes last
+		}
 		for ; o.Issuer != nil && o.Issuer != o && count < len(objects); o = o.Issuer {
 			count++
 		}

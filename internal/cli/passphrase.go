@@ -3,9 +3,11 @@ package cli
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
+	"unicode/utf8"
 
 	"golang.org/x/term"
 
@@ -107,32 +109,77 @@ func (s *shell) prompt(ctx context.Context, prompt string) ([]byte, error) {
 		return nil, fault.New(PassphraseMissing, "a passphrase is needed, and there is no terminal to ask at (%s)", prompt).
 			WithHint("add --passphrase-file FILE, or --passphrase-fd N")
 	}
-	before, err := term.GetState(int(terminal.Fd()))
-	if err != nil {
-		return nil, err
-	}
 	fmt.Fprintf(s.stderr, "%s: ", clean(prompt))
-	defer fmt.Fprintln(s.stderr)
+	before, err := term.MakeRaw(int(terminal.Fd()))
+	if err != nil {
+		return nil, fault.Wrap(err, PassphraseMissing, "the terminal cannot be asked").WithHint("add --passphrase-file FILE, or --passphrase-fd N")
+	}
+	defer func() { // the terminal must not stay mute
+		term.Restore(int(terminal.Fd()), before)
+		fmt.Fprintln(s.stderr)
+	}()
 	type answer struct {
 		line []byte
 		err  error
 	}
 	typed := make(chan answer, 1)
 	go func() {
-		line, err := term.ReadPassword(int(terminal.Fd()))
+		line, err := typedLine(terminal)
 		typed <- answer{line, err}
 	}()
 	select {
 	case a := <-typed:
-		if a.err == io.EOF {
+		switch {
+		case errors.Is(a.err, io.EOF):
 			return nil, fault.New(Interrupted, "no passphrase was typed: the input was ended").WithHint("run it again, and type one")
-		}
-		if a.err == nil && len(a.line) == 0 {
+		case a.err != nil:
+			return nil, a.err
+		case len(a.line) == 0:
 			return nil, fault.New(PassphraseMissing, "no passphrase was typed").WithHint("run it again, and type one")
 		}
-		return a.line, a.err
-	case <-ctx.Done(): // the terminal must not stay mute
-		term.Restore(int(terminal.Fd()), before)
+		return a.line, nil
+	case <-ctx.Done():
 		return nil, ctx.Err()
+	}
+}
+
+// Keys of a terminal that hands on every key at once.
+const (
+	keyEnd       = 0x04 // Ctrl-D
+	keyInterrupt = 0x03 // Ctrl-C
+	keyClear     = 0x15 // Ctrl-U
+	keyBackspace = 0x08
+	keyDelete    = 0x7f
+)
+
+// typedLine reads what a person types, up to Enter. Ctrl-C and Ctrl-D are io.EOF: the
+// ReadPassword of x/term passes over the latter (Linux hands it on as a zero if it was
+// typed too early).
+func typedLine(terminal io.Reader) ([]byte, error) {
+	var line []byte
+	key := make([]byte, 1)
+	for {
+		n, err := terminal.Read(key)
+		if err != nil {
+			return nil, err
+		}
+		if n == 0 {
+			return nil, io.EOF
+		}
+		switch key[0] {
+		case '\r', '\n':
+			return line, nil
+		case keyEnd, keyInterrupt, 0:
+			return nil, io.EOF
+		case keyClear:
+			line = nil
+		case keyBackspace, keyDelete:
+			_, size := utf8.DecodeLastRune(line)
+			line = line[:len(line)-size]
+		default:
+			if line = append(line, key[0]); len(line) > maxPassphrase {
+				return nil, fault.New(PassphraseMissing, "more than %d bytes were typed, too many for a passphrase", maxPassphrase).WithHint("run it again, and type one")
+			}
+		}
 	}
 }
