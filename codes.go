@@ -10,6 +10,10 @@ const (
 	// that its peer did not announce has this code.
 	Truncated fault.Code = "truncated"
 
+	// Unread says that a connection was shut down before all of the peer's data
+	// was read.
+	Unread fault.Code = "unread_data"
+
 	ConfigInvalid      fault.Code = "config_invalid"
 	AddressInvalid     fault.Code = "address_invalid"
 	Unreachable        fault.Code = "unreachable"
@@ -34,6 +38,9 @@ func Codes() []fault.Entry {
 		{Code: Truncated, Meaning: "The stream ended without the peer saying that this was all.",
 			Cause: "The peer crashed, was cut off, was ended for cause, or somebody in between cut the connection.",
 			Next:  "Treat what arrived as unfinished (it is unaltered) and fetch it again."},
+		{Code: Unread, Meaning: "The connection was shut down before all that the peer had sent was read.",
+			Cause: "The peer goes on sending, or the program did not read to the end.",
+			Next:  "Read to io.EOF before the shutdown."},
 		{Code: ConfigInvalid, Meaning: "The Client or Server lacks something, or contradicts itself; the message says what.",
 			Cause: "A field was left at its zero value, which is never an open door.",
 			Next:  "Set the field that the message names."},
