@@ -14,6 +14,7 @@ const (
 	// was read.
 	Unread fault.Code = "unread_data"
 
+	PeekTooFar         fault.Code = "peek_too_far"
 	ConfigInvalid      fault.Code = "config_invalid"
 	AddressInvalid     fault.Code = "address_invalid"
 	Unreachable        fault.Code = "unreachable"
@@ -41,6 +42,9 @@ func Codes() []fault.Entry {
 		{Code: Unread, Meaning: "The connection was shut down before all that the peer had sent was read.",
 			Cause: "The peer goes on sending, or the program did not read to the end.",
 			Next:  "Read to io.EOF before the shutdown."},
+		{Code: PeekTooFar, Meaning: "More was to be looked at ahead of reading than a connection keeps.",
+			Cause: "A number that is negative, or above 16,384 bytes.",
+			Next:  "Read what is before, or put a bufio.Reader over the connection."},
 		{Code: ConfigInvalid, Meaning: "The Client or Server lacks something, or contradicts itself; the message says what.",
 			Cause: "A field was left at its zero value, which is never an open door.",
 			Next:  "Set the field that the message names."},

@@ -5,7 +5,6 @@ import (
 	"crypto/tls"
 	"encoding/hex"
 	"errors"
-	"io"
 	"net"
 	"sync"
 	"sync/atomic"
@@ -30,6 +29,9 @@ type Conn struct {
 	handshake sync.Mutex // guards the next two
 	done      bool
 	failed    error
+
+	reading sync.Mutex
+	ahead   lookahead // guarded by reading
 
 	peer   atomic.Pointer[Peer]
 	id     string
@@ -107,11 +109,12 @@ func (c *Conn) Read(p []byte) (int, error) {
 	if err := c.Handshake(context.Background()); err != nil {
 		return 0, err
 	}
-	n, err := c.tls.Read(p)
-	if err == nil || err == io.EOF {
+	c.reading.Lock()
+	defer c.reading.Unlock()
+	if n, ok, err := c.ahead.take(p); ok {
 		return n, err
 	}
-	return n, c.fail(err)
+	return c.read(p)
 }
 
 // Write sends p.

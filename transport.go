@@ -20,10 +20,14 @@ type transport struct {
 	net.Conn
 	peer    atomic.Pointer[Peer]  // whom verification accepted
 	refusal atomic.Pointer[error] // why it rejected the peer
+	dry     atomic.Bool           // Read must not wait
 }
 
 // Read never returns io.EOF.
 func (t *transport) Read(p []byte) (int, error) {
+	if t.dry.Load() {
+		return 0, errDry
+	}
 	n, err := t.Conn.Read(p)
 	if n > 0 || err == nil {
 		return n, nil
