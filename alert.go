@@ -144,8 +144,7 @@ func (c *Conn) explain(err error) error {
 	case timedOut(err) && established:
 		return err // the caller's own deadline, which it looks for as a net.Error
 	case timedOut(err):
-		return &fault.Error{Code: Timeout, Err: err, Message: "the peer did not answer in time",
-			Hint: "check that the peer runs and speaks TLS at this address"}
+		return handshakeTimeout(err)
 	case err.Error() == noClientCertificate:
 		return &fault.Error{Code: verify.NoCertificate, Err: err, Message: "the client showed no certificate",
 			Hint: "configure the client with a certificate"}

@@ -39,6 +39,12 @@ type Client struct {
 	// HandshakeTimeout bounds the handshake; 0 means DefaultHandshakeTimeout,
 	// and a shorter deadline of the context wins.
 	HandshakeTimeout time.Duration
+	// MaxHandshakeBytes is how much a server may send before it is verified, in
+	// bytes; 0 means DefaultMaxHandshakeBytes.
+	MaxHandshakeBytes int
+	// Trace, unless nil, hears of each step of each connection, from several
+	// goroutines at once. It decides nothing, and holds up what it hears of.
+	Trace func(Event)
 	// Dialer makes the connection under TLS; nil means a net.Dialer.
 	Dialer interface {
 		DialContext(ctx context.Context, network, address string) (net.Conn, error)
@@ -71,7 +77,7 @@ func (c *Client) Dial(ctx context.Context, network, address string) (*Conn, erro
 }
 
 func (c *Client) dial(ctx context.Context, network, address string) (net.Conn, error) {
-	ctx, cancel := context.WithTimeout(ctx, timeout(c.HandshakeTimeout))
+	ctx, cancel := context.WithTimeout(ctx, orDefault(c.HandshakeTimeout, DefaultHandshakeTimeout))
 	defer cancel()
 	if c.Dialer != nil {
 		return c.Dialer.DialContext(ctx, network, address)
@@ -105,7 +111,7 @@ func unreachable(err error, address string) error {
 // dialed; it counts unless Name is set.
 func (c *Client) Wrap(ctx context.Context, raw net.Conn, host string) (*Conn, error) {
 	name := c.name(host)
-	transport := &transport{Conn: raw}
+	transport := newTransport(raw, serverHello, orDefault(c.MaxHandshakeBytes, DefaultMaxHandshakeBytes), tracer{trace: c.Trace, now: c.Now})
 	config, err := c.config(ctx, name, transport)
 	if err != nil {
 		raw.Close()
@@ -114,14 +120,16 @@ func (c *Client) Wrap(ctx context.Context, raw net.Conn, host string) (*Conn, er
 	conn := &Conn{
 		transport:  transport,
 		minVersion: config.MinVersion,
-		timeout:    timeout(c.HandshakeTimeout),
+		timeout:    orDefault(c.HandshakeTimeout, DefaultHandshakeTimeout),
 		logger:     newConnLogger(c.Logger, name),
 	}
-	if c.Identity == nil {
-		config.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
-			conn.owes = true
+	own := config.GetClientCertificate
+	config.GetClientCertificate = func(request *tls.CertificateRequestInfo) (*tls.Certificate, error) {
+		conn.asked(request)
+		if conn.owes = own == nil; conn.owes {
 			return &tls.Certificate{}, nil
 		}
+		return own(request)
 	}
 	conn.tls = tls.Client(transport, config)
 	if err := conn.Handshake(ctx); err != nil {
@@ -174,6 +182,7 @@ func (c *Client) config(ctx context.Context, name verify.Name, under *transport)
 		NextProtos:         c.ALPN,
 		Time:               c.Now,
 		VerifyConnection: func(state tls.ConnectionState) error {
+			under.shown(state)
 			peer, err := judge.peer(ctx, state)
 			if under != nil {
 				under.judged(peer, err)

@@ -22,6 +22,8 @@ const (
 	NotTLS             fault.Code = "not_tls"
 	HandshakeCut       fault.Code = "handshake_cut"
 	HandshakeFailed    fault.Code = "handshake_failed"
+	HandshakeTooLarge  fault.Code = "handshake_too_large"
+	CrowdedOut         fault.Code = "crowded_out"
 	VersionMismatch    fault.Code = "tls_version_mismatch"
 	CipherMismatch     fault.Code = "tls_cipher_mismatch"
 	NoMasterSecret     fault.Code = "no_extended_master_secret"
@@ -66,6 +68,12 @@ func Codes() []fault.Entry {
 		{Code: HandshakeFailed, Meaning: "The two ends could not agree, or one broke the protocol; the message says how.",
 			Cause: "No common version, cipher suite, group or application protocol; or bytes were altered on the way.",
 			Next:  "Compare both ends' settings; look into the peer's log."},
+		{Code: HandshakeTooLarge, Meaning: "The peer sent more than it may before it had proved who it is.",
+			Cause: "It shows very many or very large certificates, or somebody tries to use up memory.",
+			Next:  "If its certificates are that large, raise MaxHandshakeBytes."},
+		{Code: CrowdedOut, Meaning: "A connection that had proved nothing yet made room for others.",
+			Cause: "Somebody keeps many connections to the port open and does not finish their handshakes, or very many clients came at once.",
+			Next:  "Find out who it is, and keep them from the port; clients connect again by themselves."},
 		{Code: VersionMismatch, Meaning: "The two ends have no TLS version in common.",
 			Cause: "The peer speaks TLS 1.1 or older only; between Signet's own ends it is TLS 1.3 alone.",
 			Next:  "Upgrade the peer to TLS 1.3."},

@@ -49,12 +49,13 @@ func (c *Conn) Handshake(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
 	c.done = true
+	defer c.transport.depart()
 	if c.failed = c.shake(ctx); c.failed != nil {
 		c.broken.Store(true)
 		if c.refused(c.failed) {
 			c.transport.linger()
 		}
-		c.transport.Conn.Close()
+		c.transport.Close()
 	}
 	return c.failed
 }
@@ -75,11 +76,12 @@ func (c *Conn) shake(ctx context.Context) error {
 		return c.explain(err)
 	}
 	state := c.tls.ConnectionState()
-	// TLS 1.2 without the extended master secret (RFC 7627) has no exporter.
+	if state.Version < tls.VersionTLS13 && !c.transport.masterSecret {
+		return noMasterSecret("peer")
+	}
 	id, err := state.ExportKeyingMaterial("EXPORTER-signet-connection-id", nil, 16)
 	if err != nil {
-		return fault.New(NoMasterSecret, "the peer speaks TLS 1.2 without the extended master secret").
-			WithHint("upgrade the peer's TLS library, or have it speak TLS 1.3")
+		return fault.Wrap(err, HandshakeFailed, "the connection has no ID").WithHint("%s", bothEnds)
 	}
 	c.id = "c" + hex.EncodeToString(id)
 	peer := c.transport.peer.Load()
@@ -87,7 +89,13 @@ func (c *Conn) shake(ctx context.Context) error {
 	peer.WantsCertificate = c.owes
 	c.peer.Store(peer)
 	c.logger.established(ctx, peer)
+	c.transport.trace.event(Event{Phase: PhaseFinished, Peer: peer, ID: c.id})
 	return nil
+}
+
+// asked notes that the server asks for a certificate of ours.
+func (c *Conn) asked(request *tls.CertificateRequestInfo) {
+	c.transport.trace.event(Event{Phase: PhaseCertificateRequest})
 }
 
 // Peer returns who stands at the other end, or nil before the handshake.

@@ -37,6 +37,18 @@ type Server struct {
 	ALPN []string
 	// HandshakeTimeout bounds the handshake; 0 means DefaultHandshakeTimeout.
 	HandshakeTimeout time.Duration
+	// MaxHandshakeBytes is how much a client may send before it is verified, in
+	// bytes; 0 means DefaultMaxHandshakeBytes.
+	MaxHandshakeBytes int
+	// MaxHandshakes bounds the handshakes that are made at once on what Listen
+	// and Wrap accept; 0 means DefaultMaxHandshakes. As many again times two may
+	// wait for a place, and as many times two may have sent nothing yet: when
+	// more come, the oldest of them are closed, and are CrowdedOut. A handshake
+	// has its place for 2 s, and for longer while nobody waits.
+	MaxHandshakes int
+	// Trace, unless nil, hears of each step of each connection, from several
+	// goroutines at once. It decides nothing, and holds up what it hears of.
+	Trace func(Event)
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
 	// Logger hears of reasons given for accepting any name; nil discards.
@@ -46,6 +58,7 @@ type Server struct {
 
 	prepare sync.Once
 	base    *tls.Config // holds the ticket keys; set by prepare
+	door    *door       // set by prepare
 	invalid error       // set by prepare
 }
 
@@ -89,7 +102,9 @@ func (l tlsListener) Accept() (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	return conn.(*Conn).tls, nil
+	over := conn.(*Conn)
+	over.transport.exit = over.tls
+	return over.tls, nil
 }
 
 // Wrap verifies the client at the other end of a connection that exists already
@@ -115,15 +130,20 @@ func (s *Server) conn(raw net.Conn) (*Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	under := &transport{Conn: raw}
+	under := newTransport(raw, clientHello, s.maxBytes(), s.tracer())
+	under.guest.Store(s.door.guest(under.end))
 	return &Conn{
 		tls:        tls.Server(under, config),
 		transport:  under,
 		minVersion: config.MinVersion,
-		timeout:    timeout(s.HandshakeTimeout),
+		timeout:    s.door.timeout,
 		logger:     newConnLogger(s.Logger, s.Name),
 	}, nil
 }
+
+func (s *Server) maxBytes() int { return orDefault(s.MaxHandshakeBytes, DefaultMaxHandshakeBytes) }
+
+func (s *Server) tracer() tracer { return tracer{trace: s.Trace, now: s.Now} }
 
 func (s *Server) config() (*tls.Config, error) {
 	s.prepare.Do(func() {
@@ -143,6 +163,7 @@ func (s *Server) config() (*tls.Config, error) {
 			s.base.ClientAuth = tls.RequireAnyClientCert
 		}
 		s.base.GetConfigForClient = s.configFor
+		s.door = newDoor(orDefault(s.MaxHandshakes, DefaultMaxHandshakes), orDefault(s.HandshakeTimeout, DefaultHandshakeTimeout))
 	})
 	return s.base, s.invalid
 }
@@ -172,6 +193,7 @@ func (s *Server) configFor(hello *tls.ClientHelloInfo) (*tls.Config, error) {
 		return nil, fault.New(ConfigInvalid, "the connection is not wrapped by signet.Transport").
 			WithHint("wrap it, so that a truncated stream is noticed")
 	}
+	under.begin(s.maxBytes(), s.tracer())
 	if !slices.ContainsFunc(hello.SupportedVersions, s.speaks) {
 		// crypto/tls refuses this by itself, with the alert for it.
 		under.judged(nil, versionMismatch(s.base.MinVersion))
@@ -185,6 +207,7 @@ func (s *Server) configFor(hello *tls.ClientHelloInfo) (*tls.Config, error) {
 	config := s.base.Clone()
 	config.GetConfigForClient = nil
 	config.VerifyConnection = func(state tls.ConnectionState) error {
+		under.shown(state)
 		peer, err := s.verify(ctx, state)
 		under.judged(peer, err)
 		return err
@@ -192,17 +215,18 @@ func (s *Server) configFor(hello *tls.ClientHelloInfo) (*tls.Config, error) {
 	return config, nil
 }
 
-// extendedMasterSecret is the number of the extension (RFC 7627, section 5.1).
-const extendedMasterSecret = 23
-
 // checkHello looks for it where the connection will be of TLS 1.2. The list of
 // versions may hold any number (RFC 8701), so the largest says nothing.
 func checkHello(hello *tls.ClientHelloInfo) error {
-	if !slices.Contains(hello.SupportedVersions, tls.VersionTLS13) && !slices.Contains(hello.Extensions, extendedMasterSecret) {
-		return fault.New(NoMasterSecret, "the client speaks TLS 1.2 without the extended master secret").
-			WithHint("upgrade the client's TLS library, or have it speak TLS 1.3")
+	if !slices.Contains(hello.SupportedVersions, tls.VersionTLS13) && !slices.Contains(hello.Extensions, extensionExtendedMasterSecret) {
+		return noMasterSecret("client")
 	}
 	return nil
+}
+
+func noMasterSecret(who string) error {
+	return fault.New(NoMasterSecret, "the %s speaks TLS 1.2 without the extended master secret", who).
+		WithHint("upgrade the %s's TLS library, or have it speak TLS 1.3", who)
 }
 
 func (s *Server) speaks(version uint16) bool {

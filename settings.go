@@ -102,11 +102,13 @@ func clock(now func() time.Time) time.Time {
 	return now()
 }
 
-func timeout(d time.Duration) time.Duration {
-	if d == 0 {
-		return DefaultHandshakeTimeout
+// orDefault returns a setting, or what its zero value means.
+func orDefault[T comparable](setting, otherwise T) T {
+	var zero T
+	if setting == zero {
+		return otherwise
 	}
-	return d
+	return setting
 }
 
 // connLogger writes what an operator must be able to find out later.

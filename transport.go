@@ -1,6 +1,7 @@
 package signet
 
 import (
+	"crypto/tls"
 	"errors"
 	"io"
 	"net"
@@ -19,8 +20,42 @@ import (
 type transport struct {
 	net.Conn
 	peer    atomic.Pointer[Peer]  // whom verification accepted
-	refusal atomic.Pointer[error] // why it rejected the peer
+	refusal atomic.Pointer[error] // why it rejected the peer, or the connection was ended
 	dry     atomic.Bool           // Read must not wait
+	early   atomic.Pointer[early] // until the verdict
+	guest   atomic.Pointer[guest] // of a server, until the handshake's end
+	exit    *tls.Conn             // over it, where no Conn is; set before the handshake
+	trace   tracer
+	closed  atomic.Bool
+
+	// Of the hellos; set by the handshake.
+	clientRandom, serverRandom [32]byte
+	masterSecret               bool // the server knows the extended one
+}
+
+// early is what is done with the bytes of who has proved nothing yet; used by
+// the handshake alone.
+type early struct {
+	limit   int // of bytes that the peer may still send
+	most    int // that it could have sent
+	in, out helloReader
+}
+
+// newTransport returns the transport of a connection whose handshake is to come;
+// peer is which hello its other end sends.
+func newTransport(raw net.Conn, peer helloKind, most int, trace tracer) *transport {
+	t := &transport{Conn: raw, trace: trace.of(raw)}
+	t.early.Store(&early{limit: most, most: most, in: helloReader{kind: peer}, out: helloReader{kind: serverHello + clientHello - peer}})
+	return t
+}
+
+// begin bounds what a peer may send of which the transport has known nothing
+// before its hello had been read.
+func (t *transport) begin(most int, trace tracer) {
+	if t.early.Load() == nil {
+		t.trace = trace.of(t.Conn)
+		t.early.Store(&early{limit: most, most: most, in: helloReader{over: true}, out: helloReader{kind: serverHello}})
+	}
 }
 
 // Read never returns io.EOF.
@@ -28,15 +63,34 @@ func (t *transport) Read(p []byte) (int, error) {
 	if t.dry.Load() {
 		return 0, errDry
 	}
-	n, err := t.Conn.Read(p)
-	if n > 0 || err == nil {
-		return n, nil
+	guest := t.guest.Load()
+	if guest != nil {
+		guest.listen()
 	}
-	return 0, t.ended(err)
+	n, err := t.Conn.Read(p)
+	if n == 0 && err != nil {
+		return 0, t.ended(err)
+	}
+	if guest != nil {
+		guest.heard()
+	}
+	if early := t.early.Load(); early != nil {
+		if early.limit -= n; early.limit < 0 {
+			t.end(handshakeTooLarge(early.most))
+		}
+		t.hello(&early.in, p[:n], Received)
+	}
+	if refusal := t.refusal.Load(); refusal != nil {
+		return 0, *refusal
+	}
+	return n, nil
 }
 
 // Write says of a reset what Read says.
 func (t *transport) Write(p []byte) (int, error) {
+	if early := t.early.Load(); early != nil {
+		t.hello(&early.out, p, Sent)
+	}
 	n, err := t.Conn.Write(p)
 	if err != nil {
 		err = t.ended(err)
@@ -44,8 +98,51 @@ func (t *transport) Write(p []byte) (int, error) {
 	return n, err
 }
 
-func (t *transport) ended(err error) error {
+// Close implements net.Conn.
+func (t *transport) Close() error {
+	t.early.Store(nil)
+	t.depart()
+	if !t.closed.Swap(true) {
+		t.trace.event(Event{Phase: PhaseClosed})
+	}
+	return t.Conn.Close()
+}
+
+// end closes the connection for a reason of ours.
+func (t *transport) end(reason error) {
+	t.refusal.CompareAndSwap(nil, &reason)
+	t.Close()
+}
+
+// depart is called when the handshake has ended.
+func (t *transport) depart() {
+	if guest := t.guest.Swap(nil); guest != nil {
+		guest.depart()
+	}
+}
+
+// hello keeps what is wanted of one later.
+func (t *transport) hello(reader *helloReader, p []byte, direction Direction) {
+	hello := reader.read(p)
 	switch {
+	case hello == nil:
+		return
+	case reader.kind == clientHello:
+		t.clientRandom = hello.Random
+		t.trace.event(Event{Phase: PhaseClientHello, Hello: hello, Direction: direction})
+	case hello.Retry:
+		t.trace.event(Event{Phase: PhaseHelloRetry, Hello: hello, Direction: direction})
+	default:
+		t.serverRandom, t.masterSecret = hello.Random, hello.ExtendedMasterSecret
+		t.trace.event(Event{Phase: PhaseServerHello, Hello: hello, Direction: direction})
+	}
+}
+
+func (t *transport) ended(err error) error {
+	refusal := t.refusal.Load()
+	switch {
+	case refusal != nil:
+		return *refusal
 	case err == io.EOF:
 		// The cause is left out: errors.Is(err, io.EOF) must be false.
 		return truncated("cut: the peer never said that this was all", nil)
@@ -60,13 +157,30 @@ func truncated(message string, cause error) error {
 		Hint: "treat what arrived as unfinished (it is unaltered) and fetch it again"}
 }
 
+// shown is called with what the peer showed, before it is judged. The nil
+// transport of who gave us none hears nothing.
+func (t *transport) shown(state tls.ConnectionState) {
+	if t != nil && t.trace.trace != nil {
+		t.trace.event(Event{Phase: PhaseCertificate, Peer: newPeer(state)})
+	}
+}
+
 // judged keeps the outcome of verification. crypto/tls wraps and hides it.
 func (t *transport) judged(peer *Peer, err error) {
+	t.early.Store(nil)
 	if err != nil {
-		t.refusal.Store(&err)
+		t.refusal.CompareAndSwap(nil, &err)
+		t.trace.event(Event{Phase: PhaseRefused, Err: err})
 		return
 	}
 	t.peer.Store(peer)
+	t.trace.event(Event{Phase: PhaseVerified, Peer: peer})
+	if t.exit != nil && t.guest.Load() != nil {
+		go func() {
+			t.exit.ConnectionState() // which waits for the end of the handshake
+			t.depart()
+		}()
+	}
 }
 
 // Bounds of what a refused peer may still send.
@@ -93,5 +207,5 @@ func (t *transport) reset() error {
 	if tcp, ok := t.Conn.(interface{ SetLinger(int) error }); ok {
 		tcp.SetLinger(0) // an error here means that the socket is closed already
 	}
-	return t.Conn.Close()
+	return t.Close()
 }
