@@ -387,18 +387,33 @@ func TestClientWantsExtendedMasterSecret(t *testing.T) {
 	tests := []struct {
 		name    string
 		options string
+		godebug string
 		want    error
 	}{
-		{"without", "-ExtendedMasterSecret", signet.NoMasterSecret},
-		{"with", "ExtendedMasterSecret", nil},
+		{"without", "-ExtendedMasterSecret", "", signet.NoMasterSecret},
+		{"without, and crypto/tls told not to mind", "-ExtendedMasterSecret", "tlsunsafeekm=1", signet.NoMasterSecret},
+		{"with", "ExtendedMasterSecret", "", nil},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
+			t.Setenv("GODEBUG", test.godebug)
 			address := startOpenSSL(t, openssl, w, test.options)
-			conn, err := (&signet.Client{Roots: w.roots}).Dial(t.Context(), "tcp", address)
+			client := &signet.Client{Roots: w.roots}
+			conn, err := client.Dial(t.Context(), "tcp", address)
 			wantCode(t, "dial", err, test.want)
 			if err == nil {
 				conn.Close()
+				return
+			}
+			_, err = httpClient(t, client).Get("https://" + address + "/")
+			wantCode(t, "get", err, test.want)
+			config, err := client.TLSConfig(verify.Host(testpki.Host))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if conn, err := tls.Dial("tcp", address, config); err == nil {
+				conn.Close()
+				t.Error("an exit speaks TLS 1.2, whose master secret nobody looks at")
 			}
 		})
 	}

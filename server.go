@@ -92,7 +92,7 @@ func (l *Listener) Accept() (net.Conn, error) {
 
 // TLS returns the listener whose connections are the *tls.Conn that net/http
 // and other libraries look for. All rules hold with it but one: after a fatal
-// alert crypto/tls's Close still sends a close_notify.
+// alert of TLS 1.3 crypto/tls's Close still sends a close_notify.
 func (l *Listener) TLS() net.Listener { return tlsListener{l} }
 
 type tlsListener struct{ *Listener }

@@ -26,6 +26,8 @@ type transport struct {
 	guest   atomic.Pointer[guest] // of a server, until the handshake's end
 	exit    *tls.Conn             // over it, where no Conn is; set before the handshake
 	trace   tracer
+	cut     atomic.Bool // the peer's stream ended, and it never said so
+	alerted atomic.Bool // a record left that is openly an alert
 	closed  atomic.Bool
 
 	// Of the hellos; set by the handshake.
@@ -91,6 +93,9 @@ func (t *transport) Write(p []byte) (int, error) {
 	if early := t.early.Load(); early != nil {
 		t.hello(&early.out, p, Sent)
 	}
+	if t.lies(p) {
+		return 0, net.ErrClosed
+	}
 	n, err := t.Conn.Write(p)
 	if err != nil {
 		err = t.ended(err)
@@ -98,10 +103,37 @@ func (t *transport) Write(p []byte) (int, error) {
 	return n, err
 }
 
+// Lengths of a record that is an alert, with its header (RFC 8446, section 5.2);
+// two bytes of data look the same.
+const (
+	recordAlert       = 21
+	recordAppData     = 23
+	alertRecordLength = recordHeader + 2 + 1 + 16
+)
+
+// lies reports whether a record is a close_notify that would make a stream look
+// complete which is not: crypto/tls's Close sends one after a failure, too. That
+// of TLS 1.3 cannot be told from data, so it passes after a fatal alert of ours.
+func (t *transport) lies(record []byte) bool {
+	if len(record) == 0 {
+		return false
+	}
+	switch record[0] {
+	case recordAlert:
+		return t.alerted.Swap(true) || t.cut.Load()
+	case recordAppData:
+		return len(record) == alertRecordLength && t.cut.Load()
+	}
+	return false
+}
+
 // Close implements net.Conn.
 func (t *transport) Close() error {
 	t.early.Store(nil)
 	t.depart()
+	if t.cut.Load() {
+		t.hard()
+	}
 	if !t.closed.Swap(true) {
 		t.trace.event(Event{Phase: PhaseClosed})
 	}
@@ -144,9 +176,11 @@ func (t *transport) ended(err error) error {
 	case refusal != nil:
 		return *refusal
 	case err == io.EOF:
+		t.cut.Store(true)
 		// The cause is left out: errors.Is(err, io.EOF) must be false.
 		return truncated("cut: the peer never said that this was all", nil)
 	case errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE):
+		t.cut.Store(true)
 		return truncated("cut: the peer reset the connection and never said that this was all", err)
 	}
 	return err
@@ -204,8 +238,13 @@ func (t *transport) linger() {
 // reset ends the connection so that the peer cannot take it for complete: by a
 // TCP reset where there is TCP, and never with a close_notify.
 func (t *transport) reset() error {
+	t.hard()
+	return t.Close()
+}
+
+// hard has Close end TCP by a reset.
+func (t *transport) hard() {
 	if tcp, ok := t.Conn.(interface{ SetLinger(int) error }); ok {
 		tcp.SetLinger(0) // an error here means that the socket is closed already
 	}
-	return t.Close()
 }
