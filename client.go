@@ -9,6 +9,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/signet-tls/signet/ciphers"
+	"github.com/signet-tls/signet/dangerous"
 	"github.com/signet-tls/signet/fault"
 	"github.com/signet-tls/signet/identity"
 	"github.com/signet-tls/signet/verify"
@@ -36,6 +38,12 @@ type Client struct {
 	Authorize func(context.Context, *Peer) error
 	// ALPN lists application protocols, the preferred first.
 	ALPN []string
+	// Ciphers choose among the suites of TLS 1.2 that are safe: those with
+	// forward secrecy and an AEAD. Zero means all of them.
+	Ciphers ciphers.List
+	// Dangerous switches protections off. Each connection that lacks one is
+	// logged as a warning, and its Peer says so.
+	Dangerous []dangerous.Switch
 	// HandshakeTimeout bounds the handshake; 0 means DefaultHandshakeTimeout,
 	// and a shorter deadline of the context wins.
 	HandshakeTimeout time.Duration
@@ -51,7 +59,8 @@ type Client struct {
 	}
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
-	// Logger hears of reasons given for accepting any name; nil discards.
+	// Logger hears of reasons given for accepting any name, and of what is
+	// Dangerous; nil discards.
 	Logger *slog.Logger
 
 	sessions sessions
@@ -66,7 +75,7 @@ func (c *Client) Dial(ctx context.Context, network, address string) (*Conn, erro
 		return nil, fault.New(AddressInvalid, "%q is not HOST:PORT", address).
 			WithHint("write, for example, api.example.com:443")
 	}
-	if err := c.name(host).Check(c.Roots); err != nil {
+	if err := c.check(c.name(host)); err != nil {
 		return nil, err
 	}
 	raw, err := c.dial(ctx, network, address)
@@ -121,8 +130,9 @@ func (c *Client) Wrap(ctx context.Context, raw net.Conn, host string) (*Conn, er
 		transport:  transport,
 		minVersion: config.MinVersion,
 		timeout:    orDefault(c.HandshakeTimeout, DefaultHandshakeTimeout),
-		logger:     newConnLogger(c.Logger, name),
+		logger:     newConnLogger(c.Logger, name, c.Dangerous),
 	}
+	transport.truncates = switches(c.Dangerous).has(dangerous.AllowTruncation())
 	own := config.GetClientCertificate
 	config.GetClientCertificate = func(request *tls.CertificateRequestInfo) (*tls.Certificate, error) {
 		conn.asked(request)
@@ -151,7 +161,10 @@ func (c *Client) TLSConfig(name verify.Name) (*tls.Config, error) {
 	if err != nil {
 		return nil, err
 	}
-	config.MinVersion = tls.VersionTLS13
+	if !switches(c.Dangerous).has(dangerous.LegacyVersions()) {
+		config.MinVersion = tls.VersionTLS13
+	}
+	newConnLogger(c.Logger, name, c.Dangerous).dangers(context.Background())
 	return config, nil
 }
 
@@ -170,15 +183,20 @@ func (c *Client) name(host string) verify.Name {
 // because ours takes its place: VerifyConnection runs on every connection,
 // whereas VerifyPeerCertificate is skipped on resumed ones.
 func (c *Client) config(ctx context.Context, name verify.Name, under *transport) (*tls.Config, error) {
-	if err := name.Check(c.Roots); err != nil {
+	if err := c.check(name); err != nil {
 		return nil, err
 	}
-	judge := judge{&c.verifier, c.rules(name), c.Observe, c.Authorize, c.Now}
+	suites, err := chooseSuites(c.Ciphers, c.Dangerous)
+	if err != nil {
+		return nil, err
+	}
+	judge := judge{&c.verifier, c.rules(name), c.Observe, c.Authorize, c.Now, c.Dangerous}
 	config := &tls.Config{
 		InsecureSkipVerify: true,
 		ServerName:         name.ServerName(),
-		MinVersion:         minVersion(c.Roots, name),
-		CipherSuites:       suites12,
+		MinVersion:         minVersion(c.Roots, name, c.Dangerous),
+		CipherSuites:       suites,
+		KeyLogWriter:       switches(c.Dangerous).keys(),
 		NextProtos:         c.ALPN,
 		Time:               c.Now,
 		VerifyConnection: func(state tls.ConnectionState) error {
@@ -203,6 +221,13 @@ func (c *Client) config(ctx context.Context, name verify.Name, under *transport)
 		return leaf(c.Identity)
 	}
 	return config, nil
+}
+
+func (c *Client) check(name verify.Name) error {
+	if switches(c.Dangerous).has(dangerous.SkipVerification()) {
+		return nil
+	}
+	return name.Check(c.Roots)
 }
 
 // rules are what verification is told.

@@ -15,6 +15,7 @@ const (
 	Unread fault.Code = "unread_data"
 
 	PeekTooFar         fault.Code = "peek_too_far"
+	BindingUnavailable fault.Code = "binding_unavailable"
 	ConfigInvalid      fault.Code = "config_invalid"
 	AddressInvalid     fault.Code = "address_invalid"
 	Unreachable        fault.Code = "unreachable"
@@ -30,6 +31,7 @@ const (
 	RecordAltered      fault.Code = "record_altered"
 	RefusedByPeer      fault.Code = "refused_by_peer"
 	ClientCertRequired fault.Code = "client_cert_required"
+	NotSupported       fault.Code = "not_supported"
 	NotAuthorized      fault.Code = "not_authorized"
 	PlaintextRefused   fault.Code = "plaintext_refused"
 	ConnectionFailed   fault.Code = "connection_failed"
@@ -47,6 +49,9 @@ func Codes() []fault.Entry {
 		{Code: PeekTooFar, Meaning: "More was to be looked at ahead of reading than a connection keeps.",
 			Cause: "A number that is negative, or above 16,384 bytes.",
 			Next:  "Read what is before, or put a bufio.Reader over the connection."},
+		{Code: BindingUnavailable, Meaning: "The connection has no key material or channel binding of the kind that was asked for; the message says why.",
+			Cause: "tls-unique in TLS 1.3, tls-server-end-point with a certificate without a hash, or a reserved label.",
+			Next:  "Use tls-exporter at both ends."},
 		{Code: ConfigInvalid, Meaning: "The Client or Server lacks something, or contradicts itself; the message says what.",
 			Cause: "A field was left at its zero value, which is never an open door.",
 			Next:  "Set the field that the message names."},
@@ -92,6 +97,9 @@ func Codes() []fault.Entry {
 		{Code: ClientCertRequired, Meaning: "The peer wants a client certificate and we showed none.",
 			Cause: "Client.Identity is not set.",
 			Next:  "Set Client.Identity."},
+		{Code: NotSupported, Meaning: "The peer asked for what Signet does not do: a second handshake on one connection (renegotiation).",
+			Cause: "A server of TLS 1.2 that asks for a certificate only after the first request.",
+			Next:  "Have it ask in the first handshake; or have both ends speak TLS 1.3."},
 		{Code: NotAuthorized, Meaning: "The peer proved who it is, and may not do this.",
 			Cause: "The Authorize function said no.",
 			Next:  "Ask whoever decides the policy."},

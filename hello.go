@@ -104,7 +104,7 @@ func (r *helloReader) read(p []byte) *Hello {
 	return nil
 }
 
-func (r *helloReader) stop() { *r = helloReader{over: true} }
+func (r *helloReader) stop() { *r = helloReader{kind: r.kind, over: true} }
 
 // whole parses the message once it is there.
 func (r *helloReader) whole() (hello *Hello, whole bool) {

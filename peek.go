@@ -92,7 +92,13 @@ func (c *Conn) look(n int) {
 // read reads from the stream; reading is locked.
 func (c *Conn) read(p []byte) (int, error) {
 	n, err := c.tls.Read(p)
-	if err == nil || err == io.EOF || err == errDry {
+	switch err {
+	case io.EOF:
+		if !c.transport.truncates { // or nobody may have said it
+			c.ends(Received)
+		}
+		return n, err
+	case nil, errDry:
 		return n, err
 	}
 	return n, c.fail(err)

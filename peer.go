@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/signet-tls/signet/ciphers"
+	"github.com/signet-tls/signet/dangerous"
 	"github.com/signet-tls/signet/pki"
 	"github.com/signet-tls/signet/spiffeid"
 	"github.com/signet-tls/signet/verify"
@@ -30,6 +32,12 @@ type Peer struct {
 	// WantsCertificate says that the server asked for a certificate of ours and
 	// got none. One that insists says so only after the handshake of TLS 1.3.
 	WantsCertificate bool
+	// Authorities are those by whose names a server told a client to choose its
+	// certificate; empty if it named none, or asked for none.
+	Authorities []pki.Name
+	// Dangerous are the protections that this connection lacks. Without
+	// verification, ID and Proof are zero.
+	Dangerous []dangerous.Switch
 	// ALPN is the application protocol that both ends agreed on, or "".
 	ALPN string
 
@@ -53,6 +61,20 @@ func newPeer(state tls.ConnectionState) *Peer {
 func (p *Peer) complete(state tls.ConnectionState) {
 	p.ALPN, p.group = state.NegotiatedProtocol, state.CurveID
 }
+
+// Version is the protocol's version as OpenSSL writes it, such as TLSv1.3.
+func (p *Peer) Version() string { return ciphers.Version(p.version) }
+
+// Cipher is the cipher suite as OpenSSL writes it, such as
+// ECDHE-RSA-AES128-GCM-SHA256, or TLS_AES_128_GCM_SHA256 in TLS 1.3.
+func (p *Peer) Cipher() string { return ciphers.Name(p.suite) }
+
+// CipherBits is the length of the cipher's key, in bits.
+func (p *Peer) CipherBits() int { return ciphers.Bits(p.suite) }
+
+// Group is the group of the key exchange as OpenSSL writes it, such as
+// X25519MLKEM768, x25519 or secp256r1.
+func (p *Peer) Group() string { return ciphers.Group(p.group) }
 
 // PostQuantum reports whether the key exchange withstands a quantum computer.
 func (p *Peer) PostQuantum() bool {

@@ -4,8 +4,6 @@ import (
 	"bytes"
 	"context"
 	"crypto/tls"
-	"crypto/x509"
-	"encoding/pem"
 	"errors"
 	"fmt"
 	"io"
@@ -425,19 +423,9 @@ func startOpenSSL(t *testing.T, openssl string, w *world, options string) (addre
 	t.Helper()
 	dir := t.TempDir()
 	config := "openssl_conf = all\n[all]\nssl_conf = ssl\n[ssl]\nsystem_default = tls\n[tls]\nMaxProtocol = TLSv1.2\nOptions = " + options + "\n"
-	key, err := x509.MarshalPKCS8PrivateKey(w.server.Key)
-	if err != nil {
+	writeCredential(t, w.server, filepath.Join(dir, "chain.pem"), filepath.Join(dir, "key.pem"))
+	if err := os.WriteFile(filepath.Join(dir, "openssl.cnf"), []byte(config), 0o600); err != nil {
 		t.Fatal(err)
-	}
-	files := map[string][]byte{
-		"openssl.cnf": []byte(config),
-		"chain.pem":   w.server.ChainPEM(),
-		"key.pem":     pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: key}),
-	}
-	for name, data := range files {
-		if err := os.WriteFile(filepath.Join(dir, name), data, 0o600); err != nil {
-			t.Fatal(err)
-		}
 	}
 	free, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

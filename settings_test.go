@@ -169,9 +169,9 @@ func TestAnyNameIsLogged(t *testing.T) {
 
 func TestCodesAreInTheTable(t *testing.T) {
 	codes := []fault.Code{
-		signet.Truncated, signet.Unread, signet.PeekTooFar, signet.ConfigInvalid, signet.AddressInvalid, signet.Unreachable, signet.Timeout, signet.NotTLS,
+		signet.Truncated, signet.Unread, signet.PeekTooFar, signet.BindingUnavailable, signet.ConfigInvalid, signet.AddressInvalid, signet.Unreachable, signet.Timeout, signet.NotTLS,
 		signet.HandshakeCut, signet.HandshakeFailed, signet.HandshakeTooLarge, signet.CrowdedOut, signet.VersionMismatch, signet.CipherMismatch, signet.NoMasterSecret, signet.RecordAltered,
-		signet.RefusedByPeer, signet.ClientCertRequired, signet.NotAuthorized, signet.PlaintextRefused, signet.ConnectionFailed,
+		signet.RefusedByPeer, signet.ClientCertRequired, signet.NotSupported, signet.NotAuthorized, signet.PlaintextRefused, signet.ConnectionFailed,
 	}
 	rows := map[fault.Code]fault.Entry{}
 	for _, entry := range signet.Codes() {

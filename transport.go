@@ -2,6 +2,7 @@ package signet
 
 import (
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"io"
 	"net"
@@ -25,10 +26,15 @@ type transport struct {
 	early   atomic.Pointer[early] // until the verdict
 	guest   atomic.Pointer[guest] // of a server, until the handshake's end
 	exit    *tls.Conn             // over it, where no Conn is; set before the handshake
-	trace   tracer
-	cut     atomic.Bool // the peer's stream ended, and it never said so
-	alerted atomic.Bool // a record left that is openly an alert
-	closed  atomic.Bool
+
+	truncates bool // a cut looks like an end; set before the handshake
+	trace     tracer
+	cut       atomic.Bool // the peer's stream ended, and it never said so
+	alerted   atomic.Bool // a record left that is openly an alert
+	closed    atomic.Bool
+
+	peerIsServer bool              // set before the handshake
+	own          *x509.Certificate // what this end showed, if it is a server; set by the handshake
 
 	// Of the hellos; set by the handshake.
 	clientRandom, serverRandom [32]byte
@@ -46,7 +52,7 @@ type early struct {
 // newTransport returns the transport of a connection whose handshake is to come;
 // peer is which hello its other end sends.
 func newTransport(raw net.Conn, peer helloKind, most int, trace tracer) *transport {
-	t := &transport{Conn: raw, trace: trace.of(raw)}
+	t := &transport{Conn: raw, trace: trace.of(raw), peerIsServer: peer == serverHello}
 	t.early.Store(&early{limit: most, most: most, in: helloReader{kind: peer}, out: helloReader{kind: serverHello + clientHello - peer}})
 	return t
 }
@@ -60,7 +66,7 @@ func (t *transport) begin(most int, trace tracer) {
 	}
 }
 
-// Read never returns io.EOF.
+// Read never returns io.EOF, unless a cut is to look like an end.
 func (t *transport) Read(p []byte) (int, error) {
 	if t.dry.Load() {
 		return 0, errDry
@@ -175,6 +181,8 @@ func (t *transport) ended(err error) error {
 	switch {
 	case refusal != nil:
 		return *refusal
+	case err == io.EOF && t.truncates:
+		return err
 	case err == io.EOF:
 		t.cut.Store(true)
 		// The cause is left out: errors.Is(err, io.EOF) must be false.
