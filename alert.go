@@ -113,8 +113,10 @@ func handshakeCut(message string, cause error) error {
 	return &fault.Error{Code: HandshakeCut, Err: cause, Message: message, Hint: "look into the peer's log"}
 }
 
-// plainly is crypto/tls's text without its own name.
-func plainly(err error) string { return strings.TrimPrefix(err.Error(), "tls: ") }
+// plainly is crypto/tls's text without its own name; it may quote the peer.
+func plainly(err error) string {
+	return fault.Printable(strings.TrimPrefix(err.Error(), "tls: "), 300)
+}
 
 func timedOut(err error) bool {
 	return errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, context.DeadlineExceeded)

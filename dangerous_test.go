@@ -129,7 +129,7 @@ func TestLegacyVersions(t *testing.T) {
 		w := newWorld(t)
 		client := &signet.Client{Roots: w.roots, Dangerous: legacy}
 		var ids []string
-		address := startOpenSSL(t, openssl, w, "-ExtendedMasterSecret")
+		address, _ := startOpenSSL(t, openssl, w, "-ExtendedMasterSecret")
 		for range 2 {
 			conn, err := client.Dial(t.Context(), "tcp", address)
 			if err != nil {

@@ -81,25 +81,23 @@ func (r *helloReader) read(p []byte) *Hello {
 	r.records = append(r.records, p...)
 	for len(r.records) >= recordHeader {
 		kind, end := r.records[0], recordHeader+int(binary.BigEndian.Uint16(r.records[3:]))
-		if len(r.records) < end {
-			break
-		}
-		body := r.records[recordHeader:end]
-		r.records = r.records[end:]
-		switch {
-		case kind == recordChangeCipherSpec && len(r.message) == 0: // between two hellos (RFC 8446, appendix D.4)
-		case kind == recordHandshake && len(r.message)+len(body) <= maxHello:
-			r.message = append(r.message, body...)
-			if hello, whole := r.whole(); whole {
-				return hello
-			}
-		default:
+		between := kind == recordChangeCipherSpec && len(r.message) == 0 // two hellos (RFC 8446, appendix D.4)
+		if !between && kind != recordHandshake || len(r.message)+end > maxHello {
 			r.stop()
 			return nil
 		}
-	}
-	if len(r.records) >= recordHeader+maxHello {
-		r.stop()
+		if len(r.records) < end {
+			return nil
+		}
+		body := r.records[recordHeader:end]
+		r.records = r.records[end:]
+		if between {
+			continue
+		}
+		r.message = append(r.message, body...)
+		if hello, whole := r.whole(); whole {
+			return hello
+		}
 	}
 	return nil
 }

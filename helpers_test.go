@@ -269,13 +269,16 @@ func (e memoryEnd) Write(p []byte) (int, error) {
 }
 
 func (e memoryEnd) Close() error {
-	for _, f := range []*flow{e.in, e.out} {
-		f.mu.Lock()
-		f.ended = true
-		f.changed.Broadcast()
-		f.mu.Unlock()
-	}
+	e.in.end()
+	e.out.end()
 	return nil
+}
+
+func (f *flow) end() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.ended = true
+	f.changed.Broadcast()
 }
 
 func (memoryEnd) SetDeadline(time.Time) error      { return nil }
