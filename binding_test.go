@@ -18,6 +18,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/signet-tls/signet"
+	"github.com/signet-tls/signet/identity"
 	"github.com/signet-tls/signet/internal/peers"
 	"github.com/signet-tls/signet/internal/testpki"
 	"github.com/signet-tls/signet/pki"
@@ -190,6 +191,45 @@ func writeCredential(t *testing.T, credential *pki.Credential, chain, key string
 	for path, data := range map[string][]byte{chain: credential.ChainPEM(), key: pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})} {
 		if err := os.WriteFile(path, data, 0o600); err != nil {
 			t.Fatal(err)
+		}
+	}
+}
+
+// TestRandoms holds that a server knows both wherever its verdict falls, before
+// its own hello has left or after.
+func TestRandoms(t *testing.T) {
+	w := newWorld(t)
+	for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
+		for name, server := range map[string]*signet.Server{
+			"with clients' certificates": w.listener(),
+			"public":                     {Public: true, Identity: identity.Static(w.server)},
+		} {
+			t.Run(tls.VersionName(version)+" "+name, func(t *testing.T) {
+				config := w.bare(asClient, version)
+				config.ClientSessionCache = tls.NewLRUClientSessionCache(1)
+				for i := range 2 { // the second is resumed
+					near, far := pair(t)
+					wire := &recorder{TCPConn: near}
+					go func() {
+						peer := tls.Client(far, config)
+						peer.Read(make([]byte, 1))
+						peer.Close()
+					}()
+					conn, err := server.Wrap(t.Context(), wire)
+					if err != nil {
+						t.Fatal(err)
+					}
+					if conn.Peer().Resumed != (i == 1) {
+						t.Errorf("connection %d: resumed is %v", i, conn.Peer().Resumed)
+					}
+					client, ours := conn.Randoms()
+					if !bytes.Contains(wire.sent, ours[:]) || client == [32]byte{} || ours == [32]byte{} {
+						t.Errorf("connection %d: have %x and %x", i, client, ours)
+					}
+					conn.Write([]byte{1})
+					conn.Shutdown(t.Context())
+				}
+			})
 		}
 	}
 }

@@ -20,12 +20,13 @@ import (
 // is seen here is a cut.
 type transport struct {
 	net.Conn
-	peer    atomic.Pointer[Peer]  // whom verification accepted
-	refusal atomic.Pointer[error] // why it rejected the peer, or the connection was ended
-	dry     atomic.Bool           // Read must not wait
-	early   atomic.Pointer[early] // until the verdict
-	guest   atomic.Pointer[guest] // of a server, until the handshake's end
-	exit    *tls.Conn             // over it, where no Conn is; set before the handshake
+	peer    atomic.Pointer[Peer]        // whom verification accepted
+	refusal atomic.Pointer[error]       // why it rejected the peer, or the connection was ended
+	dry     atomic.Bool                 // Read must not wait
+	early   atomic.Pointer[early]       // until the verdict; Read's
+	guest   atomic.Pointer[guest]       // of a server, until the handshake's end
+	opening atomic.Pointer[helloReader] // until our hello has left; Write's
+	exit    *tls.Conn                   // over it, where no Conn is; set before the handshake
 
 	truncates bool // a cut looks like an end; set before the handshake
 	trace     tracer
@@ -41,19 +42,19 @@ type transport struct {
 	masterSecret               bool // the server knows the extended one
 }
 
-// early is what is done with the bytes of who has proved nothing yet; used by
-// the handshake alone.
+// early is what is done with the bytes of who has proved nothing yet.
 type early struct {
-	limit   int // of bytes that the peer may still send
-	most    int // that it could have sent
-	in, out helloReader
+	limit int // of bytes that the peer may still send
+	most  int // that it could have sent
+	hello helloReader
 }
 
 // newTransport returns the transport of a connection whose handshake is to come;
 // peer is which hello its other end sends.
 func newTransport(raw net.Conn, peer helloKind, most int, trace tracer) *transport {
 	t := &transport{Conn: raw, trace: trace.of(raw), peerIsServer: peer == serverHello}
-	t.early.Store(&early{limit: most, most: most, in: helloReader{kind: peer}, out: helloReader{kind: serverHello + clientHello - peer}})
+	t.early.Store(&early{limit: most, most: most, hello: helloReader{kind: peer}})
+	t.opening.Store(&helloReader{kind: serverHello + clientHello - peer})
 	return t
 }
 
@@ -62,7 +63,8 @@ func newTransport(raw net.Conn, peer helloKind, most int, trace tracer) *transpo
 func (t *transport) begin(most int, trace tracer) {
 	if t.early.Load() == nil {
 		t.trace = trace.of(t.Conn)
-		t.early.Store(&early{limit: most, most: most, in: helloReader{over: true}, out: helloReader{kind: serverHello}})
+		t.early.Store(&early{limit: most, most: most, hello: helloReader{over: true}})
+		t.opening.Store(&helloReader{kind: serverHello})
 	}
 }
 
@@ -86,7 +88,7 @@ func (t *transport) Read(p []byte) (int, error) {
 		if early.limit -= n; early.limit < 0 {
 			t.end(handshakeTooLarge(early.most))
 		}
-		t.hello(&early.in, p[:n], Received)
+		t.hello(&early.hello, p[:n], Received)
 	}
 	if refusal := t.refusal.Load(); refusal != nil {
 		return 0, *refusal
@@ -96,8 +98,10 @@ func (t *transport) Read(p []byte) (int, error) {
 
 // Write says of a reset what Read says.
 func (t *transport) Write(p []byte) (int, error) {
-	if early := t.early.Load(); early != nil {
-		t.hello(&early.out, p, Sent)
+	if opening := t.opening.Load(); opening != nil {
+		if t.hello(opening, p, Sent); opening.over {
+			t.opening.Store(nil)
+		}
 	}
 	if t.lies(p) {
 		return 0, net.ErrClosed
