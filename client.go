@@ -42,7 +42,7 @@ type Client struct {
 	// forward secrecy and an AEAD. Zero means all of them.
 	Ciphers ciphers.List
 	// Dangerous switches protections off. Each connection that lacks one is
-	// logged as a warning, and its Peer says so.
+	// logged as a warning, as is a TLSConfig, and its Peer says so.
 	Dangerous []dangerous.Switch
 	// HandshakeTimeout bounds the handshake; 0 means DefaultHandshakeTimeout,
 	// and a shorter deadline of the context wins.
@@ -152,7 +152,7 @@ func (c *Client) Wrap(ctx context.Context, raw net.Conn, host string) (*Conn, er
 // and database drivers; zero means the Client's own Name. Rules 1, 2 and 4 hold
 // with it; TLS 1.3 only, since the check of TLS 1.2's extended master secret
 // needs a Conn. Give the library connections wrapped by Transport, or a
-// truncated stream looks complete to it.
+// truncated stream looks complete to it. MaxHandshakeBytes and Trace need a Conn.
 func (c *Client) TLSConfig(name verify.Name) (*tls.Config, error) {
 	if name.IsZero() {
 		name = c.Name

@@ -58,8 +58,9 @@ func (c *Conn) Handshake(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
 	c.done = true
-	defer c.transport.depart()
-	if c.failed = c.shake(ctx); c.failed != nil {
+	c.failed = c.shake(ctx)
+	c.transport.depart()
+	if c.failed != nil {
 		c.broken.Store(true)
 		c.traceAlert(c.failed)
 		if c.refused(c.failed) {
@@ -100,7 +101,7 @@ func (c *Conn) shake(ctx context.Context) error {
 	peer.WantsCertificate, peer.Authorities = c.owes, c.authorities
 	c.peer.Store(peer)
 	c.logger.established(ctx, peer)
-	c.transport.trace.event(Event{Phase: PhaseFinished, Peer: peer, ID: c.id})
+	c.transport.tell(Event{Phase: PhaseFinished, Peer: peer, ID: c.id})
 	return nil
 }
 
@@ -123,7 +124,7 @@ func (c *Conn) asked(request *tls.CertificateRequestInfo) {
 			c.authorities = append(c.authorities, name)
 		}
 	}
-	c.transport.trace.event(Event{Phase: PhaseCertificateRequest})
+	c.transport.tell(Event{Phase: PhaseCertificateRequest})
 }
 
 // Peer returns who stands at the other end, or nil before the handshake.
@@ -183,7 +184,7 @@ func (c *Conn) fail(err error) error {
 func (c *Conn) traceAlert(err error) {
 	if e, ok := fault.Of(err); ok {
 		if alert, ok := e.Detail.(Alert); ok {
-			c.transport.trace.event(Event{Phase: PhaseAlert, Alert: alert, Direction: alert.Direction, Err: err})
+			c.transport.tell(Event{Phase: PhaseAlert, Alert: alert, Direction: alert.Direction, Err: err})
 		}
 	}
 }
@@ -211,7 +212,7 @@ func (c *Conn) ends(direction Direction) {
 		said = &c.heard
 	}
 	if !said.Swap(true) {
-		c.transport.trace.event(Event{Phase: PhaseAlert, Alert: Alert{Direction: direction}, Direction: direction})
+		c.transport.tell(Event{Phase: PhaseAlert, Alert: Alert{Direction: direction}, Direction: direction})
 	}
 }
 

@@ -46,7 +46,7 @@ type Server struct {
 	// forward secrecy and an AEAD. Zero means all of them.
 	Ciphers ciphers.List
 	// Dangerous switches protections off. Each connection that lacks one is
-	// logged as a warning, and its Peer says so.
+	// logged as a warning, as is a TLSConfig, and its Peer says so.
 	Dangerous []dangerous.Switch
 	// HandshakeTimeout bounds the handshake; 0 means DefaultHandshakeTimeout.
 	HandshakeTimeout time.Duration
@@ -54,10 +54,10 @@ type Server struct {
 	// bytes; 0 means DefaultMaxHandshakeBytes.
 	MaxHandshakeBytes int
 	// MaxHandshakes bounds the handshakes that are made at once on what Listen
-	// and Wrap accept; 0 means DefaultMaxHandshakes. As many again times two may
-	// wait for a place, and as many times two may have sent nothing yet: when
-	// more come, the oldest of them are closed, and are CrowdedOut. A handshake
-	// has its place for 2 s, and for longer while nobody waits.
+	// and Wrap accept; 0 means DefaultMaxHandshakes. Twice as many may wait for a
+	// place, and twice as many may have sent nothing yet: when more come, the
+	// oldest of them are CrowdedOut. A handshake has its place for 2 s, and for
+	// longer while nobody waits.
 	MaxHandshakes int
 	// Trace, unless nil, hears of each step of each connection, from several
 	// goroutines at once. It decides nothing, and holds up what it hears of.
@@ -202,6 +202,9 @@ func (s *Server) check() error {
 	case s.Identity == nil:
 		return fault.New(ConfigInvalid, "the server has no certificate: Identity is not set").
 			WithHint("set Identity, for example to identity.Static(credential)")
+	case s.MaxHandshakes < 0 || s.MaxHandshakeBytes < 0:
+		return fault.New(ConfigInvalid, "a bound of the server's handshakes is negative: MaxHandshakes %d, MaxHandshakeBytes %d", s.MaxHandshakes, s.MaxHandshakeBytes).
+			WithHint("leave it at 0, which means %d and %d", DefaultMaxHandshakes, DefaultMaxHandshakeBytes)
 	case size(s.ClientCAs) > maxNames:
 		return fault.New(ConfigInvalid, "the names of ClientCAs have %d bytes, more than %d", size(s.ClientCAs), maxNames).
 			WithHint("name fewer authorities: a client that is told of none chooses among all of its certificates")

@@ -75,12 +75,16 @@ func (s switches) has(one dangerous.Switch) bool { return slices.Contains(s, one
 
 // keys is where TLS's secrets are logged, or nil.
 func (s switches) keys() io.Writer {
+	var logs []io.Writer
 	for _, one := range s {
 		if keys := one.Keys(); keys != nil {
-			return keys
+			logs = append(logs, keys)
 		}
 	}
-	return nil
+	if len(logs) == 0 {
+		return nil
+	}
+	return io.MultiWriter(logs...)
 }
 
 // judge is what both roles do with a peer's certificates, on every connection,

@@ -77,6 +77,7 @@ func TestServerSaysWhatIsMissing(t *testing.T) {
 		says   string
 	}{
 		{"zero value", &signet.Server{}, signet.ConfigInvalid, "Identity"},
+		{"a negative bound", &signet.Server{Identity: us, Public: true, MaxHandshakes: -1}, signet.ConfigInvalid, "MaxHandshakes"},
 		{"nobody believed", &signet.Server{Identity: us}, signet.ConfigInvalid, "whose clients"},
 		{"public and roots", &signet.Server{Identity: us, Public: true, Roots: w.roots}, signet.ConfigInvalid, "both public"},
 		{"roots without a name", &signet.Server{Identity: us, Roots: w.roots}, verify.NameMissing, "who the peer must be"},

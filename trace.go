@@ -8,15 +8,16 @@ import (
 // Phase is a step in the life of a connection.
 type Phase string
 
-// The phases, in the order in which a handshake has them. Certificate, Verified
-// and Refused are at the end that looks at the other's certificate.
+// The phases, in the order in which a handshake has them. The connections of
+// other libraries (Listener.TLS, and a Server's TLSConfig) show no finished and
+// no alert, which are encrypted.
 const (
 	PhaseClientHello        Phase = "client hello"
 	PhaseHelloRetry         Phase = "hello retry request"
 	PhaseServerHello        Phase = "server hello"
 	PhaseCertificate        Phase = "certificate"         // what the peer showed, before it is judged; also that of a resumed session
 	PhaseVerified           Phase = "verified"            // verification and Authorize have accepted the peer
-	PhaseRefused            Phase = "refused"             // one of them has not, or the handshake was refused before
+	PhaseRefused            Phase = "refused"             // one of them has not, or the handshake was ended before
 	PhaseCertificateRequest Phase = "certificate request" // a client was asked for its own
 	PhaseFinished           Phase = "finished"            // the handshake has ended well
 	PhaseAlert              Phase = "alert"               // that ended the connection, close_notify too
@@ -37,23 +38,8 @@ type Event struct {
 	ID        string    // of the connection, once it is finished
 }
 
-// tracer tells a Trace what happens to one connection.
+// tracer is who hears of events, and by which clock.
 type tracer struct {
 	trace func(Event)
 	now   func() time.Time
-	conn  net.Conn
-}
-
-// of returns the tracer for a connection.
-func (t tracer) of(conn net.Conn) tracer {
-	t.conn = conn
-	return t
-}
-
-func (t tracer) event(e Event) {
-	if t.trace == nil {
-		return
-	}
-	e.Time, e.Remote = clock(t.now), t.conn.RemoteAddr()
-	t.trace(e)
 }

@@ -29,7 +29,7 @@ type transport struct {
 	exit    *tls.Conn                   // over it, where no Conn is; set before the handshake
 
 	truncates bool // a cut looks like an end; set before the handshake
-	trace     tracer
+	trace     atomic.Pointer[tracer]
 	cut       atomic.Bool // the peer's stream ended, and it never said so
 	alerted   atomic.Bool // a record left that is openly an alert
 	closed    atomic.Bool
@@ -52,7 +52,8 @@ type early struct {
 // newTransport returns the transport of a connection whose handshake is to come;
 // peer is which hello its other end sends.
 func newTransport(raw net.Conn, peer helloKind, most int, trace tracer) *transport {
-	t := &transport{Conn: raw, trace: trace.of(raw), peerIsServer: peer == serverHello}
+	t := &transport{Conn: raw, peerIsServer: peer == serverHello}
+	t.trace.Store(&trace)
 	t.early.Store(&early{limit: most, most: most, hello: helloReader{kind: peer}})
 	t.opening.Store(&helloReader{kind: serverHello + clientHello - peer})
 	return t
@@ -62,7 +63,7 @@ func newTransport(raw net.Conn, peer helloKind, most int, trace tracer) *transpo
 // before its hello had been read.
 func (t *transport) begin(most int, trace tracer) {
 	if t.early.Load() == nil {
-		t.trace = trace.of(t.Conn)
+		t.trace.Store(&trace)
 		t.early.Store(&early{limit: most, most: most, hello: helloReader{over: true}})
 		t.opening.Store(&helloReader{kind: serverHello})
 	}
@@ -145,15 +146,27 @@ func (t *transport) Close() error {
 		t.hard()
 	}
 	if !t.closed.Swap(true) {
-		t.trace.event(Event{Phase: PhaseClosed})
+		t.tell(Event{Phase: PhaseClosed})
 	}
 	return t.Conn.Close()
 }
 
 // end closes the connection for a reason of ours.
 func (t *transport) end(reason error) {
-	t.refusal.CompareAndSwap(nil, &reason)
+	if t.refusal.CompareAndSwap(nil, &reason) {
+		t.tell(Event{Phase: PhaseRefused, Err: reason})
+	}
 	t.Close()
+}
+
+// tell tells a Trace, if there is one.
+func (t *transport) tell(e Event) {
+	tracer := t.trace.Load()
+	if tracer == nil || tracer.trace == nil {
+		return
+	}
+	e.Time, e.Remote = clock(tracer.now), t.RemoteAddr()
+	tracer.trace(e)
 }
 
 // depart is called when the handshake has ended.
@@ -171,12 +184,12 @@ func (t *transport) hello(reader *helloReader, p []byte, direction Direction) {
 		return
 	case reader.kind == clientHello:
 		t.clientRandom = hello.Random
-		t.trace.event(Event{Phase: PhaseClientHello, Hello: hello, Direction: direction})
+		t.tell(Event{Phase: PhaseClientHello, Hello: hello, Direction: direction})
 	case hello.Retry:
-		t.trace.event(Event{Phase: PhaseHelloRetry, Hello: hello, Direction: direction})
+		t.tell(Event{Phase: PhaseHelloRetry, Hello: hello, Direction: direction})
 	default:
 		t.serverRandom, t.masterSecret = hello.Random, hello.ExtendedMasterSecret
-		t.trace.event(Event{Phase: PhaseServerHello, Hello: hello, Direction: direction})
+		t.tell(Event{Phase: PhaseServerHello, Hello: hello, Direction: direction})
 	}
 }
 
@@ -206,8 +219,8 @@ func truncated(message string, cause error) error {
 // shown is called with what the peer showed, before it is judged. The nil
 // transport of who gave us none hears nothing.
 func (t *transport) shown(state tls.ConnectionState) {
-	if t != nil && t.trace.trace != nil {
-		t.trace.event(Event{Phase: PhaseCertificate, Peer: newPeer(state)})
+	if t != nil && t.trace.Load().trace != nil {
+		t.tell(Event{Phase: PhaseCertificate, Peer: newPeer(state)})
 	}
 }
 
@@ -216,11 +229,11 @@ func (t *transport) judged(peer *Peer, err error) {
 	t.early.Store(nil)
 	if err != nil {
 		t.refusal.CompareAndSwap(nil, &err)
-		t.trace.event(Event{Phase: PhaseRefused, Err: err})
+		t.tell(Event{Phase: PhaseRefused, Err: err})
 		return
 	}
 	t.peer.Store(peer)
-	t.trace.event(Event{Phase: PhaseVerified, Peer: peer})
+	t.tell(Event{Phase: PhaseVerified, Peer: peer})
 	if t.exit != nil && t.guest.Load() != nil {
 		go func() {
 			t.exit.ConnectionState() // which waits for the end of the handshake
