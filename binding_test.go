@@ -152,13 +152,13 @@ func TestAsOpenSSLWritesIt(t *testing.T) {
 			if err := answers.Decode(&want); err != nil {
 				t.Fatalf("%v\n%s", err, stderr.Bytes())
 			}
-			peer := conn.Peer()
+			peer, names := conn.Peer(), conn.Peer().OpenSSL()
 			client, serverRandom := conn.Randoms()
 			exported, err := conn.ExportKeyingMaterial("EXPORTER-test", []byte("some"), 40)
 			if err != nil {
 				t.Fatal(err)
 			}
-			have = description{Version: peer.Version(), Cipher: peer.Cipher(), Bits: peer.CipherBits(), Group: peer.Group(),
+			have = description{Version: names.Version, Cipher: names.Cipher, Bits: names.Bits, Group: names.Group,
 				Client: hex.EncodeToString(client[:]), Server: hex.EncodeToString(serverRandom[:]), Exported: hex.EncodeToString(exported)}
 			for _, name := range peer.Authorities {
 				have.Authorities = append(have.Authorities, name.String())

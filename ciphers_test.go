@@ -49,7 +49,7 @@ func TestCiphers(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer conn.Abort()
-			have := conn.Peer().Cipher()
+			have := conn.Peer().OpenSSL().Cipher
 			if version == tls.VersionTLS13 && !strings.HasPrefix(have, "TLS_") || version == tls.VersionTLS12 && have != test.spoke {
 				t.Errorf("%q: have %s, want %s in TLS 1.2", test.text, have, test.spoke)
 			}

@@ -62,20 +62,6 @@ func (p *Peer) complete(state tls.ConnectionState) {
 	p.ALPN, p.group = state.NegotiatedProtocol, state.CurveID
 }
 
-// Version is the protocol's version as OpenSSL writes it, such as TLSv1.3.
-func (p *Peer) Version() string { return ciphers.Version(p.version) }
-
-// Cipher is the cipher suite as OpenSSL writes it, such as
-// ECDHE-RSA-AES128-GCM-SHA256, or TLS_AES_128_GCM_SHA256 in TLS 1.3.
-func (p *Peer) Cipher() string { return ciphers.Name(p.suite) }
-
-// CipherBits is the length of the cipher's key, in bits.
-func (p *Peer) CipherBits() int { return ciphers.Bits(p.suite) }
-
-// Group is the group of the key exchange as OpenSSL writes it, such as
-// X25519MLKEM768, x25519 or secp256r1.
-func (p *Peer) Group() string { return ciphers.Group(p.group) }
-
 // PostQuantum reports whether the key exchange withstands a quantum computer.
 func (p *Peer) PostQuantum() bool {
 	switch p.group {
@@ -112,4 +98,17 @@ func (p *Peer) Cipher() string {
 		name = strings.TrimSuffix(name, hash)
 	}
 	return strings.ReplaceAll(name, "_", "-")
+}
+
+// OpenSSL is what was negotiated, under the names that OpenSSL has.
+type OpenSSL struct {
+	Version string // TLSv1.3
+	Cipher  string // TLS_AES_128_GCM_SHA256, or ECDHE-RSA-AES128-GCM-SHA256 of TLS 1.2
+	Bits    int    // the length of the cipher's key
+	Group   string // of the key exchange: X25519MLKEM768, x25519 or secp256r1
+}
+
+// OpenSSL describes the connection to those who knew it from there.
+func (p *Peer) OpenSSL() OpenSSL {
+	return OpenSSL{ciphers.Version(p.version), ciphers.Name(p.suite), ciphers.Bits(p.suite), ciphers.Group(p.group)}
 }
