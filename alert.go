@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
-	"fmt"
 	"io"
 	"net"
 	"os"
@@ -38,60 +37,13 @@ const (
 	alertDecryptError         = 51
 	alertProtocolVersion      = 70
 	alertInsufficientSecurity = 71
+	alertNoRenegotiation      = 100
 	alertCertificateRequired  = 116
 )
 
 // certificateAlerts are those by which a peer refuses a certificate. crypto/tls
 // answers every refusal of a callback with 42, whatever its reason was.
 var certificateAlerts = []uint8{42, 43, 44, 45, 46, 48, 49, 113}
-
-// alerts are the names and meanings of what a peer may say (RFC 8446, section
-// 6; those that TLS 1.3 has given up: RFC 5246, section 7.2).
-var alerts = map[uint8]struct{ name, meaning string }{
-	0:   {"close_notify", "the end, before anything was said"},
-	10:  {"unexpected_message", "a message came out of turn"},
-	20:  {"bad_record_mac", "a record was altered"},
-	21:  {"decryption_failed", "a record could not be decrypted"},
-	22:  {"record_overflow", "a record was too long"},
-	30:  {"decompression_failure", "a record could not be decompressed"},
-	40:  {"handshake_failure", "no version, cipher suite and group suited both ends"},
-	41:  {"no_certificate", "a certificate is missing"},
-	42:  {"bad_certificate", "the certificate is not accepted"},
-	43:  {"unsupported_certificate", "the certificate is of a kind that is not supported"},
-	44:  {"certificate_revoked", "the certificate was revoked"},
-	45:  {"certificate_expired", "the certificate has expired"},
-	46:  {"certificate_unknown", "the certificate is not accepted"},
-	47:  {"illegal_parameter", "a value was not allowed where it stood"},
-	48:  {"unknown_ca", "the certificate's authority is not trusted"},
-	49:  {"access_denied", "the certificate is good, its owner has no access"},
-	50:  {"decode_error", "a message could not be read"},
-	51:  {"decrypt_error", "a signature or a key exchange did not hold"},
-	60:  {"export_restriction", "a key was of a forbidden length"},
-	70:  {"protocol_version", "no TLS version is common to both ends"},
-	71:  {"insufficient_security", "stronger cipher suites are wanted"},
-	80:  {"internal_error", "something failed that has nothing to do with the other end"},
-	86:  {"inappropriate_fallback", "an older TLS version was asked for than both ends know"},
-	90:  {"user_canceled", "the user canceled"},
-	100: {"no_renegotiation", "a second handshake on the connection is refused"},
-	109: {"missing_extension", "a message lacked an extension that it must have"},
-	110: {"unsupported_extension", "an extension came that was not asked for"},
-	111: {"certificate_unobtainable", "the certificate could not be fetched"},
-	112: {"unrecognized_name", "no host of this name is served here"},
-	113: {"bad_certificate_status_response", "the stapled OCSP answer is not accepted"},
-	114: {"bad_certificate_hash_value", "the certificate is not the one that was announced"},
-	115: {"unknown_psk_identity", "the session or shared key is not known"},
-	116: {"certificate_required", "a certificate is wanted, and none was shown"},
-	120: {"no_application_protocol", "no application protocol (ALPN) is common to both ends"},
-	121: {"ech_required", "an encrypted ClientHello is wanted"},
-}
-
-// words says in a sentence's end what an alert means, and its number and name.
-func (a Alert) words() string {
-	if known, ok := alerts[a.Number]; ok {
-		return fmt.Sprintf("%s (alert %d %s)", known.meaning, a.Number, known.name)
-	}
-	return fmt.Sprintf("for a reason that TLS has no name for (unknown alert %d)", a.Number)
-}
 
 // noClientCertificate is how crypto/tls says that a client showed none; it has
 // no type for it, and no callback runs.
@@ -144,8 +96,7 @@ func (c *Conn) explain(err error) error {
 	case timedOut(err) && established:
 		return err // the caller's own deadline, which it looks for as a net.Error
 	case timedOut(err):
-		return &fault.Error{Code: Timeout, Err: err, Message: "the peer did not answer in time",
-			Hint: "check that the peer runs and speaks TLS at this address"}
+		return handshakeTimeout(err)
 	case err.Error() == noClientCertificate:
 		return &fault.Error{Code: verify.NoCertificate, Err: err, Message: "the client showed no certificate",
 			Hint: "configure the client with a certificate"}
@@ -162,8 +113,10 @@ func handshakeCut(message string, cause error) error {
 	return &fault.Error{Code: HandshakeCut, Err: cause, Message: message, Hint: "look into the peer's log"}
 }
 
-// plainly is crypto/tls's text without its own name.
-func plainly(err error) string { return strings.TrimPrefix(err.Error(), "tls: ") }
+// plainly is crypto/tls's text without its own name; it may quote the peer.
+func plainly(err error) string {
+	return fault.Printable(strings.TrimPrefix(err.Error(), "tls: "), 300)
+}
 
 func timedOut(err error) bool {
 	return errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, context.DeadlineExceeded)
@@ -198,7 +151,7 @@ func notTLS(err error, first [5]byte) error {
 }
 
 func (c *Conn) explainAlert(err error, alert Alert) error {
-	result := &fault.Error{Code: HandshakeFailed, Err: err, Detail: alert, Message: "we refused what the peer sent: " + alert.words(), Hint: bothEnds}
+	result := &fault.Error{Code: HandshakeFailed, Err: err, Detail: alert, Message: "we refused what the peer sent: " + alert.words(), Hint: alert.next()}
 	refused := slices.Contains(certificateAlerts, alert.Number)
 	switch {
 	case alert.Number == alertBadRecordMAC || alert.Number == alertDecryptError:
@@ -210,6 +163,9 @@ func (c *Conn) explainAlert(err error, alert Alert) error {
 	case alert.Number == alertProtocolVersion:
 		mismatch := versionMismatch(c.minVersion)
 		result.Code, result.Message, result.Hint = mismatch.Code, mismatch.Message, mismatch.Hint
+	case alert == Alert{alertNoRenegotiation, Sent}:
+		result.Code, result.Message = NotSupported, "the peer asked for a second handshake on the connection (renegotiation), which is never made"
+		result.Hint = "have the peer ask for all that it wants in the first handshake, such as a certificate for the whole host"
 	case alert.Direction == Received && c.owes && (refused || alert.Number == alertHandshakeFailure || alert.Number == alertCertificateRequired):
 		result.Code, result.Message = ClientCertRequired, "the server refused us: it wants a certificate and we showed none"
 		result.Hint = "connect with an identity that the server's policy knows"
@@ -217,11 +173,9 @@ func (c *Conn) explainAlert(err error, alert Alert) error {
 		result.Code, result.Message = CipherMismatch, "the two ends have nothing safe in common: "+alert.words()
 		result.Hint = "at the older end, switch on TLS 1.3, or TLS 1.2 with ECDHE and AES-GCM or ChaCha20-Poly1305"
 	case alert.Direction == Received && refused:
-		result.Code, result.Message = RefusedByPeer, fmt.Sprintf("the peer refused our certificate (alert %d %s)", alert.Number, alerts[alert.Number].name)
-		result.Hint = "the reason stands in the peer's log: it does not trust who signed our certificate, the name, the dates, a revocation or its policy says no"
+		result.Code, result.Message = RefusedByPeer, "the peer refused our certificate: "+alert.words()
 	case alert.Direction == Received:
 		result.Code, result.Message = RefusedByPeer, "the peer refused us: "+alert.words()
-		result.Hint = "the reason stands in the peer's log"
 	}
 	return result
 }

@@ -9,6 +9,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/signet-tls/signet/ciphers"
+	"github.com/signet-tls/signet/dangerous"
 	"github.com/signet-tls/signet/fault"
 	"github.com/signet-tls/signet/identity"
 	"github.com/signet-tls/signet/verify"
@@ -36,16 +38,29 @@ type Client struct {
 	Authorize func(context.Context, *Peer) error
 	// ALPN lists application protocols, the preferred first.
 	ALPN []string
+	// Ciphers choose among the suites of TLS 1.2 that are safe: those with
+	// forward secrecy and an AEAD. Zero means all of them.
+	Ciphers ciphers.List
+	// Dangerous switches protections off. Each connection that lacks one is
+	// logged as a warning, as is a TLSConfig, and its Peer says so.
+	Dangerous []dangerous.Switch
 	// HandshakeTimeout bounds the handshake; 0 means DefaultHandshakeTimeout,
 	// and a shorter deadline of the context wins.
 	HandshakeTimeout time.Duration
+	// MaxHandshakeBytes is how much a server may send before it is verified, in
+	// bytes; 0 means DefaultMaxHandshakeBytes.
+	MaxHandshakeBytes int
+	// Trace, unless nil, hears of each step of each connection, from several
+	// goroutines at once. It decides nothing, and holds up what it hears of.
+	Trace func(Event)
 	// Dialer makes the connection under TLS; nil means a net.Dialer.
 	Dialer interface {
 		DialContext(ctx context.Context, network, address string) (net.Conn, error)
 	}
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
-	// Logger hears of reasons given for accepting any name; nil discards.
+	// Logger hears of reasons given for accepting any name, and of what is
+	// Dangerous; nil discards.
 	Logger *slog.Logger
 
 	sessions sessions
@@ -60,7 +75,7 @@ func (c *Client) Dial(ctx context.Context, network, address string) (*Conn, erro
 		return nil, fault.New(AddressInvalid, "%q is not HOST:PORT", address).
 			WithHint("write, for example, api.example.com:443")
 	}
-	if err := c.name(host).Check(c.Roots); err != nil {
+	if err := c.check(c.name(host)); err != nil {
 		return nil, err
 	}
 	raw, err := c.dial(ctx, network, address)
@@ -71,7 +86,7 @@ func (c *Client) Dial(ctx context.Context, network, address string) (*Conn, erro
 }
 
 func (c *Client) dial(ctx context.Context, network, address string) (net.Conn, error) {
-	ctx, cancel := context.WithTimeout(ctx, timeout(c.HandshakeTimeout))
+	ctx, cancel := context.WithTimeout(ctx, orDefault(c.HandshakeTimeout, DefaultHandshakeTimeout))
 	defer cancel()
 	if c.Dialer != nil {
 		return c.Dialer.DialContext(ctx, network, address)
@@ -105,7 +120,7 @@ func unreachable(err error, address string) error {
 // dialed; it counts unless Name is set.
 func (c *Client) Wrap(ctx context.Context, raw net.Conn, host string) (*Conn, error) {
 	name := c.name(host)
-	transport := &transport{Conn: raw}
+	transport := newTransport(raw, serverHello, orDefault(c.MaxHandshakeBytes, DefaultMaxHandshakeBytes), tracer{trace: c.Trace, now: c.Now})
 	config, err := c.config(ctx, name, transport)
 	if err != nil {
 		raw.Close()
@@ -114,14 +129,17 @@ func (c *Client) Wrap(ctx context.Context, raw net.Conn, host string) (*Conn, er
 	conn := &Conn{
 		transport:  transport,
 		minVersion: config.MinVersion,
-		timeout:    timeout(c.HandshakeTimeout),
-		logger:     newConnLogger(c.Logger, name),
+		timeout:    orDefault(c.HandshakeTimeout, DefaultHandshakeTimeout),
+		logger:     newConnLogger(c.Logger, name, c.Dangerous),
 	}
-	if c.Identity == nil {
-		config.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
-			conn.owes = true
+	transport.truncates = switches(c.Dangerous).has(dangerous.AllowTruncation())
+	own := config.GetClientCertificate
+	config.GetClientCertificate = func(request *tls.CertificateRequestInfo) (*tls.Certificate, error) {
+		conn.asked(request)
+		if conn.owes = own == nil; conn.owes {
 			return &tls.Certificate{}, nil
 		}
+		return own(request)
 	}
 	conn.tls = tls.Client(transport, config)
 	if err := conn.Handshake(ctx); err != nil {
@@ -134,7 +152,7 @@ func (c *Client) Wrap(ctx context.Context, raw net.Conn, host string) (*Conn, er
 // and database drivers; zero means the Client's own Name. Rules 1, 2 and 4 hold
 // with it; TLS 1.3 only, since the check of TLS 1.2's extended master secret
 // needs a Conn. Give the library connections wrapped by Transport, or a
-// truncated stream looks complete to it.
+// truncated stream looks complete to it. MaxHandshakeBytes and Trace need a Conn.
 func (c *Client) TLSConfig(name verify.Name) (*tls.Config, error) {
 	if name.IsZero() {
 		name = c.Name
@@ -143,7 +161,10 @@ func (c *Client) TLSConfig(name verify.Name) (*tls.Config, error) {
 	if err != nil {
 		return nil, err
 	}
-	config.MinVersion = tls.VersionTLS13
+	if !switches(c.Dangerous).has(dangerous.LegacyVersions()) {
+		config.MinVersion = tls.VersionTLS13
+	}
+	newConnLogger(c.Logger, name, c.Dangerous).dangers(context.Background())
 	return config, nil
 }
 
@@ -162,18 +183,24 @@ func (c *Client) name(host string) verify.Name {
 // because ours takes its place: VerifyConnection runs on every connection,
 // whereas VerifyPeerCertificate is skipped on resumed ones.
 func (c *Client) config(ctx context.Context, name verify.Name, under *transport) (*tls.Config, error) {
-	if err := name.Check(c.Roots); err != nil {
+	if err := c.check(name); err != nil {
 		return nil, err
 	}
-	judge := judge{&c.verifier, c.rules(name), c.Observe, c.Authorize, c.Now}
+	suites, err := chooseSuites(c.Ciphers, c.Dangerous)
+	if err != nil {
+		return nil, err
+	}
+	judge := judge{&c.verifier, c.rules(name), c.Observe, c.Authorize, c.Now, c.Dangerous}
 	config := &tls.Config{
 		InsecureSkipVerify: true,
 		ServerName:         name.ServerName(),
-		MinVersion:         minVersion(c.Roots, name),
-		CipherSuites:       suites12,
+		MinVersion:         minVersion(c.Roots, name, c.Dangerous),
+		CipherSuites:       suites,
+		KeyLogWriter:       switches(c.Dangerous).keys(),
 		NextProtos:         c.ALPN,
 		Time:               c.Now,
 		VerifyConnection: func(state tls.ConnectionState) error {
+			under.shown(state)
 			peer, err := judge.peer(ctx, state)
 			if under != nil {
 				under.judged(peer, err)
@@ -194,6 +221,13 @@ func (c *Client) config(ctx context.Context, name verify.Name, under *transport)
 		return leaf(c.Identity)
 	}
 	return config, nil
+}
+
+func (c *Client) check(name verify.Name) error {
+	if switches(c.Dangerous).has(dangerous.SkipVerification()) {
+		return nil
+	}
+	return name.Check(c.Roots)
 }
 
 // rules are what verification is told.

@@ -10,6 +10,12 @@ const (
 	// that its peer did not announce has this code.
 	Truncated fault.Code = "truncated"
 
+	// Unread says that a connection was shut down before all of the peer's data
+	// was read.
+	Unread fault.Code = "unread_data"
+
+	PeekTooFar         fault.Code = "peek_too_far"
+	BindingUnavailable fault.Code = "binding_unavailable"
 	ConfigInvalid      fault.Code = "config_invalid"
 	AddressInvalid     fault.Code = "address_invalid"
 	Unreachable        fault.Code = "unreachable"
@@ -17,12 +23,15 @@ const (
 	NotTLS             fault.Code = "not_tls"
 	HandshakeCut       fault.Code = "handshake_cut"
 	HandshakeFailed    fault.Code = "handshake_failed"
+	HandshakeTooLarge  fault.Code = "handshake_too_large"
+	CrowdedOut         fault.Code = "crowded_out"
 	VersionMismatch    fault.Code = "tls_version_mismatch"
 	CipherMismatch     fault.Code = "tls_cipher_mismatch"
 	NoMasterSecret     fault.Code = "no_extended_master_secret"
 	RecordAltered      fault.Code = "record_altered"
 	RefusedByPeer      fault.Code = "refused_by_peer"
 	ClientCertRequired fault.Code = "client_cert_required"
+	NotSupported       fault.Code = "not_supported"
 	NotAuthorized      fault.Code = "not_authorized"
 	PlaintextRefused   fault.Code = "plaintext_refused"
 	ConnectionFailed   fault.Code = "connection_failed"
@@ -34,6 +43,15 @@ func Codes() []fault.Entry {
 		{Code: Truncated, Meaning: "The stream ended without the peer saying that this was all.",
 			Cause: "The peer crashed, was cut off, was ended for cause, or somebody in between cut the connection.",
 			Next:  "Treat what arrived as unfinished (it is unaltered) and fetch it again."},
+		{Code: Unread, Meaning: "The connection was shut down before all that the peer had sent was read.",
+			Cause: "The peer goes on sending, or the program did not read to the end.",
+			Next:  "Read to io.EOF before the shutdown."},
+		{Code: PeekTooFar, Meaning: "More was to be looked at ahead of reading than a connection keeps.",
+			Cause: "A number that is negative, or above 16,384 bytes.",
+			Next:  "Read what is before, or put a bufio.Reader over the connection."},
+		{Code: BindingUnavailable, Meaning: "The connection has no key material or channel binding of the kind that was asked for; the message says why.",
+			Cause: "tls-unique in TLS 1.3, tls-server-end-point with a certificate without a hash, or a reserved label.",
+			Next:  "Use tls-exporter at both ends."},
 		{Code: ConfigInvalid, Meaning: "The Client or Server lacks something, or contradicts itself; the message says what.",
 			Cause: "A field was left at its zero value, which is never an open door.",
 			Next:  "Set the field that the message names."},
@@ -55,6 +73,12 @@ func Codes() []fault.Entry {
 		{Code: HandshakeFailed, Meaning: "The two ends could not agree, or one broke the protocol; the message says how.",
 			Cause: "No common version, cipher suite, group or application protocol; or bytes were altered on the way.",
 			Next:  "Compare both ends' settings; look into the peer's log."},
+		{Code: HandshakeTooLarge, Meaning: "The peer sent more than it may before it had proved who it is.",
+			Cause: "It shows very many or very large certificates, or somebody tries to use up memory.",
+			Next:  "If its certificates are that large, raise MaxHandshakeBytes."},
+		{Code: CrowdedOut, Meaning: "A connection that had proved nothing yet made room for others.",
+			Cause: "Somebody keeps many connections to the port open and does not finish their handshakes, or very many clients came at once.",
+			Next:  "Find out who it is, and keep them from the port; clients connect again by themselves."},
 		{Code: VersionMismatch, Meaning: "The two ends have no TLS version in common.",
 			Cause: "The peer speaks TLS 1.1 or older only; between Signet's own ends it is TLS 1.3 alone.",
 			Next:  "Upgrade the peer to TLS 1.3."},
@@ -73,6 +97,9 @@ func Codes() []fault.Entry {
 		{Code: ClientCertRequired, Meaning: "The peer wants a client certificate and we showed none.",
 			Cause: "Client.Identity is not set.",
 			Next:  "Set Client.Identity."},
+		{Code: NotSupported, Meaning: "The peer asked for what Signet does not do: a second handshake on one connection (renegotiation).",
+			Cause: "A server of TLS 1.2 that asks for a certificate only after the first request.",
+			Next:  "Have it ask in the first handshake; or have both ends speak TLS 1.3."},
 		{Code: NotAuthorized, Meaning: "The peer proved who it is, and may not do this.",
 			Cause: "The Authorize function said no.",
 			Next:  "Ask whoever decides the policy."},

@@ -2,6 +2,7 @@ package signet
 
 import (
 	"context"
+	"crypto/sha256"
 	"crypto/tls"
 	"encoding/hex"
 	"errors"
@@ -11,7 +12,9 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/signet-tls/signet/dangerous"
 	"github.com/signet-tls/signet/fault"
+	"github.com/signet-tls/signet/pki"
 	"github.com/signet-tls/signet/verify"
 )
 
@@ -24,16 +27,24 @@ type Conn struct {
 	transport  *transport
 	owes       bool // a client that was asked for a certificate and has none; set by the handshake
 	minVersion uint16
-	timeout    time.Duration // for the handshake
-	logger     connLogger
+
+	authorities []pki.Name // that the server named to a client; set by the handshake
+
+	timeout time.Duration // for the handshake
+	logger  connLogger
 
 	handshake sync.Mutex // guards the next two
 	done      bool
 	failed    error
 
+	reading sync.Mutex
+	ahead   lookahead // guarded by reading
+
 	peer   atomic.Pointer[Peer]
 	id     string
 	broken atomic.Bool // a fatal error was seen: no close_notify from now on
+	said   atomic.Bool // our close_notify was traced
+	heard  atomic.Bool // and the peer's
 }
 
 // Handshake verifies the peer; Read, Write and Peer do it where it has not been
@@ -47,12 +58,15 @@ func (c *Conn) Handshake(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
 	c.done = true
-	if c.failed = c.shake(ctx); c.failed != nil {
+	c.failed = c.shake(ctx)
+	c.transport.depart()
+	if c.failed != nil {
 		c.broken.Store(true)
+		c.traceAlert(c.failed)
 		if c.refused(c.failed) {
 			c.transport.linger()
 		}
-		c.transport.Conn.Close()
+		c.transport.Close()
 	}
 	return c.failed
 }
@@ -73,19 +87,44 @@ func (c *Conn) shake(ctx context.Context) error {
 		return c.explain(err)
 	}
 	state := c.tls.ConnectionState()
-	// TLS 1.2 without the extended master secret (RFC 7627) has no exporter.
-	id, err := state.ExportKeyingMaterial("EXPORTER-signet-connection-id", nil, 16)
+	bound := state.Version >= tls.VersionTLS13 || c.transport.masterSecret
+	if !bound && !c.logger.off.has(dangerous.LegacyVersions()) {
+		return noMasterSecret("peer")
+	}
+	id, err := c.newID(state, bound)
 	if err != nil {
-		return fault.New(NoMasterSecret, "the peer speaks TLS 1.2 without the extended master secret").
-			WithHint("upgrade the peer's TLS library, or have it speak TLS 1.3")
+		return fault.Wrap(err, HandshakeFailed, "the connection has no ID").WithHint("%s", bothEnds)
 	}
 	c.id = "c" + hex.EncodeToString(id)
 	peer := c.transport.peer.Load()
 	peer.complete(state)
-	peer.WantsCertificate = c.owes
+	peer.WantsCertificate, peer.Authorities = c.owes, c.authorities
 	c.peer.Store(peer)
 	c.logger.established(ctx, peer)
+	c.transport.tell(Event{Phase: PhaseFinished, Peer: peer, ID: c.id})
 	return nil
+}
+
+// newID makes 16 bytes that name the connection.
+func (c *Conn) newID(state tls.ConnectionState, bound bool) ([]byte, error) {
+	if bound {
+		return state.ExportKeyingMaterial("EXPORTER-signet-connection-id", nil, 16)
+	}
+	hash := sha256.New()
+	io.WriteString(hash, "signet-connection-id")
+	hash.Write(c.transport.clientRandom[:])
+	hash.Write(c.transport.serverRandom[:])
+	return hash.Sum(nil)[:16], nil
+}
+
+// asked notes that the server asks for a certificate of ours.
+func (c *Conn) asked(request *tls.CertificateRequestInfo) {
+	for _, der := range request.AcceptableCAs {
+		if name, err := pki.ParseNameDER(der); err == nil { // it is a hint, and no more
+			c.authorities = append(c.authorities, name)
+		}
+	}
+	c.transport.tell(Event{Phase: PhaseCertificateRequest})
 }
 
 // Peer returns who stands at the other end, or nil before the handshake.
@@ -93,7 +132,8 @@ func (c *Conn) Peer() *Peer { return c.peer.Load() }
 
 // ID names the connection: "c" and 32 hexadecimal digits, from a TLS exporter
 // (RFC 8446, section 7.5), so that it is the same at both ends and nobody else
-// can know it. It is "" before the handshake.
+// can know it, unless dangerous.LegacyVersions have left it without an exporter.
+// It is "" before the handshake.
 func (c *Conn) ID() string {
 	if c.Peer() == nil {
 		return ""
@@ -107,11 +147,12 @@ func (c *Conn) Read(p []byte) (int, error) {
 	if err := c.Handshake(context.Background()); err != nil {
 		return 0, err
 	}
-	n, err := c.tls.Read(p)
-	if err == nil || err == io.EOF {
+	c.reading.Lock()
+	defer c.reading.Unlock()
+	if n, ok, err := c.ahead.take(p); ok {
 		return n, err
 	}
-	return n, c.fail(err)
+	return c.read(p)
 }
 
 // Write sends p.
@@ -129,10 +170,23 @@ func (c *Conn) Write(p []byte) (int, error) {
 // fail notes that the connection can no longer end well, unless the caller's
 // own deadline passed.
 func (c *Conn) fail(err error) error {
-	if !timedOut(err) {
-		c.broken.Store(true)
+	if timedOut(err) {
+		return c.explain(err)
 	}
-	return c.explain(err)
+	err = c.explain(err)
+	if !c.broken.Swap(true) {
+		c.traceAlert(err)
+	}
+	return err
+}
+
+// traceAlert tells a Trace of the alert by which the connection ended.
+func (c *Conn) traceAlert(err error) {
+	if e, ok := fault.Of(err); ok {
+		if alert, ok := e.Detail.(Alert); ok {
+			c.transport.tell(Event{Phase: PhaseAlert, Alert: alert, Direction: alert.Direction, Err: err})
+		}
+	}
 }
 
 // CloseWrite says to the peer that this was all (close_notify) and leaves the
@@ -147,7 +201,19 @@ func (c *Conn) CloseWrite() error {
 	if err := c.tls.CloseWrite(); err != nil {
 		return c.fail(err)
 	}
+	c.ends(Sent)
 	return nil
+}
+
+// ends tells a Trace, once, that one end has said that this was all.
+func (c *Conn) ends(direction Direction) {
+	said := &c.said
+	if direction == Received {
+		said = &c.heard
+	}
+	if !said.Swap(true) {
+		c.transport.tell(Event{Phase: PhaseAlert, Alert: Alert{Direction: direction}, Direction: direction})
+	}
 }
 
 // Close says to the peer that this was all, and closes. After a fatal error it
@@ -156,6 +222,9 @@ func (c *Conn) CloseWrite() error {
 func (c *Conn) Close() error {
 	if c.broken.Load() {
 		return c.transport.reset()
+	}
+	if c.Peer() != nil {
+		c.ends(Sent)
 	}
 	return c.tls.Close()
 }

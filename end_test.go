@@ -121,6 +121,50 @@ func TestNoCloseNotifyAfterAFailure(t *testing.T) {
 	})
 }
 
+// TestNoCloseNotifyOfExits holds the same for the *tls.Conn of other libraries,
+// but for one case: a fatal alert of TLS 1.3, which looks like data.
+func TestNoCloseNotifyOfExits(t *testing.T) {
+	everyRole(t, func(t *testing.T, as role, version uint16) {
+		for name, fail := range map[string]func(under *net.TCPConn){
+			"altered record": func(under *net.TCPConn) {
+				under.Write(append([]byte{23, 3, 3, 0, 64}, make([]byte, 64)...))
+			},
+			"truncated": func(under *net.TCPConn) { under.CloseWrite() },
+		} {
+			t.Run(name, func(t *testing.T) {
+				w := newWorld(t)
+				near, far := pair(t)
+				wire := &recorder{TCPConn: near}
+				under := signet.Transport(wire)
+				over, peer := tls.Client(under, w.bare(asClient, version)), tls.Server(far, w.bare(asServer, version))
+				if as == asServer {
+					over, peer = tls.Server(under, w.bare(asServer, version)), tls.Client(far, w.bare(asClient, version))
+				}
+				go peer.Handshake()
+				if err := over.Handshake(); err != nil {
+					t.Fatal(err)
+				}
+				before := len(wire.records(t))
+				fail(far)
+				if _, err := over.Read(make([]byte, 8)); err == nil || err == io.EOF {
+					t.Fatalf("read: have %v", err)
+				}
+				over.Close()
+				want := 0
+				if name != "truncated" {
+					want = 1 // the fatal alert
+					if version == tls.VersionTLS13 {
+						want = 2
+					}
+				}
+				if have := len(wire.records(t)) - before; have != want {
+					t.Errorf("%d records left after the failure, want %d", have, want)
+				}
+			})
+		}
+	})
+}
+
 // TestClose holds the other way round: a connection that went well ends with
 // exactly one record more, in TLS 1.2 visibly an alert.
 func TestClose(t *testing.T) {

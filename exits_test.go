@@ -192,6 +192,12 @@ func TestNothingIsLeftBehind(t *testing.T) {
 			t.Fatal("shook hands with nobody")
 		}
 	}
+	settled(t, before)
+}
+
+// settled waits until there are no more goroutines than before.
+func settled(t *testing.T, before int) {
+	t.Helper()
 	for range 500 {
 		if runtime.NumGoroutine() <= before {
 			return

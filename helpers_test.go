@@ -235,6 +235,7 @@ type flow struct {
 	changed sync.Cond
 	data    []byte // guarded by mu
 	ended   bool   // guarded by mu
+	waiting int    // readers; guarded by mu
 }
 
 type memoryEnd struct {
@@ -246,7 +247,9 @@ func (e memoryEnd) Read(p []byte) (int, error) {
 	e.in.mu.Lock()
 	defer e.in.mu.Unlock()
 	for len(e.in.data) == 0 && !e.in.ended {
+		e.in.waiting++
 		e.in.changed.Wait()
+		e.in.waiting--
 	}
 	n := copy(p, e.in.data)
 	if e.in.data = e.in.data[n:]; n == 0 {
@@ -266,13 +269,16 @@ func (e memoryEnd) Write(p []byte) (int, error) {
 }
 
 func (e memoryEnd) Close() error {
-	for _, f := range []*flow{e.in, e.out} {
-		f.mu.Lock()
-		f.ended = true
-		f.changed.Broadcast()
-		f.mu.Unlock()
-	}
+	e.in.end()
+	e.out.end()
 	return nil
+}
+
+func (f *flow) end() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.ended = true
+	f.changed.Broadcast()
 }
 
 func (memoryEnd) SetDeadline(time.Time) error      { return nil }

@@ -48,7 +48,7 @@ func (c *Client) HTTP() *http.Client {
 func (s *Server) HTTP(handler http.Handler) *http.Server {
 	return &http.Server{
 		Handler:           handler,
-		ReadHeaderTimeout: timeout(s.HandshakeTimeout),
+		ReadHeaderTimeout: orDefault(s.HandshakeTimeout, DefaultHandshakeTimeout),
 		IdleTimeout:       2 * time.Minute,
 		ConnContext: func(ctx context.Context, conn net.Conn) context.Context {
 			return context.WithValue(ctx, peerKey{}, conn)

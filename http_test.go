@@ -266,6 +266,48 @@ func TestTruncatedRequest(t *testing.T) {
 	}
 }
 
+// TestTruncatedRequestOfHTTP2 holds it for h2, whose every request has an end of
+// its own: a cut is never one, and neither is a close_notify.
+func TestTruncatedRequestOfHTTP2(t *testing.T) {
+	for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
+		for _, ending := range endings {
+			t.Run(tls.VersionName(version)+", "+ending.name, func(t *testing.T) {
+				w := newWorld(t)
+				server := w.listener()
+				server.ALPN = []string{"h2"}
+				started, handled := make(chan bool), make(chan error, 1)
+				address := serve(t, server, func(_ http.ResponseWriter, in *http.Request) {
+					io.ReadFull(in.Body, make([]byte, 5))
+					close(started)
+					_, err := io.ReadAll(in.Body)
+					handled <- err
+				})
+				config := w.bare(asClient, version)
+				config.NextProtos = []string{"h2"}
+				var under net.Conn
+				var over *tls.Conn
+				web := &http.Transport{ForceAttemptHTTP2: true, DialTLSContext: func(_ context.Context, network, address string) (conn net.Conn, err error) {
+					if under, err = net.Dial(network, address); err != nil {
+						return nil, err
+					}
+					over = tls.Client(under, config)
+					return over, over.Handshake()
+				}}
+				body, write := io.Pipe()
+				go (&http.Client{Transport: web}).Post("https://"+address+"/", "text/plain", body)
+				io.WriteString(write, "hello")
+				<-started
+				ending.end(over, under.(*net.TCPConn))
+				if err := <-handled; err == nil {
+					t.Error("a part of the body was taken for the whole")
+				}
+				write.Close()
+				under.Close()
+			})
+		}
+	}
+}
+
 // TestListenerTLSKeepsTheRule holds that the *tls.Conn that net/http gets tells
 // a cut stream from a whole one.
 func TestListenerTLSKeepsTheRule(t *testing.T) {

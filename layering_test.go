@@ -28,7 +28,7 @@ type room struct {
 }
 
 // library is what the system and its program stand on.
-var library = []string{"fault", "spiffeid", "dangerous", "pki", "revocation", "revocation/fetch", "verify", "identity", ".", "engine", "internal/atomicfile", "internal/bind"}
+var library = []string{"fault", "spiffeid", "dangerous", "ciphers", "pki", "revocation", "revocation/fetch", "verify", "identity", ".", "engine", "internal/atomicfile", "internal/bind"}
 
 // rooms is the house, from the ground up: imports go down only. Tests may
 // import any room; internal/testpki and internal/peers are for tests and
@@ -41,15 +41,17 @@ var rooms = []room{
 	{"internal/pbe", nil, "it turns passwords into keys"},
 	{"spiffeid", []string{"fault"}, "a name is a value"},
 	{"pki", []string{"fault", "spiffeid", "internal/pbe"}, "it makes and reads certificates and trusts none"},
-	{"dangerous", nil, "permissions are values that nothing else makes"},
+	{"dangerous", []string{"fault"}, "permissions are values that nothing else makes"},
+	{"ciphers", []string{"fault"}, "it knows names and numbers, and no connection"},
 	{"pki/pkcs12", []string{"fault", "pki", "internal/ber", "internal/pbe"}, "it reads a container and hands what is in it to pki"},
 	{"pki/pkcs7", []string{"fault", "pki", "internal/ber"}, "it reads a container and hands what is in it to pki"},
 	{"internal/flight", nil, "it waits and does not know for what"},
+	{"internal/crowd", nil, "it counts guests and does not know what they are"},
 	{"revocation", []string{"fault", "spiffeid", "pki", "internal/flight"}, "it reads evidence and asks back whom to believe"},
 	{"revocation/fetch", []string{"fault", "spiffeid", "pki", "revocation", "internal/flight", "internal/atomicfile"}, "it brings bytes that others judge"},
 	{"verify", []string{"fault", "spiffeid", "dangerous", "pki", "revocation"}, "it judges the evidence that it is handed"},
 	{"identity", []string{"fault", "spiffeid", "pki", "verify"}, "it brings our own certificate and connects to nobody"},
-	{".", []string{"fault", "spiffeid", "pki", "verify", "identity", "internal/bind"}, "the library takes an authorise function and knows no policy and no system"},
+	{".", []string{"fault", "spiffeid", "pki", "verify", "identity", "dangerous", "ciphers", "internal/bind", "internal/crowd"}, "the library takes an authorise function and knows no policy and no system"},
 	{"engine", []string{"fault", "."}, "it moves bytes, and everything that they mean is the library's"},
 
 	{"policy", []string{"fault", "spiffeid"}, "it decides by names alone: no connection, no certificate"},
@@ -58,7 +60,7 @@ var rooms = []room{
 	{"internal/agent/api", []string{"fault", "spiffeid"}, "messages are plain data that both ends know"},
 	{"internal/authority", with(library, "policy", "internal/control", "internal/ca", "internal/agent/api"), "it knows its agents by their messages only"},
 	{"internal/agent", with(library, "policy", "internal/agent/api"), "it reaches the control plane over the network only"},
-	{"internal/proxy", with(library, "policy", "internal/agent", "internal/agent/api"), "it asks its agent, and never the control plane"},
+	{"internal/proxy", with(library, "policy", "internal/agent", "internal/agent/api", "internal/crowd"), "it asks its agent, and never the control plane"},
 
 	{"internal/testpki", []string{"fault", "spiffeid", "pki"}, "fixtures stand on what they are fixtures of"},
 	{"internal/peers", []string{"fault"}, "it finds programs and files of others, and holds errors about these to their form"},

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/signet-tls/signet/ciphers"
+	"github.com/signet-tls/signet/dangerous"
 	"github.com/signet-tls/signet/pki"
 	"github.com/signet-tls/signet/spiffeid"
 	"github.com/signet-tls/signet/verify"
@@ -30,6 +32,12 @@ type Peer struct {
 	// WantsCertificate says that the server asked for a certificate of ours and
 	// got none. One that insists says so only after the handshake of TLS 1.3.
 	WantsCertificate bool
+	// Authorities are those by whose names a server told a client to choose its
+	// certificate; empty if it named none, or asked for none.
+	Authorities []pki.Name
+	// Dangerous are the protections that this connection lacks. Without
+	// verification, ID and Proof are zero.
+	Dangerous []dangerous.Switch
 	// ALPN is the application protocol that both ends agreed on, or "".
 	ALPN string
 
@@ -90,4 +98,17 @@ func (p *Peer) Cipher() string {
 		name = strings.TrimSuffix(name, hash)
 	}
 	return strings.ReplaceAll(name, "_", "-")
+}
+
+// OpenSSL is what was negotiated, under the names that OpenSSL has.
+type OpenSSL struct {
+	Version string // TLSv1.3
+	Cipher  string // TLS_AES_128_GCM_SHA256, or ECDHE-RSA-AES128-GCM-SHA256 of TLS 1.2
+	Bits    int    // the length of the cipher's key
+	Group   string // of the key exchange: X25519MLKEM768, x25519 or secp256r1
+}
+
+// OpenSSL describes the connection to those who knew it from there.
+func (p *Peer) OpenSSL() OpenSSL {
+	return OpenSSL{ciphers.Version(p.version), ciphers.Name(p.suite), ciphers.Bits(p.suite), ciphers.Group(p.group)}
 }

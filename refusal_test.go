@@ -4,8 +4,6 @@ import (
 	"bytes"
 	"context"
 	"crypto/tls"
-	"crypto/x509"
-	"encoding/pem"
 	"errors"
 	"fmt"
 	"io"
@@ -317,6 +315,23 @@ func TestRefusalReachesBusyClient(t *testing.T) {
 	}
 }
 
+// TestRenegotiationIsNotMade has a server that asks for it, as some do for a
+// client's certificate: the error says what it asked for.
+func TestRenegotiationIsNotMade(t *testing.T) {
+	openssl := peers.OpenSSL(t)
+	w := newWorld(t)
+	address, ask := startOpenSSL(t, openssl, w, "ExtendedMasterSecret")
+	conn, err := (&signet.Client{Roots: w.roots}).Dial(t.Context(), "tcp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	io.WriteString(ask, "r\n")
+	_, err = conn.Read(make([]byte, 1))
+	wantCode(t, "read", err, signet.NotSupported)
+	peers.WantCoded(t, err)
+}
+
 // TestAlteredRecordDetail holds that each end learns who noticed.
 func TestAlteredRecordDetail(t *testing.T) {
 	everyRole(t, func(t *testing.T, as role, version uint16) {
@@ -387,42 +402,47 @@ func TestClientWantsExtendedMasterSecret(t *testing.T) {
 	tests := []struct {
 		name    string
 		options string
+		godebug string
 		want    error
 	}{
-		{"without", "-ExtendedMasterSecret", signet.NoMasterSecret},
-		{"with", "ExtendedMasterSecret", nil},
+		{"without", "-ExtendedMasterSecret", "", signet.NoMasterSecret},
+		{"without, and crypto/tls told not to mind", "-ExtendedMasterSecret", "tlsunsafeekm=1", signet.NoMasterSecret},
+		{"with", "ExtendedMasterSecret", "", nil},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			address := startOpenSSL(t, openssl, w, test.options)
-			conn, err := (&signet.Client{Roots: w.roots}).Dial(t.Context(), "tcp", address)
+			t.Setenv("GODEBUG", test.godebug)
+			address, _ := startOpenSSL(t, openssl, w, test.options)
+			client := &signet.Client{Roots: w.roots}
+			conn, err := client.Dial(t.Context(), "tcp", address)
 			wantCode(t, "dial", err, test.want)
 			if err == nil {
 				conn.Close()
+				return
+			}
+			_, err = httpClient(t, client).Get("https://" + address + "/")
+			wantCode(t, "get", err, test.want)
+			config, err := client.TLSConfig(verify.Host(testpki.Host))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if conn, err := tls.Dial("tcp", address, config); err == nil {
+				conn.Close()
+				t.Error("an exit speaks TLS 1.2, whose master secret nobody looks at")
 			}
 		})
 	}
 }
 
 // startOpenSSL runs a TLS 1.2 server with options of OpenSSL's configuration
-// until the test ends.
-func startOpenSSL(t *testing.T, openssl string, w *world, options string) (address string) {
+// until the test ends; it obeys s_server's commands.
+func startOpenSSL(t *testing.T, openssl string, w *world, options string) (address string, stdin io.Writer) {
 	t.Helper()
 	dir := t.TempDir()
 	config := "openssl_conf = all\n[all]\nssl_conf = ssl\n[ssl]\nsystem_default = tls\n[tls]\nMaxProtocol = TLSv1.2\nOptions = " + options + "\n"
-	key, err := x509.MarshalPKCS8PrivateKey(w.server.Key)
-	if err != nil {
+	writeCredential(t, w.server, filepath.Join(dir, "chain.pem"), filepath.Join(dir, "key.pem"))
+	if err := os.WriteFile(filepath.Join(dir, "openssl.cnf"), []byte(config), 0o600); err != nil {
 		t.Fatal(err)
-	}
-	files := map[string][]byte{
-		"openssl.cnf": []byte(config),
-		"chain.pem":   w.server.ChainPEM(),
-		"key.pem":     pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: key}),
-	}
-	for name, data := range files {
-		if err := os.WriteFile(filepath.Join(dir, name), data, 0o600); err != nil {
-			t.Fatal(err)
-		}
 	}
 	free, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -430,11 +450,15 @@ func startOpenSSL(t *testing.T, openssl string, w *world, options string) (addre
 	}
 	port := free.Addr().(*net.TCPAddr).Port
 	free.Close()
-	cmd := exec.CommandContext(t.Context(), openssl, "s_server", "-accept", fmt.Sprintf("127.0.0.1:%d", port), "-quiet",
+	cmd := exec.CommandContext(t.Context(), openssl, "s_server", "-accept", fmt.Sprintf("127.0.0.1:%d", port),
 		"-cert", filepath.Join(dir, "chain.pem"), "-cert_chain", filepath.Join(dir, "chain.pem"), "-key", filepath.Join(dir, "key.pem"))
 	cmd.Env = append(os.Environ(), "OPENSSL_CONF="+filepath.Join(dir, "openssl.cnf"))
 	var output bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &output, &output
+	stdin, err = cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -443,12 +467,12 @@ func startOpenSSL(t *testing.T, openssl string, w *world, options string) (addre
 	for range 500 {
 		if conn, err := net.Dial("tcp", address); err == nil {
 			conn.Close()
-			return address
+			return address, stdin
 		}
 		time.Sleep(10 * time.Millisecond)
 	}
 	cmd.Process.Kill()
 	cmd.Wait()
 	t.Fatalf("openssl s_server does not listen:\n%s", output.Bytes())
-	return ""
+	return "", nil
 }

@@ -9,9 +9,12 @@ import (
 	"sync"
 	"time"
 
+	"github.com/signet-tls/signet/ciphers"
+	"github.com/signet-tls/signet/dangerous"
 	"github.com/signet-tls/signet/fault"
 	"github.com/signet-tls/signet/identity"
 	"github.com/signet-tls/signet/internal/bind"
+	"github.com/signet-tls/signet/pki"
 	"github.com/signet-tls/signet/verify"
 )
 
@@ -35,17 +38,41 @@ type Server struct {
 	Authorize func(context.Context, *Peer) error
 	// ALPN lists application protocols, the preferred first.
 	ALPN []string
+	// ClientCAs are names of authorities that clients are told to choose their
+	// certificate by, at most 32 KiB of them; empty names none. They say nothing
+	// about trust: that is what Roots are for.
+	ClientCAs []pki.Name
+	// Ciphers choose among the suites of TLS 1.2 that are safe: those with
+	// forward secrecy and an AEAD. Zero means all of them.
+	Ciphers ciphers.List
+	// Dangerous switches protections off. Each connection that lacks one is
+	// logged as a warning, as is a TLSConfig, and its Peer says so.
+	Dangerous []dangerous.Switch
 	// HandshakeTimeout bounds the handshake; 0 means DefaultHandshakeTimeout.
 	HandshakeTimeout time.Duration
+	// MaxHandshakeBytes is how much a client may send before it is verified, in
+	// bytes; 0 means DefaultMaxHandshakeBytes.
+	MaxHandshakeBytes int
+	// MaxHandshakes bounds the handshakes that are made at once on what Listen
+	// and Wrap accept; 0 means DefaultMaxHandshakes. Twice as many may wait for a
+	// place, and twice as many may have sent nothing yet: when more come, the
+	// oldest of them are CrowdedOut. A handshake has its place for 2 s, and for
+	// longer while nobody waits.
+	MaxHandshakes int
+	// Trace, unless nil, hears of each step of each connection, from several
+	// goroutines at once. It decides nothing, and holds up what it hears of.
+	Trace func(Event)
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
-	// Logger hears of reasons given for accepting any name; nil discards.
+	// Logger hears of reasons given for accepting any name, and of what is
+	// Dangerous; nil discards.
 	Logger *slog.Logger
 
 	verifier verify.Verifier
 
 	prepare sync.Once
 	base    *tls.Config // holds the ticket keys; set by prepare
+	door    *door       // set by prepare
 	invalid error       // set by prepare
 }
 
@@ -79,7 +106,7 @@ func (l *Listener) Accept() (net.Conn, error) {
 
 // TLS returns the listener whose connections are the *tls.Conn that net/http
 // and other libraries look for. All rules hold with it but one: after a fatal
-// alert crypto/tls's Close still sends a close_notify.
+// alert of TLS 1.3 crypto/tls's Close still sends a close_notify.
 func (l *Listener) TLS() net.Listener { return tlsListener{l} }
 
 type tlsListener struct{ *Listener }
@@ -89,7 +116,9 @@ func (l tlsListener) Accept() (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	return conn.(*Conn).tls, nil
+	over := conn.(*Conn)
+	over.transport.exit = over.tls
+	return over.tls, nil
 }
 
 // Wrap verifies the client at the other end of a connection that exists already
@@ -115,24 +144,35 @@ func (s *Server) conn(raw net.Conn) (*Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	under := &transport{Conn: raw}
+	under := newTransport(raw, clientHello, s.maxBytes(), s.tracer())
+	under.truncates = switches(s.Dangerous).has(dangerous.AllowTruncation())
+	under.guest.Store(s.door.guest(under.end))
 	return &Conn{
 		tls:        tls.Server(under, config),
 		transport:  under,
 		minVersion: config.MinVersion,
-		timeout:    timeout(s.HandshakeTimeout),
-		logger:     newConnLogger(s.Logger, s.Name),
+		timeout:    s.door.timeout,
+		logger:     s.logger(),
 	}, nil
 }
+
+func (s *Server) maxBytes() int { return orDefault(s.MaxHandshakeBytes, DefaultMaxHandshakeBytes) }
+
+func (s *Server) tracer() tracer { return tracer{trace: s.Trace, now: s.Now} }
 
 func (s *Server) config() (*tls.Config, error) {
 	s.prepare.Do(func() {
 		if s.invalid = s.check(); s.invalid != nil {
 			return
 		}
+		var suites []uint16
+		if suites, s.invalid = chooseSuites(s.Ciphers, s.Dangerous); s.invalid != nil {
+			return
+		}
 		s.base = &tls.Config{
-			MinVersion:     minVersion(s.Roots, s.Name),
-			CipherSuites:   suites12,
+			MinVersion:     minVersion(s.Roots, s.Name, s.Dangerous),
+			CipherSuites:   suites,
+			KeyLogWriter:   switches(s.Dangerous).keys(),
 			NextProtos:     s.ALPN,
 			Time:           s.Now,
 			GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return leaf(s.Identity) },
@@ -141,21 +181,37 @@ func (s *Server) config() (*tls.Config, error) {
 			// Ours takes the place of crypto/tls's verification, which would
 			// trust the system's roots where ClientCAs is nil.
 			s.base.ClientAuth = tls.RequireAnyClientCert
+			s.base.ClientCAs = namesOf(s.ClientCAs)
+			if s.skips() {
+				s.base.ClientAuth = tls.RequestClientCert
+			}
 		}
+		s.logger().dangers(context.Background())
 		s.base.GetConfigForClient = s.configFor
+		s.door = newDoor(orDefault(s.MaxHandshakes, DefaultMaxHandshakes), orDefault(s.HandshakeTimeout, DefaultHandshakeTimeout))
 	})
 	return s.base, s.invalid
 }
+
+func (s *Server) logger() connLogger { return newConnLogger(s.Logger, s.Name, s.Dangerous) }
+
+func (s *Server) skips() bool { return switches(s.Dangerous).has(dangerous.SkipVerification()) }
 
 func (s *Server) check() error {
 	switch {
 	case s.Identity == nil:
 		return fault.New(ConfigInvalid, "the server has no certificate: Identity is not set").
 			WithHint("set Identity, for example to identity.Static(credential)")
+	case s.MaxHandshakes < 0 || s.MaxHandshakeBytes < 0:
+		return fault.New(ConfigInvalid, "a bound of the server's handshakes is negative: MaxHandshakes %d, MaxHandshakeBytes %d", s.MaxHandshakes, s.MaxHandshakeBytes).
+			WithHint("leave it at 0, which means %d and %d", DefaultMaxHandshakes, DefaultMaxHandshakeBytes)
+	case size(s.ClientCAs) > maxNames:
+		return fault.New(ConfigInvalid, "the names of ClientCAs have %d bytes, more than %d", size(s.ClientCAs), maxNames).
+			WithHint("name fewer authorities: a client that is told of none chooses among all of its certificates")
 	case s.Public && !s.Roots.IsZero():
 		return fault.New(ConfigInvalid, "the server is both public and has Roots for its clients").
 			WithHint("choose one: Public for anybody, or Roots for those that they vouch for")
-	case s.Public:
+	case s.Public || s.skips():
 		return nil
 	case s.Roots.IsZero():
 		return fault.New(ConfigInvalid, "the server does not say whose clients it believes").
@@ -172,19 +228,33 @@ func (s *Server) configFor(hello *tls.ClientHelloInfo) (*tls.Config, error) {
 		return nil, fault.New(ConfigInvalid, "the connection is not wrapped by signet.Transport").
 			WithHint("wrap it, so that a truncated stream is noticed")
 	}
+	under.begin(s.maxBytes(), s.tracer())
 	if !slices.ContainsFunc(hello.SupportedVersions, s.speaks) {
 		// crypto/tls refuses this by itself, with the alert for it.
 		under.judged(nil, versionMismatch(s.base.MinVersion))
 		return nil, nil
 	}
-	if err := checkHello(hello); err != nil {
+	if err := s.checkHello(hello); err != nil {
 		under.judged(nil, err)
 		return nil, err
 	}
 	ctx := hello.Context()
 	config := s.base.Clone()
 	config.GetConfigForClient = nil
+	show := func(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
+		cert, err := s.base.GetCertificate(hello)
+		if err == nil {
+			under.own = cert.Leaf
+		}
+		return cert, err
+	}
+	config.GetCertificate = show
 	config.VerifyConnection = func(state tls.ConnectionState) error {
+		if state.DidResume {
+			show(hello) // nothing is sent; the certificate is still what the connection is bound to
+		}
+		hello = nil // it would stay in memory as long as the connection
+		under.shown(state)
 		peer, err := s.verify(ctx, state)
 		under.judged(peer, err)
 		return err
@@ -192,17 +262,21 @@ func (s *Server) configFor(hello *tls.ClientHelloInfo) (*tls.Config, error) {
 	return config, nil
 }
 
-// extendedMasterSecret is the number of the extension (RFC 7627, section 5.1).
-const extendedMasterSecret = 23
-
 // checkHello looks for it where the connection will be of TLS 1.2. The list of
 // versions may hold any number (RFC 8701), so the largest says nothing.
-func checkHello(hello *tls.ClientHelloInfo) error {
-	if !slices.Contains(hello.SupportedVersions, tls.VersionTLS13) && !slices.Contains(hello.Extensions, extendedMasterSecret) {
-		return fault.New(NoMasterSecret, "the client speaks TLS 1.2 without the extended master secret").
-			WithHint("upgrade the client's TLS library, or have it speak TLS 1.3")
+func (s *Server) checkHello(hello *tls.ClientHelloInfo) error {
+	if switches(s.Dangerous).has(dangerous.LegacyVersions()) {
+		return nil
+	}
+	if !slices.Contains(hello.SupportedVersions, tls.VersionTLS13) && !slices.Contains(hello.Extensions, extensionExtendedMasterSecret) {
+		return noMasterSecret("client")
 	}
 	return nil
+}
+
+func noMasterSecret(who string) error {
+	return fault.New(NoMasterSecret, "the %s speaks TLS 1.2 without the extended master secret", who).
+		WithHint("upgrade the %s's TLS library, or have it speak TLS 1.3", who)
 }
 
 func (s *Server) speaks(version uint16) bool {
@@ -210,9 +284,9 @@ func (s *Server) speaks(version uint16) bool {
 }
 
 func (s *Server) verify(ctx context.Context, state tls.ConnectionState) (*Peer, error) {
-	judge := judge{&s.verifier, verify.Options{Roots: s.Roots, Name: s.Name, Purpose: verify.ClientAuth}, nil, s.Authorize, s.Now}
+	judge := judge{&s.verifier, verify.Options{Roots: s.Roots, Name: s.Name, Purpose: verify.ClientAuth}, nil, s.Authorize, s.Now, s.Dangerous}
 	if s.Public {
-		peer := newPeer(state)
+		peer := judge.newPeer(state)
 		return peer, judge.authorized(ctx, peer)
 	}
 	return judge.peer(ctx, state)

@@ -5,8 +5,11 @@ import (
 	"crypto/tls"
 	"io"
 	"log/slog"
+	"slices"
 	"time"
 
+	"github.com/signet-tls/signet/ciphers"
+	"github.com/signet-tls/signet/dangerous"
 	"github.com/signet-tls/signet/fault"
 	"github.com/signet-tls/signet/identity"
 	"github.com/signet-tls/signet/pki"
@@ -27,13 +30,61 @@ var suites12 = []uint16{
 	tls.TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256,
 }
 
+// legacySuites are those of TLS 1.0 and 1.1 that have forward secrecy.
+var legacySuites = []uint16{
+	tls.TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA,
+	tls.TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA,
+	tls.TLS_ECDHE_ECDSA_WITH_AES_256_CBC_SHA,
+	tls.TLS_ECDHE_RSA_WITH_AES_256_CBC_SHA,
+}
+
+// chooseSuites returns what a list chooses of the suites that are spoken.
+func chooseSuites(list ciphers.List, off switches) ([]uint16, error) {
+	spoken := suites12
+	if off.has(dangerous.LegacyVersions()) {
+		spoken = slices.Concat(suites12, legacySuites)
+	}
+	if list.IsZero() {
+		return spoken, nil
+	}
+	chosen := list.Suites()
+	chosen = slices.DeleteFunc(chosen, func(suite uint16) bool { return !slices.Contains(spoken, suite) })
+	if len(chosen) == 0 {
+		return nil, fault.New(ConfigInvalid, "Ciphers choose no suite that is safe: none with forward secrecy and an AEAD").
+			WithHint("choose, for example, ECDHE+AESGCM:ECDHE+CHACHA20")
+	}
+	return chosen, nil
+}
+
 // minVersion is TLS 1.3 between Signet's own ends, which have SPIFFE names and
 // roots, and TLS 1.2 elsewhere.
-func minVersion(roots verify.Roots, name verify.Name) uint16 {
-	if name.TrustDomain().IsZero() && !roots.OnlyIDs() {
-		return tls.VersionTLS12
+func minVersion(roots verify.Roots, name verify.Name, off switches) uint16 {
+	switch {
+	case !name.TrustDomain().IsZero() || roots.OnlyIDs():
+		return tls.VersionTLS13
+	case off.has(dangerous.LegacyVersions()):
+		return tls.VersionTLS10
 	}
-	return tls.VersionTLS13
+	return tls.VersionTLS12
+}
+
+// switches are the protections that are off.
+type switches []dangerous.Switch
+
+func (s switches) has(one dangerous.Switch) bool { return slices.Contains(s, one) }
+
+// keys is where TLS's secrets are logged, or nil.
+func (s switches) keys() io.Writer {
+	var logs []io.Writer
+	for _, one := range s {
+		if keys := one.Keys(); keys != nil {
+			logs = append(logs, keys)
+		}
+	}
+	if len(logs) == 0 {
+		return nil
+	}
+	return io.MultiWriter(logs...)
 }
 
 // judge is what both roles do with a peer's certificates, on every connection,
@@ -44,14 +95,24 @@ type judge struct {
 	observe   func(*Peer)
 	authorize func(context.Context, *Peer) error
 	now       func() time.Time
+	off       switches
+}
+
+func (j judge) newPeer(state tls.ConnectionState) *Peer {
+	peer := newPeer(state)
+	peer.Dangerous = j.off
+	return peer
 }
 
 // peer verifies and authorises who the state shows. An error ends the
 // handshake; there is no way to accept what verification refused.
 func (j judge) peer(ctx context.Context, state tls.ConnectionState) (*Peer, error) {
-	peer := newPeer(state)
+	peer := j.newPeer(state)
 	if j.observe != nil {
 		j.observe(peer)
+	}
+	if j.off.has(dangerous.SkipVerification()) {
+		return peer, j.authorized(ctx, peer)
 	}
 	rules := j.rules
 	rules.Now, rules.Handshake = clock(j.now), &verify.Handshake{Staple: state.OCSPResponse}
@@ -102,27 +163,38 @@ func clock(now func() time.Time) time.Time {
 	return now()
 }
 
-func timeout(d time.Duration) time.Duration {
-	if d == 0 {
-		return DefaultHandshakeTimeout
+// orDefault returns a setting, or what its zero value means.
+func orDefault[T comparable](setting, otherwise T) T {
+	var zero T
+	if setting == zero {
+		return otherwise
 	}
-	return d
+	return setting
 }
 
 // connLogger writes what an operator must be able to find out later.
 type connLogger struct {
 	logger *slog.Logger
 	name   verify.Name
+	off    switches
 }
 
-func newConnLogger(logger *slog.Logger, name verify.Name) connLogger {
+func newConnLogger(logger *slog.Logger, name verify.Name, off switches) connLogger {
 	if logger == nil {
 		logger = slog.New(slog.NewTextHandler(io.Discard, nil))
 	}
-	return connLogger{logger, name}
+	return connLogger{logger, name, off}
+}
+
+// dangers warns of the protections that are off.
+func (l connLogger) dangers(ctx context.Context) {
+	for _, one := range l.off {
+		l.logger.WarnContext(ctx, "a protection is off", slog.String("dangerous", one.String()))
+	}
 }
 
 func (l connLogger) established(ctx context.Context, peer *Peer) {
+	l.dangers(ctx)
 	if l.name.AcceptsAny() {
 		l.logger.WarnContext(ctx, "any name was accepted", slog.String("name", l.name.String()))
 	}

@@ -77,6 +77,7 @@ func TestServerSaysWhatIsMissing(t *testing.T) {
 		says   string
 	}{
 		{"zero value", &signet.Server{}, signet.ConfigInvalid, "Identity"},
+		{"a negative bound", &signet.Server{Identity: us, Public: true, MaxHandshakes: -1}, signet.ConfigInvalid, "MaxHandshakes"},
 		{"nobody believed", &signet.Server{Identity: us}, signet.ConfigInvalid, "whose clients"},
 		{"public and roots", &signet.Server{Identity: us, Public: true, Roots: w.roots}, signet.ConfigInvalid, "both public"},
 		{"roots without a name", &signet.Server{Identity: us, Roots: w.roots}, verify.NameMissing, "who the peer must be"},
@@ -169,9 +170,9 @@ func TestAnyNameIsLogged(t *testing.T) {
 
 func TestCodesAreInTheTable(t *testing.T) {
 	codes := []fault.Code{
-		signet.Truncated, signet.ConfigInvalid, signet.AddressInvalid, signet.Unreachable, signet.Timeout, signet.NotTLS,
-		signet.HandshakeCut, signet.HandshakeFailed, signet.VersionMismatch, signet.CipherMismatch, signet.NoMasterSecret, signet.RecordAltered,
-		signet.RefusedByPeer, signet.ClientCertRequired, signet.NotAuthorized, signet.PlaintextRefused, signet.ConnectionFailed,
+		signet.Truncated, signet.Unread, signet.PeekTooFar, signet.BindingUnavailable, signet.ConfigInvalid, signet.AddressInvalid, signet.Unreachable, signet.Timeout, signet.NotTLS,
+		signet.HandshakeCut, signet.HandshakeFailed, signet.HandshakeTooLarge, signet.CrowdedOut, signet.VersionMismatch, signet.CipherMismatch, signet.NoMasterSecret, signet.RecordAltered,
+		signet.RefusedByPeer, signet.ClientCertRequired, signet.NotSupported, signet.NotAuthorized, signet.PlaintextRefused, signet.ConnectionFailed,
 	}
 	rows := map[fault.Code]fault.Entry{}
 	for _, entry := range signet.Codes() {

@@ -1,6 +1,8 @@
 package signet
 
 import (
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"io"
 	"net"
@@ -18,21 +20,93 @@ import (
 // is seen here is a cut.
 type transport struct {
 	net.Conn
-	peer    atomic.Pointer[Peer]  // whom verification accepted
-	refusal atomic.Pointer[error] // why it rejected the peer
+	peer    atomic.Pointer[Peer]        // whom verification accepted
+	refusal atomic.Pointer[error]       // why it rejected the peer, or the connection was ended
+	dry     atomic.Bool                 // Read must not wait
+	early   atomic.Pointer[early]       // until the verdict; Read's
+	guest   atomic.Pointer[guest]       // of a server, until the handshake's end
+	opening atomic.Pointer[helloReader] // until our hello has left; Write's
+	exit    *tls.Conn                   // over it, where no Conn is; set before the handshake
+
+	truncates bool // a cut looks like an end; set before the handshake
+	trace     atomic.Pointer[tracer]
+	cut       atomic.Bool // the peer's stream ended, and it never said so
+	alerted   atomic.Bool // a record left that is openly an alert
+	closed    atomic.Bool
+
+	peerIsServer bool              // set before the handshake
+	own          *x509.Certificate // what this end showed, if it is a server; set by the handshake
+
+	// Of the hellos; set by the handshake.
+	clientRandom, serverRandom [32]byte
+	masterSecret               bool // the server knows the extended one
 }
 
-// Read never returns io.EOF.
-func (t *transport) Read(p []byte) (int, error) {
-	n, err := t.Conn.Read(p)
-	if n > 0 || err == nil {
-		return n, nil
+// early is what is done with the bytes of who has proved nothing yet.
+type early struct {
+	limit int // of bytes that the peer may still send
+	most  int // that it could have sent
+	hello helloReader
+}
+
+// newTransport returns the transport of a connection whose handshake is to come;
+// peer is which hello its other end sends.
+func newTransport(raw net.Conn, peer helloKind, most int, trace tracer) *transport {
+	t := &transport{Conn: raw, peerIsServer: peer == serverHello}
+	t.trace.Store(&trace)
+	t.early.Store(&early{limit: most, most: most, hello: helloReader{kind: peer}})
+	t.opening.Store(&helloReader{kind: serverHello + clientHello - peer})
+	return t
+}
+
+// begin bounds what a peer may send of which the transport has known nothing
+// before its hello had been read.
+func (t *transport) begin(most int, trace tracer) {
+	if t.early.Load() == nil {
+		t.trace.Store(&trace)
+		t.early.Store(&early{limit: most, most: most, hello: helloReader{over: true}})
+		t.opening.Store(&helloReader{kind: serverHello})
 	}
-	return 0, t.ended(err)
+}
+
+// Read never returns io.EOF, unless a cut is to look like an end.
+func (t *transport) Read(p []byte) (int, error) {
+	if t.dry.Load() {
+		return 0, errDry
+	}
+	guest := t.guest.Load()
+	if guest != nil {
+		guest.listen()
+	}
+	n, err := t.Conn.Read(p)
+	if n == 0 && err != nil {
+		return 0, t.ended(err)
+	}
+	if guest != nil {
+		guest.heard()
+	}
+	if early := t.early.Load(); early != nil {
+		if early.limit -= n; early.limit < 0 {
+			t.end(handshakeTooLarge(early.most))
+		}
+		t.hello(&early.hello, p[:n], Received)
+	}
+	if refusal := t.refusal.Load(); refusal != nil {
+		return 0, *refusal
+	}
+	return n, nil
 }
 
 // Write says of a reset what Read says.
 func (t *transport) Write(p []byte) (int, error) {
+	if opening := t.opening.Load(); opening != nil {
+		if t.hello(opening, p, Sent); opening.over {
+			t.opening.Store(nil)
+		}
+	}
+	if t.lies(p) {
+		return 0, net.ErrClosed
+	}
 	n, err := t.Conn.Write(p)
 	if err != nil {
 		err = t.ended(err)
@@ -40,12 +114,98 @@ func (t *transport) Write(p []byte) (int, error) {
 	return n, err
 }
 
-func (t *transport) ended(err error) error {
+// Lengths of a record that is an alert, with its header (RFC 8446, section 5.2);
+// two bytes of data look the same.
+const (
+	recordAlert       = 21
+	recordAppData     = 23
+	alertRecordLength = recordHeader + 2 + 1 + 16
+)
+
+// lies reports whether a record is a close_notify that would make a stream look
+// complete which is not: crypto/tls's Close sends one after a failure, too. That
+// of TLS 1.3 cannot be told from data, so it passes after a fatal alert of ours.
+func (t *transport) lies(record []byte) bool {
+	if len(record) == 0 {
+		return false
+	}
+	switch record[0] {
+	case recordAlert:
+		return t.alerted.Swap(true) || t.cut.Load()
+	case recordAppData:
+		return len(record) == alertRecordLength && t.cut.Load()
+	}
+	return false
+}
+
+// Close implements net.Conn.
+func (t *transport) Close() error {
+	t.early.Store(nil)
+	t.depart()
+	if t.cut.Load() {
+		t.hard()
+	}
+	if !t.closed.Swap(true) {
+		t.tell(Event{Phase: PhaseClosed})
+	}
+	return t.Conn.Close()
+}
+
+// end closes the connection for a reason of ours.
+func (t *transport) end(reason error) {
+	if t.refusal.CompareAndSwap(nil, &reason) {
+		t.tell(Event{Phase: PhaseRefused, Err: reason})
+	}
+	t.Close()
+}
+
+// tell tells a Trace, if there is one.
+func (t *transport) tell(e Event) {
+	tracer := t.trace.Load()
+	if tracer == nil || tracer.trace == nil {
+		return
+	}
+	e.Time, e.Remote = clock(tracer.now), t.RemoteAddr()
+	tracer.trace(e)
+}
+
+// depart is called when the handshake has ended.
+func (t *transport) depart() {
+	if guest := t.guest.Swap(nil); guest != nil {
+		guest.depart()
+	}
+}
+
+// hello keeps what is wanted of one later.
+func (t *transport) hello(reader *helloReader, p []byte, direction Direction) {
+	hello := reader.read(p)
 	switch {
+	case hello == nil:
+		return
+	case reader.kind == clientHello:
+		t.clientRandom = hello.Random
+		t.tell(Event{Phase: PhaseClientHello, Hello: hello, Direction: direction})
+	case hello.Retry:
+		t.tell(Event{Phase: PhaseHelloRetry, Hello: hello, Direction: direction})
+	default:
+		t.serverRandom, t.masterSecret = hello.Random, hello.ExtendedMasterSecret
+		t.tell(Event{Phase: PhaseServerHello, Hello: hello, Direction: direction})
+	}
+}
+
+func (t *transport) ended(err error) error {
+	refusal := t.refusal.Load()
+	switch {
+	case refusal != nil:
+		return *refusal
+	case err == io.EOF && t.truncates:
+		return err
 	case err == io.EOF:
+		t.cut.Store(true)
 		// The cause is left out: errors.Is(err, io.EOF) must be false.
 		return truncated("cut: the peer never said that this was all", nil)
 	case errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE):
+		t.cut.Store(true)
 		return truncated("cut: the peer reset the connection and never said that this was all", err)
 	}
 	return err
@@ -56,13 +216,30 @@ func truncated(message string, cause error) error {
 		Hint: "treat what arrived as unfinished (it is unaltered) and fetch it again"}
 }
 
+// shown is called with what the peer showed, before it is judged. The nil
+// transport of who gave us none hears nothing.
+func (t *transport) shown(state tls.ConnectionState) {
+	if t != nil && t.trace.Load().trace != nil {
+		t.tell(Event{Phase: PhaseCertificate, Peer: newPeer(state)})
+	}
+}
+
 // judged keeps the outcome of verification. crypto/tls wraps and hides it.
 func (t *transport) judged(peer *Peer, err error) {
+	t.early.Store(nil)
 	if err != nil {
-		t.refusal.Store(&err)
+		t.refusal.CompareAndSwap(nil, &err)
+		t.tell(Event{Phase: PhaseRefused, Err: err})
 		return
 	}
 	t.peer.Store(peer)
+	t.tell(Event{Phase: PhaseVerified, Peer: peer})
+	if t.exit != nil && t.guest.Load() != nil {
+		go func() {
+			t.exit.ConnectionState() // which waits for the end of the handshake
+			t.depart()
+		}()
+	}
 }
 
 // Bounds of what a refused peer may still send.
@@ -86,8 +263,13 @@ func (t *transport) linger() {
 // reset ends the connection so that the peer cannot take it for complete: by a
 // TCP reset where there is TCP, and never with a close_notify.
 func (t *transport) reset() error {
+	t.hard()
+	return t.Close()
+}
+
+// hard has Close end TCP by a reset.
+func (t *transport) hard() {
 	if tcp, ok := t.Conn.(interface{ SetLinger(int) error }); ok {
 		tcp.SetLinger(0) // an error here means that the socket is closed already
 	}
-	return t.Conn.Close()
 }

@@ -3,6 +3,7 @@ package pki_test
 import (
 	"crypto/x509"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -282,5 +283,22 @@ func TestNameHash(t *testing.T) {
 		if have, want := fmt.Sprintf("%08x", name.Hash()), strings.TrimSpace(string(out)); err != nil || have != want {
 			t.Errorf("%s: have %s, openssl %s, %v", text, have, want, err)
 		}
+	}
+}
+
+// TestParseNameDER holds that a name comes back as it was written, and that
+// nothing else is one.
+func TestParseNameDER(t *testing.T) {
+	name := testpki.Must(pki.ParseName("CN=one+OU=two,O=Example"))
+	have, err := pki.ParseNameDER(name.DER())
+	if err != nil || !have.Equal(name) {
+		t.Errorf("have %s, %v; want %s", have, err, name)
+	}
+	for _, bad := range [][]byte{nil, {0x30}, {0x31, 0}, append(name.DER(), 0)} {
+		_, err := pki.ParseNameDER(bad)
+		if !errors.Is(err, pki.DNInvalid) {
+			t.Errorf("% x: have %v, want %s", bad, err, pki.DNInvalid)
+		}
+		peers.WantCoded(t, err)
 	}
 }

@@ -13,6 +13,18 @@ import (
 // maxNameText is the longest text that is read as a name, in bytes.
 const maxNameText = 64 << 10
 
+// ParseNameDER reads a name as it stands in a certificate, or in a TLS server's
+// request for one (RFC 5280, section 4.1.2.4).
+func ParseNameDER(data []byte) (Name, error) {
+	d := newDER(data)
+	name := d.name("the name")
+	d.end("the name")
+	if err := d.err(); err != nil {
+		return Name{}, fault.Wrap(err, DNInvalid, "the name cannot be read").WithHint("ask whoever made it for one that keeps to DER")
+	}
+	return name, nil
+}
+
 // ParseName reads a name as RFC 4514 writes it, such as CN=Jane,O=Example; the
 // empty text is the empty name. A type is a keyword (CN, OU, emailAddress and so
 // on, in any case), the name that OpenSSL has for it, or a dotted object

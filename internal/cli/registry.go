@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	"github.com/signet-tls/signet"
+	"github.com/signet-tls/signet/ciphers"
+	"github.com/signet-tls/signet/dangerous"
 	"github.com/signet-tls/signet/engine"
 	"github.com/signet-tls/signet/fault"
 	"github.com/signet-tls/signet/identity"
@@ -33,7 +35,7 @@ import (
 // registry joins every package's table of codes, in alphabetical order.
 func registry() []fault.Entry {
 	entries := slices.Concat(
-		spiffeid.Codes(), pki.Codes(), pkcs12.Codes(), pkcs7.Codes(), revocation.Codes(), fetch.Codes(), verify.Codes(), identity.Codes(), signet.Codes(), engine.Codes(), policy.Codes(),
+		spiffeid.Codes(), pki.Codes(), pkcs12.Codes(), pkcs7.Codes(), revocation.Codes(), fetch.Codes(), verify.Codes(), identity.Codes(), dangerous.Codes(), ciphers.Codes(), signet.Codes(), engine.Codes(), policy.Codes(),
 		bind.Codes(), control.Codes(), ca.Codes(), api.Codes(), authority.Codes(), agent.Codes(), proxy.Codes(),
 		tamper.Codes(), starttls.Codes(), recognise.Codes(), Codes(),
 	)

@@ -9,7 +9,6 @@ const (
 	CertificateExpired fault.Code = "own_certificate_expired"
 	PeerExpired        fault.Code = "peer_certificate_expired"
 	ShuttingDown       fault.Code = "shutting_down"
-	CrowdedOut         fault.Code = "crowded_out"
 	TooManyConnections fault.Code = "too_many_connections"
 )
 
@@ -31,9 +30,6 @@ func Codes() []fault.Entry {
 		{Code: ShuttingDown, Meaning: "The connection ended because its proxy was stopped.",
 			Cause: "Somebody stopped the proxy.",
 			Next:  "Start it again."},
-		{Code: CrowdedOut, Meaning: "A connection that had proved nothing yet made room for others.",
-			Cause: "Somebody keeps many connections to the service's port open and does not finish their handshakes, or very many clients came at once.",
-			Next:  "Find out who it is, and keep them from the port; clients connect again by themselves."},
 		{Code: TooManyConnections, Meaning: "The port carries as many connections as it may, in all or of this identity.",
 			Cause: "A client opens connections and does not close them, or is busier than one port is meant for.",
 			Next:  "Have the client close what it does not use, or spread the service over more ports."},

@@ -9,6 +9,7 @@ import (
 	"github.com/signet-tls/signet"
 	"github.com/signet-tls/signet/fault"
 	"github.com/signet-tls/signet/internal/agent/api"
+	"github.com/signet-tls/signet/internal/crowd"
 	"github.com/signet-tls/signet/verify"
 )
 
@@ -36,9 +37,13 @@ func (p *Proxy) inbound(service Service) serve {
 			return nil
 		},
 	}
-	crowd, seats := newCrowd(), newSeats()
+	silent, seats := crowd.NewRoom(maxSilent), newSeats()
 	return func(ctx context.Context, raw net.Conn) {
-		secure, err := crowd.pass(ctx, raw, func(ctx context.Context) (*signet.Conn, error) { return server.Wrap(ctx, raw) })
+		var secure *signet.Conn
+		err := awaitSpeech(ctx, silent, raw)
+		if err == nil {
+			secure, err = apart(func() (*signet.Conn, error) { return server.Wrap(ctx, raw) })
+		}
 		if err != nil {
 			if already := (*reported)(nil); !errors.As(err, &already) {
 				p.refused(ctx, api.Event{Side: api.Service, To: service.ID}, err)

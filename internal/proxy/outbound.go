@@ -22,7 +22,7 @@ func (p *Proxy) outbound(door Door) serve {
 			return p.table.current().Peer(peer.Chain)
 		},
 	}
-	seats, shakes := newSeats(), make(places, maxShakes)
+	seats, shakes := newSeats(), make(places, signet.DefaultMaxHandshakes)
 	return func(ctx context.Context, raw net.Conn) {
 		plain := &plainConn{stream: raw.(stream), program: "the client program"}
 		tell := func(err error, revision int64) {
