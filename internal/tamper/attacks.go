@@ -87,7 +87,8 @@ type made struct {
 }
 
 // forgeries are records that anybody can write.
-func forgeries(random *rand.Rand) []made {
+func forgeries() []made {
+	random := rand.New(rand.NewPCG(seed, 2))
 	noise := make([]byte, 64)
 	for i := range noise {
 		noise[i] = byte(random.Uint32())
@@ -113,8 +114,8 @@ func forgeries(random *rand.Rand) []made {
 var closeNotify = []byte{alertRecord, 3, 3, 0, 2, 1, 0}
 
 // insertions are attacks that put records into the flow.
-func (r reference) insertions(every int, random *rand.Rand) (all []mutation) {
-	forged := forgeries(random)
+func (r reference) insertions(every int) (all []mutation) {
+	forged := forgeries()
 	for _, number := range r.chosen(every) {
 		for _, f := range forged {
 			all = append(all, splice{from: number, upTo: number, put: f.record, what: fmt.Sprintf("%s in front of record %d", f.what, number)})
@@ -142,20 +143,25 @@ func (r reference) replays(every int) (all []mutation) {
 	return all
 }
 
-// downgrades are attacks on the Hellos of ends that speak both versions, towards
-// one side: whichever end goes on with what it then hears was fooled.
-func downgrades(a *arena, toward side) (all []try) {
-	add := func(done attacks) {
-		all = append(all, try{kind: replays, arena: a, toward: toward, attacks: done})
-	}
+// rewrites are attacks on the Hellos of ends that speak both versions.
+func rewrites() (all []attacks) {
 	for _, r := range clientHellos {
-		add(on(server, r))
+		all = append(all, on(server, r))
 	}
 	for _, r := range clientHellos[:2] {
-		add(attacks{server: r, client: unmarked})
+		all = append(all, attacks{server: r, client: unmarked})
 	}
 	for _, r := range serverHellos {
-		add(on(client, r))
+		all = append(all, on(client, r))
+	}
+	return all
+}
+
+// downgrades are those attacks on an arena's stack at one side: if it goes on
+// with what it then hears, it was fooled.
+func downgrades(a *arena, toward side) (all []try) {
+	for _, done := range rewrites() {
+		all = append(all, try{kind: replays, arena: a, toward: toward, attacks: done})
 	}
 	return all
 }

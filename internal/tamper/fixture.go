@@ -1,8 +1,6 @@
 package tamper
 
 import (
-	"crypto"
-	"crypto/ed25519"
 	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
@@ -25,6 +23,7 @@ var names = [2]string{client: clientName, server: serverName}
 
 // fixture is what all stacks prove themselves with and believe.
 type fixture struct {
+	keys   pki.KeyKind
 	root   credential
 	roots  verify.Roots
 	pool   *x509.CertPool
@@ -44,9 +43,10 @@ func (c credential) shown() (shown tls.Certificate) {
 	return shown
 }
 
-func newFixture() (*fixture, error) {
-	var m maker
-	f := &fixture{pool: x509.NewCertPool()}
+// newFixture makes it with keys of a kind.
+func newFixture(keys pki.KeyKind) (*fixture, error) {
+	m := maker{keys: keys}
+	f := &fixture{keys: keys, pool: x509.NewCertPool()}
 	f.root = m.authority(credential{}, "Tamper Root")
 	f.client = m.issue(f.root, endpoint(client))
 	f.server = m.issue(f.root, endpoint(server))
@@ -74,6 +74,7 @@ func endpoint(at side) x509.Certificate {
 
 // maker makes certificates. After an error it makes no more.
 type maker struct {
+	keys   pki.KeyKind
 	serial int64
 	err    error
 }
@@ -85,8 +86,9 @@ func (m *maker) authority(issuer credential, name string) credential {
 
 // issue completes the template and has it signed by the issuer, or by itself
 // where there is none. An offset must mean the same byte in every try and every
-// run, so everything has a fixed length: Ed25519 signatures, unlike those of
-// ECDSA, and serial numbers that are not random, unlike those of package pki.
+// run, so everything can have a fixed length: signatures with Ed25519 keys, unlike
+// those with ECDSA's, and serial numbers that are not random, unlike those of
+// package pki.
 func (m *maker) issue(issuer credential, template x509.Certificate) credential {
 	if m.err != nil {
 		return credential{}
@@ -97,7 +99,7 @@ func (m *maker) issue(issuer credential, template x509.Certificate) credential {
 }
 
 func (m *maker) try(issuer credential, template x509.Certificate) (*pki.Credential, error) {
-	_, key, err := ed25519.GenerateKey(rand.Reader)
+	key, err := pki.GenerateKey(m.keys)
 	if err != nil {
 		return nil, err
 	}
@@ -108,7 +110,7 @@ func (m *maker) try(issuer credential, template x509.Certificate) (*pki.Credenti
 	if template.NotBefore.IsZero() {
 		template.NotBefore, template.NotAfter = time.Now().Add(-time.Hour), time.Now().Add(24*time.Hour)
 	}
-	parent, signer := &template, crypto.Signer(key)
+	parent, signer := &template, key
 	var above []*pki.Certificate
 	if issuer.Credential != nil {
 		if parent, err = issuer.Leaf().X509(); err != nil {

@@ -1,13 +1,16 @@
 package tamper
 
 import (
+	"bytes"
 	"context"
+	"crypto/rand"
 	"io"
 	"net"
 	"strings"
 	"testing"
 
 	"github.com/signet-tls/signet/internal/starttls"
+	"github.com/signet-tls/signet/pki"
 )
 
 // altering is a stack without any protection: after Hellos that nobody looks at,
@@ -30,7 +33,7 @@ func altering(t *testing.T) *stack {
 				f := &framed{Conn: raw}
 				for _, by := range []side{client, server} {
 					if by == at {
-						raw.Write(hellos[at])
+						raw.Write(fresh(hellos[at]))
 					} else if _, _, err := f.record(); err != nil {
 						raw.Close()
 						return nil, err
@@ -41,6 +44,15 @@ func altering(t *testing.T) *stack {
 		}
 	}
 	return &stack{name: "plain", client: open(client), server: open(server)}
+}
+
+// fresh gives a Hello another random number, so that no two are the same.
+func fresh(record []byte) []byte {
+	record = bytes.Clone(record)
+	if h, ok := parseHello(record); ok {
+		rand.Read(h.random)
+	}
+	return record
 }
 
 type framed struct {
@@ -87,7 +99,7 @@ func (f *framed) Read(p []byte) (int, error) {
 // bent is crypto/tls whose streams end in another way than they did.
 func bent(t *testing.T, end func(error) error) *stack {
 	t.Helper()
-	f, err := newFixture()
+	f, err := newFixture(pki.Ed25519)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -123,7 +135,7 @@ func (s bentStream) Read(p []byte) (int, error) {
 // where TLS is refused.
 func trusting(t *testing.T) *stack {
 	t.Helper()
-	f, err := newFixture()
+	f, err := newFixture(pki.Ed25519)
 	if err != nil {
 		t.Fatal(err)
 	}

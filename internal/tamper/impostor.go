@@ -2,8 +2,6 @@ package tamper
 
 import (
 	"context"
-	"crypto/ed25519"
-	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
@@ -36,7 +34,7 @@ type impostor struct {
 
 // impostors returns those that every stack meets, at either side.
 func (f *fixture) impostors() (all []impostor, err error) {
-	m := maker{serial: 100}
+	m := maker{keys: f.keys, serial: 100}
 	for _, at := range []side{server, client} {
 		all = append(all, f.pretend(&m, at)...)
 	}
@@ -106,7 +104,7 @@ func (m *maker) leaf(c credential) credential {
 
 // stolen shows a certificate with another key.
 func (m *maker) stolen(c credential) credential {
-	_, key, err := ed25519.GenerateKey(rand.Reader)
+	key, err := pki.GenerateKey(m.keys)
 	if m.err == nil {
 		m.err = err
 	}
@@ -133,12 +131,12 @@ func (f *fixture) asked() ([]impostor, error) {
 	if err != nil {
 		return nil, err
 	}
-	mixed, err := mixed()
+	mixed, err := mixed(f.keys)
 	return []impostor{revoked, mixed}, err
 }
 
 func (f *fixture) revoked() (impostor, error) {
-	m := maker{serial: 300}
+	m := maker{keys: f.keys, serial: 300}
 	has := m.issue(f.root, endpoint(server))
 	if m.err != nil {
 		return impostor{}, m.err
@@ -154,8 +152,8 @@ func (f *fixture) revoked() (impostor, error) {
 }
 
 // mixed is two trust domains of which one vouches for a name of the other's.
-func mixed() (impostor, error) {
-	m := maker{serial: 400}
+func mixed(keys pki.KeyKind) (impostor, error) {
+	m := maker{keys: keys, serial: 400}
 	var sets []verify.Roots
 	var leaves []credential
 	name := &url.URL{Scheme: "spiffe", Host: "ours.tamper", Path: "/server"}

@@ -5,6 +5,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"strings"
 	"sync"
 	"time"
 )
@@ -34,6 +35,20 @@ type attacks [2]mutation
 func on(toward side, attack mutation) (a attacks) {
 	a[toward] = attack
 	return a
+}
+
+// any reports whether there is one.
+func (a attacks) any() bool { return a[client] != nil || a[server] != nil }
+
+// String says what is done.
+func (a attacks) String() string {
+	var all []string
+	for _, attack := range []mutation{a[server], a[client]} {
+		if attack != nil {
+			all = append(all, attack.String())
+		}
+	}
+	return strings.Join(all, "; ")
 }
 
 // link is a connection in memory with an adversary in its path. Its buffers have

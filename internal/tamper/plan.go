@@ -191,7 +191,7 @@ func attacksOn(ctx context.Context, a *arena, toward side, sends payloads, much 
 	for _, attack := range big.moves(toward, much.every) {
 		add(recordsMoved, large, attack)
 	}
-	for _, attack := range big.insertions(much.every, random) {
+	for _, attack := range big.insertions(much.every) {
 		add(recordsInserted, large, attack)
 	}
 	for _, attack := range big.replays(much.every) {

@@ -107,6 +107,8 @@ type folder string
 
 func (f folder) file(name string) string { return filepath.Join(string(f), name) }
 
+func (f folder) remove() { os.RemoveAll(string(f)) }
+
 // newFolder writes the fixture's certificates. Its owner removes it.
 func newFolder(f *fixture) (folder, error) {
 	path, err := os.MkdirTemp("", "signet-tamper-")
@@ -121,7 +123,7 @@ func newFolder(f *fixture) (folder, error) {
 			err = os.WriteFile(dir.file(name), text, 0o600)
 		}
 		if err != nil {
-			os.RemoveAll(path)
+			dir.remove()
 			return "", err
 		}
 	}

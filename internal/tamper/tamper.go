@@ -7,12 +7,12 @@ package tamper
 
 import (
 	"context"
-	"os"
 	"runtime"
 	"sync"
 	"time"
 
 	"github.com/signet-tls/signet/fault"
+	"github.com/signet-tls/signet/pki"
 )
 
 // Codes of this package.
@@ -20,6 +20,14 @@ const (
 	ReferenceFailed fault.Code = "tamper_reference_failed"
 	TouchedNothing  fault.Code = "tamper_touched_nothing"
 	Stuck           fault.Code = "tamper_stuck"
+	TargetUnwell    fault.Code = "tamper_target_unwell"
+	TargetRemote    fault.Code = "tamper_target_remote"
+	CaseUnknown     fault.Code = "tamper_case_unknown"
+
+	// What a program can be fooled by.
+	ChangeBelieved      fault.Code = "change_believed"
+	ImpostorTrusted     fault.Code = "impostor_trusted"
+	TruncationUnnoticed fault.Code = "truncation_unnoticed"
 )
 
 // Codes returns the table of this package's codes.
@@ -34,6 +42,24 @@ func Codes() []fault.Entry {
 		{Code: Stuck, Meaning: "A try did not end in time.",
 			Cause: "A machine that stood still, or a defect of the attacked program.",
 			Next:  "Run it again; if it stays, report it with the case that the message names."},
+		{Code: TargetUnwell, Meaning: "The program that was to be attacked did not work with a peer that nobody attacked.",
+			Cause: "It does not do what the attack counts on, believes other roots, or is not there.",
+			Next:  "Read in signet tamper --help what the program must do; the message has what it said."},
+		{Code: TargetRemote, Meaning: "The server that was to be attacked is not on this machine, and nothing was sent.",
+			Cause: "Attacks are for one's own programs, so only loopback addresses are attacked.",
+			Next:  "Run the server on this machine, and name it as localhost:PORT."},
+		{Code: CaseUnknown, Meaning: "There is no attack of this number.",
+			Cause: "A mistyped number, or that of an attack on another program.",
+			Next:  "Run it without a case; the example shows one."},
+		{Code: ChangeBelieved, Meaning: "A program took data for good that was changed on the way.",
+			Cause: "Its TLS library is broken, or it went on after an error.",
+			Next:  "Have it stop at every error of its TLS library."},
+		{Code: ImpostorTrusted, Meaning: "A program talked to a peer that is not who it must be.",
+			Cause: "It does not verify certificates, or not the name in them.",
+			Next:  "Switch verification on, of the chain and of the name, before any data is sent."},
+		{Code: TruncationUnnoticed, Meaning: "A program took a stream that was cut for a whole one.",
+			Cause: "It takes the end of the connection for the end of the data: without the peer's close_notify, or a length or checksum, that is a guess.",
+			Next:  "Have it refuse an end without close_notify, or compare a length or checksum."},
 	}
 }
 
@@ -55,7 +81,7 @@ type Options struct {
 // stands in the table; an error means that the table would prove nothing, or,
 // where the context was canceled, less than was planned.
 func Run(ctx context.Context, opts Options) (table *Table, err error) {
-	f, err := newFixture()
+	f, err := newFixture(pki.Ed25519)
 	if err != nil {
 		return nil, fault.Wrap(err, ReferenceFailed, "making certificates")
 	}
@@ -67,7 +93,7 @@ func Run(ctx context.Context, opts Options) (table *Table, err error) {
 	if err != nil {
 		return nil, fault.Wrap(err, ReferenceFailed, "writing certificates").WithHint("make room for temporary files, and run it again")
 	}
-	defer os.RemoveAll(string(dir))
+	defer dir.remove()
 	processes, end := newProcesses(dir, stacks[1])
 	defer end()
 	much := full

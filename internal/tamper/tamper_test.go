@@ -13,6 +13,7 @@ import (
 
 	"github.com/signet-tls/signet"
 	"github.com/signet-tls/signet/fault"
+	"github.com/signet-tls/signet/pki"
 )
 
 // brief is an effort that a test can afford and that reaches every row.
@@ -21,7 +22,7 @@ var brief = effort{flipBits: 1, flips: 31, cuts: 31, inside: 1, every: 64, clean
 // inProcess returns Signet and crypto/tls.
 func inProcess(t *testing.T) []*stack {
 	t.Helper()
-	f, err := newFixture()
+	f, err := newFixture(pki.Ed25519)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -100,19 +100,10 @@ func (t try) String() string {
 	if t.guest != nil {
 		return text + t.guest.what
 	}
-	done := ""
-	for _, attack := range t.attacks {
-		if attack != nil && done != "" {
-			done += "; "
-		}
-		if attack != nil {
-			done += attack.String()
-		}
+	if !t.attacks.any() {
+		return text + "not attacked"
 	}
-	if done == "" {
-		done = "not attacked"
-	}
-	return text + done
+	return text + t.attacks.String()
 }
 
 // ends returns who meets.
@@ -197,7 +188,7 @@ func (t try) proves(l *link) error {
 	}
 	for toward, attack := range t.attacks {
 		if attack != nil && !l.ends[toward].touched() {
-			return fault.New(TouchedNothing, "%s: no byte was touched", t).WithHint("signet version # and tell its makers the case")
+			return untouched(t)
 		}
 	}
 	if t.kind != insideRecord && t.kind != betweenRecords {
@@ -207,4 +198,8 @@ func (t try) proves(l *link) error {
 		return fault.New(TouchedNothing, "%s: the cut was to be %s, and is not", t, t.kind).WithHint("signet version # and tell its makers the case")
 	}
 	return nil
+}
+
+func untouched(what fmt.Stringer) error {
+	return fault.New(TouchedNothing, "%s: no byte was touched", what).WithHint("signet version # and tell its makers the case")
 }
