@@ -2,6 +2,7 @@ package tamper
 
 import (
 	"context"
+	"errors"
 	"math/rand/v2"
 	"slices"
 
@@ -24,7 +25,7 @@ type effort struct {
 }
 
 var (
-	quick = effort{flipBits: 1, flips: 64, cuts: 4, inside: 4, every: 4, clean: 10_000, others: 1_000, sample: 400, process: 6}
+	quick = effort{flipBits: 1, flips: 64, cuts: 8, inside: 2, every: 8, clean: 10_000, others: 1_000, sample: 150, process: 6}
 	full  = effort{flipBits: 8, flips: 4096, cuts: 1, inside: 0, every: 1, clean: 100_000, others: 10_000, process: 64}
 )
 
@@ -88,40 +89,54 @@ func record(ctx context.Context, a *arena, toward side, data [2][]byte) (flow []
 	return l.ends[toward].delivered, saw[toward.other()].handshake, nil
 }
 
-// plan lists every try, always in the same order.
+// plan lists every try, always in the same order. A process that does not work
+// where nobody attacks it counts as absent: others made it.
 func plan(ctx context.Context, stacks []*stack, sends payloads, much effort) (all []try, err error) {
 	random := rand.New(rand.NewPCG(seed, 1))
 	for column, s := range stacks {
 		if s.absent != "" {
 			continue
 		}
-		arenas := newArenas(column, s)
-		for _, a := range arenas {
-			for _, toward := range []side{server, client} {
-				attacks, err := attacksOn(ctx, a, toward, sends, much, random)
-				if err != nil {
-					return nil, err
-				}
-				all = append(all, attacks...)
-			}
-		}
-		open := newArena(column, s, asItComes)
-		for _, toward := range []side{server, client} {
-			all = append(all, much.thinned(open, downgrades(open, toward))...)
-		}
-		for _, list := range []func(context.Context, []*arena, payloads) ([]try, error){impostorTries, strippedTries} {
-			tries, err := list(ctx, arenas, sends)
-			if err != nil {
-				return nil, err
-			}
+		tries, err := planColumn(ctx, column, s, sends, much, random)
+		switch {
+		case s.process && ctx.Err() == nil && errors.Is(err, ReferenceFailed):
+			s.absent = err.Error()
+		case err != nil:
+			return nil, err
+		default:
 			all = append(all, tries...)
 		}
-		all = append(all, cleanTries(arenas, much.cleanOf(column, s))...)
 	}
 	for i := range all {
 		all[i].number = i + 1
 	}
 	return all, nil
+}
+
+// planColumn lists the tries of one stack.
+func planColumn(ctx context.Context, column int, s *stack, sends payloads, much effort, random *rand.Rand) (all []try, err error) {
+	arenas := newArenas(column, s)
+	for _, a := range arenas {
+		for _, toward := range []side{server, client} {
+			attacks, err := attacksOn(ctx, a, toward, sends, much, random)
+			if err != nil {
+				return nil, err
+			}
+			all = append(all, attacks...)
+		}
+	}
+	open := newArena(column, s, asItComes)
+	for _, toward := range []side{server, client} {
+		all = append(all, much.thinned(open, downgrades(open, toward))...)
+	}
+	for _, list := range []func(context.Context, []*arena, payloads) ([]try, error){impostorTries, strippedTries} {
+		tries, err := list(ctx, arenas, sends)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, tries...)
+	}
+	return append(all, cleanTries(arenas, much.cleanOf(column, s))...), nil
 }
 
 // cleanOf returns how many clean connections a column makes.

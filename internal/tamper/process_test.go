@@ -1,7 +1,11 @@
 package tamper
 
 import (
+	"context"
+	"errors"
+	"net"
 	"os/exec"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -72,6 +76,24 @@ func TestAbsentProcesses(t *testing.T) {
 	}
 	table, err := attack(t.Context(), append(inProcess(t)[:1], processes(t)...), effort{flipBits: 1, flips: 1, cuts: 31, inside: 1, every: 64, clean: 1, own: 1}, nil)
 	if err != nil || table.Total(1).Tried != 0 || table.Rows[bitsFlipped].Cells[1].text() != "–" {
+		t.Errorf("have %v and %+v", err, table)
+	}
+}
+
+// TestUnwellProcess holds that a program of others which does not work leaves its
+// column empty, and the table whole.
+func TestUnwellProcess(t *testing.T) {
+	all := inProcess(t)
+	unwell := *all[1]
+	unwell.process, unwell.faces = true, all[1]
+	unwell.client = func(uint16) connect {
+		return func(_ context.Context, raw net.Conn) (stream, error) {
+			raw.Close()
+			return nil, errors.New("no such option")
+		}
+	}
+	table, err := attack(t.Context(), []*stack{all[0], &unwell}, effort{flipBits: 1, flips: 1, cuts: 31, inside: 1, every: 64, clean: 1, own: 1, process: 1}, nil)
+	if err != nil || table.Total(0).Tried == 0 || table.Total(1).Tried != 0 || !strings.Contains(table.Absent[1], "no such option") {
 		t.Errorf("have %v and %+v", err, table)
 	}
 }

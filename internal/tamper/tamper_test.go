@@ -172,13 +172,16 @@ func spied(meet connect, state *tls.ConnectionState) connect {
 func TestRunEndsWithItsContext(t *testing.T) {
 	before := runtime.NumGoroutine()
 	ctx, cancel := context.WithCancel(t.Context())
-	_, err := Run(ctx, Options{Quick: true, Progress: func(done, _ int) {
+	table, err := Run(ctx, Options{Quick: true, Progress: func(done, _ int) {
 		if done == 20 {
 			cancel()
 		}
 	}})
 	if !errors.Is(err, context.Canceled) {
-		t.Errorf("have %v, want %v", err, context.Canceled)
+		t.Fatalf("have %v, want %v", err, context.Canceled)
+	}
+	if text := table.Text(); table.Tries() < 20 || !strings.HasPrefix(text, "Interrupted; so far:\n") || !strings.Contains(text, " of 2") {
+		t.Errorf("have %d tries and this:\n%s", table.Tries(), text)
 	}
 	for range 100 { // goroutines of crypto/tls that watch the context end by themselves
 		if runtime.NumGoroutine() <= before {
@@ -190,7 +193,7 @@ func TestRunEndsWithItsContext(t *testing.T) {
 }
 
 func TestCodesAreInTheTable(t *testing.T) {
-	for _, code := range []fault.Code{ReferenceFailed, TouchedNothing, Stuck} {
+	for _, code := range []fault.Code{ReferenceFailed, TouchedNothing, Stuck, TargetUnwell, TargetRemote, CaseUnknown, ChangeBelieved, ImpostorTrusted, TruncationUnnoticed} {
 		found := 0
 		for _, entry := range Codes() {
 			if entry.Code == code && entry.Meaning != "" && entry.Cause != "" && entry.Next != "" {
