@@ -25,16 +25,19 @@ const (
 // seed makes payloads and samples the same in every run.
 const seed = 0x516e7
 
-// payloads are what each side sends, by shape and side.
-type payloads [2][2][]byte
+// payloads are what each side sends, by shape and side: in an attacked
+// connection, and in those of which the adversary has a recording.
+type payloads struct{ now, past [2][2][]byte }
 
 func newPayloads() (p payloads) {
 	random := rand.New(rand.NewPCG(seed, 0))
-	for size, length := range map[shape]int{small: 48, large: 64 << 10} {
-		for sender := range p[size] {
-			p[size][sender] = make([]byte, length)
-			for i := range p[size][sender] {
-				p[size][sender][i] = byte(random.Uint32())
+	for _, data := range []*[2][2][]byte{&p.now, &p.past} {
+		for size, length := range []int{small: 48, large: 64 << 10} {
+			for sender := range data[size] {
+				data[size][sender] = make([]byte, length)
+				for i := range data[size][sender] {
+					data[size][sender][i] = byte(random.Uint32())
+				}
 			}
 		}
 	}

@@ -1,9 +1,11 @@
 package tamper
 
 import (
+	"bytes"
 	"io"
 	"net"
 	"os"
+	"strings"
 	"sync"
 	"time"
 )
@@ -26,6 +28,29 @@ func (s side) arrow() string {
 	return "client → server"
 }
 
+// attacks are what is done to the flow towards each side; nil is nothing.
+type attacks [2]mutation
+
+// on is an attack on one flow alone.
+func on(toward side, attack mutation) (a attacks) {
+	a[toward] = attack
+	return a
+}
+
+// any reports whether there is one.
+func (a attacks) any() bool { return a[client] != nil || a[server] != nil }
+
+// String says what is done.
+func (a attacks) String() string {
+	var all []string
+	for _, attack := range []mutation{a[server], a[client]} {
+		if attack != nil {
+			all = append(all, attack.String())
+		}
+	}
+	return strings.Join(all, "; ")
+}
+
 // link is a connection in memory with an adversary in its path. Its buffers have
 // no bound, so that a Write never waits. Where both ends wait for each other,
 // which on a network would last until their deadlines, both are told at once
@@ -34,28 +59,38 @@ type link struct {
 	mu    sync.Mutex
 	moved sync.Cond
 	ends  [2]half
-	over  bool // no end can get any more bytes
-	stuck bool // patience ran out
+	over  bool        // no end can get any more bytes
+	stuck bool        // patience ran out
+	far   bool        // an end is a process, of which nobody knows whether it waits
+	quiet *time.Timer // ends an attacked link to a process when nothing moves; else nil
 }
 
 // half is the flow towards one side, and what that side does. Its link's mu
 // guards it.
 type half struct {
-	delivered []byte   // what passed the adversary
-	read      int      // how much of it was read
-	sent      int      // how much the sender wrote
-	touched   int      // how many bytes were delivered changed, or withheld
-	attack    mutation // nil: none
-	fin       bool     // nothing comes after delivered
-	waiting   bool     // this side is in Read
-	closed    bool     // this side was closed
+	delivered []byte // what passed the adversary
+	original  []byte // what the sender wrote, if the flow is attacked
+	read      int    // how much of what was delivered was read
+	sent      int    // how much the sender wrote
+	alter     alter  // nil: no attack
+	fin       bool   // nothing comes after delivered
+	waiting   bool   // this side is in Read
+	closed    bool   // this side was closed
 }
 
-// newLink returns a link whose flow towards one side is attacked.
-func newLink(toward side, attack mutation) *link {
-	l := &link{}
+// newLink returns a link with the attacks on its flows. Where an end is a
+// process, silence ends an attacked one.
+func newLink(done attacks, process bool) *link {
+	l := &link{far: process}
 	l.moved.L = &l.mu
-	l.ends[toward].attack = attack
+	for toward, attack := range done {
+		if attack != nil {
+			l.ends[toward].alter = attack.begin(&l.ends[1-toward])
+			if process && l.quiet == nil {
+				l.quiet = time.AfterFunc(patience, l.hangUp)
+			}
+		}
+	}
 	return l
 }
 
@@ -63,16 +98,28 @@ func newLink(toward side, attack mutation) *link {
 // that goes well: ends that wait for each other are noticed at once.
 const patience = 30 * time.Second
 
-// expire ends both directions for good.
-func (l *link) expire() {
+// silence is how long nothing may move on an attacked link to a process, before
+// both ends are told that the deadline has passed. It begins with the first byte.
+const silence = 2 * time.Second
+
+// hangUp tells both ends that no more bytes come.
+func (l *link) hangUp() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.over, l.stuck = true, true
+	l.over = true
 	l.moved.Broadcast()
 }
 
+// expire ends both directions for good.
+func (l *link) expire() {
+	l.mu.Lock()
+	l.stuck = true
+	l.mu.Unlock()
+	l.hangUp()
+}
+
 // end returns the connection as one side sees it.
-func (l *link) end(at side) net.Conn { return end{l, at} }
+func (l *link) end(at side) end { return end{l, at} }
 
 type end struct {
 	link *link
@@ -91,6 +138,7 @@ func (e end) Read(p []byte) (int, error) {
 		case in.read < len(in.delivered):
 			n := copy(p, in.delivered[in.read:])
 			in.read += n
+			l.stir()
 			return n, nil
 		case in.fin:
 			return 0, io.EOF
@@ -98,13 +146,20 @@ func (e end) Read(p []byte) (int, error) {
 			return 0, os.ErrDeadlineExceeded
 		}
 		in.waiting = true
-		if l.ends[client].starved() && l.ends[server].starved() {
+		if !l.far && l.ends[client].starved() && l.ends[server].starved() {
 			l.over = true
 			l.moved.Broadcast()
 		} else {
 			l.moved.Wait()
 		}
 		in.waiting = false
+	}
+}
+
+// stir puts off the end for silence: something has moved.
+func (l *link) stir() {
+	if l.quiet != nil && !l.over {
+		l.quiet.Reset(silence)
 	}
 }
 
@@ -115,49 +170,51 @@ func (h *half) starved() bool {
 
 // Write hands p to the adversary, who delivers what it likes.
 func (e end) Write(p []byte) (int, error) {
-	l, out := e.link, &e.link.ends[e.at.other()]
+	l := e.link
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.ends[e.at].closed {
 		return 0, net.ErrClosed
 	}
-	out.pass(p)
+	l.ends[e.at.other()].pass(p)
+	l.stir()
 	l.moved.Broadcast()
 	return len(p), nil
 }
 
-// pass delivers p as the adversary leaves it, and counts what that touched.
+// pass delivers p as the adversary leaves it.
 func (h *half) pass(p []byte) {
-	from, before := h.sent, len(h.delivered)
 	h.sent += len(p)
+	if h.alter != nil {
+		h.original = append(h.original, p...)
+	}
 	if h.fin {
-		h.touched += len(p)
 		return
+	}
+	if h.alter != nil {
+		p, h.fin = h.alter(p)
 	}
 	h.delivered = append(h.delivered, p...)
-	if h.attack == nil {
-		return
-	}
-	kept := h.attack.apply(from, h.delivered[before:])
-	h.delivered = h.delivered[:before+kept]
-	h.fin = kept < len(p)
-	h.touched += len(p) - kept
-	for i, b := range h.delivered[before:] {
-		if b != p[i] {
-			h.touched++
-		}
-	}
+}
+
+// touched reports whether something else was delivered than was written.
+func (h *half) touched() bool { return !bytes.Equal(h.original, h.delivered) }
+
+// CloseWrite ends the flow to the other side, as a FIN would.
+func (e end) CloseWrite() error {
+	e.link.mu.Lock()
+	defer e.link.mu.Unlock()
+	e.link.ends[e.at.other()].fin = true
+	e.link.moved.Broadcast()
+	return nil
 }
 
 // Close ends both directions, as a FIN would.
 func (e end) Close() error {
-	l := e.link
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.ends[e.at].closed = true
-	l.ends[e.at.other()].fin = true
-	l.moved.Broadcast()
-	return nil
+	e.link.mu.Lock()
+	e.link.ends[e.at].closed = true
+	e.link.mu.Unlock()
+	return e.CloseWrite()
 }
 
 func (e end) LocalAddr() net.Addr  { return address{} }

@@ -17,30 +17,30 @@ func TestAdversary(t *testing.T) {
 		attack  mutation
 		want    string
 		fin     bool
-		touched int
+		touched bool
 	}{
-		{"nothing", nil, "hello, world", false, 0},
-		{"flip in the first write", flip{4, 1}, "helln, world", false, 1},
-		{"flip in the second write", flip{7, 1}, "hello, vorld", false, 1},
-		{"flip of no bit", flip{4, 0}, "hello, world", false, 0},
-		{"flip behind the end", flip{12, 1}, "hello, world", false, 0},
-		{"cut at the start", cut{0}, "", true, 12},
-		{"cut in the first write", cut{5}, "hello", true, 7},
-		{"cut between the writes", cut{7}, "hello, ", true, 5},
-		{"cut in the second write", cut{9}, "hello, wo", true, 3},
-		{"cut behind the end", cut{12}, "hello, world", false, 0},
+		{"nothing", nil, "hello, world", false, false},
+		{"flip in the first write", flip{4, 1}, "helln, world", false, true},
+		{"flip in the second write", flip{7, 1}, "hello, vorld", false, true},
+		{"flip of no bit", flip{4, 0}, "hello, world", false, false},
+		{"flip behind the end", flip{12, 1}, "hello, world", false, false},
+		{"cut at the start", cut{0}, "", true, true},
+		{"cut in the first write", cut{5}, "hello", true, true},
+		{"cut between the writes", cut{7}, "hello, ", true, true},
+		{"cut in the second write", cut{9}, "hello, wo", true, true},
+		{"cut behind the end", cut{12}, "hello, world", false, false},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			l := newLink(server, test.attack)
+			l := newLink(on(server, test.attack), false)
 			from, to := l.end(client), l.end(server)
 			for _, text := range []string{"hello, ", "world"} {
 				if n, err := from.Write([]byte(text)); n != len(text) || err != nil {
 					t.Fatalf("write: %d, %v", n, err)
 				}
 			}
-			if flow := l.ends[server]; flow.fin != test.fin || flow.touched != test.touched || flow.sent != 12 {
-				t.Errorf("have fin %v, touched %d, sent %d; want %v, %d, 12", flow.fin, flow.touched, flow.sent, test.fin, test.touched)
+			if flow := &l.ends[server]; flow.fin != test.fin || test.attack != nil && flow.touched() != test.touched || flow.sent != 12 {
+				t.Errorf("have fin %v, touched %v, sent %d; want %v, %v, 12", flow.fin, flow.touched(), flow.sent, test.fin, test.touched)
 			}
 			from.Close()
 			have, err := io.ReadAll(to)
@@ -53,7 +53,7 @@ func TestAdversary(t *testing.T) {
 
 func TestLinkEnds(t *testing.T) {
 	t.Run("closed", func(t *testing.T) {
-		l := newLink(server, nil)
+		l := newLink(attacks{}, false)
 		near, far := l.end(client), l.end(server)
 		near.Close()
 		_, read := near.Read(make([]byte, 1))
@@ -69,7 +69,7 @@ func TestLinkEnds(t *testing.T) {
 		}
 	})
 	t.Run("both wait", func(t *testing.T) {
-		l := newLink(server, nil)
+		l := newLink(attacks{}, false)
 		failed := make(chan error, 2)
 		for _, at := range []side{client, server} {
 			go func() {
@@ -87,7 +87,7 @@ func TestLinkEnds(t *testing.T) {
 		}
 	})
 	t.Run("one waits", func(t *testing.T) {
-		l := newLink(server, nil)
+		l := newLink(attacks{}, false)
 		got := make(chan string)
 		go func() {
 			p := make([]byte, 8)
@@ -100,14 +100,14 @@ func TestLinkEnds(t *testing.T) {
 		}
 	})
 	t.Run("expired", func(t *testing.T) {
-		l := newLink(server, nil)
+		l := newLink(attacks{}, false)
 		time.AfterFunc(time.Millisecond, l.expire)
 		if _, err := l.end(client).Read(make([]byte, 1)); !errors.Is(err, os.ErrDeadlineExceeded) {
 			t.Errorf("have %v, want %v", err, os.ErrDeadlineExceeded)
 		}
 	})
 	t.Run("is a net.Conn", func(t *testing.T) {
-		conn := newLink(server, nil).end(client)
+		conn := newLink(attacks{}, false).end(client)
 		now := time.Now()
 		if err := errors.Join(conn.SetDeadline(now), conn.SetReadDeadline(now), conn.SetWriteDeadline(now)); err != nil {
 			t.Error(err)

@@ -1,6 +1,7 @@
 package tamper
 
 import (
+	"bytes"
 	"fmt"
 	"math/bits"
 
@@ -9,11 +10,15 @@ import (
 
 // mutation is what the adversary does to the bytes of one flow.
 type mutation interface {
-	// apply changes data, which begins at the flow's offset from, and returns
-	// how much of it is delivered. If that is not all, the flow ends there.
-	apply(from int, data []byte) (kept int)
+	// begin returns what does it to the flow of one connection, whose opposite
+	// flow can be looked at.
+	begin(opposite *half) alter
 	fmt.Stringer
 }
+
+// alter takes the bytes that the sender writes next and returns those that are
+// delivered, and whether the flow ends behind them. It leaves p as it is.
+type alter func(p []byte) (deliver []byte, ends bool)
 
 // flip inverts the bits of mask in the byte at offset.
 type flip struct {
@@ -21,11 +26,18 @@ type flip struct {
 	mask   byte
 }
 
-func (f flip) apply(from int, data []byte) int {
-	if i := f.offset - from; i >= 0 && i < len(data) {
-		data[i] ^= f.mask
+func (f flip) begin(*half) alter {
+	left := f.offset
+	return func(p []byte) ([]byte, bool) {
+		at := left
+		left -= len(p)
+		if at < 0 || at >= len(p) {
+			return p, false
+		}
+		p = bytes.Clone(p)
+		p[at] ^= f.mask
+		return p, false
 	}
-	return len(data)
 }
 
 func (f flip) String() string {
@@ -36,8 +48,13 @@ func (f flip) String() string {
 // soon as there is a byte to withhold.
 type cut struct{ offset int }
 
-func (c cut) apply(from int, data []byte) int {
-	return min(max(c.offset-from, 0), len(data))
+func (c cut) begin(*half) alter {
+	left := c.offset
+	return func(p []byte) ([]byte, bool) {
+		kept := min(left, len(p))
+		left -= kept
+		return p[:kept], kept < len(p)
+	}
 }
 
 func (c cut) String() string { return fmt.Sprintf("cut after %s bytes", grouped(c.offset)) }

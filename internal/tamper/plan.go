@@ -2,8 +2,7 @@ package tamper
 
 import (
 	"context"
-	"crypto/tls"
-	"fmt"
+	"errors"
 	"math/rand/v2"
 	"slices"
 
@@ -12,17 +11,22 @@ import (
 
 // effort says how much is tried.
 type effort struct {
-	step     int // of each kind of attack, the first of every so many is made
 	flipBits int // how many bits of each byte of the small exchange are flipped
 	flips    int // flips at random places of each large flow
+	cuts     int // the small exchange is cut in front of one in so many bytes, and between all its records
 	inside   int // cuts inside each record of each large flow; 0: at every byte
+	every    int // of a large flow's records of data, one in so many is attacked
 	clean    int // clean connections of Signet
-	others   int // clean connections of each other stack
+	others   int // clean connections of each other stack in this process
+	// At most so many attacks of each kind on each flow in each version, for
+	// Signet, for another stack in this process, and for one that is a process; 0:
+	// no limit.
+	own, sample, process int
 }
 
 var (
-	quick = effort{step: 1, flipBits: 1, flips: 64, inside: 4, clean: 10_000, others: 1_000}
-	full  = effort{step: 1, flipBits: 8, flips: 4096, inside: 0, clean: 10_000, others: 10_000}
+	quick = effort{flipBits: 1, flips: 64, cuts: 8, inside: 2, every: 8, clean: 10_000, others: 1_000, sample: 150, process: 6}
+	full  = effort{flipBits: 8, flips: 4096, cuts: 1, inside: 0, every: 1, clean: 100_000, others: 10_000, process: 64}
 )
 
 // kind is a row of the table.
@@ -30,124 +34,140 @@ type kind int
 
 const (
 	bitsFlipped kind = iota
+	recordsMoved
+	recordsInserted
+	replays
 	insideRecord
 	betweenRecords
+	impostors
+	stripped
 	cleanEnds
 )
 
-// versions are attacked one as much as the other.
-var versions = []uint16{tls.VersionTLS12, tls.VersionTLS13}
-
-// seat is a stack in one version, ready to take either side.
-type seat struct {
-	stack   *stack
-	version uint16
-	server  connect
-	resumes connect // a client that resumes from its second connection on
-}
-
-func newSeat(s *stack, version uint16) *seat {
-	return &seat{s, version, s.server(version), s.client(version)}
-}
-
-// arena is where a column's stack is attacked in one version.
-type arena struct {
-	column     int
-	own, other *seat
-}
-
-// newArenas returns a stack's arena in each version.
-func newArenas(column int, s *stack) (all []*arena) {
-	for _, version := range versions {
-		a := &arena{column: column, own: newSeat(s, version)}
-		a.other = a.own
-		if version == tls.VersionTLS12 && s.faces != nil {
-			a.other = newSeat(s.faces, version)
-		}
-		all = append(all, a)
-	}
-	return all
-}
-
-// ends returns who meets if the attack is towards one side.
-func (a *arena) ends(toward side, resume bool) [2]connect {
-	var seats [2]*seat
-	seats[toward], seats[toward.other()] = a.own, a.other
-	if resume {
-		return [2]connect{seats[client].resumes, seats[server].server}
-	}
-	return [2]connect{seats[client].stack.client(a.own.version), seats[server].server}
-}
-
-// try is one connection, attacked or clean. Its number is its place in the plan.
-type try struct {
-	number int
-	kind   kind
-	arena  *arena
-	toward side
-	shape  shape
-	attack mutation // nil: none
-	resume bool
-}
-
-// String says which try it is, for a person.
-func (t try) String() string {
-	text := fmt.Sprintf("case %d: %s, %s, ", t.number, tls.VersionName(t.arena.own.version), t.toward.arrow())
-	if t.attack == nil {
-		return text + "not attacked"
-	}
-	return text + t.attack.String()
-}
-
 // reference is the flow towards one side in a clean connection, by which the
-// attacks on it are planned. Every connection of the same ends and shape has a
+// attacks on it are planned and from which they take what they replay: it
+// carried another payload. Every connection of the same ends and shape has a
 // flow of the same length.
 type reference struct {
-	length    int
-	records   []int // where each ends
-	handshake int   // where the sender's handshake ends
+	flow      []byte
+	another   []byte // the same of yet another connection
+	records   []int  // where each ends
+	handshake int    // where the sender's handshake ends
 }
 
-func refer(ctx context.Context, a *arena, toward side, size shape, sends payloads) (reference, error) {
-	l := newLink(toward, nil)
-	saw := exchange(ctx, l, a.ends(toward, false), sends[size])
-	for at, o := range saw {
-		if sent := sends[size][side(at).other()]; !o.well(sent) {
-			return reference{}, fault.New(ReferenceFailed, "%s: a clean connection arrived with %d of %d bytes: %v", a.own.stack.name, len(o.got), len(sent), o.ended).
-				WithHint("signet version # and tell its makers: nothing was attacked yet")
-		}
+func refer(ctx context.Context, a *arena, toward side, size shape, sends payloads) (r reference, err error) {
+	if r.another, _, err = record(ctx, a, toward, sends.now[size]); err != nil {
+		return r, err
 	}
-	flow := l.ends[toward].delivered
-	ends, whole, err := records(flow)
+	if r.flow, r.handshake, err = record(ctx, a, toward, sends.past[size]); err != nil {
+		return r, err
+	}
+	if len(r.another) != len(r.flow) {
+		return r, fault.New(ReferenceFailed, "%s: two clean connections differed in length: %d and %d bytes", a.own.stack.name, len(r.another), len(r.flow)).
+			WithHint("signet version # and tell its makers: nothing was attacked yet")
+	}
+	var whole bool
+	r.records, whole, err = records(r.flow)
 	if err == nil && !whole {
 		err = fault.New(ReferenceFailed, "%s: a clean connection did not end with a whole record", a.own.stack.name)
 	}
-	return reference{len(flow), ends, saw[toward.other()].handshake}, err
+	return r, err
 }
 
-// plan lists every try, always in the same order.
+// record returns the flow towards one side of a clean connection, and where its
+// sender's handshake ended.
+func record(ctx context.Context, a *arena, toward side, data [2][]byte) (flow []byte, handshake int, err error) {
+	l := newLink(attacks{}, a.own.stack.process)
+	data = a.sends(data, toward)
+	saw := exchange(ctx, l, a.ends(toward, false), data)
+	for at, o := range saw {
+		if sent := data[side(at).other()]; !o.well(sent) && (side(at) == toward || !a.own.stack.process) {
+			return nil, 0, fault.New(ReferenceFailed, "%s: a clean connection arrived with %d of %d bytes: %v", a.own.stack.name, len(o.got), len(sent), o.ended).
+				WithHint("signet version # and tell its makers: nothing was attacked yet")
+		}
+	}
+	return l.ends[toward].delivered, saw[toward.other()].handshake, nil
+}
+
+// plan lists every try, always in the same order. A process that does not work
+// where nobody attacks it counts as absent: others made it.
 func plan(ctx context.Context, stacks []*stack, sends payloads, much effort) (all []try, err error) {
 	random := rand.New(rand.NewPCG(seed, 1))
 	for column, s := range stacks {
-		arenas, clean := newArenas(column, s), much.clean
-		if column > 0 {
-			clean = much.others
+		if s.absent != "" {
+			continue
 		}
-		for _, a := range arenas {
-			for _, toward := range []side{server, client} {
-				attacks, err := attacksOn(ctx, a, toward, sends, much, random)
-				if err != nil {
-					return nil, err
-				}
-				all = append(all, attacks...)
-			}
+		tries, err := planColumn(ctx, column, s, sends, much, random)
+		switch {
+		case s.process && ctx.Err() == nil && errors.Is(err, ReferenceFailed):
+			s.absent = err.Error()
+		case err != nil:
+			return nil, err
+		default:
+			all = append(all, tries...)
 		}
-		all = append(all, cleanTries(arenas, clean)...)
 	}
 	for i := range all {
 		all[i].number = i + 1
 	}
 	return all, nil
+}
+
+// planColumn lists the tries of one stack.
+func planColumn(ctx context.Context, column int, s *stack, sends payloads, much effort, random *rand.Rand) (all []try, err error) {
+	arenas := newArenas(column, s)
+	for _, a := range arenas {
+		for _, toward := range []side{server, client} {
+			attacks, err := attacksOn(ctx, a, toward, sends, much, random)
+			if err != nil {
+				return nil, err
+			}
+			all = append(all, attacks...)
+		}
+	}
+	open := newArena(column, s, asItComes)
+	for _, toward := range []side{server, client} {
+		all = append(all, much.thinned(open, downgrades(open, toward))...)
+	}
+	for _, list := range []func(context.Context, []*arena, payloads) ([]try, error){impostorTries, strippedTries} {
+		tries, err := list(ctx, arenas, sends)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, tries...)
+	}
+	return append(all, cleanTries(arenas, much.cleanOf(column, s))...), nil
+}
+
+// cleanOf returns how many clean connections a column makes.
+func (e effort) cleanOf(column int, s *stack) int {
+	switch {
+	case column == 0:
+		return e.clean
+	case s.process:
+		return e.process
+	}
+	return e.others
+}
+
+// thinned returns as many tries as the arena's stack is good for, spread over
+// all of them.
+func (e effort) thinned(a *arena, tries []try) []try {
+	most := e.own
+	switch {
+	case a.own.stack.process:
+		most = e.process
+	case a.column > 0:
+		most = e.sample
+	}
+	if most == 0 || len(tries) <= most {
+		return tries
+	}
+	some := make([]try, most)
+	for i := range some {
+		some[i] = tries[i*len(tries)/most]
+	}
+	return some
 }
 
 // attacksOn lists the attacks on the flow towards one side.
@@ -160,29 +180,40 @@ func attacksOn(ctx context.Context, a *arena, toward side, sends payloads, much 
 	if err != nil {
 		return nil, err
 	}
-	seen := map[kind]int{}
+	kinds := make(map[kind][]try)
 	add := func(kind kind, size shape, attack mutation) {
-		if seen[kind]%much.step == 0 {
-			all = append(all, try{kind: kind, arena: a, toward: toward, shape: size, attack: attack})
-		}
-		seen[kind]++
+		kinds[kind] = append(kinds[kind], try{kind: kind, arena: a, toward: toward, shape: size, attacks: on(toward, attack)})
 	}
-	for offset := range little.length {
+	for offset := range little.flow {
 		for _, bit := range random.Perm(8)[:much.flipBits] {
 			add(bitsFlipped, small, flip{offset, 1 << bit})
 		}
 	}
-	for offset := range little.length {
-		add(little.place(offset), small, cut{offset})
+	for offset := range little.flow {
+		if place := little.place(offset); offset%much.cuts == 0 || place == betweenRecords {
+			add(place, small, cut{offset})
+		}
 	}
 	for range much.flips {
-		add(bitsFlipped, large, flip{random.IntN(big.length), 1 << random.IntN(8)})
+		add(bitsFlipped, large, flip{random.IntN(len(big.flow)), 1 << random.IntN(8)})
 	}
 	for _, offset := range big.inside(random, much.inside) {
 		add(insideRecord, large, cut{offset})
 	}
 	for _, offset := range big.between() {
 		add(betweenRecords, large, cut{offset})
+	}
+	for _, attack := range big.moves(toward, much.every) {
+		add(recordsMoved, large, attack)
+	}
+	for _, attack := range big.insertions(much.every) {
+		add(recordsInserted, large, attack)
+	}
+	for _, attack := range big.replays(much.every) {
+		add(replays, large, attack)
+	}
+	for kind := range kind(len(titles)) {
+		all = append(all, much.thinned(a, kinds[kind])...)
 	}
 	return all, nil
 }
@@ -229,6 +260,11 @@ func (r reference) place(offset int) kind {
 // between returns every place between two records behind the handshake: in
 // front of the first record of data up to in front of the close_notify.
 func (r reference) between() []int {
+	return r.records[r.first() : len(r.records)-1]
+}
+
+// first returns the index of the border behind which the data begins.
+func (r reference) first() int {
 	first, _ := slices.BinarySearch(r.records, r.handshake)
-	return r.records[first : len(r.records)-1]
+	return first
 }

@@ -11,12 +11,17 @@ import (
 )
 
 func exampleTable(own Count) *Table {
-	table := newTable([]*stack{{name: "Signet"}, {name: "Go tls"}})
+	table := newTable([]*stack{{name: "Signet"}, {name: "Go tls"}, {name: "OpenSSL", absent: "there is no program openssl"}})
 	table.Took = 16_700 * time.Millisecond
-	table.Rows[bitsFlipped].Cells = []Count{{Tried: 7766}, {Tried: 8149}}
-	table.Rows[insideRecord].Cells = []Count{{Tried: 1718}, {Tried: 1718}}
-	table.Rows[betweenRecords].Cells = []Count{own, {Tried: 260, Fooled: 260, UnnoticedTruncations: 260, Example: "case 21,004"}}
-	table.Rows[cleanEnds].Cells = []Count{{Tried: 10_000}, {Tried: 1000}}
+	table.Rows[bitsFlipped].Cells = []Count{{Tried: 7766}, {Tried: 8149}, {}}
+	table.Rows[recordsMoved].Cells = []Count{{Tried: 419}, {Tried: 419}, {}}
+	table.Rows[recordsInserted].Cells = []Count{{Tried: 819}, {Tried: 819}, {}}
+	table.Rows[replays].Cells = []Count{{Tried: 156}, {Tried: 156}, {}}
+	table.Rows[impostors].Cells = []Count{{Tried: 54}, {Tried: 54, Fooled: 4, ImpostorsTrusted: 4, Example: "case 27,000", first: 27_000}, {}}
+	table.Rows[stripped].Cells = []Count{{Tried: 40}, {}, {}}
+	table.Rows[insideRecord].Cells = []Count{{Tried: 1718}, {Tried: 1718}, {}}
+	table.Rows[betweenRecords].Cells = []Count{own, {Tried: 260, Fooled: 260, UnnoticedTruncations: 260, Example: "case 21,004", first: 21_004}, {}}
+	table.Rows[cleanEnds].Cells = []Count{{Tried: 10_000}, {Tried: 1000}, {}}
 	return table
 }
 
@@ -26,33 +31,45 @@ func TestText(t *testing.T) {
 		own  Count
 		want string
 	}{
-		{"nothing got through", Count{Tried: 260}, `Attacked TLS 1.2 and 1.3 between a client and a server on this machine: 30,871 tries, 17 s.
+		{"nothing got through", Count{Tried: 260}, `Attacked TLS 1.2 and 1.3 between a client and a server on this machine: 33,807 tries, 17 s.
 
-                                 tried   Signet   Go tls
+                                       Signet      Go tls  OpenSSL
 changed, but believed
-  bits flipped                   7,766        0        0
+  bits flipped                     0 of 7,766  0 of 8,149        –
+  records dropped, swapped           0 of 419    0 of 419        –
+  records inserted                   0 of 819    0 of 819        –
+  replay, downgrade                  0 of 156    0 of 156        –
 cut short, but taken for whole
-  inside a record                1,718        0        0
-  between records                  260        0      260
-clean ends, called cut          10,000        0        0
+  inside a record                  0 of 1,718  0 of 1,718        –
+  between records                    0 of 260  260 of 260        –
+impostor, but trusted                 0 of 54     4 of 54        –
+STARTTLS stripped, sent in clear      0 of 40           –        –
+clean ends, called cut            0 of 10,000  0 of 1,000        –
 
 Nothing got through Signet.
-Go tls, as it comes by default, was tried 11,127 times and stopped every changed byte,
-but programs that use it are fooled by cut streams unless they check by themselves.
+The others stand here as they come by default:
+  Go tls was fooled by cut streams and impostors, first in case 21,004.
+  OpenSSL was not tried: there is no program openssl
 `},
-		{"Signet was fooled", Count{Tried: 260, Fooled: 2, UnnoticedTruncations: 2, Example: "case 7: …"}, `Attacked TLS 1.2 and 1.3 between a client and a server on this machine: 30,871 tries, 17 s.
+		{"Signet was fooled", Count{Tried: 260, Fooled: 2, UnnoticedTruncations: 2, Example: "case 7: …"}, `Attacked TLS 1.2 and 1.3 between a client and a server on this machine: 33,807 tries, 17 s.
 
-                                 tried   Signet   Go tls
+                                       Signet      Go tls  OpenSSL
 changed, but believed
-  bits flipped                   7,766        0        0
+  bits flipped                     0 of 7,766  0 of 8,149        –
+  records dropped, swapped           0 of 419    0 of 419        –
+  records inserted                   0 of 819    0 of 819        –
+  replay, downgrade                  0 of 156    0 of 156        –
 cut short, but taken for whole
-  inside a record                1,718        0        0
-  between records                  260        2      260
-clean ends, called cut          10,000        0        0
+  inside a record                  0 of 1,718  0 of 1,718        –
+  between records                    2 of 260  260 of 260        –
+impostor, but trusted                 0 of 54     4 of 54        –
+STARTTLS stripped, sent in clear      0 of 40           –        –
+clean ends, called cut            0 of 10,000  0 of 1,000        –
 
 Signet was fooled 2 times, first in case 7: …. Do not rely on this build.
-Go tls, as it comes by default, was tried 11,127 times and stopped every changed byte,
-but programs that use it are fooled by cut streams unless they check by themselves.
+The others stand here as they come by default:
+  Go tls was fooled by cut streams and impostors, first in case 21,004.
+  OpenSSL was not tried: there is no program openssl
 `},
 	}
 	for _, test := range tests {
@@ -73,7 +90,7 @@ func TestJSON(t *testing.T) {
 	if err := json.Unmarshal(data, &have); err != nil {
 		t.Fatal(err)
 	}
-	for field, want := range map[string]float64{"took_seconds": 16.7, "tries": 30_871, "tried": 19_744, "fooled": 1,
+	for field, want := range map[string]float64{"took_seconds": 16.7, "tries": 33_807, "tried": 21_232, "fooled": 1,
 		"altered_bytes": 0, "unnoticed_truncations": 1, "false_alarms": 0} {
 		if have[field] != want {
 			t.Errorf("%s: have %v, want %v", field, have[field], want)
@@ -101,7 +118,7 @@ func TestExampleIsTheFirstTry(t *testing.T) {
 }
 
 func TestPlaces(t *testing.T) {
-	flow := reference{length: 40, records: []int{10, 20, 30, 40}, handshake: 20}
+	flow := reference{flow: make([]byte, 40), records: []int{10, 20, 30, 40}, handshake: 20}
 	if diff := cmp.Diff([]int{20, 30}, flow.between()); diff != "" {
 		t.Errorf("between (-want +have)\n%s", diff)
 	}
@@ -126,11 +143,7 @@ func TestPlaces(t *testing.T) {
 func TestPlanIsTheSameAgain(t *testing.T) {
 	var runs [2][]string
 	for i := range runs {
-		stacks, err := newStacks()
-		if err != nil {
-			t.Fatal(err)
-		}
-		tries, err := plan(t.Context(), stacks, newPayloads(), brief)
+		tries, err := plan(t.Context(), inProcess(t), newPayloads(), brief)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -1,17 +1,18 @@
 // Package tamper attacks TLS on purpose. An adversary in the path between a
-// client and a server flips bits and cuts streams, towards either end, in TLS
-// 1.2 and 1.3; a table says how often the application that received them was
-// fooled, with Signet and with Go's crypto/tls as it comes by default.
+// client and a server flips bits, drops, swaps, replays and forges records,
+// rewrites Hellos and cuts streams, towards either end, in TLS 1.2 and 1.3; and
+// stands at an end as somebody else. A table says how often the application
+// was fooled: with Signet, and beside it with others as they come by default.
 package tamper
 
 import (
 	"context"
 	"runtime"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/signet-tls/signet/fault"
+	"github.com/signet-tls/signet/pki"
 )
 
 // Codes of this package.
@@ -19,6 +20,14 @@ const (
 	ReferenceFailed fault.Code = "tamper_reference_failed"
 	TouchedNothing  fault.Code = "tamper_touched_nothing"
 	Stuck           fault.Code = "tamper_stuck"
+	TargetUnwell    fault.Code = "tamper_target_unwell"
+	TargetRemote    fault.Code = "tamper_target_remote"
+	CaseUnknown     fault.Code = "tamper_case_unknown"
+
+	// What a program can be fooled by.
+	ChangeBelieved      fault.Code = "change_believed"
+	ImpostorTrusted     fault.Code = "impostor_trusted"
+	TruncationUnnoticed fault.Code = "truncation_unnoticed"
 )
 
 // Codes returns the table of this package's codes.
@@ -33,35 +42,65 @@ func Codes() []fault.Entry {
 		{Code: Stuck, Meaning: "A try did not end in time.",
 			Cause: "A machine that stood still, or a defect of the attacked program.",
 			Next:  "Run it again; if it stays, report it with the case that the message names."},
+		{Code: TargetUnwell, Meaning: "The program that was to be attacked did not work with a peer that nobody attacked.",
+			Cause: "It does not do what the attack counts on, believes other roots, or is not there.",
+			Next:  "Read in signet tamper --help what the program must do; the message has what it said."},
+		{Code: TargetRemote, Meaning: "The server that was to be attacked is not on this machine, and nothing was sent.",
+			Cause: "Attacks are for one's own programs, so only loopback addresses are attacked.",
+			Next:  "Run the server on this machine, and name it as localhost:PORT."},
+		{Code: CaseUnknown, Meaning: "There is no attack of this number.",
+			Cause: "A mistyped number, or that of an attack on another program.",
+			Next:  "Run it without a case; the example shows one."},
+		{Code: ChangeBelieved, Meaning: "A program took data for good that was changed on the way.",
+			Cause: "Its TLS library is broken, or it went on after an error.",
+			Next:  "Have it stop at every error of its TLS library."},
+		{Code: ImpostorTrusted, Meaning: "A program talked to a peer that is not who it must be.",
+			Cause: "It does not verify certificates, or not the name in them.",
+			Next:  "Switch verification on, of the chain and of the name, before any data is sent."},
+		{Code: TruncationUnnoticed, Meaning: "A program took a stream that was cut for a whole one.",
+			Cause: "It takes the end of the connection for the end of the data: without the peer's close_notify, or a length or checksum, that is a guess.",
+			Next:  "Have it refuse an end without close_notify, or compare a length or checksum."},
 	}
 }
 
 // Options says how much to attack, and who hears of it.
 type Options struct {
 	// Quick flips one bit in every byte of a small exchange, its handshake
-	// included, and 64 bits of each flow of a large one (64 KiB each way); cuts
-	// the small one in front of every byte, the large one between all its records
-	// and in four places of each; and makes 10,000 clean connections: some 15 s
-	// on two cores. Without it every bit of
-	// the small exchange is flipped, and the large one is cut at every byte: some
-	// 10 minutes.
+	// included, and 64 bits of each flow of a large one (64 KiB each way); cuts the
+	// small one in front of one byte in eight, the large one in two places of each
+	// record, and both between all records; attacks all records of the handshake and
+	// one in eight behind it; and makes 10,000 clean connections. Without it every bit
+	// of the small exchange is flipped, every record of the large one attacked, it is
+	// cut at every byte, and 100,000 clean connections are made.
 	Quick bool
 	// Progress hears of every try that is done, one at a time; nil is nobody.
 	Progress func(done, total int)
 }
 
 // Run makes all attacks on as many processors as there are. Who was fooled
-// stands in the table; an error means that the table would prove nothing.
-func Run(ctx context.Context, opts Options) (*Table, error) {
-	stacks, err := newStacks()
+// stands in the table; an error means that the table would prove nothing, or,
+// where the context was canceled, less than was planned.
+func Run(ctx context.Context, opts Options) (table *Table, err error) {
+	f, err := newFixture(pki.Ed25519)
 	if err != nil {
 		return nil, fault.Wrap(err, ReferenceFailed, "making certificates")
 	}
+	stacks, err := f.stacks()
+	if err != nil {
+		return nil, fault.Wrap(err, ReferenceFailed, "making certificates")
+	}
+	dir, err := newFolder(f)
+	if err != nil {
+		return nil, fault.Wrap(err, ReferenceFailed, "writing certificates").WithHint("make room for temporary files, and run it again")
+	}
+	defer dir.remove()
+	processes, end := newProcesses(dir, stacks[1])
+	defer end()
 	much := full
 	if opts.Quick {
 		much = quick
 	}
-	return attack(ctx, stacks, much, opts.Progress)
+	return attack(ctx, append(stacks, processes...), much, opts.Progress)
 }
 
 // attack tries the effort on each stack; the first is the one that the table
@@ -74,12 +113,15 @@ func attack(ctx context.Context, stacks []*stack, much effort, progress func(don
 		return nil, err
 	}
 	table := newTable(stacks)
-	if err := each(ctx, tries, sends, table, progress); err != nil {
-		return nil, err
-	}
+	table.planned = len(tries)
+	err = each(ctx, tries, sends, table, progress)
 	table.Took = time.Since(began)
-	return table, nil
+	return table, err
 }
+
+// waiters is how many tries with processes are made at once: most of their time
+// they wait.
+const waiters = 8
 
 // each makes the tries and enters them into the table.
 func each(ctx context.Context, tries []try, sends payloads, table *Table, progress func(done, total int)) error {
@@ -87,86 +129,46 @@ func each(ctx context.Context, tries []try, sends payloads, table *Table, progre
 	defer stop(nil)
 	var (
 		workers sync.WaitGroup
-		next    atomic.Int64
 		mu      sync.Mutex // guards table and done
 		done    int
 	)
-	work := func() {
-		for i := next.Add(1) - 1; i < int64(len(tries)) && ctx.Err() == nil; i = next.Add(1) - 1 {
-			result, err := tries[i].run(ctx, sends)
+	work := func(queue <-chan try) {
+		for t := range queue {
+			result, err := t.run(ctx, sends)
 			if err != nil {
 				stop(err)
 				return
 			}
 			mu.Lock()
-			table.enter(tries[i], result)
+			table.enter(t, result)
 			if done++; progress != nil {
 				progress(done, len(tries))
 			}
 			mu.Unlock()
 		}
 	}
-	for range runtime.GOMAXPROCS(0) {
-		workers.Go(work)
+	for _, group := range []struct {
+		process bool
+		workers int
+	}{{false, runtime.GOMAXPROCS(0)}, {true, waiters}} {
+		queue := make(chan try)
+		workers.Go(func() {
+			defer close(queue)
+			for _, t := range tries {
+				if t.arena.own.stack.process != group.process {
+					continue
+				}
+				select {
+				case queue <- t:
+				case <-ctx.Done():
+					return
+				}
+			}
+		})
+		for range group.workers {
+			workers.Go(func() { work(queue) })
+		}
 	}
 	workers.Wait()
 	return context.Cause(ctx)
-}
-
-// run makes the connection and judges what the column's stack delivered.
-func (t try) run(ctx context.Context, sends payloads) (Count, error) {
-	l := newLink(t.toward, t.attack)
-	saw := exchange(ctx, l, t.arena.ends(t.toward, t.resume), sends[t.shape])
-	if err := t.proves(l); err != nil {
-		return Count{}, err
-	}
-	count := Count{Tried: 1}
-	for _, at := range t.judged() {
-		sent := sends[t.shape][at.other()]
-		count.AlteredBytes += saw[at].altered(sent)
-		if saw[at].ended == nil && (t.isCut() || len(saw[at].got) < len(sent)) {
-			count.UnnoticedTruncations = 1
-		}
-		if t.kind == cleanEnds && !saw[at].well(sent) {
-			count.FalseAlarms = 1
-		}
-	}
-	if count.AlteredBytes+count.UnnoticedTruncations+count.FalseAlarms > 0 {
-		count.Fooled, count.Example = 1, t.String()
-	}
-	return count, nil
-}
-
-// isCut reports whether the stream is cut, so that the sender's word that this
-// was all never arrives whole, and no end of it is a clean one.
-func (t try) isCut() bool { return t.kind == insideRecord || t.kind == betweenRecords }
-
-// judged returns the sides whose application is looked at: that which receives
-// the attacked flow, and in a clean connection each at which the column's stack
-// stands.
-func (t try) judged() []side {
-	if t.kind == cleanEnds && t.arena.other == t.arena.own {
-		return []side{client, server}
-	}
-	return []side{t.toward}
-}
-
-// proves reports a try from which nothing can be learnt.
-func (t try) proves(l *link) error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	flow := &l.ends[t.toward]
-	switch {
-	case l.stuck:
-		return fault.New(Stuck, "%s: no end after %s", t, patience).WithHint("signet tamper --quick # again, on a machine with less to do")
-	case t.kind != cleanEnds && flow.touched == 0:
-		return fault.New(TouchedNothing, "%s: no byte was touched", t).WithHint("signet version # and tell its makers the case")
-	}
-	if !t.isCut() {
-		return nil
-	}
-	if _, whole, err := records(flow.delivered); err != nil || whole != (t.kind == betweenRecords) {
-		return fault.New(TouchedNothing, "%s: the cut was to be %s, and is not", t, t.kind).WithHint("signet version # and tell its makers the case")
-	}
-	return nil
 }

@@ -1,0 +1,397 @@
+package tamper
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"sync"
+	"sync/atomic"
+
+	"github.com/signet-tls/signet/fault"
+	"github.com/signet-tls/signet/pki"
+)
+
+// Target is a program of the user's, to be attacked at one end of TLS: a client
+// or a server.
+type Target struct {
+	// Client is a command for the shell. {addr} in it is replaced by the address of
+	// the server to download from, {host} and {port} by its parts, {roots} by a file
+	// with the root to believe, which is also where the environment's SSL_CERT_FILE
+	// and its like point to. It must exit with 0 if and only if it got the whole
+	// download from that server.
+	Client string
+	// Server is HOST:PORT on this machine, where a server of HTTP or one that reads
+	// to the end and then answers listens.
+	Server string
+	// Own is what the server is shown if it asks who we are, or nil.
+	Own *pki.Credential
+	// Quick makes one in eight of the changes and one in four of the cuts.
+	Quick bool
+	// Case is the number of the one attack to make; 0: all.
+	Case int
+	// Output gets what the client writes if there is one Case.
+	Output io.Writer
+	// Progress hears of every attack that is done; nil is nobody.
+	Progress func(done, total int)
+
+	sparse [3]int // by row: one in so many is made; 0: as Quick says
+}
+
+// every returns how many attacks of a row there are for one that is made.
+func (t Target) every(row int) int {
+	switch {
+	case t.sparse[row] > 0:
+		return t.sparse[row]
+	case t.Quick:
+		return [...]int{changedRow: 8, impostorRow: 1, cutRow: 4}[row]
+	}
+	return 1
+}
+
+// Finding is what came of one kind of attack on a target.
+type Finding struct {
+	Row     string     `json:"row"`  // changed, impostor, cut
+	Code    fault.Code `json:"code"` // what it is to be fooled by it
+	Tried   int        `json:"tried"`
+	Fooled  int        `json:"fooled"`
+	Skipped string     `json:"not_checked,omitempty"` // why it was not tried
+	Kinds   []string   `json:"kinds,omitempty"`       // of impostors
+	Example string     `json:"example,omitempty"`     // the first that fooled it
+	Case    int        `json:"case,omitempty"`        // the example's number
+	Saw     string     `json:"saw,omitempty"`         // and what the program then did
+}
+
+// Verdict is the outcome of the attacks on a target. Its findings are of the
+// kinds that were tried, the worst news first.
+type Verdict struct {
+	Findings []Finding `json:"findings"`
+	// Early says that it was done before it had all that an unattacked peer sent, so
+	// that only the beginning was changed.
+	Early bool `json:"early"`
+	// Case is what the one attack was that was asked for, "" for all.
+	Case string `json:"case,omitempty"`
+}
+
+// Worst returns the finding that makes the headline; nil: nothing fooled it.
+func (v *Verdict) Worst() *Finding {
+	if i := slices.IndexFunc(v.Findings, func(f Finding) bool { return f.Fooled > 0 }); i >= 0 {
+		return &v.Findings[i]
+	}
+	return nil
+}
+
+// Rows of a verdict.
+const (
+	changedRow = iota
+	impostorRow
+	cutRow
+)
+
+// trial is one attack on a target.
+type trial struct {
+	number  int
+	row     int
+	version uint16
+	what    string
+	hellos  attacks   // on the handshake
+	data    mutation  // on what the program receives behind it
+	peer    *impostor // nil: an honest one
+}
+
+// String says which it is, for a person.
+func (t trial) String() string {
+	version := "TLS 1.2 and 1.3"
+	if t.version != asItComes {
+		version = tls.VersionName(t.version)
+	}
+	return fmt.Sprintf("case %d: %s, %s", t.number, version, t.what)
+}
+
+// program is the target at its end.
+type program interface {
+	// meet makes a connection of which it says whether the program believed in it,
+	// and what that was seen by.
+	meet(ctx context.Context, t trial) (believed bool, saw string, err error)
+	// receives is the side at which it stands, and in how many records of how many
+	// bytes it gets its data.
+	receives() (at side, records, bytes int)
+	// impostors are who it can be shown, or why there are none.
+	impostors() ([]impostor, string)
+}
+
+// Attack makes all attacks on the target, or the one that was asked for.
+func (t Target) Attack(ctx context.Context) (*Verdict, error) {
+	f, err := newFixture(pki.P256)
+	if err != nil {
+		return nil, fault.Wrap(err, ReferenceFailed, "making certificates")
+	}
+	var p program
+	workers := waiters
+	if t.Client != "" {
+		dir, err := newFolder(f)
+		if err != nil {
+			return nil, fault.Wrap(err, ReferenceFailed, "writing certificates").WithHint("make room for temporary files, and run it again")
+		}
+		defer dir.remove()
+		p, err = newDownloader(t, f, dir)
+		if err != nil {
+			return nil, err
+		}
+	} else {
+		p, err = newAsker(ctx, t, f)
+		workers = 1 // a server that takes one at a time is a server too
+	}
+	if err != nil {
+		return nil, err
+	}
+	versions, early, err := t.know(ctx, p)
+	if err != nil {
+		return nil, err
+	}
+	all := trials(p, versions, early)
+	verdict := &Verdict{Early: early, Findings: []Finding{{Row: "changed", Code: ChangeBelieved}, {Row: "impostor", Code: ImpostorTrusted}, {Row: "cut", Code: TruncationUnnoticed}}}
+	shown, none := p.impostors()
+	verdict.Findings[impostorRow].Skipped = none
+	for _, i := range shown {
+		verdict.Findings[impostorRow].Kinds = append(verdict.Findings[impostorRow].Kinds, i.what)
+	}
+	if at, _, _ := p.receives(); early && at == server {
+		verdict.Findings[cutRow].Skipped = "it answers before it has read all, so that its answer says nothing of the end"
+	}
+	all, err = t.chosen(all, verdict)
+	if err != nil {
+		return nil, err
+	}
+	return verdict, t.each(ctx, p, all, workers, verdict)
+}
+
+// know finds out by honest peers which versions the program speaks, and whether
+// it is done before it has read all.
+func (t Target) know(ctx context.Context, p program) (speaks []uint16, early bool, err error) {
+	var failed error
+	for _, version := range slices.Backward(versions) {
+		ok, saw, err := p.meet(ctx, trial{version: version, what: "an honest peer"})
+		switch {
+		case err != nil:
+			return nil, false, err
+		case ok:
+			speaks = append(speaks, version)
+		default:
+			failed = errors.New(saw)
+		}
+	}
+	if len(speaks) == 0 {
+		return nil, false, fault.New(TargetUnwell, "nothing was attacked yet, and it did not work: %v", failed).
+			WithHint("signet tamper --help # what the program must do")
+	}
+	_, records, _ := p.receives()
+	early, _, err = p.meet(ctx, trial{version: speaks[0], what: "no end", data: splice{from: records - 1, upTo: records, what: "the last record held back"}})
+	return speaks, early, err
+}
+
+// chosen returns the trials that the options ask for.
+func (t Target) chosen(all []trial, verdict *Verdict) ([]trial, error) {
+	if t.Case != 0 {
+		if t.Case < 0 || t.Case > len(all) {
+			return nil, fault.New(CaseUnknown, "there is no case %d: there are %s", t.Case, grouped(len(all))).WithHint("name one of those that an example shows")
+		}
+		one := all[t.Case-1]
+		verdict.Case = one.String()
+		verdict.Findings = slices.Clone(verdict.Findings[one.row : one.row+1])
+		return []trial{one}, nil
+	}
+	return slices.DeleteFunc(all, func(one trial) bool {
+		return one.number/2%t.every(one.row) != 0 || verdict.Findings[one.row].Skipped != ""
+	}), nil
+}
+
+// each makes the trials.
+func (t Target) each(ctx context.Context, p program, all []trial, workers int, verdict *Verdict) error {
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	var (
+		group sync.WaitGroup
+		next  atomic.Int64
+		mu    sync.Mutex // guards verdict and done
+		done  int
+	)
+	for range workers {
+		group.Go(func() {
+			for i := next.Add(1) - 1; i < int64(len(all)) && ctx.Err() == nil; i = next.Add(1) - 1 {
+				believed, saw, err := p.meet(ctx, all[i])
+				if err != nil {
+					stop(err)
+					return
+				}
+				mu.Lock()
+				verdict.enter(all[i], believed, saw)
+				if done++; t.Progress != nil {
+					t.Progress(done, len(all))
+				}
+				mu.Unlock()
+			}
+		})
+	}
+	group.Wait()
+	return context.Cause(ctx)
+}
+
+func (v *Verdict) enter(t trial, believed bool, saw string) {
+	row := t.row
+	if v.Case != "" {
+		row = 0 // the only one
+	}
+	f := &v.Findings[row]
+	f.Tried++
+	if believed {
+		f.Fooled++
+	}
+	if v.Case != "" || believed && (f.Case == 0 || t.number < f.Case) {
+		f.Case, f.Example, f.Saw = t.number, t.what, saw
+	}
+}
+
+// trials lists all attacks on a program, always in the same order.
+func trials(p program, versions []uint16, early bool) (all []trial) {
+	_, records, bytes := p.receives()
+	add := func(row int, t trial) {
+		t.row, t.number = row, len(all)+1
+		if !t.hellos.any() {
+			t.version = versions[len(all)%len(versions)]
+		}
+		all = append(all, t)
+	}
+	const cuts = 64
+	for i := range cuts {
+		number := i / 2 * records / (cuts / 2)
+		where := clip{number: number, what: fmt.Sprintf("cut after %s of %s bytes", grouped(number*bytes), grouped(records*bytes))}
+		if i%2 == 1 {
+			where.keep, where.what = recordHeader+(i*bytes)/cuts, where.what+", inside a record"
+		}
+		add(cutRow, trial{what: where.what, data: where})
+	}
+	shown, _ := p.impostors()
+	for _, i := range shown {
+		add(impostorRow, trial{what: i.what, peer: &i})
+	}
+	reach := records
+	if early {
+		reach = 1
+	}
+	for _, attack := range changes(reach, bytes) {
+		add(changedRow, trial{what: attack.String(), data: attack})
+	}
+	if len(versions) > 1 {
+		for _, done := range rewrites() {
+			add(changedRow, trial{what: done.String(), hellos: done})
+		}
+	}
+	return all
+}
+
+// changes are attacks on the first records of data, none of which an honest end
+// can pass over: each changes what it is about to authenticate.
+func changes(reach, bytes int) (all []mutation) {
+	const flips = 432
+	for i := range flips {
+		all = append(all, flipped{number: i * reach / flips, offset: (i * 7919) % (recordHeader + bytes), mask: 1 << (i % 8)})
+	}
+	for _, forged := range forgeries()[:2] {
+		for number := range min(reach, 8) {
+			all = append(all, splice{from: number, upTo: number, put: forged.record, what: fmt.Sprintf("%s in front of record %d", forged.what, number)})
+		}
+	}
+	for number := range min(reach, 24) {
+		all = append(all, splice{from: number, upTo: number + 1, what: fmt.Sprintf("record %d dropped", number)},
+			later{number, number + 1, false})
+	}
+	return all
+}
+
+// flipped inverts the bits of mask in a byte of one record.
+type flipped struct {
+	number, offset int
+	mask           byte
+}
+
+func (f flipped) begin(*half) alter {
+	return byRecord(func(number int, record []byte) ([]byte, bool) {
+		if number == f.number && f.offset < len(record) {
+			record = slices.Clone(record)
+			record[f.offset] ^= f.mask
+		}
+		return record, false
+	})
+}
+
+func (f flipped) String() string {
+	return fmt.Sprintf("byte %s of record %d changed", grouped(f.offset), f.number)
+}
+
+// clip ends the flow inside a record, or in front of it.
+type clip struct {
+	number, keep int
+	what         string
+}
+
+func (c clip) begin(*half) alter {
+	return byRecord(func(number int, record []byte) ([]byte, bool) {
+		if number == c.number {
+			return record[:min(c.keep, len(record)-1)], true
+		}
+		return record, false
+	})
+}
+
+func (c clip) String() string { return c.what }
+
+// behind is an attack on what follows the handshake: it begins when data does.
+type behind struct {
+	data   *atomic.Bool
+	attack mutation
+}
+
+func (b behind) begin(opposite *half) alter {
+	inner := b.attack.begin(opposite)
+	return func(p []byte) ([]byte, bool) {
+		if !b.data.Load() {
+			return p, false
+		}
+		return inner(p)
+	}
+}
+
+func (b behind) String() string { return b.attack.String() }
+
+// link returns the trial's link to a program that stands at a side, and what must
+// be set when data begins.
+func (t trial) link(at side) (*link, *atomic.Bool) {
+	begun := new(atomic.Bool)
+	done := t.hellos
+	if t.data != nil {
+		done[at] = behind{begun, t.data}
+	}
+	return newLink(done, true), begun
+}
+
+// proves reports a trial from which nothing can be learnt. Data may not have come
+// to pass behind a handshake.
+func (t trial) proves(l *link, at side, begun *atomic.Bool) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.stuck {
+		return fault.New(Stuck, "%s: no end after %s", t, patience).WithHint("have the program end when its connection has ended")
+	}
+	for toward, attack := range t.hellos {
+		if attack != nil && !l.ends[toward].touched() {
+			return untouched(t)
+		}
+	}
+	if t.data != nil && begun.Load() && !l.ends[at].touched() {
+		return untouched(t)
+	}
+	return nil
+}
