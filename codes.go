@@ -26,6 +26,7 @@ const (
 	NotAuthorized      fault.Code = "not_authorized"
 	PlaintextRefused   fault.Code = "plaintext_refused"
 	ConnectionFailed   fault.Code = "connection_failed"
+	SessionOutdated    fault.Code = "session_outdated"
 )
 
 // Codes returns the table of this package's codes.
@@ -82,5 +83,8 @@ func Codes() []fault.Entry {
 		{Code: ConnectionFailed, Meaning: "The connection broke.",
 			Cause: "The network or this machine; the message has the system's reason.",
 			Next:  "Try again."},
+		{Code: SessionOutdated, Meaning: "The policy changed while a session from before was being resumed, so the connection was ended.",
+			Cause: "A change of the policy at this very moment.",
+			Next:  "Connect again: that begins a new session."},
 	}
 }

@@ -2,6 +2,7 @@ package signet
 
 import (
 	"context"
+	"crypto/sha256"
 	"crypto/tls"
 	"log/slog"
 	"net"
@@ -30,6 +31,14 @@ type Server struct {
 	// domain, verify.Any with a reason for any that the roots vouch for.
 	// Required with Roots.
 	Name verify.Name
+	// Rules are what else the clients' certificates must keep: a profile,
+	// policies, revocation. Its Roots, Name, Purpose, Handshake and Now are left
+	// aside for the Server's own.
+	Rules verify.Options
+	// Revocation, unless nil, is asked at each connection, resumed ones too, for
+	// the evidence that counts now; it takes the place of that in Rules. An answer
+	// of nil asks for none. It must not block.
+	Revocation func() *verify.Revocation
 	// Authorize may reject a verified peer, on resumed connections too. It
 	// cannot accept one that verification refused. Nil rejects nobody.
 	Authorize func(context.Context, *Peer) error
@@ -37,6 +46,15 @@ type Server struct {
 	ALPN []string
 	// HandshakeTimeout bounds the handshake; 0 means DefaultHandshakeTimeout.
 	HandshakeTimeout time.Duration
+	// SessionLifetime is how long a client's proof of its key counts for resumed
+	// connections; 0 means DefaultSessionLifetime, crypto/tls allows 7 days at
+	// most, and a negative one means that every connection proves it anew.
+	SessionLifetime time.Duration
+	// Tickets are the keys of session tickets; nil means the Server's own.
+	Tickets *Tickets
+	// Generation, unless nil, numbers the policy that Authorize decides by. A
+	// session from before the number changed is not resumed. It must not block.
+	Generation func() uint64
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
 	// Logger hears of reasons given for accepting any name; nil discards.
@@ -44,9 +62,12 @@ type Server struct {
 
 	verifier verify.Verifier
 
-	prepare sync.Once
-	base    *tls.Config // holds the ticket keys; set by prepare
-	invalid error       // set by prepare
+	prepare sync.Once // sets the rest
+	base    *tls.Config
+	tickets *Tickets
+	rules   verify.Options    // but for time and evidence
+	asked   [sha256.Size]byte // the rules' fingerprint
+	invalid error
 }
 
 // Listen listens on a TCP address and verifies who connects.
@@ -127,24 +148,34 @@ func (s *Server) conn(raw net.Conn) (*Conn, error) {
 
 func (s *Server) config() (*tls.Config, error) {
 	s.prepare.Do(func() {
-		if s.invalid = s.check(); s.invalid != nil {
-			return
+		if s.invalid = s.check(); s.invalid == nil {
+			s.build()
 		}
-		s.base = &tls.Config{
-			MinVersion:     minVersion(s.Roots, s.Name),
-			CipherSuites:   suites12,
-			NextProtos:     s.ALPN,
-			Time:           s.Now,
-			GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return leaf(s.Identity) },
-		}
-		if !s.Public {
-			// Ours takes the place of crypto/tls's verification, which would
-			// trust the system's roots where ClientCAs is nil.
-			s.base.ClientAuth = tls.RequireAnyClientCert
-		}
-		s.base.GetConfigForClient = s.configFor
 	})
 	return s.base, s.invalid
+}
+
+// build makes what all connections have in common.
+func (s *Server) build() {
+	if s.tickets = s.Tickets; s.tickets == nil {
+		s.tickets = new(Tickets)
+	}
+	s.base = &tls.Config{
+		MinVersion:             minVersion(s.Roots, s.Name),
+		CipherSuites:           suites12,
+		NextProtos:             s.ALPN,
+		Time:                   s.Now,
+		SessionTicketsDisabled: s.SessionLifetime < 0,
+		GetConfigForClient:     s.configFor,
+	}
+	if !s.Public {
+		s.rules = s.Rules
+		s.rules.Roots, s.rules.Name, s.rules.Purpose = s.Roots, s.Name, verify.ClientAuth
+		// Ours takes the place of crypto/tls's verification, which would trust
+		// the system's roots where ClientCAs is nil.
+		s.base.ClientAuth = tls.RequireAnyClientCert
+	}
+	s.asked = s.rules.Fingerprint()
 }
 
 func (s *Server) check() error {
@@ -181,14 +212,20 @@ func (s *Server) configFor(hello *tls.ClientHelloInfo) (*tls.Config, error) {
 		under.judged(nil, err)
 		return nil, err
 	}
-	ctx := hello.Context()
+	own, err := s.Identity.Credential()
+	if err != nil {
+		under.judged(nil, err)
+		return nil, err
+	}
+	certificate, err := tlsCertificate(own)
+	if err != nil {
+		under.judged(nil, err)
+		return nil, err
+	}
 	config := s.base.Clone()
 	config.GetConfigForClient = nil
-	config.VerifyConnection = func(state tls.ConnectionState) error {
-		peer, err := s.verify(ctx, state)
-		under.judged(peer, err)
-		return err
-	}
+	config.Certificates = []tls.Certificate{*certificate}
+	s.admit(hello, under, own).guard(hello.Context(), config)
 	return config, nil
 }
 
@@ -209,11 +246,12 @@ func (s *Server) speaks(version uint16) bool {
 	return version >= s.base.MinVersion && version <= tls.VersionTLS13
 }
 
-func (s *Server) verify(ctx context.Context, state tls.ConnectionState) (*Peer, error) {
-	judge := judge{&s.verifier, verify.Options{Roots: s.Roots, Name: s.Name, Purpose: verify.ClientAuth}, nil, s.Authorize, s.Now}
+// verify is the verdict on a client that proved its key at a time.
+func (s *Server) verify(ctx context.Context, state tls.ConnectionState, since time.Time) (*Peer, error) {
+	judge := judge{&s.verifier, current(s.rules, s.Revocation), nil, s.Authorize, s.Now}
 	if s.Public {
 		peer := newPeer(state)
 		return peer, judge.authorized(ctx, peer)
 	}
-	return judge.peer(ctx, state)
+	return judge.peer(ctx, state, since)
 }

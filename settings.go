@@ -46,10 +46,12 @@ type judge struct {
 	now       func() time.Time
 }
 
-// peer verifies and authorises who the state shows. An error ends the
+// peer verifies and authorises who the state shows, and who proved its key at the
+// time since. An error ends the
 // handshake; there is no way to accept what verification refused.
-func (j judge) peer(ctx context.Context, state tls.ConnectionState) (*Peer, error) {
+func (j judge) peer(ctx context.Context, state tls.ConnectionState, since time.Time) (*Peer, error) {
 	peer := newPeer(state)
+	peer.Authenticated = since
 	if j.observe != nil {
 		j.observe(peer)
 	}
