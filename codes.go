@@ -27,6 +27,7 @@ const (
 	PlaintextRefused   fault.Code = "plaintext_refused"
 	ConnectionFailed   fault.Code = "connection_failed"
 	SessionOutdated    fault.Code = "session_outdated"
+	SessionsInvalid    fault.Code = "sessions_invalid"
 )
 
 // Codes returns the table of this package's codes.
@@ -86,5 +87,8 @@ func Codes() []fault.Entry {
 		{Code: SessionOutdated, Meaning: "The policy changed while a session from before was being resumed, so the connection was ended.",
 			Cause: "A change of the policy at this very moment.",
 			Next:  "Connect again: that begins a new session."},
+		{Code: SessionsInvalid, Meaning: "Exported sessions cannot be imported; nothing of them was used.",
+			Cause: "They were altered, sealed under another key, or exported by a program that was built with another version of Go.",
+			Next:  "Go on without them: connections then begin new sessions."},
 	}
 }

@@ -25,7 +25,7 @@ const (
 type sessions struct {
 	mu       sync.Mutex
 	caches   map[sessionKey]*sessionCache // guarded by mu
-	imported map[binding][]session        // for caches that do not exist yet; guarded by mu
+	imported map[binding]*sessionCache    // that nobody has asked for yet; guarded by mu
 }
 
 // sessionKey says whose sessions a cache has. All of it is immutable.
@@ -61,7 +61,9 @@ func (s *sessions) of(rules verify.Options, own *pki.Credential, alpn []string) 
 			s.caches = map[sessionKey]*sessionCache{}
 		}
 		bound := bond{end: "client", rules: rules.Fingerprint(), own: key.identity, alpn: key.alpn}.binding()
-		cache = &sessionCache{bound: bound, sessions: s.imported[bound]}
+		if cache = s.imported[bound]; cache == nil {
+			cache = &sessionCache{bound: bound}
+		}
 		delete(s.imported, bound)
 		s.caches[key] = cache
 	}
