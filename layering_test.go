@@ -49,6 +49,7 @@ var rooms = []room{
 	{"revocation/fetch", []string{"fault", "spiffeid", "pki", "revocation", "internal/flight", "internal/atomicfile"}, "it brings bytes that others judge"},
 	{"verify", []string{"fault", "spiffeid", "dangerous", "pki", "revocation"}, "it judges the evidence that it is handed"},
 	{"identity", []string{"fault", "spiffeid", "pki", "verify"}, "it brings our own certificate and connects to nobody"},
+	{"identity/pkcs12", []string{"fault", "pki", "pki/pkcs12"}, "it reads one form of file, so that who has none does not link it"},
 	{".", []string{"fault", "spiffeid", "pki", "verify", "identity", "internal/bind"}, "the library takes an authorise function and knows no policy and no system"},
 	{"engine", []string{"fault", "."}, "it moves bytes, and everything that they mean is the library's"},
 
