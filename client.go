@@ -126,7 +126,7 @@ func (c *Client) wrap(ctx context.Context, raw net.Conn, host string, alpn []str
 	conn := &Conn{
 		transport: &transport{Conn: raw},
 		timeout:   timeout(c.HandshakeTimeout),
-		logger:    newConnLogger(c.Logger, name),
+		logger:    newConnLogger(c.Logger),
 	}
 	config, err := c.configFor(ctx, name, alpn, conn)
 	if err != nil {
@@ -239,6 +239,6 @@ func (c *Client) rules(name verify.Name) verify.Options {
 
 // verify is the verdict on a server that proved its key at a time.
 func (c *Client) verify(ctx context.Context, name verify.Name, state tls.ConnectionState, since time.Time) (*Peer, error) {
-	judge := judge{&c.verifier, current(c.rules(name), c.Revocation), c.Observe, c.Authorize, c.Now}
+	judge := judge{&c.verifier, current(c.rules(name), c.Revocation), c.Observe, c.Authorize, c.Now, c.Logger}
 	return judge.peer(ctx, state, since)
 }

@@ -28,6 +28,7 @@ const (
 	ConnectionFailed   fault.Code = "connection_failed"
 	SessionOutdated    fault.Code = "session_outdated"
 	SessionsInvalid    fault.Code = "sessions_invalid"
+	HostUnknown        fault.Code = "host_unknown"
 )
 
 // Codes returns the table of this package's codes.
@@ -90,5 +91,8 @@ func Codes() []fault.Entry {
 		{Code: SessionsInvalid, Meaning: "Exported sessions cannot be imported; nothing of them was used.",
 			Cause: "They were altered, sealed under another key, or exported by a program that was built with another version of Go.",
 			Next:  "Go on without them: connections then begin new sessions."},
+		{Code: HostUnknown, Meaning: "The client wants a host that the server does not have.",
+			Cause: "A name that is missing in Server.Hosts, or a client that sends none (SNI), such as one that dialed an IP address.",
+			Next:  "Add the name to Hosts, or give that a server for \"*\"."},
 	}
 }

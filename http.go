@@ -43,8 +43,13 @@ func (c *Client) HTTP() *http.Client {
 //
 //	server.HTTP(handler).Serve(listener.TLS())
 //
-// PeerOf tells a handler who asks.
+// PeerOf tells a handler who asks. With Hosts, each of them has such an ALPN, and a
+// request that comes on a connection to another host is answered by 421, Misdirected
+// Request.
 func (s *Server) HTTP(handler http.Handler) *http.Server {
+	if len(s.Hosts) > 0 {
+		handler = s.directed(handler)
+	}
 	return &http.Server{
 		Handler:           handler,
 		ReadHeaderTimeout: timeout(s.HandshakeTimeout),

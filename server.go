@@ -16,11 +16,18 @@ import (
 	"github.com/signet-tls/signet/verify"
 )
 
-// Server accepts verified TLS connections. Its zero value accepts nobody and
+// Server accepts verified TLS connections, for one host or for several. Its zero value accepts nobody and
 // returns an error that says what is missing. Set its fields before first use;
 // it is then safe for concurrent use and must not be copied.
 type Server struct {
-	// Identity is our own certificate. Required.
+	// Hosts has a Server for each name that clients may ask for by SNI (RFC 6066,
+	// section 3): www.example.com, *.example.com for any one label in the place of
+	// the star, or * for all other names and for clients that send none. Each has
+	// an Identity, Roots and rules of its own; of this Server's fields only
+	// HandshakeTimeout, Now and Logger count then. A name that is not there is
+	// refused by the alert unrecognized_name. Nil: this Server is for all names.
+	Hosts map[string]*Server
+	// Identity is our own certificate. Required but with Hosts.
 	Identity identity.Source
 	// Public serves anybody, without asking for a certificate. A server is
 	// either public or has Roots; there is no default.
@@ -65,8 +72,9 @@ type Server struct {
 	prepare sync.Once // sets the rest
 	base    *tls.Config
 	tickets *Tickets
-	rules   verify.Options    // but for time and evidence
-	asked   [sha256.Size]byte // the rules' fingerprint
+	rules   verify.Options     // but for time and evidence
+	asked   [sha256.Size]byte  // the rules' fingerprint
+	hosts   map[string]*Server // nil: none
 	invalid error
 }
 
@@ -142,7 +150,7 @@ func (s *Server) conn(raw net.Conn) (*Conn, error) {
 		transport:  under,
 		minVersion: config.MinVersion,
 		timeout:    timeout(s.HandshakeTimeout),
-		logger:     newConnLogger(s.Logger, s.Name),
+		logger:     newConnLogger(s.Logger),
 	}, nil
 }
 
@@ -155,18 +163,19 @@ func (s *Server) config() (*tls.Config, error) {
 	return s.base, s.invalid
 }
 
-// build makes what all connections have in common.
+// build makes what all connections have in common. Where Hosts has it, what is made
+// here serves nobody: without a certificate crypto/tls answers unrecognized_name.
 func (s *Server) build() {
-	if s.tickets = s.Tickets; s.tickets == nil {
-		s.tickets = new(Tickets)
-	}
 	s.base = &tls.Config{
 		MinVersion:             minVersion(s.Roots, s.Name),
 		CipherSuites:           suites12,
 		NextProtos:             s.ALPN,
 		Time:                   s.Now,
-		SessionTicketsDisabled: s.SessionLifetime < 0,
+		SessionTicketsDisabled: s.SessionLifetime < 0 || s.hosts != nil,
 		GetConfigForClient:     s.configFor,
+	}
+	if s.tickets = s.Tickets; s.tickets == nil {
+		s.tickets = new(Tickets)
 	}
 	if !s.Public {
 		s.rules = s.Rules
@@ -180,6 +189,8 @@ func (s *Server) build() {
 
 func (s *Server) check() error {
 	switch {
+	case len(s.Hosts) > 0:
+		return s.checkHosts()
 	case s.Identity == nil:
 		return fault.New(ConfigInvalid, "the server has no certificate: Identity is not set").
 			WithHint("set Identity, for example to identity.Static(credential)")
@@ -203,10 +214,20 @@ func (s *Server) configFor(hello *tls.ClientHelloInfo) (*tls.Config, error) {
 		return nil, fault.New(ConfigInvalid, "the connection is not wrapped by signet.Transport").
 			WithHint("wrap it, so that a truncated stream is noticed")
 	}
+	host := s.host(hello.ServerName)
+	if host == nil {
+		under.judged(nil, hostUnknown(hello.ServerName))
+		return s.base, nil
+	}
+	return host.receive(hello, under)
+}
+
+// receive is configFor of the server of the host that the client asks for.
+func (s *Server) receive(hello *tls.ClientHelloInfo, under *transport) (*tls.Config, error) {
 	if !slices.ContainsFunc(hello.SupportedVersions, s.speaks) {
 		// crypto/tls refuses this by itself, with the alert for it.
 		under.judged(nil, versionMismatch(s.base.MinVersion))
-		return nil, nil
+		return s.base, nil
 	}
 	if err := checkHello(hello); err != nil {
 		under.judged(nil, err)
@@ -248,7 +269,7 @@ func (s *Server) speaks(version uint16) bool {
 
 // verify is the verdict on a client that proved its key at a time.
 func (s *Server) verify(ctx context.Context, state tls.ConnectionState, since time.Time) (*Peer, error) {
-	judge := judge{&s.verifier, current(s.rules, s.Revocation), nil, s.Authorize, s.Now}
+	judge := judge{&s.verifier, current(s.rules, s.Revocation), nil, s.Authorize, s.Now, s.Logger}
 	if s.Public {
 		peer := newPeer(state)
 		return peer, judge.authorized(ctx, peer)

@@ -3,7 +3,6 @@ package signet
 import (
 	"context"
 	"crypto/tls"
-	"io"
 	"log/slog"
 	"time"
 
@@ -44,6 +43,7 @@ type judge struct {
 	observe   func(*Peer)
 	authorize func(context.Context, *Peer) error
 	now       func() time.Time
+	logger    *slog.Logger
 }
 
 // peer verifies and authorises who the state shows, and who proved its key at the
@@ -62,7 +62,13 @@ func (j judge) peer(ctx context.Context, state tls.ConnectionState, since time.T
 		return nil, err
 	}
 	peer.Proof, peer.ID = proof, proof.ID()
-	return peer, j.authorized(ctx, peer)
+	if err := j.authorized(ctx, peer); err != nil {
+		return peer, err
+	}
+	if name := rules.Name; name.AcceptsAny() {
+		newConnLogger(j.logger).anyName(ctx, name)
+	}
+	return peer, nil
 }
 
 func (j judge) authorized(ctx context.Context, peer *Peer) error {
@@ -112,21 +118,20 @@ func timeout(d time.Duration) time.Duration {
 }
 
 // connLogger writes what an operator must be able to find out later.
-type connLogger struct {
-	logger *slog.Logger
-	name   verify.Name
-}
+type connLogger struct{ logger *slog.Logger }
 
-func newConnLogger(logger *slog.Logger, name verify.Name) connLogger {
+func newConnLogger(logger *slog.Logger) connLogger {
 	if logger == nil {
-		logger = slog.New(slog.NewTextHandler(io.Discard, nil))
+		logger = slog.New(slog.DiscardHandler)
 	}
-	return connLogger{logger, name}
+	return connLogger{logger}
 }
 
 func (l connLogger) established(ctx context.Context, peer *Peer) {
-	if l.name.AcceptsAny() {
-		l.logger.WarnContext(ctx, "any name was accepted", slog.String("name", l.name.String()))
-	}
 	l.logger.DebugContext(ctx, "connection verified", slog.String("peer", peer.ID.String()), slog.String("tls", peer.TLS()))
+}
+
+// anyName tells of a peer for whom any name would do.
+func (l connLogger) anyName(ctx context.Context, name verify.Name) {
+	l.logger.WarnContext(ctx, "any name was accepted", slog.String("name", name.String()))
 }
