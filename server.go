@@ -8,11 +8,13 @@ import (
 	"net"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/signet-tls/signet/fault"
 	"github.com/signet-tls/signet/identity"
 	"github.com/signet-tls/signet/internal/bind"
+	"github.com/signet-tls/signet/pki"
 	"github.com/signet-tls/signet/verify"
 )
 
@@ -67,7 +69,8 @@ type Server struct {
 	// Logger hears of reasons given for accepting any name; nil discards.
 	Logger *slog.Logger
 
-	verifier verify.Verifier
+	verifier  verify.Verifier
+	unstapled atomic.Value // the fingerprint of our certificate that lacks the staple that it demands
 
 	prepare sync.Once // sets the rest
 	base    *tls.Config
@@ -135,8 +138,15 @@ func (s *Server) Wrap(ctx context.Context, raw net.Conn) (*Conn, error) {
 	return conn, nil
 }
 
-// TLSConfig returns a configuration for libraries that want one, such as gRPC.
-// It refuses connections that are not wrapped by Transport.
+// TLSConfig returns a configuration for libraries that want one, such as gRPC. All
+// that is said of clients holds with it, on every connection, resumed ones too: whom
+// to believe, Name, Rules, Revocation, Authorize, Hosts, and what sessions belong to;
+// so does the extended master secret of TLS 1.2. It refuses connections that are not
+// wrapped by Transport, so that a truncated stream is noticed. Three things are the
+// library's own: HandshakeTimeout, what it makes of a refusal (it hears crypto/tls's
+// words, and finds ours in the chain of errors), and that after a fatal alert
+// crypto/tls's Close still sends a close_notify. The ticket keys in it are not used;
+// Tickets has them.
 func (s *Server) TLSConfig() (*tls.Config, error) { return s.config() }
 
 func (s *Server) conn(raw net.Conn) (*Conn, error) {
@@ -243,11 +253,21 @@ func (s *Server) receive(hello *tls.ClientHelloInfo, under *transport) (*tls.Con
 		under.judged(nil, err)
 		return nil, err
 	}
+	s.warnUnstapled(hello.Context(), own)
 	config := s.base.Clone()
 	config.GetConfigForClient = nil
 	config.Certificates = []tls.Certificate{*certificate}
 	s.admit(hello, under, own).guard(hello.Context(), config)
 	return config, nil
+}
+
+// warnUnstapled says once of a certificate of ours that it demands a staple and there
+// is none (RFC 7633, section 4.2.3).
+func (s *Server) warnUnstapled(ctx context.Context, own *pki.Credential) {
+	if leaf := own.Leaf(); leaf.MustStaple() && len(own.Staple) == 0 && s.unstapled.Swap(leaf.Fingerprint()) != leaf.Fingerprint() {
+		newConnLogger(s.Logger).logger.WarnContext(ctx, "our own certificate demands a stapled OCSP response, and there is none: clients refuse it",
+			slog.String("certificate", leaf.Title()), slog.String("next", "serve it by a source of identity/staple"))
+	}
 }
 
 // extendedMasterSecret is the number of the extension (RFC 7627, section 5.1).

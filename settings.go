@@ -100,7 +100,7 @@ func tlsCertificate(credential *pki.Credential) (*tls.Certificate, error) {
 	for i, cert := range credential.Chain {
 		chain[i] = cert.Raw()
 	}
-	return &tls.Certificate{Certificate: chain, PrivateKey: credential.Key, Leaf: leaf}, nil
+	return &tls.Certificate{Certificate: chain, PrivateKey: credential.Key, Leaf: leaf, OCSPStaple: credential.Staple}, nil
 }
 
 func clock(now func() time.Time) time.Time {
