@@ -143,8 +143,8 @@ func (c *Client) wrap(ctx context.Context, raw net.Conn, host string, alpn []str
 
 // TLSConfig returns a configuration for libraries that want one, such as gRPC
 // and database drivers; zero means the Client's own Name. Whom to believe, the
-// name, Authorize and Revocation hold with it, on every connection. It differs from
-// Dial in three ways. It is for TLS 1.3 only, since the check of TLS 1.2's extended
+// name, Rules, Revocation, Observe and Authorize hold with it, on every connection.
+// It differs from Dial in three ways. It is for TLS 1.3 only, since the check of TLS 1.2's extended
 // master secret needs a Conn. It resumes no session, since it cannot tell which of
 // its connections began one, and with which certificate of ours. And where a stream
 // ends is the library's to notice: give it connections wrapped by Transport, or a

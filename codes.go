@@ -26,7 +26,7 @@ const (
 	NotAuthorized      fault.Code = "not_authorized"
 	PlaintextRefused   fault.Code = "plaintext_refused"
 	ConnectionFailed   fault.Code = "connection_failed"
-	SessionOutdated    fault.Code = "session_outdated"
+	SessionForeign     fault.Code = "session_foreign"
 	SessionsInvalid    fault.Code = "sessions_invalid"
 	HostUnknown        fault.Code = "host_unknown"
 )
@@ -85,9 +85,9 @@ func Codes() []fault.Entry {
 		{Code: ConnectionFailed, Meaning: "The connection broke.",
 			Cause: "The network or this machine; the message has the system's reason.",
 			Next:  "Try again."},
-		{Code: SessionOutdated, Meaning: "The policy changed while a session from before was being resumed, so the connection was ended.",
-			Cause: "A change of the policy at this very moment.",
-			Next:  "Connect again: that begins a new session."},
+		{Code: SessionForeign, Meaning: "A session was resumed at a server to which it does not belong, so the connection was ended.",
+			Cause: "The program replaced UnwrapSession in what a Server's TLSConfig returned.",
+			Next:  "Leave it as it is; share Tickets among servers that are to resume each other's sessions."},
 		{Code: SessionsInvalid, Meaning: "Exported sessions cannot be imported; nothing of them was used.",
 			Cause: "They were altered, sealed under another key, or exported by a program that was built with another version of Go.",
 			Next:  "Go on without them: connections then begin new sessions."},

@@ -1,6 +1,7 @@
 package signet_test
 
 import (
+	"context"
 	"crypto/tls"
 	"math/big"
 	"sync"
@@ -256,39 +257,54 @@ func TestNoSessions(t *testing.T) {
 	})
 }
 
-// TestPolicyChangesWhileASessionIsResumed holds that a session which was taken up
-// under one policy is not resumed under the next, wherever in the handshake the
-// change comes.
+// TestPolicyChangesWhileASessionIsResumed holds that a change in the midst of a
+// handshake ends no connection that the new policy allows, and that the session which
+// it leaves behind is not resumed.
 func TestPolicyChangesWhileASessionIsResumed(t *testing.T) {
 	for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
 		t.Run(tls.VersionName(version), func(t *testing.T) {
 			r := newResuming(t, asServer, version)
-			var asked, change atomic.Int64 // how often the number was asked for, and when it changes
-			change.Store(1 << 32)
-			r.server.Generation = func() uint64 {
-				if asked.Add(1) > change.Load() {
-					return 2
+			change := false
+			r.server.Authorize = func(context.Context, *signet.Peer) error {
+				if change {
+					r.generation.Add(1)
 				}
-				return 1
+				return nil
 			}
-			for i := range 2 {
-				asked.Store(0)
-				if peer, err := r.meet(t); err != nil || peer.Resumed != (i > 0) {
-					t.Fatalf("connection %d: %+v, %v", i, peer, err)
+			for i, resumed := range []bool{false, true, true, false, true} {
+				change = i == 2
+				if peer, err := r.meet(t); err != nil || peer.Resumed != resumed {
+					t.Errorf("connection %d: %+v, %v; want resumed: %v", i, peer, err, resumed)
 				}
 			}
-			if asked.Load() != 2 {
-				t.Fatalf("the number was asked for %d times by a resumed connection; the test changes it between two", asked.Load())
+		})
+	}
+}
+
+// TestForeignSession holds that whoever has crypto/tls open other tickets gets no
+// connection by them.
+func TestForeignSession(t *testing.T) {
+	for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
+		t.Run(tls.VersionName(version), func(t *testing.T) {
+			w := newWorld(t)
+			config, keys := testpki.Must(w.listener().TLSConfig()), new(tls.Config)
+			ours := config.GetConfigForClient
+			config.GetConfigForClient = func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
+				changed, err := ours(hello)
+				if err == nil {
+					changed.WrapSession, changed.UnwrapSession = keys.EncryptTicket, keys.DecryptTicket
+				}
+				return changed, err
 			}
-			session := r.theirs.ClientSessionCache.(*stubborn).state
-			asked.Store(0)
-			change.Store(1)
-			_, err := r.meet(t)
-			wantCode(t, "changed between taking up the session and the verdict", err, signet.SessionOutdated)
-			r.theirs.ClientSessionCache.(*stubborn).state = session
-			if peer, err := r.meet(t); err != nil || peer.Resumed {
-				t.Errorf("the next connection: %+v, %v; want a full handshake", peer, err)
+			theirs := w.bare(asClient, version)
+			theirs.ClientSessionCache = &stubborn{}
+			near, far, nearErr, farErr := exit(t, theirs, config, true)
+			if nearErr != nil || farErr != nil {
+				t.Fatal(nearErr, farErr)
 			}
+			talk(t, near, far)
+			_, _, _, farErr = exit(t, theirs, config, true)
+			wantCode(t, "resumed", farErr, signet.SessionForeign)
 		})
 	}
 }
@@ -302,6 +318,7 @@ func TestNoTicketForTheRefused(t *testing.T) {
 	}
 	good := r.revoked
 	r.revoked = r.revoking(t, r.world.client.Leaf())
+	before := r.theirs.ClientSessionCache.(*stubborn).state
 	near, far := pair(t)
 	bare := tls.Client(far, r.theirs)
 	var both sync.WaitGroup
@@ -312,7 +329,6 @@ func TestNoTicketForTheRefused(t *testing.T) {
 		bare.Read(make([]byte, 1)) // the ticket comes, then the alert
 		bare.Close()
 	})
-	before := r.theirs.ClientSessionCache.(*stubborn).state
 	both.Wait()
 	wantCode(t, "revoked", err, verify.CertRevoked)
 	if r.theirs.ClientSessionCache.(*stubborn).state == before {

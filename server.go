@@ -18,9 +18,9 @@ import (
 	"github.com/signet-tls/signet/verify"
 )
 
-// Server accepts verified TLS connections, for one host or for several. Its zero value accepts nobody and
-// returns an error that says what is missing. Set its fields before first use;
-// it is then safe for concurrent use and must not be copied.
+// Server accepts verified TLS connections, for one host or for several. Its zero
+// value accepts nobody and returns an error that says what is missing. Set its fields
+// before first use; it is then safe for concurrent use and must not be copied.
 type Server struct {
 	// Hosts has a Server for each name that clients may ask for by SNI (RFC 6066,
 	// section 3): www.example.com, *.example.com for any one label in the place of

@@ -47,8 +47,8 @@ type judge struct {
 }
 
 // peer verifies and authorises who the state shows, and who proved its key at the
-// time since. An error ends the
-// handshake; there is no way to accept what verification refused.
+// time since. An error ends the handshake; there is no way to accept what
+// verification refused.
 func (j judge) peer(ctx context.Context, state tls.ConnectionState, since time.Time) (*Peer, error) {
 	peer := newPeer(state)
 	peer.Authenticated = since

@@ -172,7 +172,7 @@ func TestCodesAreInTheTable(t *testing.T) {
 		signet.Truncated, signet.ConfigInvalid, signet.AddressInvalid, signet.Unreachable, signet.Timeout, signet.NotTLS,
 		signet.HandshakeCut, signet.HandshakeFailed, signet.VersionMismatch, signet.CipherMismatch, signet.NoMasterSecret, signet.RecordAltered,
 		signet.RefusedByPeer, signet.ClientCertRequired, signet.NotAuthorized, signet.PlaintextRefused, signet.ConnectionFailed,
-		signet.SessionOutdated, signet.SessionsInvalid, signet.HostUnknown,
+		signet.SessionForeign, signet.SessionsInvalid, signet.HostUnknown,
 	}
 	rows := map[fault.Code]fault.Entry{}
 	for _, entry := range signet.Codes() {

@@ -28,6 +28,7 @@ type admission struct {
 	under  *transport
 	own    [sha256.Size]byte // of the certificate that we show
 	host   string            // that the client asks for
+	policy uint64            // its generation at the hello
 
 	bound binding   // of the session; set by unwrap, or by judge where it is new
 	since time.Time // when the client proved its key; set with bound
@@ -36,8 +37,14 @@ type admission struct {
 	refused error // set by once
 }
 
+// admit reads the policy's generation once, before a session is opened: what
+// Authorize decides by is then never older than what the session belongs to.
 func (s *Server) admit(hello *tls.ClientHelloInfo, under *transport, own *pki.Credential) *admission {
-	return &admission{server: s, under: under, own: fingerprintOf(own), host: strings.ToLower(hello.ServerName)}
+	a := &admission{server: s, under: under, own: fingerprintOf(own), host: strings.ToLower(hello.ServerName)}
+	if s.Generation != nil {
+		a.policy = s.Generation()
+	}
+	return a
 }
 
 // guard has crypto/tls ask a for its verdict, and whether a session is resumed.
@@ -49,13 +56,9 @@ func (a *admission) guard(ctx context.Context, config *tls.Config) {
 	config.VerifyConnection = func(state tls.ConnectionState) error { return a.verify(ctx, state) }
 }
 
-// binding is that of a session of this connection, at this moment.
+// binding is that of a session of this connection.
 func (a *admission) binding(state tls.ConnectionState) binding {
-	b := bond{end: "server", rules: a.server.asked, own: a.own, host: a.host, alpn: state.NegotiatedProtocol}
-	if a.server.Generation != nil {
-		b.generation = a.server.Generation()
-	}
-	return b.binding()
+	return bond{end: "server", rules: a.server.asked, own: a.own, host: a.host, alpn: state.NegotiatedProtocol, generation: a.policy}.binding()
 }
 
 // unwrap returns the session of a ticket, or nil for a full handshake.
@@ -86,20 +89,19 @@ func (a *admission) wrap(ctx context.Context, state tls.ConnectionState, session
 	return a.server.tickets.keys.EncryptTicket(state, session)
 }
 
-// verify refuses who is not to be let in. What a resumed session belongs to is
-// looked at again: the policy may change in the midst of a handshake.
+// verify refuses who is not to be let in. That a resumed session belongs here is
+// looked at again: who changes a TLSConfig could have opened another.
 func (a *admission) verify(ctx context.Context, state tls.ConnectionState) error {
 	if state.DidResume && a.bound != a.binding(state) {
-		err := fault.New(SessionOutdated, "the policy changed while the client resumed a session from before").
-			WithHint("have the client connect again: it then begins a new session")
+		err := fault.New(SessionForeign, "a session was resumed that does not belong to this server's rules, certificate, host, protocol and policy").
+			WithHint("leave UnwrapSession as the Server's TLSConfig has it")
 		a.under.judged(nil, err)
 		return err
 	}
 	return a.judge(ctx, state)
 }
 
-// judge is the verdict on the client, given once. A new session belongs to what was
-// the case before it.
+// judge is the verdict on the client, given once.
 func (a *admission) judge(ctx context.Context, state tls.ConnectionState) error {
 	a.once.Do(func() {
 		if !state.DidResume {

@@ -28,8 +28,8 @@ type rig struct {
 	own    atomic.Pointer[pki.Credential]
 	status pki.CertStatus
 	life   time.Duration // of a response
-	silent error         // why nothing is answered, or nil
-	asked  int
+	silent atomic.Bool   // nothing is answered
+	asked  atomic.Int64
 	log    bytes.Buffer
 }
 
@@ -51,9 +51,9 @@ func (r *rig) Credential() (*pki.Credential, error) { return r.own.Load(), nil }
 
 // Fetch implements revocation.Fetcher: it answers as the authority would.
 func (r *rig) Fetch(_ context.Context, request revocation.Request) ([]byte, error) {
-	r.asked++
-	if r.silent != nil {
-		return nil, r.silent
+	r.asked.Add(1)
+	if r.silent.Load() {
+		return nil, errors.New("nobody there")
 	}
 	issuer := r.Intermediate.Leaf()
 	single := pki.SingleResponse{ID: testpki.Must(pki.NewCertID(r.own.Load().Leaf(), issuer, crypto.SHA1)), Status: r.status, ThisUpdate: time.Now()}
@@ -103,7 +103,7 @@ func TestRefresh(t *testing.T) {
 		logged string
 	}{
 		{"good", func(*rig) {}, nil, true, "a staple was fetched"},
-		{"no answer", func(r *rig) { r.silent = errors.New("nobody there") }, revocation.NoResponse, true, "the one before is sent"},
+		{"no answer", func(r *rig) { r.silent.Store(true) }, revocation.NoResponse, true, "the one before is sent"},
 		{"unknown", func(r *rig) { r.status = pki.StatusUnknown }, revocation.NoResponse, true, "the one before is sent"},
 		{"without an end", func(r *rig) { r.life = 0 }, revocation.NoResponse, true, "the one before is sent"},
 		{"revoked", func(r *rig) { r.status = pki.StatusRevoked }, verify.CertRevoked, false, "is revoked"},
@@ -133,22 +133,22 @@ func TestRefresh(t *testing.T) {
 		r := newRig(t)
 		r.own.Store(testpki.Must(r.Server(testpki.Host)))
 		err := r.source(t).Refresh(t.Context())
-		if e, ok := fault.Of(err); !errors.Is(err, revocation.NoResponse) || !ok || !strings.Contains(e.Message, "names no OCSP responder") || r.asked > 0 {
-			t.Errorf("have %v after %d requests", err, r.asked)
+		if e, ok := fault.Of(err); !errors.Is(err, revocation.NoResponse) || !ok || !strings.Contains(e.Message, "names no OCSP responder") || r.asked.Load() > 0 {
+			t.Errorf("have %v after %d requests", err, r.asked.Load())
 		}
 	})
 	t.Run("not believed", func(t *testing.T) {
 		r := newRig(t)
 		r.roots = testpki.Must(verify.NewRoots("others", testpki.Must(testpki.New(time.Now())).Roots()...))
-		if err := r.source(t).Refresh(t.Context()); !errors.Is(err, verify.UnknownRoot) || r.asked > 0 {
-			t.Errorf("have %v after %d requests", err, r.asked)
+		if err := r.source(t).Refresh(t.Context()); !errors.Is(err, verify.UnknownRoot) || r.asked.Load() > 0 {
+			t.Errorf("have %v after %d requests", err, r.asked.Load())
 		}
 	})
 	t.Run("pinned", func(t *testing.T) {
 		r := newRig(t)
 		r.roots = testpki.Must(verify.Pin("own.pem", r.own.Load().Leaf()))
-		if err := r.source(t).Refresh(t.Context()); !errors.Is(err, revocation.NoResponse) || r.asked > 0 {
-			t.Errorf("have %v after %d requests", err, r.asked)
+		if err := r.source(t).Refresh(t.Context()); !errors.Is(err, revocation.NoResponse) || r.asked.Load() > 0 {
+			t.Errorf("have %v after %d requests", err, r.asked.Load())
 		}
 	})
 }
@@ -169,36 +169,36 @@ func TestRun(t *testing.T) {
 		pass(time.Second)
 		first := r.stapled(t, "at once", source, r.own.Load(), true)
 		pass(4*time.Hour - time.Minute)
-		if r.asked != 1 {
-			t.Errorf("asked %d times before half of the life had passed", r.asked)
+		if r.asked.Load() != 1 {
+			t.Errorf("asked %d times before half of the life had passed", r.asked.Load())
 		}
 		pass(2 * time.Minute)
 		second := r.stapled(t, "at half of its life", source, r.own.Load(), true)
-		if r.asked != 2 || bytes.Equal(first, second) {
-			t.Errorf("asked %d times; a new staple: %v", r.asked, !bytes.Equal(first, second))
+		if r.asked.Load() != 2 || bytes.Equal(first, second) {
+			t.Errorf("asked %d times; a new staple: %v", r.asked.Load(), !bytes.Equal(first, second))
 		}
 
-		r.silent = errors.New("nobody there")
+		r.silent.Store(true)
 		pass(7*time.Hour + 50*time.Minute)
 		if kept := r.stapled(t, "without an answer", source, r.own.Load(), true); !bytes.Equal(kept, second) {
 			t.Error("another staple came from nowhere")
 		}
-		if r.asked < 10 || r.asked > 20 {
-			t.Errorf("asked %d times in four hours without an answer; want some, ever more seldom", r.asked)
+		if r.asked.Load() < 10 || r.asked.Load() > 20 {
+			t.Errorf("asked %d times in four hours without an answer; want some, ever more seldom", r.asked.Load())
 		}
 		pass(time.Hour)
 		r.stapled(t, "once it has ended", source, r.own.Load(), false)
-		r.silent = nil
+		r.silent.Store(false)
 		pass(time.Hour + time.Minute)
 		r.stapled(t, "with an answer again", source, r.own.Load(), true)
 
 		before := r.own.Load()
-		r.silent = errors.New("nobody there")
+		r.silent.Store(true)
 		r.own.Store(r.server())
 		r.stapled(t, "renewed, and not stapled yet", source, before, true)
 		pass(time.Minute)
 		r.stapled(t, "renewed, and no answer", source, before, true)
-		r.silent = nil
+		r.silent.Store(false)
 		pass(time.Minute)
 		r.stapled(t, "renewed", source, r.own.Load(), true)
 
