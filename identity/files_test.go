@@ -13,6 +13,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/fstest"
 	"testing/synctest"
@@ -31,15 +33,34 @@ func keyPEM(t testing.TB, c *pki.Credential) []byte {
 	return testpki.Must(c.PEM())[len(c.ChainPEM()):]
 }
 
-// logged is a logger without times, and what it wrote.
-func logged() (*slog.Logger, *bytes.Buffer) {
-	out := new(bytes.Buffer)
-	return slog.New(slog.NewTextHandler(out, &slog.HandlerOptions{ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
-		if a.Key == slog.TimeKey {
-			return slog.Attr{}
-		}
-		return a
-	}})), out
+// text is what was logged.
+type text struct {
+	mu  sync.Mutex
+	out bytes.Buffer // guarded by mu
+}
+
+func (l *text) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.out.Write(p)
+}
+
+func (l *text) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.out.String()
+}
+
+func (l *text) Reset() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.out.Reset()
+}
+
+// logged is a logger, and what it wrote.
+func logged() (*slog.Logger, *text) {
+	out := new(text)
+	return slog.New(slog.NewTextHandler(out, nil)), out
 }
 
 func TestOpen(t *testing.T) {
@@ -162,6 +183,11 @@ func TestRotate(t *testing.T) {
 	}
 }
 
+// changing is a disk whose files are replaced all at once.
+type changing struct{ now atomic.Pointer[fstest.MapFS] }
+
+func (c *changing) Open(name string) (fs.File, error) { return c.now.Load().Open(name) }
+
 // TestRun holds that files are followed without being asked, that the end of a
 // certificate is announced once for each threshold, and that an expired one is not
 // shown.
@@ -170,7 +196,8 @@ func TestRun(t *testing.T) {
 		p := testpki.Must(testpki.New(time.Now()))
 		old := testpki.Must(p.Server("web.example"))
 		life := old.Leaf().NotAfter().Sub(old.Leaf().NotBefore())
-		disk := fstest.MapFS{"web.pem": {Data: testpki.Must(old.PEM())}}
+		disk := new(changing)
+		disk.now.Store(&fstest.MapFS{"web.pem": {Data: testpki.Must(old.PEM())}})
 		logger, log := logged()
 		source := testpki.Must(identity.Open(identity.Files{FS: disk, Chain: "web.pem", Logger: logger, Interval: time.Minute}))
 		ctx, stop := context.WithCancel(t.Context())
@@ -202,7 +229,7 @@ func TestRun(t *testing.T) {
 		}
 		p.Now = time.Now()
 		next := testpki.Must(p.Server("web.example"))
-		disk["web.pem"] = &fstest.MapFile{Data: testpki.Must(next.PEM())}
+		disk.now.Store(&fstest.MapFS{"web.pem": {Data: testpki.Must(next.PEM())}})
 		time.Sleep(time.Minute)
 		synctest.Wait()
 		expect("after the renewal", "was renewed")
