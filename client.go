@@ -6,13 +6,13 @@ import (
 	"errors"
 	"log/slog"
 	"net"
-	"sync"
 	"time"
 
 	"github.com/signet-tls/signet/ciphers"
 	"github.com/signet-tls/signet/dangerous"
 	"github.com/signet-tls/signet/fault"
 	"github.com/signet-tls/signet/identity"
+	"github.com/signet-tls/signet/pki"
 	"github.com/signet-tls/signet/verify"
 )
 
@@ -27,9 +27,13 @@ type Client struct {
 	// Identity is our own certificate, for servers that want one, or nil.
 	Identity identity.Source
 	// Rules are what else the server's certificates must keep: a profile,
-	// policies, revocation. Its Roots, Name and Now are left aside for the
-	// Client's own.
+	// policies, revocation. Its Roots, Name, Purpose, Handshake and Now are left
+	// aside for the Client's own.
 	Rules verify.Options
+	// Revocation, unless nil, is asked at each connection, resumed ones too, for
+	// the evidence that counts now; it takes the place of that in Rules. An answer
+	// of nil asks for none. It must not block.
+	Revocation func() *verify.Revocation
 	// Observe, unless nil, hears what the server showed before it is judged, on
 	// whichever outcome. It decides nothing.
 	Observe func(*Peer)
@@ -53,6 +57,10 @@ type Client struct {
 	// Trace, unless nil, hears of each step of each connection, from several
 	// goroutines at once. It decides nothing, and holds up what it hears of.
 	Trace func(Event)
+	// SessionLifetime is how long a server's proof of its key counts for resumed
+	// connections; 0 means DefaultSessionLifetime, crypto/tls allows 7 days at
+	// most, and a negative one means that every connection proves it anew.
+	SessionLifetime time.Duration
 	// Dialer makes the connection under TLS; nil means a net.Dialer.
 	Dialer interface {
 		DialContext(ctx context.Context, network, address string) (net.Conn, error)
@@ -70,6 +78,11 @@ type Client struct {
 // Dial connects to address ("host:port"), verifies the server and returns the
 // connection. No byte of data is sent before the verdict.
 func (c *Client) Dial(ctx context.Context, network, address string) (*Conn, error) {
+	return c.open(ctx, network, address, c.ALPN)
+}
+
+// open is Dial for some application protocols.
+func (c *Client) open(ctx context.Context, network, address string, alpn []string) (*Conn, error) {
 	host, _, err := net.SplitHostPort(address)
 	if err != nil || host == "" {
 		return nil, fault.New(AddressInvalid, "%q is not HOST:PORT", address).
@@ -82,7 +95,7 @@ func (c *Client) Dial(ctx context.Context, network, address string) (*Conn, erro
 	if err != nil {
 		return nil, unreachable(err, address)
 	}
-	return c.Wrap(ctx, raw, host)
+	return c.wrap(ctx, raw, host, alpn)
 }
 
 func (c *Client) dial(ctx context.Context, network, address string) (net.Conn, error) {
@@ -119,29 +132,25 @@ func unreachable(err error, address string) error {
 // (STARTTLS, proxies) and takes ownership of it. Host is the name that was
 // dialed; it counts unless Name is set.
 func (c *Client) Wrap(ctx context.Context, raw net.Conn, host string) (*Conn, error) {
+	return c.wrap(ctx, raw, host, c.ALPN)
+}
+
+// wrap is Wrap for some application protocols.
+func (c *Client) wrap(ctx context.Context, raw net.Conn, host string, alpn []string) (*Conn, error) {
 	name := c.name(host)
-	transport := newTransport(raw, serverHello, orDefault(c.MaxHandshakeBytes, DefaultMaxHandshakeBytes), tracer{trace: c.Trace, now: c.Now})
-	config, err := c.config(ctx, name, transport)
+	conn := &Conn{
+		transport: newTransport(raw, serverHello, orDefault(c.MaxHandshakeBytes, DefaultMaxHandshakeBytes), tracer{trace: c.Trace, now: c.Now}),
+		timeout:   orDefault(c.HandshakeTimeout, DefaultHandshakeTimeout),
+		logger:    newConnLogger(c.Logger),
+	}
+	conn.transport.truncates = switches(c.Dangerous).has(dangerous.AllowTruncation())
+	config, err := c.configFor(ctx, name, alpn, conn)
 	if err != nil {
 		raw.Close()
 		return nil, err
 	}
-	conn := &Conn{
-		transport:  transport,
-		minVersion: config.MinVersion,
-		timeout:    orDefault(c.HandshakeTimeout, DefaultHandshakeTimeout),
-		logger:     newConnLogger(c.Logger, name, c.Dangerous),
-	}
-	transport.truncates = switches(c.Dangerous).has(dangerous.AllowTruncation())
-	own := config.GetClientCertificate
-	config.GetClientCertificate = func(request *tls.CertificateRequestInfo) (*tls.Certificate, error) {
-		conn.asked(request)
-		if conn.owes = own == nil; conn.owes {
-			return &tls.Certificate{}, nil
-		}
-		return own(request)
-	}
-	conn.tls = tls.Client(transport, config)
+	conn.minVersion = config.MinVersion
+	conn.tls = tls.Client(conn.transport, config)
 	if err := conn.Handshake(ctx); err != nil {
 		return nil, err
 	}
@@ -149,22 +158,35 @@ func (c *Client) Wrap(ctx context.Context, raw net.Conn, host string) (*Conn, er
 }
 
 // TLSConfig returns a configuration for libraries that want one, such as gRPC
-// and database drivers; zero means the Client's own Name. Rules 1, 2 and 4 hold
-// with it; TLS 1.3 only, since the check of TLS 1.2's extended master secret
-// needs a Conn. Give the library connections wrapped by Transport, or a
+// and database drivers; zero means the Client's own Name. Whom to believe, the
+// name, Rules, Revocation, Observe and Authorize hold with it, on every connection.
+// It differs from Dial in three ways. It is for TLS 1.3 only, since the check of TLS 1.2's extended
+// master secret needs a Conn. It resumes no session, since it cannot tell which of
+// its connections began one, and with which certificate of ours. And where a stream
+// ends is the library's to notice: give it connections wrapped by Transport, or a
 // truncated stream looks complete to it. MaxHandshakeBytes and Trace need a Conn.
 func (c *Client) TLSConfig(name verify.Name) (*tls.Config, error) {
 	if name.IsZero() {
 		name = c.Name
 	}
-	config, err := c.config(context.Background(), name, nil)
+	config, err := c.config(name, c.ALPN)
 	if err != nil {
 		return nil, err
 	}
 	if !switches(c.Dangerous).has(dangerous.LegacyVersions()) {
 		config.MinVersion = tls.VersionTLS13
 	}
-	newConnLogger(c.Logger, name, c.Dangerous).dangers(context.Background())
+	newConnLogger(c.Logger).dangers(context.Background(), c.Dangerous)
+	config.VerifyConnection = func(state tls.ConnectionState) error {
+		_, err := c.verify(context.Background(), name, state, clock(c.Now))
+		return err
+	}
+	if c.Identity != nil {
+		if _, err := leaf(c.Identity); err != nil {
+			return nil, err
+		}
+		config.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return leaf(c.Identity) }
+	}
 	return config, nil
 }
 
@@ -179,10 +201,10 @@ func (c *Client) name(host string) verify.Name {
 	return c.Name
 }
 
-// config builds what crypto/tls is told. Its own verification is switched off
-// because ours takes its place: VerifyConnection runs on every connection,
-// whereas VerifyPeerCertificate is skipped on resumed ones.
-func (c *Client) config(ctx context.Context, name verify.Name, under *transport) (*tls.Config, error) {
+// config is what crypto/tls is told of all connections. Its own verification is
+// switched off because ours takes its place: VerifyConnection runs on every
+// connection, whereas VerifyPeerCertificate is skipped on resumed ones.
+func (c *Client) config(name verify.Name, alpn []string) (*tls.Config, error) {
 	if err := c.check(name); err != nil {
 		return nil, err
 	}
@@ -190,35 +212,46 @@ func (c *Client) config(ctx context.Context, name verify.Name, under *transport)
 	if err != nil {
 		return nil, err
 	}
-	judge := judge{&c.verifier, c.rules(name), c.Observe, c.Authorize, c.Now, c.Dangerous}
-	config := &tls.Config{
+	return &tls.Config{
 		InsecureSkipVerify: true,
 		ServerName:         name.ServerName(),
 		MinVersion:         minVersion(c.Roots, name, c.Dangerous),
 		CipherSuites:       suites,
 		KeyLogWriter:       switches(c.Dangerous).keys(),
-		NextProtos:         c.ALPN,
+		NextProtos:         alpn,
 		Time:               c.Now,
-		VerifyConnection: func(state tls.ConnectionState) error {
-			under.shown(state)
-			peer, err := judge.peer(ctx, state)
-			if under != nil {
-				under.judged(peer, err)
-			}
-			return err
-		},
-	}
-	if c.Identity == nil {
-		config.ClientSessionCache = c.sessions.of(name, nil)
-		return config, nil
-	}
-	credential, err := c.Identity.Credential()
+	}, nil
+}
+
+// configFor is what crypto/tls is told of one connection: it has one certificate of
+// ours throughout, and the sessions that belong to that.
+func (c *Client) configFor(ctx context.Context, name verify.Name, alpn []string, conn *Conn) (*tls.Config, error) {
+	config, err := c.config(name, alpn)
 	if err != nil {
 		return nil, err
 	}
-	config.ClientSessionCache = c.sessions.of(name, credential.Leaf())
-	config.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
-		return leaf(c.Identity)
+	var own *pki.Credential
+	certificate := new(tls.Certificate)
+	if c.Identity != nil {
+		if own, err = c.Identity.Credential(); err == nil {
+			certificate, err = tlsCertificate(own)
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	config.GetClientCertificate = func(request *tls.CertificateRequestInfo) (*tls.Certificate, error) {
+		conn.asked(request)
+		conn.owes = own == nil
+		return certificate, nil
+	}
+	session := &resumption{cache: c.sessions.of(c.rules(name), own, alpn), now: c.Now, lifetime: lifetime(c.SessionLifetime)}
+	config.ClientSessionCache, config.SessionTicketsDisabled = session, c.SessionLifetime < 0
+	config.VerifyConnection = func(state tls.ConnectionState) error {
+		conn.transport.shown(state)
+		peer, err := c.verify(ctx, name, state, session.authenticated(state.DidResume))
+		conn.transport.judged(peer, err)
+		return err
 	}
 	return config, nil
 }
@@ -230,44 +263,15 @@ func (c *Client) check(name verify.Name) error {
 	return name.Check(c.Roots)
 }
 
-// rules are what verification is told.
+// rules are what verification is told, but for time and evidence.
 func (c *Client) rules(name verify.Name) verify.Options {
 	rules := c.Rules
-	rules.Roots, rules.Name = c.Roots, name
+	rules.Roots, rules.Name, rules.Purpose = c.Roots, name, verify.ServerAuth
 	return rules
 }
 
-// sessions are the client's caches of tickets. crypto/tls keys a cache by the
-// server's name only, so each pair of wanted name and own certificate has its
-// own; roots and ALPN are the Client's and do not change.
-type sessions struct {
-	mu     sync.Mutex
-	caches map[sessionKey]tls.ClientSessionCache // guarded by mu
-}
-
-type sessionKey struct {
-	name     verify.Name
-	identity [32]byte
-}
-
-// maxSessionCaches bounds the caches; beyond it all are forgotten, which costs
-// one full handshake each.
-const maxSessionCaches = 256
-
-func (s *sessions) of(name verify.Name, own interface{ Fingerprint() [32]byte }) tls.ClientSessionCache {
-	key := sessionKey{name: name}
-	if own != nil {
-		key.identity = own.Fingerprint()
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	cache, ok := s.caches[key]
-	if !ok {
-		if s.caches == nil || len(s.caches) >= maxSessionCaches {
-			s.caches = map[sessionKey]tls.ClientSessionCache{}
-		}
-		cache = tls.NewLRUClientSessionCache(64)
-		s.caches[key] = cache
-	}
-	return cache
+// verify is the verdict on a server that proved its key at a time.
+func (c *Client) verify(ctx context.Context, name verify.Name, state tls.ConnectionState, since time.Time) (*Peer, error) {
+	judge := judge{&c.verifier, current(c.rules(name), c.Revocation), c.Observe, c.Authorize, c.Now, c.Dangerous, c.Logger}
+	return judge.peer(ctx, state, since)
 }

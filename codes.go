@@ -35,6 +35,9 @@ const (
 	NotAuthorized      fault.Code = "not_authorized"
 	PlaintextRefused   fault.Code = "plaintext_refused"
 	ConnectionFailed   fault.Code = "connection_failed"
+	SessionForeign     fault.Code = "session_foreign"
+	SessionsInvalid    fault.Code = "sessions_invalid"
+	HostUnknown        fault.Code = "host_unknown"
 )
 
 // Codes returns the table of this package's codes.
@@ -109,5 +112,14 @@ func Codes() []fault.Entry {
 		{Code: ConnectionFailed, Meaning: "The connection broke.",
 			Cause: "The network or this machine; the message has the system's reason.",
 			Next:  "Try again."},
+		{Code: SessionForeign, Meaning: "A session was resumed at a server to which it does not belong, so the connection was ended.",
+			Cause: "The program replaced UnwrapSession in what a Server's TLSConfig returned.",
+			Next:  "Leave it as it is; share Tickets among servers that are to resume each other's sessions."},
+		{Code: SessionsInvalid, Meaning: "Exported sessions cannot be imported; nothing of them was used.",
+			Cause: "They were altered, sealed under another key, or exported by a program that was built with another version of Go.",
+			Next:  "Go on without them: connections then begin new sessions."},
+		{Code: HostUnknown, Meaning: "The client wants a host that the server does not have.",
+			Cause: "A name that is missing in Server.Hosts, or a client that sends none (SNI), such as one that dialed an IP address.",
+			Next:  "Add the name to Hosts, or give that a server for \"*\"."},
 	}
 }

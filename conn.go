@@ -87,8 +87,9 @@ func (c *Conn) shake(ctx context.Context) error {
 		return c.explain(err)
 	}
 	state := c.tls.ConnectionState()
+	peer := c.transport.peer.Load()
 	bound := state.Version >= tls.VersionTLS13 || c.transport.masterSecret
-	if !bound && !c.logger.off.has(dangerous.LegacyVersions()) {
+	if !bound && !switches(peer.Dangerous).has(dangerous.LegacyVersions()) {
 		return noMasterSecret("peer")
 	}
 	id, err := c.newID(state, bound)
@@ -96,7 +97,6 @@ func (c *Conn) shake(ctx context.Context) error {
 		return fault.Wrap(err, HandshakeFailed, "the connection has no ID").WithHint("%s", bothEnds)
 	}
 	c.id = "c" + hex.EncodeToString(id)
-	peer := c.transport.peer.Load()
 	peer.complete(state)
 	peer.WantsCertificate, peer.Authorities = c.owes, c.authorities
 	c.peer.Store(peer)

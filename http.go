@@ -17,23 +17,22 @@ var httpALPN = []string{"h2", "http/1.1"}
 // HTTP returns an HTTP client, for HTTP/2 and HTTP/1.1, whose every connection
 // is verified. It never speaks plaintext, so a redirect cannot lead out of TLS.
 func (c *Client) HTTP() *http.Client {
-	inner := &Client{Roots: c.Roots, Name: c.Name, Identity: c.Identity, Authorize: c.Authorize, ALPN: c.ALPN,
-		HandshakeTimeout: c.HandshakeTimeout, Dialer: c.Dialer, Now: c.Now, Logger: c.Logger}
-	if len(inner.ALPN) == 0 {
-		inner.ALPN = httpALPN
+	alpn := c.ALPN
+	if len(alpn) == 0 {
+		alpn = httpALPN
 	}
 	return &http.Client{Transport: &http.Transport{
 		DialContext: func(context.Context, string, string) (net.Conn, error) {
 			return nil, fault.New(PlaintextRefused, "a plain http:// address was asked for").WithHint("use the https:// address")
 		},
 		DialTLSContext: func(ctx context.Context, network, address string) (net.Conn, error) {
-			conn, err := inner.Dial(ctx, network, address)
+			conn, err := c.open(ctx, network, address, alpn)
 			if err != nil {
 				return nil, err
 			}
 			return conn.tls, nil
 		},
-		ForceAttemptHTTP2:     slices.Contains(inner.ALPN, "h2"),
+		ForceAttemptHTTP2:     slices.Contains(alpn, "h2"),
 		IdleConnTimeout:       90 * time.Second,
 		ExpectContinueTimeout: time.Second,
 	}}
@@ -44,8 +43,13 @@ func (c *Client) HTTP() *http.Client {
 //
 //	server.HTTP(handler).Serve(listener.TLS())
 //
-// PeerOf tells a handler who asks.
+// PeerOf tells a handler who asks. With Hosts, each of them has such an ALPN, and a
+// request that comes on a connection to another host is answered by 421, Misdirected
+// Request.
 func (s *Server) HTTP(handler http.Handler) *http.Server {
+	if len(s.Hosts) > 0 {
+		handler = s.directed(handler)
+	}
 	return &http.Server{
 		Handler:           handler,
 		ReadHeaderTimeout: orDefault(s.HandshakeTimeout, DefaultHandshakeTimeout),

@@ -14,8 +14,10 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/signet-tls/signet"
+	"github.com/signet-tls/signet/identity"
 	"github.com/signet-tls/signet/pki"
 	"github.com/signet-tls/signet/verify"
 )
@@ -72,6 +74,33 @@ func TestHTTP(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestHTTPKeepsEveryRule holds that the HTTP client of a Client is that Client:
+// whatever it refuses, observes or believes.
+func TestHTTPKeepsEveryRule(t *testing.T) {
+	w := newWorld(t)
+	address := serve(t, &signet.Server{Identity: identity.Static(w.server), Public: true}, func(http.ResponseWriter, *http.Request) {})
+	get := func(change func(*signet.Client)) error {
+		client := w.dialer()
+		change(client)
+		response, err := httpClient(t, client).Get("https://" + address + "/")
+		if err == nil {
+			response.Body.Close()
+		}
+		return err
+	}
+	observed := false
+	if err := get(func(c *signet.Client) { c.Observe = func(*signet.Peer) { observed = true } }); err != nil || !observed {
+		t.Errorf("observed %v, %v", observed, err)
+	}
+	wantCode(t, "rules", get(func(c *signet.Client) { c.Rules.MaxIntermediates = new(int) }), verify.PathOverLimit)
+	wantCode(t, "revocation in the rules", get(func(c *signet.Client) { c.Rules.Revocation = w.revoking(t, w.server.Leaf()) }), verify.CertRevoked)
+	wantCode(t, "revocation", get(func(c *signet.Client) {
+		c.Revocation = func() *verify.Revocation { return w.revoking(t, w.server.Leaf()) }
+	}), verify.CertRevoked)
+	wantCode(t, "name", get(func(c *signet.Client) { c.Name = verify.Host("other.example") }), verify.NameMismatch)
+	wantCode(t, "clock", get(func(c *signet.Client) { c.Now = func() time.Time { return w.server.Leaf().NotAfter().Add(time.Hour) } }), verify.CertExpired)
 }
 
 func TestPeerOfAStranger(t *testing.T) {

@@ -51,6 +51,8 @@ var rooms = []room{
 	{"revocation/fetch", []string{"fault", "spiffeid", "pki", "revocation", "internal/flight", "internal/atomicfile"}, "it brings bytes that others judge"},
 	{"verify", []string{"fault", "spiffeid", "dangerous", "pki", "revocation"}, "it judges the evidence that it is handed"},
 	{"identity", []string{"fault", "spiffeid", "pki", "verify"}, "it brings our own certificate and connects to nobody"},
+	{"identity/pkcs12", []string{"fault", "pki", "pki/pkcs12"}, "it reads one form of file, so that who has none does not link it"},
+	{"identity/staple", []string{"fault", "pki", "revocation", "verify", "identity"}, "it judges its own certificate as a client would, and is handed what fetches"},
 	{".", []string{"fault", "spiffeid", "pki", "verify", "identity", "dangerous", "ciphers", "internal/bind", "internal/crowd"}, "the library takes an authorise function and knows no policy and no system"},
 	{"engine", []string{"fault", "."}, "it moves bytes, and everything that they mean is the library's"},
 
@@ -67,7 +69,7 @@ var rooms = []room{
 	{"internal/starttls", []string{"fault", "internal/ber"}, "it says a word or two on a socket, and TLS is others'"},
 	{"internal/tamper", with(library, "internal/starttls"), "it attacks from outside and needs no system to do it"},
 	{"internal/recognise", []string{"fault", "pki", "pki/pkcs7", "pki/pkcs12"}, "it tells what bytes are, and trusts none of them"},
-	{"internal/cli", with(library, "policy", "internal/control", "internal/ca", "internal/authority", "internal/agent", "internal/agent/api", "internal/proxy", "internal/tamper", "internal/starttls", "internal/recognise", "revocation/fetch", "pki/pkcs7", "pki/pkcs12"), "it wires the system together, and fixtures are not part of it"},
+	{"internal/cli", with(library, "policy", "internal/control", "internal/ca", "internal/authority", "internal/agent", "internal/agent/api", "internal/proxy", "internal/tamper", "internal/starttls", "internal/recognise", "revocation/fetch", "identity/staple", "pki/pkcs7", "pki/pkcs12"), "it wires the system together, and fixtures are not part of it"},
 	{"cmd/signet", []string{"internal/cli"}, "it is a few lines"},
 	{"bench", []string{"pki", "verify"}, "it measures the library from outside"},
 	{"examples/certificates", []string{"fault", "pki"}, "an example shows the library"},

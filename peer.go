@@ -4,6 +4,7 @@ import (
 	"crypto/tls"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/signet-tls/signet/ciphers"
 	"github.com/signet-tls/signet/dangerous"
@@ -26,6 +27,12 @@ type Peer struct {
 	// Resumed says that the peer proved its identity on an earlier connection,
 	// and that everything else was verified anew on this one.
 	Resumed bool
+	// Authenticated is when the peer proved that it holds its certificate's key:
+	// on the first connection of a session that was resumed since. It is zero for
+	// the client of a public server.
+	Authenticated time.Time
+	// ServerName is the name that the client asked for (SNI), or "".
+	ServerName string
 	// Staple is the OCSP response that the peer sent along (RFC 6066, section 8),
 	// as it came, or nil.
 	Staple []byte
@@ -47,13 +54,14 @@ type Peer struct {
 
 func newPeer(state tls.ConnectionState) *Peer {
 	return &Peer{
-		Chain:   pki.AdoptAll(state.PeerCertificates),
-		Resumed: state.DidResume,
-		Staple:  state.OCSPResponse,
-		ALPN:    state.NegotiatedProtocol,
-		version: state.Version,
-		suite:   state.CipherSuite,
-		group:   state.CurveID,
+		Chain:      pki.AdoptAll(state.PeerCertificates),
+		Resumed:    state.DidResume,
+		Staple:     state.OCSPResponse,
+		ALPN:       state.NegotiatedProtocol,
+		ServerName: state.ServerName,
+		version:    state.Version,
+		suite:      state.CipherSuite,
+		group:      state.CurveID,
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/fstest"
 
 	"github.com/signet-tls/signet"
 	"github.com/signet-tls/signet/identity"
@@ -138,6 +139,30 @@ func TestTicketsBelongToOneIdentity(t *testing.T) {
 		}
 		if have := far.Peer().Chain[0]; !have.Equal(step.use.Leaf()) {
 			t.Errorf("%s: the server saw the certificate %s, want %s", step.name, have.Serial(), step.use.Leaf().Serial())
+		}
+		talk(t, near, far)
+	}
+}
+
+// TestServedFromFiles holds that a server shows what is in its files now, to whoever
+// comes, resumed sessions included.
+func TestServedFromFiles(t *testing.T) {
+	w := newWorld(t)
+	renewed := testpki.Must(w.Server(testpki.Host))
+	disk := fstest.MapFS{"web.pem": {Data: testpki.Must(w.server.PEM())}}
+	source := testpki.Must(identity.Open(identity.Files{FS: disk, Chain: "web.pem"}))
+	client, server := w.dialer(), w.listener()
+	server.Identity = source
+	for i, want := range []*pki.Credential{w.server, w.server, renewed, renewed} {
+		if want == renewed {
+			disk["web.pem"] = &fstest.MapFile{Data: testpki.Must(renewed.PEM())}
+			if err := source.Reload(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		near, far := meet(t, client, server)
+		if have := near.Peer().Chain[0]; !have.Equal(want.Leaf()) || near.Peer().Resumed != (i%2 == 1) {
+			t.Errorf("connection %d: certificate %s, resumed %v", i, have.Serial(), near.Peer().Resumed)
 		}
 		talk(t, near, far)
 	}

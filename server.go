@@ -2,11 +2,13 @@ package signet
 
 import (
 	"context"
+	"crypto/sha256"
 	"crypto/tls"
 	"log/slog"
 	"net"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/signet-tls/signet/ciphers"
@@ -18,11 +20,18 @@ import (
 	"github.com/signet-tls/signet/verify"
 )
 
-// Server accepts verified TLS connections. Its zero value accepts nobody and
-// returns an error that says what is missing. Set its fields before first use;
-// it is then safe for concurrent use and must not be copied.
+// Server accepts verified TLS connections, for one host or for several. Its zero
+// value accepts nobody and returns an error that says what is missing. Set its fields
+// before first use; it is then safe for concurrent use and must not be copied.
 type Server struct {
-	// Identity is our own certificate. Required.
+	// Hosts has a Server for each name that clients may ask for by SNI (RFC 6066,
+	// section 3): www.example.com, *.example.com for any one label in the place of
+	// the star, or * for all other names and for clients that send none. Each has
+	// an Identity, Roots and rules of its own; of this Server's fields only
+	// HandshakeTimeout, Now and Logger count then. A name that is not there is
+	// refused by the alert unrecognized_name. Nil: this Server is for all names.
+	Hosts map[string]*Server
+	// Identity is our own certificate. Required but with Hosts.
 	Identity identity.Source
 	// Public serves anybody, without asking for a certificate. A server is
 	// either public or has Roots; there is no default.
@@ -33,6 +42,14 @@ type Server struct {
 	// domain, verify.Any with a reason for any that the roots vouch for.
 	// Required with Roots.
 	Name verify.Name
+	// Rules are what else the clients' certificates must keep: a profile,
+	// policies, revocation. Its Roots, Name, Purpose, Handshake and Now are left
+	// aside for the Server's own.
+	Rules verify.Options
+	// Revocation, unless nil, is asked at each connection, resumed ones too, for
+	// the evidence that counts now; it takes the place of that in Rules. An answer
+	// of nil asks for none. It must not block.
+	Revocation func() *verify.Revocation
 	// Authorize may reject a verified peer, on resumed connections too. It
 	// cannot accept one that verification refused. Nil rejects nobody.
 	Authorize func(context.Context, *Peer) error
@@ -62,18 +79,32 @@ type Server struct {
 	// Trace, unless nil, hears of each step of each connection, from several
 	// goroutines at once. It decides nothing, and holds up what it hears of.
 	Trace func(Event)
+	// SessionLifetime is how long a client's proof of its key counts for resumed
+	// connections; 0 means DefaultSessionLifetime, crypto/tls allows 7 days at
+	// most, and a negative one means that every connection proves it anew.
+	SessionLifetime time.Duration
+	// Tickets are the keys of session tickets; nil means the Server's own.
+	Tickets *Tickets
+	// Generation, unless nil, numbers the policy that Authorize decides by. A
+	// session from before the number changed is not resumed. It must not block.
+	Generation func() uint64
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
 	// Logger hears of reasons given for accepting any name, and of what is
 	// Dangerous; nil discards.
 	Logger *slog.Logger
 
-	verifier verify.Verifier
+	verifier  verify.Verifier
+	unstapled atomic.Value // the fingerprint of our certificate that lacks the staple that it demands
 
-	prepare sync.Once
-	base    *tls.Config // holds the ticket keys; set by prepare
-	door    *door       // set by prepare
-	invalid error       // set by prepare
+	prepare sync.Once // sets the rest
+	base    *tls.Config
+	tickets *Tickets
+	rules   verify.Options     // but for time and evidence
+	asked   [sha256.Size]byte  // the rules' fingerprint
+	hosts   map[string]*Server // nil: none
+	door    *door
+	invalid error
 }
 
 // Listen listens on a TCP address and verifies who connects.
@@ -135,8 +166,15 @@ func (s *Server) Wrap(ctx context.Context, raw net.Conn) (*Conn, error) {
 	return conn, nil
 }
 
-// TLSConfig returns a configuration for libraries that want one, such as gRPC.
-// It refuses connections that are not wrapped by Transport.
+// TLSConfig returns a configuration for libraries that want one, such as gRPC. All
+// that is said of clients holds with it, on every connection, resumed ones too: whom
+// to believe, Name, Rules, Revocation, Authorize, Hosts, and what sessions belong to;
+// so does the extended master secret of TLS 1.2. It refuses connections that are not
+// wrapped by Transport, so that a truncated stream is noticed. Three things are the
+// library's own: HandshakeTimeout, what it makes of a refusal (it hears crypto/tls's
+// words, and finds ours in the chain of errors), and that after a fatal alert
+// crypto/tls's Close still sends a close_notify. The ticket keys in it are not used;
+// Tickets has them.
 func (s *Server) TLSConfig() (*tls.Config, error) { return s.config() }
 
 func (s *Server) conn(raw net.Conn) (*Conn, error) {
@@ -145,14 +183,13 @@ func (s *Server) conn(raw net.Conn) (*Conn, error) {
 		return nil, err
 	}
 	under := newTransport(raw, clientHello, s.maxBytes(), s.tracer())
-	under.truncates = switches(s.Dangerous).has(dangerous.AllowTruncation())
 	under.guest.Store(s.door.guest(under.end))
 	return &Conn{
 		tls:        tls.Server(under, config),
 		transport:  under,
 		minVersion: config.MinVersion,
 		timeout:    s.door.timeout,
-		logger:     s.logger(),
+		logger:     newConnLogger(s.Logger),
 	}, nil
 }
 
@@ -162,49 +199,61 @@ func (s *Server) tracer() tracer { return tracer{trace: s.Trace, now: s.Now} }
 
 func (s *Server) config() (*tls.Config, error) {
 	s.prepare.Do(func() {
-		if s.invalid = s.check(); s.invalid != nil {
-			return
+		if s.invalid = s.check(); s.invalid == nil {
+			s.invalid = s.build()
 		}
-		var suites []uint16
-		if suites, s.invalid = chooseSuites(s.Ciphers, s.Dangerous); s.invalid != nil {
-			return
-		}
-		s.base = &tls.Config{
-			MinVersion:     minVersion(s.Roots, s.Name, s.Dangerous),
-			CipherSuites:   suites,
-			KeyLogWriter:   switches(s.Dangerous).keys(),
-			NextProtos:     s.ALPN,
-			Time:           s.Now,
-			GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return leaf(s.Identity) },
-		}
-		if !s.Public {
-			// Ours takes the place of crypto/tls's verification, which would
-			// trust the system's roots where ClientCAs is nil.
-			s.base.ClientAuth = tls.RequireAnyClientCert
-			s.base.ClientCAs = namesOf(s.ClientCAs)
-			if s.skips() {
-				s.base.ClientAuth = tls.RequestClientCert
-			}
-		}
-		s.logger().dangers(context.Background())
-		s.base.GetConfigForClient = s.configFor
-		s.door = newDoor(orDefault(s.MaxHandshakes, DefaultMaxHandshakes), orDefault(s.HandshakeTimeout, DefaultHandshakeTimeout))
 	})
 	return s.base, s.invalid
 }
 
-func (s *Server) logger() connLogger { return newConnLogger(s.Logger, s.Name, s.Dangerous) }
-
 func (s *Server) skips() bool { return switches(s.Dangerous).has(dangerous.SkipVerification()) }
+
+// build makes what all connections have in common. Where Hosts has it, what is made
+// here serves nobody: without a certificate crypto/tls answers unrecognized_name.
+func (s *Server) build() error {
+	suites, err := chooseSuites(s.Ciphers, s.Dangerous)
+	if err != nil {
+		return err
+	}
+	s.base = &tls.Config{
+		MinVersion:             minVersion(s.Roots, s.Name, s.Dangerous),
+		CipherSuites:           suites,
+		KeyLogWriter:           switches(s.Dangerous).keys(),
+		NextProtos:             s.ALPN,
+		Time:                   s.Now,
+		SessionTicketsDisabled: s.SessionLifetime < 0 || s.hosts != nil,
+		GetConfigForClient:     s.configFor,
+	}
+	if s.tickets = s.Tickets; s.tickets == nil {
+		s.tickets = new(Tickets)
+	}
+	if !s.Public {
+		s.rules = s.Rules
+		s.rules.Roots, s.rules.Name, s.rules.Purpose = s.Roots, s.Name, verify.ClientAuth
+		// Ours takes the place of crypto/tls's verification, which would trust
+		// the system's roots where ClientCAs is nil.
+		s.base.ClientAuth = tls.RequireAnyClientCert
+		s.base.ClientCAs = namesOf(s.ClientCAs)
+		if s.skips() {
+			s.base.ClientAuth = tls.RequestClientCert
+		}
+	}
+	s.asked = s.rules.Fingerprint()
+	s.door = newDoor(orDefault(s.MaxHandshakes, DefaultMaxHandshakes), orDefault(s.HandshakeTimeout, DefaultHandshakeTimeout))
+	newConnLogger(s.Logger).dangers(context.Background(), s.Dangerous)
+	return nil
+}
 
 func (s *Server) check() error {
 	switch {
-	case s.Identity == nil:
-		return fault.New(ConfigInvalid, "the server has no certificate: Identity is not set").
-			WithHint("set Identity, for example to identity.Static(credential)")
 	case s.MaxHandshakes < 0 || s.MaxHandshakeBytes < 0:
 		return fault.New(ConfigInvalid, "a bound of the server's handshakes is negative: MaxHandshakes %d, MaxHandshakeBytes %d", s.MaxHandshakes, s.MaxHandshakeBytes).
 			WithHint("leave it at 0, which means %d and %d", DefaultMaxHandshakes, DefaultMaxHandshakeBytes)
+	case len(s.Hosts) > 0:
+		return s.checkHosts()
+	case s.Identity == nil:
+		return fault.New(ConfigInvalid, "the server has no certificate: Identity is not set").
+			WithHint("set Identity, for example to identity.Static(credential)")
 	case size(s.ClientCAs) > maxNames:
 		return fault.New(ConfigInvalid, "the names of ClientCAs have %d bytes, more than %d", size(s.ClientCAs), maxNames).
 			WithHint("name fewer authorities: a client that is told of none chooses among all of its certificates")
@@ -229,37 +278,52 @@ func (s *Server) configFor(hello *tls.ClientHelloInfo) (*tls.Config, error) {
 			WithHint("wrap it, so that a truncated stream is noticed")
 	}
 	under.begin(s.maxBytes(), s.tracer())
+	host := s.host(hello.ServerName)
+	if host == nil {
+		under.judged(nil, hostUnknown(hello.ServerName))
+		return s.base, nil
+	}
+	return host.receive(hello, under)
+}
+
+// receive is configFor of the server of the host that the client asks for.
+func (s *Server) receive(hello *tls.ClientHelloInfo, under *transport) (*tls.Config, error) {
 	if !slices.ContainsFunc(hello.SupportedVersions, s.speaks) {
 		// crypto/tls refuses this by itself, with the alert for it.
 		under.judged(nil, versionMismatch(s.base.MinVersion))
-		return nil, nil
+		return s.base, nil
 	}
 	if err := s.checkHello(hello); err != nil {
 		under.judged(nil, err)
 		return nil, err
 	}
-	ctx := hello.Context()
+	own, err := s.Identity.Credential()
+	if err != nil {
+		under.judged(nil, err)
+		return nil, err
+	}
+	certificate, err := tlsCertificate(own)
+	if err != nil {
+		under.judged(nil, err)
+		return nil, err
+	}
+	s.warnUnstapled(hello.Context(), own)
 	config := s.base.Clone()
 	config.GetConfigForClient = nil
-	show := func(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
-		cert, err := s.base.GetCertificate(hello)
-		if err == nil {
-			under.own = cert.Leaf
-		}
-		return cert, err
-	}
-	config.GetCertificate = show
-	config.VerifyConnection = func(state tls.ConnectionState) error {
-		if state.DidResume {
-			show(hello) // nothing is sent; the certificate is still what the connection is bound to
-		}
-		hello = nil // it would stay in memory as long as the connection
-		under.shown(state)
-		peer, err := s.verify(ctx, state)
-		under.judged(peer, err)
-		return err
-	}
+	config.Certificates = []tls.Certificate{*certificate}
+	under.own = certificate.Leaf
+	under.truncates = switches(s.Dangerous).has(dangerous.AllowTruncation())
+	s.admit(hello, under, own).guard(hello.Context(), config)
 	return config, nil
+}
+
+// warnUnstapled says once of a certificate of ours that it demands a staple and there
+// is none (RFC 7633, section 4.2.3).
+func (s *Server) warnUnstapled(ctx context.Context, own *pki.Credential) {
+	if leaf := own.Leaf(); leaf.MustStaple() && len(own.Staple) == 0 && s.unstapled.Swap(leaf.Fingerprint()) != leaf.Fingerprint() {
+		newConnLogger(s.Logger).logger.WarnContext(ctx, "our own certificate demands a stapled OCSP response, and there is none: clients refuse it",
+			slog.String("certificate", leaf.Title()), slog.String("next", "serve it by a source of identity/staple"))
+	}
 }
 
 // checkHello looks for it where the connection will be of TLS 1.2. The list of
@@ -283,11 +347,12 @@ func (s *Server) speaks(version uint16) bool {
 	return version >= s.base.MinVersion && version <= tls.VersionTLS13
 }
 
-func (s *Server) verify(ctx context.Context, state tls.ConnectionState) (*Peer, error) {
-	judge := judge{&s.verifier, verify.Options{Roots: s.Roots, Name: s.Name, Purpose: verify.ClientAuth}, nil, s.Authorize, s.Now, s.Dangerous}
+// verify is the verdict on a client that proved its key at a time.
+func (s *Server) verify(ctx context.Context, state tls.ConnectionState, since time.Time) (*Peer, error) {
+	judge := judge{&s.verifier, current(s.rules, s.Revocation), nil, s.Authorize, s.Now, s.Dangerous, s.Logger}
 	if s.Public {
 		peer := judge.newPeer(state)
 		return peer, judge.authorized(ctx, peer)
 	}
-	return judge.peer(ctx, state)
+	return judge.peer(ctx, state, since)
 }

@@ -96,6 +96,7 @@ type judge struct {
 	authorize func(context.Context, *Peer) error
 	now       func() time.Time
 	off       switches
+	logger    *slog.Logger
 }
 
 func (j judge) newPeer(state tls.ConnectionState) *Peer {
@@ -104,10 +105,12 @@ func (j judge) newPeer(state tls.ConnectionState) *Peer {
 	return peer
 }
 
-// peer verifies and authorises who the state shows. An error ends the
-// handshake; there is no way to accept what verification refused.
-func (j judge) peer(ctx context.Context, state tls.ConnectionState) (*Peer, error) {
+// peer verifies and authorises who the state shows, and who proved its key at the
+// time since. An error ends the handshake; there is no way to accept what
+// verification refused.
+func (j judge) peer(ctx context.Context, state tls.ConnectionState, since time.Time) (*Peer, error) {
 	peer := j.newPeer(state)
+	peer.Authenticated = since
 	if j.observe != nil {
 		j.observe(peer)
 	}
@@ -121,7 +124,13 @@ func (j judge) peer(ctx context.Context, state tls.ConnectionState) (*Peer, erro
 		return nil, err
 	}
 	peer.Proof, peer.ID = proof, proof.ID()
-	return peer, j.authorized(ctx, peer)
+	if err := j.authorized(ctx, peer); err != nil {
+		return peer, err
+	}
+	if name := rules.Name; name.AcceptsAny() {
+		newConnLogger(j.logger).anyName(ctx, name)
+	}
+	return peer, nil
 }
 
 func (j judge) authorized(ctx context.Context, peer *Peer) error {
@@ -153,7 +162,7 @@ func tlsCertificate(credential *pki.Credential) (*tls.Certificate, error) {
 	for i, cert := range credential.Chain {
 		chain[i] = cert.Raw()
 	}
-	return &tls.Certificate{Certificate: chain, PrivateKey: credential.Key, Leaf: leaf}, nil
+	return &tls.Certificate{Certificate: chain, PrivateKey: credential.Key, Leaf: leaf, OCSPStaple: credential.Staple}, nil
 }
 
 func clock(now func() time.Time) time.Time {
@@ -173,30 +182,28 @@ func orDefault[T comparable](setting, otherwise T) T {
 }
 
 // connLogger writes what an operator must be able to find out later.
-type connLogger struct {
-	logger *slog.Logger
-	name   verify.Name
-	off    switches
-}
+type connLogger struct{ logger *slog.Logger }
 
-func newConnLogger(logger *slog.Logger, name verify.Name, off switches) connLogger {
+func newConnLogger(logger *slog.Logger) connLogger {
 	if logger == nil {
-		logger = slog.New(slog.NewTextHandler(io.Discard, nil))
+		logger = slog.New(slog.DiscardHandler)
 	}
-	return connLogger{logger, name, off}
+	return connLogger{logger}
 }
 
 // dangers warns of the protections that are off.
-func (l connLogger) dangers(ctx context.Context) {
-	for _, one := range l.off {
+func (l connLogger) dangers(ctx context.Context, off switches) {
+	for _, one := range off {
 		l.logger.WarnContext(ctx, "a protection is off", slog.String("dangerous", one.String()))
 	}
 }
 
 func (l connLogger) established(ctx context.Context, peer *Peer) {
-	l.dangers(ctx)
-	if l.name.AcceptsAny() {
-		l.logger.WarnContext(ctx, "any name was accepted", slog.String("name", l.name.String()))
-	}
+	l.dangers(ctx, peer.Dangerous)
 	l.logger.DebugContext(ctx, "connection verified", slog.String("peer", peer.ID.String()), slog.String("tls", peer.TLS()))
+}
+
+// anyName tells of a peer for whom any name would do.
+func (l connLogger) anyName(ctx context.Context, name verify.Name) {
+	l.logger.WarnContext(ctx, "any name was accepted", slog.String("name", name.String()))
 }

@@ -173,6 +173,7 @@ func TestCodesAreInTheTable(t *testing.T) {
 		signet.Truncated, signet.Unread, signet.PeekTooFar, signet.BindingUnavailable, signet.ConfigInvalid, signet.AddressInvalid, signet.Unreachable, signet.Timeout, signet.NotTLS,
 		signet.HandshakeCut, signet.HandshakeFailed, signet.HandshakeTooLarge, signet.CrowdedOut, signet.VersionMismatch, signet.CipherMismatch, signet.NoMasterSecret, signet.RecordAltered,
 		signet.RefusedByPeer, signet.ClientCertRequired, signet.NotSupported, signet.NotAuthorized, signet.PlaintextRefused, signet.ConnectionFailed,
+		signet.SessionForeign, signet.SessionsInvalid, signet.HostUnknown,
 	}
 	rows := map[fault.Code]fault.Entry{}
 	for _, entry := range signet.Codes() {

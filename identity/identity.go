@@ -9,8 +9,12 @@ import (
 	"github.com/signet-tls/signet/pki"
 )
 
-// Unreadable is the code of a credential file that could not be used.
-const Unreadable fault.Code = "identity_unreadable"
+// Codes of this package.
+const (
+	Unreadable fault.Code = "identity_unreadable"
+	Unfit      fault.Code = "identity_unfit"
+	Expired    fault.Code = "identity_expired"
+)
 
 // Codes returns the table of this package's codes.
 func Codes() []fault.Entry {
@@ -18,6 +22,12 @@ func Codes() []fault.Entry {
 		{Code: Unreadable, Meaning: "The file with our own certificate and key could not be read.",
 			Cause: "A wrong path, missing permissions, or a file that lacks the certificate or the key.",
 			Next:  "Name a PEM file with the chain, leaf first, and its unencrypted private key."},
+		{Code: Unfit, Meaning: "Our own certificate is one that no peer would accept; the message says why.",
+			Cause: "It has no subject alternative name, is for another purpose, or is not valid yet.",
+			Next:  "Have it issued again, with its names and its purpose."},
+		{Code: Expired, Meaning: "Our own certificate has expired, and is not shown to anybody.",
+			Cause: "It was not renewed, or the program does not follow the file that was.",
+			Next:  "Renew it, and look into the log for why a newer file was not used."},
 	}
 }
 

@@ -71,8 +71,14 @@ func TestStatic(t *testing.T) {
 }
 
 func TestCodesAreInTheTable(t *testing.T) {
+	want := []fault.Code{identity.Unreadable, identity.Unfit, identity.Expired}
 	entries := identity.Codes()
-	if len(entries) != 1 || entries[0].Code != identity.Unreadable || entries[0].Meaning == "" || entries[0].Cause == "" || entries[0].Next == "" {
-		t.Errorf("have %+v, want one complete row for %s", entries, identity.Unreadable)
+	if len(entries) != len(want) {
+		t.Fatalf("the table has %d rows, this test knows %d codes", len(entries), len(want))
+	}
+	for i, entry := range entries {
+		if entry.Code != want[i] || entry.Meaning == "" || entry.Cause == "" || entry.Next == "" {
+			t.Errorf("have %+v, want a complete row for %s", entry, want[i])
+		}
 	}
 }

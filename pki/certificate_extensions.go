@@ -1,5 +1,7 @@
 package pki
 
+import "slices"
+
 // Extensions returns all extensions, in their order. The caller must not change
 // them.
 func (c *Certificate) Extensions() []Extension { return c.list }
@@ -145,6 +147,16 @@ func (c *Certificate) AuthorityInfo() ([]AccessDescription, error) {
 // a stapled OCSP response (RFC 7633).
 func (c *Certificate) TLSFeatures() ([]int, error) {
 	return find[[]int](c.extensions(), OIDTLSFeature)
+}
+
+// statusRequest is the TLS extension that brings a staple (RFC 6066, section 8).
+const statusRequest = 5
+
+// MustStaple reports whether the certificate demands that its server sends a staple
+// (RFC 7633, section 4.2.1).
+func (c *Certificate) MustStaple() bool {
+	features, _ := c.TLSFeatures() // one that cannot be read is a fault of its own
+	return slices.Contains(features, statusRequest)
 }
 
 // Timestamps are the promises of certificate transparency logs (RFC 6962).

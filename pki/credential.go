@@ -11,8 +11,9 @@ import (
 // leaf's private key: what a peer proves itself with, or an authority signs
 // with.
 type Credential struct {
-	Chain []*Certificate
-	Key   crypto.Signer
+	Chain  []*Certificate
+	Key    crypto.Signer
+	Staple []byte // an OCSP response about the leaf, in DER, that a server sends along (RFC 6066, section 8); nil: none
 }
 
 // Leaf returns the chain's first certificate.
@@ -32,7 +33,7 @@ func NewCredential(chain []*Certificate, key crypto.Signer) (*Credential, error)
 	}
 	leaf := chain[0]
 	if isKeyOf(key, leaf) {
-		return &Credential{chain, key}, nil
+		return &Credential{Chain: chain, Key: key}, nil
 	}
 	mismatch := fault.New(KeyMismatch, "the private key is not the key of %s", leaf.Title()).
 		WithHint("pair %s with the key that its request was made with", leaf.Title())

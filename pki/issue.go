@@ -34,7 +34,7 @@ func SelfSigned(spec Spec) (*Credential, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Credential{[]*Certificate{cert}, key}, nil
+	return &Credential{Chain: []*Certificate{cert}, Key: key}, nil
 }
 
 // Issue signs a certificate for the public key, with c as the issuer. What it
@@ -155,7 +155,7 @@ func (c *Credential) New(spec Spec) (*Credential, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Credential{append([]*Certificate{cert}, c.ChainBelowRoot()...), key}, nil
+	return &Credential{Chain: append([]*Certificate{cert}, c.ChainBelowRoot()...), Key: key}, nil
 }
 
 // stands holds a new certificate against the chain above it as its peers will:

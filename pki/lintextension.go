@@ -73,8 +73,7 @@ var extensionRules = []lintRule{
 		}},
 	{"staple_without_responder", Error, "RFC 7633, section 4.2.3", nil, "give the OCSP responder's URL, or do not demand a staple",
 		func(l *lint) string {
-			features, _ := l.TLSFeatures()
-			return when(slices.Contains(features, 5) && !l.accesses(OIDAccessOCSP), "a stapled OCSP response is demanded, and no responder is named")
+			return when(l.MustStaple() && !l.accesses(OIDAccessOCSP), "a stapled OCSP response is demanded, and no responder is named")
 		}},
 	{"revocation_missing", Warning, "CA/Browser Forum Baseline Requirements, section 7.1.2.7", nil, "have it issued again with the URL of a revocation list",
 		func(l *lint) string {

@@ -122,8 +122,7 @@ func (s *Spec) renewURLs(old *Certificate) error {
 			s.Issuers = append(s.Issuers, string(place.Location.Raw))
 		}
 	}
-	features, _ := old.TLSFeatures()
-	s.MustStaple = slices.Contains(features, 5)
+	s.MustStaple = old.MustStaple()
 	return nil
 }
 

@@ -14,6 +14,7 @@ const (
 	ResponseInvalid fault.Code = "ocsp_invalid"
 	ResponseSigner  fault.Code = "ocsp_signer_not_allowed"
 	Stale           fault.Code = "revocation_stale"
+	NoResponse      fault.Code = "ocsp_not_fetched"
 )
 
 // Codes returns the table of this package's codes.
@@ -46,5 +47,8 @@ func Codes() []fault.Entry {
 		{Code: Stale, Meaning: "What says whether a certificate is revoked is out of date, or from the future.",
 			Cause: "The list or response was kept beyond its nextUpdate, or a clock is wrong.",
 			Next:  "Get the present list or response from its authority, and check this machine's clock."},
+		{Code: NoResponse, Meaning: "No OCSP response about a certificate could be brought that counts.",
+			Cause: "The certificate names no responder, none answers, or what they answer is out of date or somebody else's.",
+			Next:  "See that the responder that the certificate names can be reached from this host."},
 	}
 }

@@ -34,6 +34,43 @@ func (g *gathering) askResponder(ctx context.Context, place string) (*pki.OCSPRe
 	})
 }
 
+// Respond asks the OCSP responders that a certificate names for a response that
+// counts now, to be handed on as a staple: a fresh one, without a nonce, that says
+// until when it counts (RFC 5019, section 2.2.4). It may say that the certificate is
+// revoked.
+func Respond(ctx context.Context, fetcher Fetcher, cert, issuer *pki.Certificate, now time.Time) (*pki.OCSPResponse, error) {
+	g := &gathering{by: &Collector{Fetcher: fetcher, Nonce: NonceNone}, Question: Question{Cert: cert, Issuer: issuer, Now: now}}
+	access, err := cert.AuthorityInfo()
+	if err != nil {
+		return nil, err
+	}
+	for _, place := range locations(access, pki.OIDAccessOCSP) {
+		if !g.mayAsk() {
+			break
+		}
+		_, request, err := g.request(place)
+		if err != nil {
+			return nil, err
+		}
+		got, err := fetch(ctx, fetcher, request, func(data []byte) (*pki.OCSPResponse, time.Time, error) {
+			response, until, err := g.checkResponse(data, nil)
+			if err == nil && until.IsZero() {
+				err = errors.New("the response does not say until when it counts")
+			}
+			return response, time.Time{}, err // not kept: who asks again wants a newer one
+		})
+		if err == nil {
+			return got.value, nil
+		}
+		g.miss("%s: %s", fault.Printable(place, 80), fault.Text(err))
+	}
+	if len(g.missing) == 0 {
+		g.miss("%s names no OCSP responder", cert.Title())
+	}
+	return nil, fault.New(NoResponse, "no OCSP response was had: %s", strings.Join(g.missing, "; ")).
+		WithHint("see that the responder can be reached; it stands in the certificate's authority information access")
+}
+
 // request asks about the certificate by SHA-1, which every responder knows: by
 // POST, or by GET if there is no nonce and the URL becomes short enough to be
 // answered from a store (RFC 5019, section 5).

@@ -45,6 +45,14 @@ func NewView(slice *api.Slice) (*View, error) {
 	return view, nil
 }
 
+// Generation numbers the view for signet.Server: sessions do not outlast it.
+func (v *View) Generation() uint64 {
+	if v == nil {
+		return 0
+	}
+	return uint64(v.Revision)
+}
+
 // Verdict is a decision and what it rests on.
 type Verdict struct {
 	Rule     string // that allows it

@@ -19,11 +19,12 @@ const dialTimeout = 5 * time.Second
 // inbound returns what a service's port does with a connection.
 func (p *Proxy) inbound(service Service) serve {
 	server := &signet.Server{
-		Identity: p.agent.Source(service.ID),
-		Roots:    p.agent.Roots(),
-		Name:     verify.Member(service.ID.TrustDomain()),
-		Now:      p.now,
-		Logger:   p.logger,
+		Identity:   p.agent.Source(service.ID),
+		Roots:      p.agent.Roots(),
+		Name:       verify.Member(service.ID.TrustDomain()),
+		Now:        p.now,
+		Logger:     p.logger,
+		Generation: func() uint64 { return p.table.current().Generation() },
 		Authorize: func(ctx context.Context, peer *signet.Peer) error {
 			view := p.table.current()
 			verdict, err := view.Decide(peer.ID, service.ID)

@@ -207,6 +207,9 @@ func TestRevokeAmongMany(t *testing.T) {
 		victim := names[round]
 		ticket := w.directClient(victim)
 		w.resumes(ticket, true)
+		w.until("the ticket's first connection is gone", func() bool {
+			return len(w.conns().Conns) == atOnce*perIdentity+1 && w.backend.opened() == atOnce*perIdentity+1
+		})
 
 		since := time.Now()
 		change := w.revoke(victim)
