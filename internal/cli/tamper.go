@@ -23,7 +23,7 @@ type tamperCmd struct {
 
 func (tamperCmd) Help() string {
 	return "signet tamper --quick\n" +
-		"signet tamper --quick --client 'curl --silent --fail --output /dev/null https://{addr}/'\n" +
+		"signet tamper --quick --client \"curl --silent --fail --output /dev/null https://{addr}/\"\n" +
 		"signet tamper --quick --server localhost:8443"
 }
 
@@ -87,10 +87,13 @@ func (c *tamperCmd) target(ctx context.Context, s *shell) error {
 	return exitNo
 }
 
-// named is the flag that names the program.
+// named are the flags that name the program.
 func (c *tamperCmd) named() string {
 	if c.Client != "" {
 		return "--client " + quote(c.Client)
+	}
+	if c.As != "" {
+		return "--server " + quote(c.Server) + " --as " + quote(c.As)
 	}
 	return "--server " + quote(c.Server)
 }

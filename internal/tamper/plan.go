@@ -25,7 +25,7 @@ type effort struct {
 }
 
 var (
-	quick = effort{flipBits: 1, flips: 64, cuts: 8, inside: 2, every: 8, clean: 10_000, others: 1_000, sample: 150, process: 6}
+	quick = effort{flipBits: 1, flips: 64, cuts: 8, inside: 2, every: 8, clean: 10_000, others: 1_000, own: 1_200, sample: 150, process: 6}
 	full  = effort{flipBits: 8, flips: 4096, cuts: 1, inside: 0, every: 1, clean: 100_000, others: 10_000, process: 64}
 )
 

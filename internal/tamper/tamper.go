@@ -65,13 +65,14 @@ func Codes() []fault.Entry {
 
 // Options says how much to attack, and who hears of it.
 type Options struct {
-	// Quick flips one bit in every byte of a small exchange, its handshake
+	// Quick flips one bit in two bytes of three of a small exchange, its handshake
 	// included, and 64 bits of each flow of a large one (64 KiB each way); cuts the
 	// small one in front of one byte in eight, the large one in two places of each
 	// record, and both between all records; attacks all records of the handshake and
 	// one in eight behind it; and makes 10,000 clean connections. Without it every bit
 	// of the small exchange is flipped, every record of the large one attacked, it is
-	// cut at every byte, and 100,000 clean connections are made.
+	// cut at every byte, and 100,000 clean connections are made. Of stacks beside
+	// Signet it tries a sample.
 	Quick bool
 	// Progress hears of every try that is done, one at a time; nil is nobody.
 	Progress func(done, total int)

@@ -180,7 +180,7 @@ func TestRunEndsWithItsContext(t *testing.T) {
 	if !errors.Is(err, context.Canceled) {
 		t.Fatalf("have %v, want %v", err, context.Canceled)
 	}
-	if text := table.Text(); table.Tries() < 20 || !strings.HasPrefix(text, "Interrupted; so far:\n") || !strings.Contains(text, " of 2") {
+	if text := table.Text(); table.Tries() < 20 || !strings.HasPrefix(text, "Interrupted; so far:\n") || !strings.Contains(text, " of 2") || !strings.Contains(text, "Go tls has not been tried yet.") {
 		t.Errorf("have %d tries and this:\n%s", table.Tries(), text)
 	}
 	for range 100 { // goroutines of crypto/tls that watch the context end by themselves

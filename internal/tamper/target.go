@@ -128,44 +128,55 @@ func (t Target) Attack(ctx context.Context) (*Verdict, error) {
 	if err != nil {
 		return nil, fault.Wrap(err, ReferenceFailed, "making certificates")
 	}
-	var p program
-	workers := waiters
-	if t.Client != "" {
-		dir, err := newFolder(f)
-		if err != nil {
-			return nil, fault.Wrap(err, ReferenceFailed, "writing certificates").WithHint("make room for temporary files, and run it again")
-		}
-		defer dir.remove()
-		p, err = newDownloader(t, f, dir)
+	if t.Client == "" {
+		a, err := newAsker(ctx, t, f)
 		if err != nil {
 			return nil, err
 		}
-	} else {
-		p, err = newAsker(ctx, t, f)
-		workers = 1 // a server that takes one at a time is a server too
+		return t.attack(ctx, a, 1) // a server that takes one at a time is a server too
 	}
+	dir, err := newFolder(f)
+	if err != nil {
+		return nil, fault.Wrap(err, ReferenceFailed, "writing certificates").WithHint("make room for temporary files, and run it again")
+	}
+	defer dir.remove()
+	d, err := newDownloader(t, f, dir)
 	if err != nil {
 		return nil, err
 	}
+	return t.attack(ctx, d, waiters)
+}
+
+// attack gets to know the program, and attacks it so often at once.
+func (t Target) attack(ctx context.Context, p program, workers int) (*Verdict, error) {
 	versions, early, err := t.know(ctx, p)
 	if err != nil {
 		return nil, err
 	}
-	all := trials(p, versions, early)
-	verdict := &Verdict{Early: early, Findings: []Finding{{Row: "changed", Code: ChangeBelieved}, {Row: "impostor", Code: ImpostorTrusted}, {Row: "cut", Code: TruncationUnnoticed}}}
-	shown, none := p.impostors()
-	verdict.Findings[impostorRow].Skipped = none
-	for _, i := range shown {
-		verdict.Findings[impostorRow].Kinds = append(verdict.Findings[impostorRow].Kinds, i.what)
-	}
-	if at, _, _ := p.receives(); early && at == server {
-		verdict.Findings[cutRow].Skipped = "it answers before it has read all, so that its answer says nothing of the end"
-	}
-	all, err = t.chosen(all, verdict)
+	verdict := newVerdict(p, early)
+	all, err := t.chosen(trials(p, versions, early), verdict)
 	if err != nil {
 		return nil, err
 	}
 	return verdict, t.each(ctx, p, all, workers, verdict)
+}
+
+// newVerdict is one before anything was tried.
+func newVerdict(p program, early bool) *Verdict {
+	v := &Verdict{Early: early, Findings: []Finding{
+		changedRow:  {Row: "changed", Code: ChangeBelieved},
+		impostorRow: {Row: "impostor", Code: ImpostorTrusted},
+		cutRow:      {Row: "cut", Code: TruncationUnnoticed},
+	}}
+	shown, none := p.impostors()
+	v.Findings[impostorRow].Skipped = none
+	for _, i := range shown {
+		v.Findings[impostorRow].Kinds = append(v.Findings[impostorRow].Kinds, i.what)
+	}
+	if at, _, _ := p.receives(); early && at == server {
+		v.Findings[cutRow].Skipped = "it answers before it has read all, so that its answer says nothing of the end"
+	}
+	return v
 }
 
 // know finds out by honest peers which versions the program speaks, and whether

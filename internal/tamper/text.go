@@ -95,6 +95,9 @@ func (t *Table) verdict(column int) string {
 		return "was not tried: " + t.Absent[column]
 	}
 	total := t.Total(column)
+	if total.Tried == 0 {
+		return "has not been tried yet."
+	}
 	var by []string
 	for _, cause := range []struct {
 		times int
