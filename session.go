@@ -45,7 +45,7 @@ func fingerprintOf(own *pki.Credential) (sum [sha256.Size]byte) {
 }
 
 // markPrefix begins what Signet adds to a session (tls.SessionState.Extra).
-const markPrefix = "signet session 1:"
+const markPrefix = "signet/session 1:"
 
 // mark is what a session says of itself: what it belongs to, and when the peer
 // proved that it holds its key. Resuming it is no such proof, so the time is that

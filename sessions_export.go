@@ -108,7 +108,7 @@ func sessionSeal(key []byte) (cipher.AEAD, error) {
 }
 
 // sessionForm is what sealed sessions must agree in with who reads them.
-func sessionForm() []byte { return []byte("signet sessions 1, " + runtime.Version()) }
+func sessionForm() []byte { return []byte("signet/sessions 1, " + runtime.Version()) }
 
 func badSessions(format string, args ...any) error {
 	return fault.New(SessionsInvalid, format, args...).

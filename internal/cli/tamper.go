@@ -23,7 +23,7 @@ type tamperCmd struct {
 
 func (tamperCmd) Help() string {
 	return "signet tamper --quick\n" +
-		"signet tamper --quick --client \"curl --silent --fail --output /dev/null https://{addr}/\"\n" +
+		"signet tamper --quick --client \"curl -sfo /dev/null https://{addr}/\"\n" +
 		"signet tamper --quick --server localhost:8443"
 }
 
