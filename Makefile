@@ -9,7 +9,7 @@ CHECKS := packages python zlint gofmt modules vet portable staticcheck generated
 # What else than this machine's system everything must compile for, and the program be built.
 SYSTEMS := darwin/arm64 windows/amd64 linux/arm64
 
-.PHONY: help test tests build peers fuzz mutants cover $(CHECKS)
+.PHONY: help test tests build peers fuzz mutants scan cover $(CHECKS)
 
 help: ## this list
 	@sed -nE 's/^([a-z]+):.*## (.*)/make \1\t\2/p' Makefile | expand -t 20
@@ -67,6 +67,9 @@ fuzz: ## every fuzz target for FUZZTIME (30s)
 
 mutants: ## 200 small faults put into PACKAGE (pki): which do its tests miss?
 	@go -C tools run ./mutate $(or $(PACKAGE),pki)
+
+scan: ## sslyze and testssl look at "signet listen"; some minutes
+	@tools/scan
 
 cover: ## how much of the code the tests run: .cache/cover.html
 	@mkdir -p .cache

@@ -68,6 +68,21 @@ func alertOf(err error) (Alert, bool) {
 	return Alert{uint8(value.Uint()), direction}, true
 }
 
+// openAlert returns the fatal alert, in the clear, at the end of what has come
+// from a client, or zero. OpenSSL's clients say so that they refuse a server of TLS 1.3: they
+// begin to encrypt only with their last message of the handshake.
+func openAlert(p []byte) Alert {
+	const fatal, length = 2, recordHeader + 2
+	if len(p) < length {
+		return Alert{}
+	}
+	p = p[len(p)-length:]
+	if p[0] != recordAlert || p[1] != 3 || p[3] != 0 || p[4] != 2 || p[5] != fatal {
+		return Alert{}
+	}
+	return Alert{p[6], Received}
+}
+
 // explain turns an error of crypto/tls or of the socket into ours; io.EOF and
 // what is ours already pass.
 func (c *Conn) explain(err error) error {
@@ -151,6 +166,9 @@ func notTLS(err error, first [5]byte) error {
 }
 
 func (c *Conn) explainAlert(err error, alert Alert) error {
+	if alert == (Alert{alertBadRecordMAC, Sent}) && c.transport.openly != (Alert{}) {
+		alert = c.transport.openly // which crypto/tls took for a record that is broken
+	}
 	result := &fault.Error{Code: HandshakeFailed, Err: err, Detail: alert, Message: "we refused what the peer sent: " + alert.words(), Hint: alert.next()}
 	refused := slices.Contains(certificateAlerts, alert.Number)
 	switch {

@@ -218,6 +218,7 @@ func (s *Server) build() error {
 	s.base = &tls.Config{
 		MinVersion:             minVersion(s.Roots, s.Name, s.Dangerous),
 		CipherSuites:           suites,
+		CurvePreferences:       serverGroups,
 		KeyLogWriter:           switches(s.Dangerous).keys(),
 		NextProtos:             s.ALPN,
 		Time:                   s.Now,

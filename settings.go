@@ -56,6 +56,14 @@ func chooseSuites(list ciphers.List, off switches) ([]uint16, error) {
 	return chosen, nil
 }
 
+// serverGroups are the key exchanges of a server: those of crypto/tls but P-521,
+// which costs a server the most, and which no client needs (Mozilla, Server Side
+// TLS 5.7, leaves it out too). crypto/tls has an order of its own for them.
+var serverGroups = []tls.CurveID{
+	tls.X25519MLKEM768, tls.SecP256r1MLKEM768, tls.SecP384r1MLKEM1024,
+	tls.X25519, tls.CurveP256, tls.CurveP384,
+}
+
 // minVersion is TLS 1.3 between Signet's own ends, which have SPIFFE names and
 // roots, and TLS 1.2 elsewhere.
 func minVersion(roots verify.Roots, name verify.Name, off switches) uint16 {

@@ -35,6 +35,7 @@ type transport struct {
 	closed    atomic.Bool
 
 	peerIsServer bool              // set before the handshake
+	openly       Alert             // what a client said last in the clear, if that was an alert; set by the handshake
 	own          *x509.Certificate // what this end showed, if it is a server; set by the handshake
 
 	// Of the hellos; set by the handshake.
@@ -84,6 +85,7 @@ func (t *transport) Read(p []byte) (int, error) {
 	}
 	if guest != nil {
 		guest.heard()
+		t.openly = openAlert(p[:n])
 	}
 	if early := t.early.Load(); early != nil {
 		if early.limit -= n; early.limit < 0 {

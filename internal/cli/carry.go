@@ -1,8 +1,12 @@
 package cli
 
 import (
+	"context"
 	"errors"
+	"fmt"
 	"io"
+	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/signet-tls/signet"
@@ -17,17 +21,89 @@ const (
 	patience = 10 * time.Second
 )
 
+// carry sends standard input to the peer and what it sends to standard output,
+// until the peer has said that this was all. It is called a server or a client.
+func (s *shell) carry(ctx context.Context, conn *signet.Conn, peer string, timeline *timeline) error {
+	stop := context.AfterFunc(ctx, func() { conn.Abort() })
+	defer stop()
+	up := newUpload(conn, peer)
+	go up.run(s.stdin)
+	down := &outlet{w: s.stdout, timeline: timeline}
+	err := down.drain(conn)
+	if err == nil {
+		return s.complete(conn, up, down)
+	}
+	cut := up.cut()
+	switch {
+	case ctx.Err() != nil:
+		return fault.New(Interrupted, "cut by us after %s: interrupted", count(down.bytes, "byte", "bytes")).
+			WithHint("treat %s as unfinished, and run it again", arrival(s.stdout))
+	case cut != nil:
+		return cut
+	case down.failed != nil:
+		conn.Abort()
+		return fault.Wrap(down.failed, OutputFailed, "standard output does not take what arrives").
+			WithHint("make room, or write elsewhere, and run it again")
+	case errors.Is(err, signet.Truncated):
+		return fault.New(signet.Truncated, "cut after %s: the %s never said that this was all", count(down.bytes, "byte", "bytes"), peer).
+			WithHint("treat %s as unfinished (what arrived is unaltered); %s it again", arrival(s.stdout), map[string]string{"server": "fetch", "client": "have the client send"}[peer])
+	}
+	return err
+}
+
+// complete ends a session whose peer has said that this was all.
+func (s *shell) complete(conn *signet.Conn, up *upload, down *outlet) error {
+	sent, err := up.end()
+	if err != nil {
+		return err
+	}
+	conn.Close()
+	s.newline(down)
+	s.note("complete", "%s sent, %s received; both ends said that this was all", count(sent, "byte", "bytes"), thousands(down.bytes))
+	return nil
+}
+
+// newline ends the peer's last line on a terminal, where ours follows.
+func (s *shell) newline(down *outlet) {
+	if down.bytes > 0 && down.last != '\n' && isTerminal(s.stdout) {
+		fmt.Fprintln(s.stderr)
+	}
+}
+
+// arrival names what holds the peer's bytes: the file that standard output goes
+// to, where that can be known.
+func arrival(stdout io.Writer) string {
+	const unknown = "what arrived"
+	file, ok := stdout.(*os.File)
+	if !ok {
+		return unknown
+	}
+	info, err := file.Stat()
+	if err != nil || !info.Mode().IsRegular() {
+		return unknown
+	}
+	path, err := os.Readlink(fmt.Sprintf("/proc/self/fd/%d", file.Fd())) // Linux
+	if err != nil {
+		return unknown
+	}
+	return filepath.Base(path)
+}
+
 // outlet counts what is written to standard output, and keeps its error apart
 // from the connection's.
 type outlet struct {
-	w      io.Writer
-	bytes  int64
-	last   byte
-	failed error
+	w        io.Writer
+	timeline *timeline // of the connection, or nil
+	bytes    int64
+	last     byte
+	failed   error
 }
 
 // Write writes p.
 func (o *outlet) Write(p []byte) (int, error) {
+	if o.bytes == 0 {
+		o.timeline.tell("received the first data")
+	}
 	n, err := o.w.Write(p)
 	if n > 0 {
 		o.bytes, o.last = o.bytes+int64(n), p[n-1]
@@ -47,6 +123,7 @@ func (o *outlet) drain(conn io.Reader) error {
 // end, or in a lull after the peer has ended the session.
 type upload struct {
 	conn      *signet.Conn
+	peer      string // what it is called
 	input     chan piece
 	peerEnded chan struct{} // closed when it did
 	result    chan error    // of sending, once
@@ -59,8 +136,8 @@ type piece struct {
 	err  error
 }
 
-func newUpload(conn *signet.Conn) *upload {
-	return &upload{conn: conn, input: make(chan piece), peerEnded: make(chan struct{}), result: make(chan error, 1)}
+func newUpload(conn *signet.Conn, peer string) *upload {
+	return &upload{conn: conn, peer: peer, input: make(chan piece), peerEnded: make(chan struct{}), result: make(chan error, 1)}
 }
 
 // run sends until there is no more. Input that cannot be read to its end cuts
@@ -98,6 +175,11 @@ func (u *upload) send() error {
 			switch {
 			case err != nil:
 				return err
+			case next.err == io.EOF && u.sent == 0 && u.peer == "client":
+				// Told of an end before it has said anything, many a client would
+				// not say it any more.
+				<-u.peerEnded
+				return u.conn.CloseWrite()
 			case next.err == io.EOF:
 				return u.conn.CloseWrite()
 			case next.err != nil:
@@ -138,8 +220,8 @@ func (u *upload) end() (int64, error) {
 	close(u.peerEnded)
 	err := <-u.result
 	if err != nil && !errors.Is(err, InputFailed) {
-		err = fault.New(Unsent, "the server ended the session after %s of ours, and there was more", count(u.sent, "byte", "bytes")).
-			WithHint("look into the server's log, and send it again")
+		err = fault.New(Unsent, "the %s ended the session after %s of ours, and there was more", u.peer, count(u.sent, "byte", "bytes")).
+			WithHint("look into the %s's log, and send it again", u.peer)
 	}
 	return u.sent, err
 }

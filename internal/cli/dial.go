@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -21,6 +22,76 @@ import (
 	"github.com/signet-tls/signet/verify"
 )
 
+// upgrade is the flag of servers whose protocol begins without TLS.
+type upgrade struct {
+	Starttls string `enum:"none,postgres,smtp,imap,ldap,pop3,ftp" default:"none" placeholder:"PROTOCOL" help:"Ask for TLS in this protocol first: postgres, smtp, imap, ldap, pop3 or ftp."`
+}
+
+// words are the flag as it is typed.
+func (u upgrade) words() []string {
+	if u.Starttls == "none" {
+		return nil
+	}
+	return []string{"--starttls", u.Starttls}
+}
+
+// orUpgrade gives an error the next step of a server that probably wants to be
+// asked for TLS.
+func (u upgrade) orUpgrade(err error, cmd, target string, t trust) error {
+	protocol := u.before(err, target)
+	if protocol == "" {
+		return err
+	}
+	t.further = append(slices.Clip(t.further), "--starttls", protocol)
+	return withHint(err, t.command(cmd, target)+"      # if it begins without TLS")
+}
+
+// before names the protocol that a server probably wants to be asked for TLS in,
+// by what it said or by its port, where it was not asked in any.
+func (u upgrade) before(err error, target string) string {
+	e, ok := fault.Of(err)
+	if !ok || u.Starttls != "none" || e.Code != signet.NotTLS && e.Code != signet.HandshakeCut && e.Code != signet.Timeout {
+		return ""
+	}
+	_, port, _ := net.SplitHostPort(target)
+	byPort := starttls.ForPort(port)
+	switch spoken, _ := e.Detail.(signet.Protocol); spoken {
+	case "IMAP":
+		return "imap"
+	case "POP3":
+		return "pop3"
+	case "SMTP or FTP":
+		return cmp.Or(byPort, "smtp")
+	case "":
+		return byPort
+	}
+	return ""
+}
+
+// protocols is the flag of the application protocols that are spoken over TLS.
+type protocols struct {
+	ALPN []string `name:"alpn" sep:"none" placeholder:"PROTOCOL" help:"An application protocol to agree on, such as h2 or http/1.1. Once for each, the preferred first."`
+}
+
+// words are the flag as it is typed.
+func (p protocols) words() (words []string) {
+	for _, name := range p.ALPN {
+		words = append(words, "--alpn", name)
+	}
+	return words
+}
+
+// agreed says what both ends agreed on.
+func (p protocols) agreed(peer *signet.Peer) string {
+	switch {
+	case peer.ALPN != "":
+		return peer.TLS() + ", " + peer.ALPN
+	case len(p.ALPN) > 0:
+		return peer.TLS() + ", no application protocol"
+	}
+	return peer.TLS()
+}
+
 // dialed is a verified connection and what is known of its making.
 type dialed struct {
 	*signet.Conn
@@ -40,8 +111,11 @@ func (b basis) dial(ctx context.Context, target, protocol string, observe func(*
 	if d.name.IsZero() {
 		d.name = verify.Host(host)
 	}
-	open := opener{protocol: protocol}
-	client := signet.Client{Roots: b.roots, Name: b.name, Identity: b.own, Dialer: &open, Rules: b.rules, Observe: observe}
+	open := opener{protocol: protocol, timeline: b.timeline}
+	client := signet.Client{Roots: b.roots, Name: b.name, Identity: b.own, ALPN: b.alpn, Dialer: &open, Rules: b.rules, Observe: observe}
+	if b.timeline != nil {
+		client.Trace = b.timeline.hear
+	}
 	if at := b.rules.Now; !at.IsZero() {
 		client.Now = func() time.Time { return at }
 	}
@@ -56,6 +130,7 @@ func (b basis) dial(ctx context.Context, target, protocol string, observe func(*
 // opener is a dialer whose connections are ready for TLS.
 type opener struct {
 	protocol string    // spoken before TLS, or "none"
+	timeline *timeline // of the connection, or nil
 	ready    time.Time // when TLS could begin
 }
 
@@ -63,14 +138,19 @@ type opener struct {
 func (o *opener) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
 	var dialer net.Dialer
 	conn, err := dialer.DialContext(ctx, network, address)
-	if err == nil && o.protocol != "none" {
-		if err = starttls.Upgrade(ctx, conn, o.protocol); err != nil {
+	if err != nil {
+		return nil, err
+	}
+	o.timeline.tell("TCP is connected: %s to %s", conn.LocalAddr(), conn.RemoteAddr())
+	if o.protocol != "none" {
+		if err := starttls.Upgrade(ctx, conn, o.protocol); err != nil {
 			conn.Close()
 			return nil, err
 		}
+		o.timeline.tell("the server goes on in TLS (%s)", o.protocol)
 	}
 	o.ready = time.Now()
-	return conn, err
+	return conn, nil
 }
 
 // insistence is how long a server is given to say that it wants a certificate of

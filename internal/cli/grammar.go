@@ -16,6 +16,7 @@ type grammar struct {
 
 	Up      upCmd      `cmd:"" group:"Connection" help:"the whole system on this machine"`
 	Connect connectCmd `cmd:"" group:"Connection" help:"speak TLS to a peer that has proved who it is"`
+	Listen  listenCmd  `cmd:"" group:"Connection" help:"be the server of whoever has proved who they are"`
 	Conns   connsCmd   `cmd:"" group:"Connection" help:"live connections"`
 	Verify  verifyCmd  `cmd:"" group:"Roots" help:"may I trust this host, or the certificate in this file?"`
 	Cert    certCmds   `cmd:"" group:"Identity" help:"certificates in files"`

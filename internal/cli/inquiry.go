@@ -19,7 +19,7 @@ type inquiry struct {
 	OCSP         []string `name:"ocsp" sep:"none" placeholder:"FILE" help:"An OCSP response, DER: it must say that the peer's certificate is not revoked. Once for each."`
 	Fetch        bool     `help:"Ask where the certificates say: for OCSP responses and revocation lists, which must say that nobody on the chain is revoked, and for intermediates that were not sent."`
 	FetchPrivate []string `sep:"none" placeholder:"NETWORK" help:"A private network to ask, such as 10.0.0.0/8. Once for each."`
-	Starttls     string   `enum:"none,postgres,smtp,imap,ldap,pop3,ftp" default:"none" placeholder:"PROTOCOL" help:"Ask for TLS in this protocol first: postgres, smtp, imap, ldap, pop3 or ftp."`
+	upgrade
 }
 
 // ruleSets are the words for sets of rules.
@@ -111,12 +111,13 @@ func (q inquiry) words() []string {
 // withoutTime are those but for --at.
 func (q inquiry) withoutTime() (words []string) {
 	for _, flag := range []struct{ name, value, usual string }{
-		{"--purpose", q.Purpose, "server"}, {"--profile", q.Profile, "auto"}, {"--starttls", q.Starttls, "none"},
+		{"--purpose", q.Purpose, "server"}, {"--profile", q.Profile, "auto"},
 	} {
 		if flag.value != flag.usual {
 			words = append(words, flag.name, flag.value)
 		}
 	}
+	words = append(words, q.upgrade.words()...)
 	if q.Fetch {
 		words = append(words, "--fetch")
 	}

@@ -10,7 +10,7 @@ import (
 )
 
 func TestInquiry(t *testing.T) {
-	q := inquiry{At: new("2027-01-31"), Purpose: "client", Profile: "webpki", PolicyOID: []string{"1.2.3", "2.23.140.1.1"}, Starttls: "smtp", CRL: []string{"a b.crl"}}
+	q := inquiry{At: new("2027-01-31"), Purpose: "client", Profile: "webpki", PolicyOID: []string{"1.2.3", "2.23.140.1.1"}, upgrade: upgrade{"smtp"}, CRL: []string{"a b.crl"}}
 	words := []string{"--purpose", "client", "--profile", "webpki", "--starttls", "smtp", "--policy-oid", "1.2.3", "--policy-oid", "2.23.140.1.1", "--crl", "a b.crl", "--at", "2027-01-31"}
 	if have := q.words(); !slices.Equal(have, words) {
 		t.Errorf("as it is typed: %q", have)
@@ -21,7 +21,7 @@ func TestInquiry(t *testing.T) {
 		!rules.Now.Equal(time.Date(2027, 1, 31, 0, 0, 0, 0, time.UTC)) || rules.Revocation != nil {
 		t.Errorf("%+v, %v", rules, err)
 	}
-	usual := inquiry{Purpose: "server", Profile: "auto", Starttls: "none"}
+	usual := inquiry{Purpose: "server", Profile: "auto", upgrade: upgrade{"none"}}
 	if rules, err := usual.rules(&shell{}); err != nil || rules.Profile != 0 || !rules.Now.IsZero() || rules.RequirePolicy || len(usual.words()) != 0 {
 		t.Errorf("without flags: %+v, %v, %q", rules, err, usual.words())
 	}

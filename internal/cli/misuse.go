@@ -34,7 +34,7 @@ var elsewhere = map[string]string{
 
 // sayings has what other programs call commands that are here.
 var sayings = map[string]string{
-	"certificate": "cert", "x509": "inspect", "show": "inspect", "s_client": "connect", "status": "conns", "ps": "conns", "list": "conns", "ls": "conns", "stop": "revoke",
+	"certificate": "cert", "x509": "inspect", "show": "inspect", "s_client": "connect", "s_server": "listen", "serve": "listen", "status": "conns", "ps": "conns", "list": "conns", "ls": "conns", "stop": "revoke",
 	"create": "new", "generate": "new", "gen": "new", "make": "new", "issue": "sign", "req": "request", "csr": "request",
 }
 

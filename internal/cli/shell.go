@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/signet-tls/signet/fault"
@@ -25,6 +26,8 @@ type shell struct {
 	json           bool            // --json
 	quiet          bool            // --quiet
 	full           bool            // --full
+
+	notes sync.Mutex // held while a line about a session is written
 }
 
 // goRun matches the executables that "go run" makes: in its work folder at

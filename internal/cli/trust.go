@@ -19,11 +19,13 @@ import (
 
 // basis is what the flags of trust mean on this host.
 type basis struct {
-	roots  verify.Roots
-	origin string      // of the roots, as a person knows them
-	name   verify.Name // zero: the host that is dialed
-	own    identity.Source
-	rules  verify.Options // what else is asked of the peer's certificates
+	roots    verify.Roots
+	origin   string      // of the roots, as a person knows them
+	name     verify.Name // zero: the host that is dialed
+	own      identity.Source
+	alpn     []string       // application protocols that are offered
+	timeline *timeline      // of the connection, or nil
+	rules    verify.Options // what else is asked of the peer's certificates
 
 	collector *revocation.Collector // fetches evidence, or nil
 	given     *revocation.Evidence  // beside that, or nil
@@ -44,7 +46,8 @@ func (b basis) question(handshake *verify.Handshake) verify.Options {
 	return rules
 }
 
-// basis finds the roots, the name and the identity that the flags ask for.
+// basis finds the roots, the name and the identity that the flags ask for. Where
+// they name no roots, they are this system's.
 func (s *shell) basis(t trust) (b basis, err error) {
 	var home *folder // whose identity we use
 	if t.As != "" {
@@ -54,6 +57,19 @@ func (s *shell) basis(t trust) (b basis, err error) {
 		}
 		b.own = identity.Static(credential)
 	}
+	if err := s.believe(&b, t, home); err != nil {
+		return b, err
+	}
+	if b.roots.IsZero() {
+		b.origin = "this system's roots"
+		b.roots, err = verify.SystemRoots()
+	}
+	return b, err
+}
+
+// believe finds the roots and the name: the roots that the flags name, or those
+// of whom we are, or none.
+func (s *shell) believe(b *basis, t trust, home *folder) (err error) {
 	switch {
 	case len(t.Pin) > 0 && t.Roots != "":
 		err = fault.New(Usage, "--pin and --roots are given: a pin is believed without any roots").
@@ -67,14 +83,11 @@ func (s *shell) basis(t trust) (b basis, err error) {
 	case home != nil:
 		b.origin = home.domain.String()
 		b.roots, err = home.roots()
-	default:
-		b.origin = "this system's roots"
-		b.roots, err = verify.SystemRoots()
 	}
 	if err == nil && t.Name != "" {
 		b.name, err = nameOf(t.Name, b.roots.TrustDomain())
 	}
-	return b, err
+	return err
 }
 
 // nameOf reads --name: inside a trust domain it is an identity of it; elsewhere a

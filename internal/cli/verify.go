@@ -15,7 +15,6 @@ import (
 
 	"github.com/signet-tls/signet"
 	"github.com/signet-tls/signet/fault"
-	"github.com/signet-tls/signet/internal/starttls"
 	"github.com/signet-tls/signet/pki"
 	"github.com/signet-tls/signet/revocation"
 	"github.com/signet-tls/signet/verify"
@@ -219,13 +218,8 @@ func (c *verifyCmd) host(ctx context.Context, s *shell, b basis, v *verdict) err
 		c.incomplete(v, shown.Chain)
 		return nil
 	}
-	if protocol := c.before(err, v.Target); protocol != "" {
-		t := c.trust
-		t.further = append(slices.Clip(t.further), "--starttls", protocol)
-		return withHint(err, t.command("verify", v.Target)+"      # if it begins without TLS")
-	}
 	if err != nil {
-		return s.explain(err, "verify", v.Target, c.trust, b)
+		return s.explain(c.orUpgrade(err, "verify", v.Target, c.trust), "verify", v.Target, c.trust, b)
 	}
 	v.Report = proof.Report()
 	v.yes = fmt.Sprintf("%s is %s", v.Target, s.who(proof.ID(), b.name))
@@ -246,28 +240,6 @@ func (c *verifyCmd) shake(ctx context.Context, b basis, target string) (shown *s
 		return shown, nil, err
 	}
 	return shown, conn.Peer().Proof, nil
-}
-
-// before names the protocol that a server probably wants to be asked for TLS in,
-// by what it said or by its port, where it was not asked in any.
-func (c *verifyCmd) before(err error, target string) string {
-	e, ok := fault.Of(err)
-	if !ok || c.Starttls != "none" || e.Code != signet.NotTLS && e.Code != signet.HandshakeCut && e.Code != signet.Timeout {
-		return ""
-	}
-	_, port, _ := net.SplitHostPort(target)
-	byPort := starttls.ForPort(port)
-	switch spoken, _ := e.Detail.(signet.Protocol); spoken {
-	case "IMAP":
-		return "imap"
-	case "POP3":
-		return "pop3"
-	case "SMTP or FTP":
-		return cmp.Or(byPort, "smtp")
-	case "":
-		return byPort
-	}
-	return ""
 }
 
 // refused reports whether err is the judgement that a chain is not to be
