@@ -6,6 +6,9 @@ FUZZTIME ?= 30s
 # Steps of "make test", the cheap ones first; the tests come last.
 CHECKS := packages python zlint gofmt modules vet portable staticcheck generated builds
 
+# The examples with gRPC and PostgreSQL's driver, a module of their own.
+LIBRARIES := examples/libraries
+
 # What else than this machine's system everything must compile for, and the program be built.
 SYSTEMS := darwin/arm64 windows/amd64 linux/arm64
 
@@ -41,11 +44,13 @@ gofmt: ## every file is formatted
 modules: ## go.mod and go.sum are tidy
 	@go mod tidy -diff
 	@go -C tools mod tidy -diff
+	@go -C $(LIBRARIES) mod tidy -diff
 
 # What compiles does so with -race, as the tests do, so that every dependency is
 # compiled once.
 vet: ## go vet
 	@go vet -race ./...
+	@go -C $(LIBRARIES) vet -race ./...
 
 portable: ## everything compiles for other systems
 	@go -C tools run ./portable .. $(SYSTEMS)
@@ -54,13 +59,14 @@ builds: ## the program is built for other systems
 	@for system in $(SYSTEMS); do GOOS=$${system%/*} GOARCH=$${system#*/} CGO_ENABLED=0 go build -trimpath -o /dev/null ./cmd/signet || exit; done
 
 staticcheck: ## staticcheck, as pinned in tools/go.mod
-	@checker=$$($(TOOL) -n staticcheck) && GOFLAGS="$$GOFLAGS -race" "$$checker" ./...
+	@checker=$$($(TOOL) -n staticcheck) && export GOFLAGS="$$GOFLAGS -race" && "$$checker" ./... && cd $(LIBRARIES) && "$$checker" ./...
 
 generated: ## generated files are up to date
 	@GOFLAGS="$$GOFLAGS -race" tools/unchanged go generate ./...
 
 tests: ## the tests alone, under the race detector
 	@$(TOOL) gotestsum --format standard-quiet -- -race ./...
+	@go -C $(LIBRARIES) test -race ./...
 
 fuzz: ## every fuzz target for FUZZTIME (30s)
 	@tools/fuzz $(FUZZTIME)

@@ -73,6 +73,7 @@ var rooms = []room{
 	{"cmd/signet", []string{"internal/cli"}, "it is a few lines"},
 	{"bench", []string{"pki", "verify"}, "it measures the library from outside"},
 	{"examples/certificates", []string{"fault", "pki"}, "an example shows the library"},
+	{"examples/download", with(library, "internal/testpki"), "an example shows the library"},
 	{"examples/seed1", with(library, "internal/testpki"), "an example shows the library"},
 	{"examples/seed2", with(library, "internal/testpki"), "an example shows the library"},
 }

@@ -77,8 +77,11 @@ func newCalls(t *testing.T, declarations string) calls {
 
 // prose returns what is neither heading, table nor code.
 func prose(page string) []string {
-	page = regexp.MustCompile("(?ms)^```.*?^```$").ReplaceAllString(page, "")
-	return slices.DeleteFunc(strings.Split(page, "\n"), func(line string) bool { return strings.HasPrefix(line, "|") || strings.HasPrefix(line, "#") })
+	return slices.DeleteFunc(strings.Split(withoutCode(page), "\n"), func(line string) bool { return strings.HasPrefix(line, "|") || strings.HasPrefix(line, "#") })
+}
+
+func withoutCode(page string) string {
+	return regexp.MustCompile("(?ms)^```.*?^```$").ReplaceAllString(page, "")
 }
 
 // knows reports whether an expression is about Signet: it begins with a name

@@ -78,13 +78,7 @@ func portingRows(page string) (rows []portingRow) {
 			if cells[1] == "pyOpenSSL" {
 				continue
 			}
-			row := portingRow{answer: cells[3], proof: cells[4]}
-			for _, name := range spans(cells[1]) {
-				if strings.HasPrefix(name, ".") {
-					name = owner[1] + name
-				}
-				row.names = append(row.names, name)
-			}
+			row := portingRow{names: namesOf(owner[1], cells[1]), answer: cells[3], proof: cells[4]}
 			if release := removedIn.FindStringSubmatch(cells[1][strings.LastIndex(cells[1], "`")+1:]); release != nil {
 				row.removed = release[1]
 			}
@@ -92,6 +86,18 @@ func portingRows(page string) (rows []portingRow) {
 		}
 	}
 	return rows
+}
+
+// namesOf returns the names of a cell in full: the heading has what stands
+// before a dot.
+func namesOf(owner, cell string) []string {
+	names := spans(cell)
+	for i, name := range names {
+		if strings.HasPrefix(name, ".") {
+			names[i] = owner + name
+		}
+	}
+	return names
 }
 
 // mistakeRows returns the rows of the table of mistakes, each of one name.

@@ -126,7 +126,7 @@ func fences(t *testing.T, document, language string) []string {
 // TestExamplesAreShort measures the programs that show how little is needed.
 func TestExamplesAreShort(t *testing.T) {
 	const most = 25
-	for _, file := range []string{"examples/certificates/main.go", "examples/seed1/main.go", "examples/seed2/main.go"} {
+	for _, file := range []string{"examples/certificates/main.go", "examples/download/main.go", "examples/seed1/main.go", "examples/seed2/main.go"} {
 		files := token.NewFileSet()
 		parsed, err := parser.ParseFile(files, file, nil, 0)
 		if err != nil {

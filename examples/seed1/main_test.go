@@ -78,22 +78,6 @@ func TestSeed1(t *testing.T) {
 	}
 }
 
-// TestOriginal shows what the Python original lets through.
-func TestOriginal(t *testing.T) {
-	dir := t.TempDir()
-	impostor := testpki.Must(newPKI(t).Server("impostor.example"))
-	port, finish := startServer(t, write(t, dir, "impostor.pem", testpki.Must(impostor.PEM())), "cut")
-	trusted := write(t, dir, "server.crt", newPKI(t).Root.Leaf().PEM())
-
-	out, err := exec.CommandContext(t.Context(), peers.Python(t), "testdata/original.py", port, trusted).CombinedOutput()
-	if err != nil || string(out) != "Received: b'Hello, '\n" {
-		t.Errorf("have %q, %v; want half of an impostor's answer, taken for the whole of the server's", out, err)
-	}
-	if diff := cmp.Diff(saw{"Hello, server!", "cut"}, finish()); diff != "" {
-		t.Errorf("the impostor saw (-want +have):\n%s", diff)
-	}
-}
-
 func TestSeed1Usage(t *testing.T) {
 	roots := write(t, t.TempDir(), "ca.crt", newPKI(t).Root.Leaf().PEM())
 	tests := []struct {

@@ -119,21 +119,6 @@ func TestBothEnds(t *testing.T) {
 	}
 }
 
-// TestOriginal shows what the Python original lets through: an impostor whom
-// nobody vouches for gets its data.
-func TestOriginal(t *testing.T) {
-	stranger := testpki.Must(authority(t.TempDir()))
-	pem := write(t, "impostor.pem", testpki.Must(workload(t, stranger, "spiffe://impostor.example/server").PEM()))
-	impostor := python(t, filepath.Join("..", "..", "seed1", "testdata", "server.py"), pem, "complete")
-	original := python(t, "original.py", impostor.line())
-	if code, stdout, stderr := original.finish(); code != 0 || stdout != "Hello, client!\n" {
-		t.Errorf("exit %d, stdout %q, stderr %q", code, stdout, stderr)
-	}
-	if diff := cmp.Diff(saw{nil, "Hello, World!", "complete"}, impostor.saw()); diff != "" {
-		t.Errorf("the impostor saw (-want +have):\n%s", diff)
-	}
-}
-
 func TestUsage(t *testing.T) {
 	folder := t.TempDir()
 	damaged := filepath.Dir(write(t, "root.pem", []byte("nothing")))

@@ -2,6 +2,7 @@
 
     python record.py                          those of the installed release
     python record.py REMOVED WHEEL... NEWEST  those that a release has removed
+    python record.py TESTS SDIST              those of the tests in a release's source
 
 A name is public if its module lists it in __all__ or binds it itself, without
 an underscore in front; what a module only imports is not its own. Members of
@@ -15,6 +16,7 @@ import json
 import pathlib
 import re
 import sys
+import tarfile
 import types
 import warnings
 import zipfile
@@ -99,7 +101,27 @@ def removed(wheels):
     return dict(sorted((name, release) for name, release in gone.items() if name not in newest))
 
 
+def tests(sdist):
+    """The names of a release's tests, as module.Class.test: no line of theirs."""
+    names = []
+    with tarfile.open(sdist) as source:
+        for member in source:
+            found = re.search(r"/tests/(test_\w+)\.py$", member.name)
+            if found:
+                names += of_tests(found.group(1), ast.parse(source.extractfile(member).read()).body)
+    return {"version": re.search(r"-([\d.]+)\.tar", sdist).group(1), "names": sorted(names)}
+
+
+def of_tests(owner, body):
+    for name, node in bound(body):
+        if isinstance(node, ast.ClassDef):
+            yield from of_tests(f"{owner}.{name}", node.body)
+        elif isinstance(node, ast.FunctionDef) and name.startswith("test_"):
+            yield f"{owner}.{name}"
+
+
 if __name__ == "__main__":
     warnings.simplefilter("ignore")
-    record = removed(sys.argv[1:]) if len(sys.argv) > 1 else installed()
+    what, *files = sys.argv[1:] or [""]
+    record = tests(*files) if what == "TESTS" else removed(files) if what == "REMOVED" else installed()
     print(json.dumps(record, indent=1))
