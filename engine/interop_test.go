@@ -155,6 +155,8 @@ func (p *meetingPlace) theirs(m meeting) wish {
 // names.
 func (m meeting) want() error {
 	switch {
+	case m.as == "server" && m.group == "P-521": // which a server does not offer
+		return signet.HandshakeFailed
 	case m.alpn == "other" && m.as == "server":
 		return signet.HandshakeFailed
 	case m.auth == "missing" && m.as == "server":
