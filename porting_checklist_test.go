@@ -117,7 +117,7 @@ func TestPortingChecklist(t *testing.T) {
 				continue
 			}
 			said, ok := guide[named]
-			if later := strings.Contains(said.answer, "later: "); !ok || row.kind == laterAlone && !later {
+			if later := strings.Contains(said.answer, "later: "); !ok || later != (row.kind == laterAlone) {
 				t.Errorf("%s, row of %s: %s says of %s %q, which is no reason of this kind", checklistPage, row.tests[0], portingPage, named, said.answer)
 			}
 		}
