@@ -17,12 +17,20 @@ type Extension struct {
 	Value    []byte // DER
 }
 
+// MaxExtensions is how many extensions a certificate, request, list or message may
+// have. Real ones have some twenty; rules look for one among all.
+const MaxExtensions = 1024
+
 // extensions reads Extensions (RFC 5280, section 4.1.2.9).
 func (d *der) extensions(what string) []Extension {
 	list := d.sequence("extensions of " + what)
 	count := 0
 	for rest := list; rest.more(); count++ {
 		rest.element("extension")
+	}
+	if count > MaxExtensions {
+		list.fail("%d extensions of %s; %d are the most", count, what, MaxExtensions)
+		return nil
 	}
 	extensions := make([]Extension, 0, count)
 	for list.more() {

@@ -7,62 +7,68 @@ import (
 )
 
 // chainRules are about a chain as it is sent, the leaf first (RFC 8446, section
-// 4.4.2): find looks at the certificate at a place.
+// 4.4.2): find looks at the certificate at a place. What it says by signatures is
+// not said of a chain that has too many of them to check.
 var chainRules = []struct {
 	lintRule
-	find func(chain []*Certificate, at int) string
+	signatures bool
+	find       func(chain *lintedChain, at int) string
 }{
-	{lintRule{code: "chain_twice", severity: Warning, rule: "RFC 8446, section 4.4.2", hint: "send it once"},
-		func(chain []*Certificate, at int) string {
-			return when(slices.ContainsFunc(chain[:at], chain[at].Equal), "it is in the chain already")
+	{lintRule{code: "chain_twice", severity: Warning, rule: "RFC 8446, section 4.4.2", hint: "send it once"}, false,
+		func(chain *lintedChain, at int) string {
+			return when(slices.ContainsFunc(chain.certs[:at], chain.certs[at].Equal), "it is in the chain already")
 		}},
-	{lintRule{code: "chain_order", severity: Error, rule: "RFC 8446, section 4.4.2; RFC 5246, section 7.4.2", hint: "sort the file: the leaf first, then each one's issuer"},
-		func(chain []*Certificate, at int) string {
-			if at+1 == len(chain) || issued(chain[at+1], chain[at]) || slices.ContainsFunc(chain[:at+1], chain[at+1].Equal) {
+	{lintRule{code: "chain_order", severity: Error, rule: "RFC 8446, section 4.4.2; RFC 5246, section 7.4.2", hint: "sort the file: the leaf first, then each one's issuer"}, true,
+		func(chain *lintedChain, at int) string {
+			if at+1 == len(chain.certs) || chain.issued(at+1, at) || slices.ContainsFunc(chain.certs[:at+1], chain.certs[at+1].Equal) {
 				return ""
 			}
-			for place, other := range chain {
-				if place != at && issued(other, chain[at]) {
-					return fmt.Sprintf("its issuer %s stands at place %d; %d is wanted", chain[at].IssuerTitle(), place+1, at+2)
+			for place := range chain.certs {
+				if place != at && chain.issued(place, at) {
+					return fmt.Sprintf("its issuer %s stands at place %d; %d is wanted", chain.certs[at].IssuerTitle(), place+1, at+2)
 				}
 			}
 			return ""
 		}},
-	{lintRule{code: "chain_stranger", severity: Warning, rule: "RFC 8446, section 4.4.2", hint: "leave it out: it makes each handshake longer"},
-		func(chain []*Certificate, at int) string {
-			known := slices.ContainsFunc(chain[:at], chain[at].Equal)
-			return when(at > 0 && !known && !namesIssuer(chain, at), "it issued none of the chain")
+	{lintRule{code: "chain_stranger", severity: Warning, rule: "RFC 8446, section 4.4.2", hint: "leave it out: it makes each handshake longer"}, false,
+		func(chain *lintedChain, at int) string {
+			known := slices.ContainsFunc(chain.certs[:at], chain.certs[at].Equal)
+			return when(at > 0 && !known && !chain.namesIssuer(at), "it issued none of the chain")
 		}},
-	{lintRule{code: "chain_issuer_differs", severity: Error, rule: "RFC 5280, section 6.1.3", refusedBy: by(byGo, byOpenSSL, byPython, byCryptography), hint: "send the issuer's certificate that has the key which signed: it was perhaps renewed"},
-		func(chain []*Certificate, at int) string {
-			if at == 0 || !namesIssuer(chain, at) {
+	{lintRule{code: "chain_issuer_differs", severity: Error, rule: "RFC 5280, section 6.1.3", refusedBy: by(byGo, byOpenSSL, byPython, byCryptography), hint: "send the issuer's certificate that has the key which signed: it was perhaps renewed"}, true,
+		func(chain *lintedChain, at int) string {
+			if at == 0 || !chain.namesIssuer(at) {
 				return ""
 			}
-			return when(!slices.ContainsFunc(chain, func(other *Certificate) bool { return issued(chain[at], other) }),
-				"it has the name of an issuer, but another key than the one that signed")
+			for below := range chain.certs {
+				if chain.issued(at, below) {
+					return ""
+				}
+			}
+			return "it has the name of an issuer, but another key than the one that signed"
 		}},
-	{lintRule{code: "chain_key_id_differs", severity: Error, rule: "RFC 5280, section 4.2.1.1", refusedBy: by(byOpenSSL, byPython), hint: "have the certificate below issued again: its authority key identifier is not its issuer's"},
-		func(chain []*Certificate, at int) string {
-			own, err := chain[at].SubjectKeyID()
+	{lintRule{code: "chain_key_id_differs", severity: Error, rule: "RFC 5280, section 4.2.1.1", refusedBy: by(byOpenSSL, byPython), hint: "have the certificate below issued again: its authority key identifier is not its issuer's"}, true,
+		func(chain *lintedChain, at int) string {
+			own, err := chain.certs[at].SubjectKeyID()
 			if err != nil || own == nil {
 				return ""
 			}
-			for _, below := range chain {
+			for place, below := range chain.certs {
 				id, err := below.AuthorityKeyID()
-				if err == nil && id != nil && id.KeyID != nil && !bytes.Equal(id.KeyID, own) && issued(chain[at], below) {
+				if err == nil && id != nil && id.KeyID != nil && !bytes.Equal(id.KeyID, own) && chain.issued(at, place) {
 					return below.Title() + " names another key of its issuer"
 				}
 			}
 			return ""
 		}},
-	{lintRule{code: "chain_root_sent", severity: Notice, rule: "RFC 8446, section 4.4.2", hint: "leave the root out: who trusts it has it"},
-		func(chain []*Certificate, at int) string {
-			return when(at > 0 && chain[at].signedItself() && !chain[at].Equal(chain[0]), "a root, which need not be sent")
+	{lintRule{code: "chain_root_sent", severity: Notice, rule: "RFC 8446, section 4.4.2", hint: "leave the root out: who trusts it has it"}, true,
+		func(chain *lintedChain, at int) string {
+			return when(at > 0 && chain.issued(at, at) && !chain.certs[at].Equal(chain.certs[0]), "a root, which need not be sent")
 		}},
-	{lintRule{code: "chain_ends_first", severity: Warning, rule: "RFC 5280, section 6.1.3", hint: "renew the authority before then, and the leaf below it"},
-		func(chain []*Certificate, at int) string {
-			return when(at > 0 && chain[at].notAfter.Before(chain[0].notAfter),
-				fmt.Sprintf("it ends at %s, before the leaf does at %s", instant(chain[at].notAfter), instant(chain[0].notAfter)))
+	{lintRule{code: "chain_ends_first", severity: Warning, rule: "RFC 5280, section 6.1.3", hint: "renew the authority before then, and the leaf below it"}, false,
+		func(chain *lintedChain, at int) string {
+			return when(at > 0 && chain.certs[at].notAfter.Before(chain.certs[0].notAfter),
+				fmt.Sprintf("it ends at %s, before the leaf does at %s", instant(chain.certs[at].notAfter), instant(chain.certs[0].notAfter)))
 		}},
 }
 
@@ -118,41 +124,71 @@ func LintKeys(certs []*Certificate) []Finding {
 	return findings
 }
 
-// issued reports whether issuer's key signed the certificate, under its name.
-func issued(issuer, cert *Certificate) bool {
-	return cert.issuer.Equal(issuer.subject) && cert.CheckSignatureBy(issuer.publicKey) == nil
+// lintedChain is a chain whose signatures are checked once each, and not all of
+// them where they are many: whoever sends it chooses their number and cost.
+type lintedChain struct {
+	certs  []*Certificate
+	signed map[[2]int]bool // by the places of issuer and certificate
+	spent  bool            // there were more signatures to check than are
+}
+
+// issued reports whether the key of one certificate signed another, under its name.
+func (c *lintedChain) issued(issuer, cert int) bool {
+	if !c.certs[cert].issuer.Equal(c.certs[issuer].subject) {
+		return false
+	}
+	pair := [2]int{issuer, cert}
+	signed, known := c.signed[pair]
+	switch {
+	case known:
+	case len(c.signed) == maxChain:
+		c.spent = true
+	default:
+		signed = c.certs[cert].CheckSignatureBy(c.certs[issuer].publicKey) == nil
+		c.signed[pair] = signed
+	}
+	return signed
 }
 
 // namesIssuer reports whether the certificate at a place has the name of
 // another's issuer.
-func namesIssuer(chain []*Certificate, at int) bool {
-	return slices.ContainsFunc(chain, func(other *Certificate) bool {
-		return !other.Equal(chain[at]) && other.issuer.Equal(chain[at].subject)
+func (c *lintedChain) namesIssuer(at int) bool {
+	return slices.ContainsFunc(c.certs, func(other *Certificate) bool {
+		return !other.Equal(c.certs[at]) && other.issuer.Equal(c.certs[at].subject)
 	})
 }
 
 // LintChain looks at a chain as it is sent, leaf first, and at each certificate
-// of it. How they stand to one another it looks at among the first 16.
+// of it. How they stand to one another it looks at among the first 16, and at who
+// signed whom in chains that need no more than 16 signatures checked.
 func LintChain(chain []*Certificate, options LintOptions) []Finding {
-	var findings []Finding
-	near := chain[:min(len(chain), maxChain)]
+	near := &lintedChain{certs: chain[:min(len(chain), maxChain)], signed: map[[2]int]bool{}}
+	var findings, bySignatures []Finding
 	for at, cert := range chain {
 		for _, finding := range Lint(cert, options) {
 			finding.At = at
 			findings = append(findings, finding)
 		}
-		if at >= len(near) {
+		if at >= len(near.certs) {
 			continue
 		}
 		for _, r := range chainRules {
-			if found := r.find(near, at); found != "" {
+			switch found := r.find(near, at); {
+			case found == "":
+			case r.signatures:
+				bySignatures = append(bySignatures, r.finding(found, at))
+			default:
 				findings = append(findings, r.finding(found, at))
 			}
 		}
 	}
+	if !near.spent {
+		findings = append(findings, bySignatures...)
+	}
+	slices.SortStableFunc(findings, func(a, b Finding) int { return a.At - b.At })
 	return append(findings, LintKeys(chain)...)
 }
 
-// maxChain bounds the signatures that are checked: each certificate is held
-// against each.
+// maxChain is how many certificates are held against one another, and how many
+// signatures are checked for that.
 const maxChain = 16

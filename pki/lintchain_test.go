@@ -134,3 +134,27 @@ func TestLintChain(t *testing.T) {
 		t.Errorf("have %+v, want the end of the certificate at place 1", findings)
 	}
 }
+
+// TestManySignatures: whoever sends a chain of namesakes chooses how many signatures
+// there are to check, so that nothing is said by them then.
+func TestManySignatures(t *testing.T) {
+	p := testpki.Must(testpki.New(time.Now()))
+	chain := testpki.Must(p.Server(testpki.Host)).Chain[:1]
+	for range 12 {
+		namesake := testpki.Must(pki.SelfSigned(pki.Spec{Profile: pki.Root, Name: p.Intermediate.Leaf().Title(), Now: p.Now.AddDate(-1, 0, 0)}))
+		chain = append(chain, namesake.Leaf())
+	}
+	byCode := func(chain []*pki.Certificate) map[string]bool {
+		found := map[string]bool{}
+		for _, f := range pki.LintChain(chain, pki.LintOptions{Now: p.Now}) {
+			found[f.Code] = true
+		}
+		return found
+	}
+	if found := byCode(chain[:3]); !found["chain_root_sent"] {
+		t.Errorf("of two namesakes: %v", found)
+	}
+	if found := byCode(chain); len(found) > 0 {
+		t.Errorf("of twelve namesakes: %v", found)
+	}
+}

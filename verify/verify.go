@@ -85,9 +85,19 @@ func unfit(chain []*pki.Certificate, opts *Options) *Check {
 		stop.Code = BudgetExceeded
 		stop.Text = fmt.Sprintf("the %s's certificates have %d bytes; at most %d are looked at", peer, size(chain), maxBytes)
 		stop.next = []string{fmt.Sprintf("do not trust this %s; if it is yours, have it send its own chain alone", peer)}
+	case slices.ContainsFunc(chain, hasTooManyExtensions):
+		stop.Code = BudgetExceeded
+		stop.Text = fmt.Sprintf("a certificate of the %s has more than %d extensions", peer, pki.MaxExtensions)
+		stop.next = []string{fmt.Sprintf("do not trust this %s; if it is yours, have its certificate issued again", peer)}
 	default:
 		return nil
 	}
 	stop.message = stop.Text
 	return stop
+}
+
+// hasTooManyExtensions is asked of what crypto/tls has parsed: package pki reads none
+// such.
+func hasTooManyExtensions(cert *pki.Certificate) bool {
+	return len(cert.Extensions()) > pki.MaxExtensions
 }
