@@ -69,8 +69,8 @@ func alertOf(err error) (Alert, bool) {
 }
 
 // openAlert returns the fatal alert, in the clear, at the end of what has come
-// from a client, or zero. OpenSSL's clients say so that they refuse a server of TLS 1.3: they
-// begin to encrypt only with their last message of the handshake.
+// from a client, or zero. OpenSSL's clients say so that they refuse a server of
+// TLS 1.3: they begin to encrypt only with their last message of the handshake.
 func openAlert(p []byte) Alert {
 	const fatal, length = 2, recordHeader + 2
 	if len(p) < length {

@@ -22,8 +22,8 @@ const (
 )
 
 // carry sends standard input to the peer and what it sends to standard output,
-// until the peer has said that this was all. It is called a server or a client.
-func (s *shell) carry(ctx context.Context, conn *signet.Conn, peer string, timeline *timeline) error {
+// until the peer has said that this was all.
+func (s *shell) carry(ctx context.Context, conn *signet.Conn, peer role, timeline *timeline) error {
 	stop := context.AfterFunc(ctx, func() { conn.Abort() })
 	defer stop()
 	up := newUpload(conn, peer)
@@ -45,8 +45,12 @@ func (s *shell) carry(ctx context.Context, conn *signet.Conn, peer string, timel
 		return fault.Wrap(down.failed, OutputFailed, "standard output does not take what arrives").
 			WithHint("make room, or write elsewhere, and run it again")
 	case errors.Is(err, signet.Truncated):
+		again := "fetch it again"
+		if peer == theClient {
+			again = "have the client send it again"
+		}
 		return fault.New(signet.Truncated, "cut after %s: the %s never said that this was all", count(down.bytes, "byte", "bytes"), peer).
-			WithHint("treat %s as unfinished (what arrived is unaltered); %s it again", arrival(s.stdout), map[string]string{"server": "fetch", "client": "have the client send"}[peer])
+			WithHint("treat %s as unfinished (what arrived is unaltered); %s", arrival(s.stdout), again)
 	}
 	return err
 }
@@ -89,6 +93,14 @@ func arrival(stdout io.Writer) string {
 	return filepath.Base(path)
 }
 
+// role is what the peer of a session is called.
+type role string
+
+const (
+	theServer role = "server"
+	theClient role = "client"
+)
+
 // outlet counts what is written to standard output, and keeps its error apart
 // from the connection's.
 type outlet struct {
@@ -123,7 +135,7 @@ func (o *outlet) drain(conn io.Reader) error {
 // end, or in a lull after the peer has ended the session.
 type upload struct {
 	conn      *signet.Conn
-	peer      string // what it is called
+	peer      role
 	input     chan piece
 	peerEnded chan struct{} // closed when it did
 	result    chan error    // of sending, once
@@ -136,7 +148,7 @@ type piece struct {
 	err  error
 }
 
-func newUpload(conn *signet.Conn, peer string) *upload {
+func newUpload(conn *signet.Conn, peer role) *upload {
 	return &upload{conn: conn, peer: peer, input: make(chan piece), peerEnded: make(chan struct{}), result: make(chan error, 1)}
 }
 
@@ -175,7 +187,7 @@ func (u *upload) send() error {
 			switch {
 			case err != nil:
 				return err
-			case next.err == io.EOF && u.sent == 0 && u.peer == "client":
+			case next.err == io.EOF && u.sent == 0 && u.peer == theClient:
 				// Told of an end before it has said anything, many a client would
 				// not say it any more.
 				<-u.peerEnded

@@ -38,7 +38,7 @@ func (c *connectCmd) run(ctx context.Context, s *shell) error {
 	proof := conn.Peer().Proof
 	s.note("verified", "%s is %s; nothing sent before this", c.Address, s.proof(proof, s.who(proof.ID(), conn.name), b.origin))
 	s.note("tls", "%s, %s", c.agreed(conn.Peer()), milliseconds(conn.took))
-	return s.explain(s.carry(ctx, conn.Conn, "server", b.timeline), "connect", c.Address, c.trust, b)
+	return s.explain(s.carry(ctx, conn.Conn, theServer, b.timeline), "connect", c.Address, c.trust, b)
 }
 
 // proof says who a peer is, who vouches for that, and for how long.

@@ -11,6 +11,7 @@ import (
 	"net/http/httputil"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/signet-tls/signet"
 	"github.com/signet-tls/signet/fault"
@@ -68,7 +69,7 @@ func (r *reception) first(ctx context.Context) error {
 		}
 		enough()
 		r.welcome(conn)
-		result = r.carry(ctx, conn, "client", timeline)
+		result = r.carry(ctx, conn, theClient, timeline)
 	})
 	switch {
 	case came.Load():
@@ -90,9 +91,10 @@ func (r *reception) admit(ctx context.Context, session func(*signet.Conn, *timel
 		places <- struct{}{}
 		conn, err := r.Accept()
 		switch {
-		case ctx.Err() != nil && err == nil:
-			return conn.Close()
 		case ctx.Err() != nil:
+			if err == nil {
+				conn.Close()
+			}
 			return nil
 		case err != nil:
 			return err
@@ -172,7 +174,7 @@ func (r *reception) answer(_ context.Context, conn *signet.Conn) {
 		Handler:           http.HandlerFunc(func(w http.ResponseWriter, request *http.Request) { r.mirror(w, request, conn) }),
 		ConnState:         line.state,
 		ReadHeaderTimeout: signet.DefaultHandshakeTimeout,
-		IdleTimeout:       patience,
+		IdleTimeout:       time.Minute,
 		ErrorLog:          log.New(io.Discard, "", 0),
 	}
 	server.Serve(line) // it returns when the connection is over
