@@ -213,6 +213,10 @@ func ruleCases() []badCase {
 		{"root's purpose", "the root may sign for clients only", verify.WrongPurpose, 1, forge(leaf(), clientRoot).Chain, atClientRoot},
 		{"many purposes", "it is for code, twice, and e-mail", verify.WrongPurpose, 0,
 			forge(with(leaf(), func(c *x509.Certificate) { c.ExtKeyUsage = append(codeOnly, x509.ExtKeyUsageEmailProtection) }), root).Chain, opts},
+		{"authority's key for nothing of the kind", "the leaf is an authority whose key is for contracts alone", verify.WrongPurpose, 0,
+			forge(with(authority("Leaf"), func(c *x509.Certificate) {
+				c.DNSNames, c.KeyUsage = []string{testpki.Host}, x509.KeyUsageContentCommitment
+			}), root).Chain, opts},
 		{"unknown purpose", "its purpose is a private number", verify.WrongPurpose, 0,
 			forge(with(leaf(), func(c *x509.Certificate) { c.ExtKeyUsage, c.UnknownExtKeyUsage = nil, private }), root).Chain, opts},
 		{"good, pinned", "nothing", "", 0, self, atPin},

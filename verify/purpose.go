@@ -95,7 +95,7 @@ func wrongPurpose(v *visit) string {
 // "". Of one that may sign others the rules about authorities as leaves decide.
 func wrongKeyUsage(v *visit) string {
 	keys := ends[v.opts.Purpose].keys
-	if keys == 0 || v.usage == nil || v.isCA() || *v.usage&(keys|pki.KeyCertSign) != 0 {
+	if keys == 0 || v.usage == nil || *v.usage&(keys|pki.KeyCertSign) != 0 {
 		return ""
 	}
 	return fmt.Sprintf("the key of %s may not be used for %s, by its key usage", v.title(), ends[v.opts.Purpose].one)
