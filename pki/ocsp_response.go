@@ -50,6 +50,10 @@ var certStatuses = map[CertStatus]string{StatusGood: "good", StatusRevoked: "rev
 // String returns the status's name in RFC 6960.
 func (s CertStatus) String() string { return certStatuses[s] }
 
+func (s CertStatus) isWorse(other CertStatus) bool {
+	return s != other && (s == StatusRevoked || other == StatusGood)
+}
+
 // SingleResponse is what a responder says of one certificate (RFC 6960, section
 // 4.2.1).
 type SingleResponse struct {
@@ -184,14 +188,14 @@ func (r *OCSPResponse) ProducedAt() time.Time { return r.producedAt }
 func (r *OCSPResponse) Responses() []SingleResponse { return r.responses }
 
 // About returns what is said of a certificate of this issuer, and whether anything
-// is.
-func (r *OCSPResponse) About(cert, issuer *Certificate) (SingleResponse, bool) {
+// is. Where it is said twice, the worse counts: revoked before unknown before good.
+func (r *OCSPResponse) About(cert, issuer *Certificate) (worst SingleResponse, found bool) {
 	for _, single := range r.responses {
-		if single.ID.Matches(cert, issuer) {
-			return single, true
+		if single.ID.Matches(cert, issuer) && (!found || single.Status.isWorse(worst.Status)) {
+			worst, found = single, true
 		}
 	}
-	return SingleResponse{}, false
+	return worst, found
 }
 
 // Extensions returns the response's own extensions. The caller must not change

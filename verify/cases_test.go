@@ -281,6 +281,10 @@ func nameCases() []badCase {
 	exactly := verify.ID(id("spiffe://demo.signet/web"))
 	member := verify.Member(domain("demo.signet"))
 	anyone := verify.Any("the test looks at the chain alone")
+	ofAnother := forge(with(leaf(), func(c *x509.Certificate) { c.URIs = uris("spiffe://demo.signet/web") }),
+		forge(with(authority("CA"), func(c *x509.Certificate) { c.URIs = uris("spiffe://other.example") }), ours.Root)).Chain
+	byRFC5280 := ask(home, exactly, verify.ServerAuth)
+	byRFC5280.Profile = verify.RFC5280
 	return []badCase{
 		{"good ID", "nothing", "", 0, web, ask(home, exactly, verify.ServerAuth)},
 		{"good member", "nothing", "", 0, web, ask(home, member, verify.ClientAuth)},
@@ -296,9 +300,8 @@ func nameCases() []badCase {
 		{"ID of an authority", "an authority shows an ID of its own", verify.NameMismatch, 0,
 			forge(with(authority("CA"), func(c *x509.Certificate) { c.URIs = uris("spiffe://demo.signet/web") }), ours.Root).Chain, ask(home, exactly, verify.ServerAuth)},
 		{"host in a workload's place", "a workload's is wanted by the profile alone, and it has no ID", verify.WorkloadIDInvalid, 0, server, asWorkload},
-		{"authority of another trust domain", "the intermediate's own ID is of another trust domain than the leaf's", verify.WorkloadIDInvalid, 1,
-			forge(with(leaf(), func(c *x509.Certificate) { c.URIs = uris("spiffe://demo.signet/web") }),
-				forge(with(authority("CA"), func(c *x509.Certificate) { c.URIs = uris("spiffe://other.example") }), ours.Root)).Chain, ask(home, exactly, verify.ServerAuth)},
+		{"authority of another trust domain", "the intermediate's own ID is of another trust domain than the leaf's", verify.WorkloadIDInvalid, 1, ofAnother, ask(home, exactly, verify.ServerAuth)},
+		{"authority of another trust domain, by other rules", "the same, and the caller asks for an ID by the rules of RFC 5280", verify.WorkloadIDInvalid, 1, ofAnother, byRFC5280},
 		{"common name alone", "the name stands in the common name only", verify.SANMissing, 0,
 			shown(func(c *x509.Certificate) { c.DNSNames, c.Subject.CommonName = nil, testpki.Host }), ask(hosts, verify.Host(testpki.Host), verify.ServerAuth)},
 		{"many names", "it has six names, none of them wanted", verify.NameMismatch, 0,

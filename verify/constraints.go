@@ -67,13 +67,11 @@ func whyNot(name pki.GeneralName) fault.Code {
 }
 
 // constrainedNames are the names of a certificate that constraints are about:
-// its alternative names, its subject, and the e-mail addresses in that where
-// there are none among the alternative names.
+// its alternative names, its subject, and the e-mail addresses in that, even where
+// there are others among the alternative names.
 func constrainedNames(cert *pki.Certificate, names []pki.GeneralName) iter.Seq[pki.GeneralName] {
 	return func(yield func(pki.GeneralName) bool) {
-		mail := false
 		for _, name := range names {
-			mail = mail || name.Kind == pki.EmailName
 			if !yield(name) {
 				return
 			}
@@ -82,7 +80,7 @@ func constrainedNames(cert *pki.Certificate, names []pki.GeneralName) iter.Seq[p
 			}
 		}
 		subject := cert.Subject()
-		if subject.IsEmpty() || !yield(pki.GeneralName{Kind: pki.DirectoryName, Raw: subject.DER()}) || mail {
+		if subject.IsEmpty() || !yield(pki.GeneralName{Kind: pki.DirectoryName, Raw: subject.DER()}) {
 			return
 		}
 		for _, address := range subject.Get(pki.OIDEmailAddress) {

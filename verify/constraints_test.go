@@ -300,7 +300,7 @@ func TestNameConstraintsOfWildcard(t *testing.T) {
 }
 
 // TestNameConstraintsOfSubjects: directory names bind the subject, and e-mail
-// addresses those in it, where there are none among the alternative names.
+// addresses those in it.
 func TestNameConstraintsOfSubjects(t *testing.T) {
 	tests := []struct {
 		name    string
@@ -314,7 +314,7 @@ func TestNameConstraintsOfSubjects(t *testing.T) {
 		{"no subject", "", []pki.GeneralName{general("DNS:a.example")}, "dir:O=Acme", false},
 		{"e-mail of the subject within", "mail=jane@example.com", nil, "email:example.com", false},
 		{"e-mail of the subject outside", "mail=jane@example.org", nil, "email:example.com", true},
-		{"e-mail of the subject outside, one elsewhere within", "mail=jane@example.org", []pki.GeneralName{general("email:jane@example.com")}, "email:example.com", false},
+		{"e-mail of the subject outside, one elsewhere within", "mail=jane@example.org", []pki.GeneralName{general("email:jane@example.com")}, "email:example.com", true},
 		{"e-mail of the subject outside, other names elsewhere", "mail=jane@example.org", []pki.GeneralName{general("DNS:a.example")}, "email:example.com", true},
 		{"common name alone", "CN=evil.example", nil, "DNS:example.com", false},
 		{"one of two names outside", "", []pki.GeneralName{general("DNS:a.example.com"), general("DNS:a.example")}, "DNS:example.com", true},

@@ -13,14 +13,15 @@ import (
 )
 
 // isFor reports whether a certificate is for a host, by its alternative names
-// alone (RFC 9525, section 6): an address by its bytes, a name label by label,
+// alone (RFC 9525, section 6): an address by its bytes, of which one that is mapped
+// into IPv6 has sixteen, a name label by label,
 // where a wildcard stands for the whole of the first.
 func isFor(leaf *node, host string, opts *Options) bool {
 	address, err := netip.ParseAddr(host)
 	if err == nil {
 		return slices.ContainsFunc(leaf.names, func(name pki.GeneralName) bool {
 			have, ok := name.Address()
-			return ok && have == address.Unmap()
+			return ok && have == address
 		})
 	}
 	host = strings.ToLower(strings.TrimSuffix(host, "."))

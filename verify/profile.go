@@ -12,4 +12,6 @@ const (
 
 	anyProfile = RFC5280 | WebPKI | Workload | Path
 	formal     = RFC5280 | WebPKI | Workload // those that ask for the form of certificates
+
+	identities = Path << 1 // beside any of them, where a trust domain's roots vouch for a SPIFFE ID
 )

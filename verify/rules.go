@@ -233,7 +233,7 @@ var rules = []rule{
 		return ""
 	}},
 	{WorkloadIDInvalid, leaf, Workload, "SPIFFE X.509-SVID, section 2", badWorkload},
-	{WorkloadIDInvalid, authority, Workload, "SPIFFE X.509-SVID, section 3.2", badTrustDomain},
+	{WorkloadIDInvalid, authority, Workload | identities, "SPIFFE X.509-SVID, section 3.2", badTrustDomain},
 	{FeatureMissing, authority, anyProfile, "RFC 7633, section 4.2.2", lackingFeature},
 	{ExtensionForbidden, anyRole, formal, rfc + "4.2.1.9", func(v *visit) string {
 		if v.basic != nil && v.basic.PathLen >= 0 && (!v.isCA() || !v.maySign()) {
@@ -361,6 +361,9 @@ func (v *visit) authoritiesBelow() int {
 func (s *search) profileFor(v *visit) Profile {
 	if v.pinned() || v.role == anchor && v.source.pool != nil {
 		return Path
+	}
+	if !s.opts.Roots.TrustDomain().IsZero() {
+		return s.opts.Profile | identities
 	}
 	return s.opts.Profile
 }
