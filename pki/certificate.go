@@ -51,6 +51,10 @@ type Certificate struct {
 	title   string // through Title
 }
 
+// MaxCertificate is the size of the largest certificate that is read, in bytes: TLS
+// libraries take chains of some 100 KB, and to look at one costs many times its size.
+const MaxCertificate = 1 << 20
+
 // ParseCertificate parses one certificate in DER.
 func ParseCertificate(raw []byte) (*Certificate, error) {
 	return certificates.one(raw, false)
@@ -60,6 +64,10 @@ func (d *der) certificate() *Certificate {
 	c := new(Certificate)
 	var content der
 	c.raw, content = d.whole(asn1.SEQUENCE, "certificate")
+	if len(c.raw) > MaxCertificate {
+		d.failAt(c.raw, "a certificate of %d bytes; %d are the most", len(c.raw), MaxCertificate)
+		return c
+	}
 	var tbs der
 	c.tbs, tbs = content.whole(asn1.SEQUENCE, "certificate's contents")
 	c.signedWith = content.algorithm("signature")

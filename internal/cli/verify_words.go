@@ -29,7 +29,7 @@ func sentCerts(chain []*pki.Certificate) []sentCert {
 	for i, cert := range chain {
 		sent[i] = sentCert{Title: cert.Title(), Until: cert.NotAfter()}
 	}
-	for _, finding := range pki.LintChain(chain, pki.LintOptions{}) {
+	for _, finding := range pki.LintChain(chain[:min(len(chain), verify.MaxChain)], pki.LintOptions{}) {
 		if placement[finding.Code] {
 			sent[finding.At].Remarks = append(sent[finding.At].Remarks, finding.Found)
 		}
