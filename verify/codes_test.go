@@ -95,6 +95,7 @@ var hints = map[fault.Code]struct{ who, what string }{
 	verify.CertRevoked:                {"trust this peer", "new key"},
 	verify.RevocationUnknown:          {"issuer", "revocation list"},
 	revocation.Stale:                  {"issuer", "revocation list"},
+	revocation.ListSigner:             {"issuer", "keyUsage has cRLSign"},
 	verify.BudgetExceeded:             {"on the peer|web.pem", "certificate file|web.pem"},
 }
 
@@ -124,6 +125,10 @@ func allCases(t *testing.T) []badCase {
 	asked(revocation.Stale, func(o *verify.Options) {
 		o.Now, o.Revocation = today.Add(25*time.Hour), ask(verify.LeafAlone, evidence(t, ours.Intermediate, nil))
 	})
+	namesake := testpki.Must(testpki.New(today)).Intermediate
+	byNamesake := opts
+	byNamesake.Revocation = ask(verify.LeafAlone, evidence(t, namesake, nil))
+	cases = append(cases, badCase{"a list by a namesake below another root", "", revocation.ListSigner, 0, append(chain[:2:2], namesake.Leaf()), byNamesake})
 	asked(verify.PinMismatch, func(o *verify.Options) {
 		o.Roots = testpki.Must(verify.Pin("pin.pem", testpki.Must(ours.Client("other.example")).Leaf()))
 	})

@@ -48,8 +48,11 @@ func (s *search) check(f finding, path []*node) Check {
 	case WrongPurpose:
 		c.message = "wrong purpose: " + f.text
 		c.next = []string{fmt.Sprintf("have the %s show a certificate with the extended key usage %s", opts.Purpose, ends[opts.Purpose].usage)}
-		if f.depth > 0 {
+		switch {
+		case f.depth > 0:
 			c.next = []string{fmt.Sprintf("have the %s's certificate signed by an authority that may sign for %s", opts.Purpose, ends[opts.Purpose].all)}
+		case f.section == rfc+"4.2.1.3":
+			c.next = []string{fmt.Sprintf("have the %s show a certificate with the key usage digitalSignature", opts.Purpose)}
 		}
 	case RevocationUnknown:
 		if length == 1 {

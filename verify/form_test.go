@@ -13,6 +13,7 @@ import (
 	"math/big"
 	"net"
 	"os"
+	"testing"
 
 	"github.com/signet-tls/signet/internal/testpki"
 	"github.com/signet-tls/signet/pki"
@@ -235,5 +236,23 @@ func webCases() []badCase {
 			[]*pki.Certificate{withRSA(web(same), 2052, root)}, opts},
 		{"root of another key", "the root names another key than its own as its issuer's", verify.IssuerKeyIDInvalid, 1,
 			forge(web(same), foreign).Chain[:1], atForeign},
+	}
+}
+
+// TestBasicConstraints: an authority whose basic constraints cannot be read is
+// refused for that, not for being none.
+func TestBasicConstraints(t *testing.T) {
+	for name, value := range map[string][]byte{
+		"yes that is not 255":   sequence([]byte{1, 1, 1}),
+		"path length below 0":   sequence([]byte{1, 1, 0xff}, []byte{2, 1, 0xff}),
+		"path length above 2³¹": sequence([]byte{1, 1, 0xff}, []byte{2, 9, 0x40, 0, 0, 0, 0, 0, 0, 0, 0}),
+	} {
+		t.Run(name, func(t *testing.T) {
+			root := authority("Root")
+			inter := with(authority("Inter"), func(c *x509.Certificate) { c.BasicConstraintsValid, c.IsCA, c.MaxPathLen = false, false, 0 })
+			chain := []*pki.Certificate{strange(leaf(), inter), strange(carrying(inter, asn1.ObjectIdentifier{2, 5, 29, 19}, true, value), root)}
+			_, err := verify.Verify(chain, verify.Options{Roots: roots(strange(root, root)), Name: verify.Host(testpki.Host), Now: now})
+			wantFault(t, err, verify.ExtensionMalformed, "Inter cannot be read whole: the value of the extension Basic Constraints")
+		})
 	}
 }

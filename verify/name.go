@@ -3,6 +3,7 @@ package verify
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 	"unicode"
 
@@ -145,8 +146,16 @@ func (n Name) Check(roots Roots) error {
 }
 
 func hostHint(name string) string {
-	if strings.ContainsFunc(name, func(r rune) bool { return r > unicode.MaxASCII }) {
+	labels := strings.Split(strings.TrimSuffix(name, "."), ".")
+	last := labels[len(labels)-1]
+	switch {
+	case strings.ContainsFunc(name, func(r rune) bool { return r > unicode.MaxASCII }):
 		return "write the name in its ASCII form, which begins with xn--"
+	case strings.ContainsAny(name, "/:*"):
+	case last != "" && strings.Trim(last, "0123456789") == "":
+		return "write an address as in 127.0.0.1, or another name; the last label of a host name is not a number"
+	case len(name) > 253 || slices.ContainsFunc(labels, func(label string) bool { return len(label) > 63 }):
+		return "write a shorter name: between two dots there are at most 63 letters, and 253 in all"
 	}
 	return "write the name without scheme, port and wildcard, for example api.example.com"
 }

@@ -29,8 +29,11 @@ func TestCheckHost(t *testing.T) {
 		{"IPv6", "::1", ""},
 		{"IPv6 in brackets", "[::1]", ""},
 		{"IPv6 with a zone", "fe80::1%eth0", ""},
-		{"IPv4 with a trailing dot", "10.0.0.1.", "without scheme"},
-		{"IPv4 in short", "127.1", "without scheme"},
+		{"IPv4 with a trailing dot", "10.0.0.1.", "is not a number"},
+		{"IPv4 in short", "127.1", "is not a number"},
+		{"IPv4 as one number", "2130706433", "is not a number"},
+		{"number at the end", "a.1", "is not a number"},
+		{"label of 64 bytes", strings.Repeat("a", 64) + ".example", "at most 63"},
 		{"empty", "", "without scheme"},
 		{"two trailing dots", "a.example..", "without scheme"},
 		{"empty label", "a..example", "without scheme"},
@@ -45,7 +48,7 @@ func TestCheckHost(t *testing.T) {
 		{"NUL", "a.example\x00.evil.example", "without scheme"},
 		{"escape", "\x1b[31m", "without scheme"},
 		{"SPIFFE ID", "spiffe://td/web", "without scheme"},
-		{"254 bytes", strings.Repeat("a.", 126) + "bc", "without scheme"},
+		{"254 bytes", strings.Repeat("a.", 126) + "bc", "253 in all"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

@@ -71,7 +71,7 @@ func (f finding) step(opts Options) string {
 	case revocation.ListInvalid, revocation.ResponseInvalid:
 		return fmt.Sprintf("have %s issue its revocation list or OCSP response again, without what the message names", issuer)
 	case revocation.ListSigner:
-		return fmt.Sprintf("have %s issued again with the keyUsage cRLSign, or give a revocation list that it has signed", issuer)
+		return fmt.Sprintf("give the revocation list of %s, signed by itself or by one below the same root, whose keyUsage has cRLSign", issuer)
 	case revocation.ResponseSigner:
 		return fmt.Sprintf("have the responder of %s use a certificate with the extendedKeyUsage OCSPSigning that %s has signed", issuer, issuer)
 	case revocation.Stale:

@@ -107,4 +107,10 @@ func TestPurposeTexts(t *testing.T) {
 	if e, _ := fault.Of(err); e.Hint != "have the signer show a certificate with the extended key usage codeSigning" {
 		t.Errorf("the next step is %q", e.Hint)
 	}
+	lister := with(useful(true, []int{1, 3, 6, 1, 5, 5, 7, 3, 3}), func(c *x509.Certificate) { c.KeyUsage = x509.KeyUsageCRLSign })
+	_, err = verify.Verify(chainOf(strange(lister, root)), opts)
+	wantFault(t, err, verify.WrongPurpose, "may not be used for signing code, by its key usage")
+	if e, _ := fault.Of(err); e.Hint != "have the signer show a certificate with the key usage digitalSignature" {
+		t.Errorf("of a key usage the next step is %q", e.Hint)
+	}
 }

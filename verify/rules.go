@@ -186,6 +186,9 @@ var rules = []rule{
 
 	// Who may sign.
 	{IssuerNotAuthority, authority, anyProfile, rfc + "4.2.1.9", func(v *visit) string {
+		if _, err := v.cert.BasicConstraints(); err != nil {
+			return "" // what it is cannot be read, which is refused for itself
+		}
 		if !v.isCA() && !(v.cert.Version() == 1 && v.role == anchor) {
 			return fmt.Sprintf("%s was signed by %s, which is not an authority", v.below[len(v.below)-1].title(), v.title())
 		}

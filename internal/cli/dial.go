@@ -255,7 +255,11 @@ func withHint(err error, hint string) error {
 
 // command writes the command line that has these flags.
 func (t trust) command(cmd, target string) string {
-	words := []string{"signet", cmd, quote(target)}
+	words := []string{"signet", cmd}
+	isFlag := len(target) > 1 && target[0] == '-' // by its looks
+	if !isFlag {
+		words = append(words, quote(target))
+	}
 	for _, flag := range []struct{ name, value string }{{"--roots", t.Roots}, {"--name", t.Name}, {"--as", t.As}} {
 		if flag.value != "" {
 			words = append(words, flag.name, quote(flag.value))
@@ -266,6 +270,9 @@ func (t trust) command(cmd, target string) string {
 	}
 	for _, word := range t.further {
 		words = append(words, quote(word))
+	}
+	if isFlag {
+		words = append(words, "--", quote(target))
 	}
 	return strings.Join(words, " ")
 }

@@ -29,6 +29,11 @@ var ruleSets = map[string]verify.Profile{"rfc5280": verify.RFC5280, "webpki": ve
 var purposes = map[string]verify.Purpose{"server": verify.ServerAuth, "client": verify.ClientAuth, "any": verify.AnyPurpose,
 	"email": verify.EmailProtection, "code-signing": verify.CodeSigning, "time-stamping": verify.TimeStamping, "ocsp-signing": verify.OCSPSigning}
 
+// undialed are the purposes of those who are believed for whom their roots vouch
+// for, by any name: nobody is dialed, and few of their certificates have a name to
+// ask for.
+var undialed = []verify.Purpose{verify.CodeSigning, verify.TimeStamping, verify.OCSPSigning}
+
 // rules are what verification is told.
 func (q inquiry) rules(s *shell) (rules verify.Options, err error) {
 	rules.Profile, rules.Purpose = ruleSets[q.Profile], purposes[q.Purpose]

@@ -258,10 +258,13 @@ func (c *verifyCmd) file(ctx context.Context, s *shell, b basis, v *verdict) err
 	if err != nil {
 		return err
 	}
-	if domain := b.roots.TrustDomain(); b.name.IsZero() && !domain.IsZero() {
+	switch domain := b.roots.TrustDomain(); {
+	case !b.name.IsZero():
+	case !domain.IsZero():
 		b.name = verify.Member(domain)
-	}
-	if b.name.IsZero() {
+	case slices.Contains(undialed, b.rules.Purpose):
+		b.name = verify.Any("nobody is dialed for the purpose " + c.Purpose)
+	default:
 		return c.nameless(v.Target, chain[0])
 	}
 	v.Sent = sentCerts(chain)
@@ -282,7 +285,11 @@ func (c *verifyCmd) file(ctx context.Context, s *shell, b basis, v *verdict) err
 		return err
 	}
 	v.Report = proof.Report()
-	v.yes = fmt.Sprintf("%s is a certificate of %s", fileTitle(v.Target), s.who(proof.ID(), b.name))
+	whose := s.who(proof.ID(), b.name)
+	if b.name.AcceptsAny() {
+		whose = chain[0].Title()
+	}
+	v.yes = fmt.Sprintf("%s is a certificate of %s", fileTitle(v.Target), whose)
 	return nil
 }
 

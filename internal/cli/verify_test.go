@@ -3,6 +3,8 @@ package cli
 import (
 	"bytes"
 	"context"
+	"crypto/x509"
+	"crypto/x509/pkix"
 	"encoding/json"
 	"io"
 	"maps"
@@ -11,7 +13,9 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -103,4 +107,30 @@ func TestVerifyJSON(t *testing.T) {
 		t.Errorf("exit code %d: %s", have.code, have.stderr)
 	}
 	wantSameKeys(t, []byte(have.stdout), 4)
+}
+
+// TestVerifyUndialed: for purposes in which nobody is dialed no name is asked for,
+// and for the others it still is.
+func TestVerifyUndialed(t *testing.T) {
+	now := time.Now()
+	root := testpki.Must(testpki.Forge(&x509.Certificate{Subject: pkix.Name{CommonName: "Root"}, NotBefore: now.Add(-time.Hour), NotAfter: now.Add(time.Hour),
+		BasicConstraintsValid: true, IsCA: true, KeyUsage: x509.KeyUsageCertSign}, nil))
+	signer := testpki.Must(testpki.Forge(&x509.Certificate{Subject: pkix.Name{CommonName: "Acme"}, NotBefore: now.Add(-time.Hour), NotAfter: now.Add(time.Hour),
+		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageCodeSigning}}, root))
+	t.Chdir(t.TempDir())
+	for name, data := range map[string][]byte{"-signer.pem": signer.ChainPEM(), "root.pem": root.ChainPEM()} {
+		if err := os.WriteFile(name, data, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	have := signetMain(t, nil, "verify", "--roots", "root.pem", "--purpose", "code-signing", "--", "-signer.pem")
+	if have.code != 0 || !strings.HasPrefix(have.stdout, "Yes: -signer.pem is a certificate of Acme.") || !strings.Contains(have.stdout, "nobody is dialed") {
+		t.Errorf("exit code %d: %s%s", have.code, have.stdout, have.stderr)
+	}
+	if have := signetMain(t, nil, "verify", "--roots", "root.pem", "--purpose", "email", "--", "-signer.pem"); have.code != 2 || !strings.Contains(have.stderr, "[name_missing]") {
+		t.Errorf("for e-mail: exit code %d: %s%s", have.code, have.stdout, have.stderr)
+	}
+	if have := (trust{Roots: "root.pem"}).command("verify", "-signer.pem"); have != "signet verify --roots root.pem -- -signer.pem" {
+		t.Errorf("of a target that looks like a flag: %s", have)
+	}
 }
