@@ -71,7 +71,7 @@ var hints = map[fault.Code]struct{ who, what string }{
 	verify.NameMalformed:              {"issuer", "subjectAltName"},
 	verify.CertExpired:                {"on the peer|in ca.pem", "renew its certificate|present certificate"},
 	verify.CertNotYetValid:            {"this machine", "clocks"},
-	verify.WrongPurpose:               {"have the peer", "extended key usage|an authority that may sign for TLS"},
+	verify.WrongPurpose:               {"have the peer", "extended key usage|the key usage digitalSignature|an authority that may sign for TLS"},
 	verify.PurposeUnlimited:           {"issuer", "extendedKeyUsage serverAuth"},
 	verify.PathTooLong:                {"authority nearer to the root", "pathLenConstraint"},
 	verify.PathOverLimit:              {"the caller", "MaxIntermediates"},
