@@ -245,7 +245,7 @@ func (c *Client) configFor(ctx context.Context, name verify.Name, alpn []string,
 		conn.owes = own == nil
 		return certificate, nil
 	}
-	session := &resumption{cache: c.sessions.of(c.rules(name), own, alpn), now: c.Now, lifetime: lifetime(c.SessionLifetime)}
+	session := &resumption{cache: c.sessions.of(c.rules(name), own, alpn), now: c.Now, lifetime: orDefault(c.SessionLifetime, DefaultSessionLifetime)}
 	config.ClientSessionCache, config.SessionTicketsDisabled = session, c.SessionLifetime < 0
 	config.VerifyConnection = func(state tls.ConnectionState) error {
 		conn.transport.shown(state)

@@ -80,14 +80,6 @@ func (m mark) fits(bound binding, now time.Time, lifetime time.Duration) bool {
 	return m.bound == bound && !now.After(m.since.Add(lifetime))
 }
 
-// lifetime is what a SessionLifetime of 0 means, too.
-func lifetime(d time.Duration) time.Duration {
-	if d == 0 {
-		return DefaultSessionLifetime
-	}
-	return d
-}
-
 // current returns the rules with the evidence about revocation that counts now.
 func current(rules verify.Options, revocation func() *verify.Revocation) verify.Options {
 	if revocation != nil {

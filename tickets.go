@@ -69,7 +69,7 @@ func (a *admission) unwrap(ticket []byte, state tls.ConnectionState) (*tls.Sessi
 	}
 	bound := a.binding(state)
 	m, ok := markOf(session)
-	if !ok || !m.fits(bound, clock(a.server.Now), lifetime(a.server.SessionLifetime)) {
+	if !ok || !m.fits(bound, clock(a.server.Now), orDefault(a.server.SessionLifetime, DefaultSessionLifetime)) {
 		return nil, nil
 	}
 	a.bound, a.since = bound, m.since
