@@ -233,10 +233,7 @@ func (c *Client) configFor(ctx context.Context, name verify.Name, alpn []string,
 	var own *pki.Credential
 	certificate := new(tls.Certificate)
 	if c.Identity != nil {
-		if own, err = c.Identity.Credential(); err == nil {
-			certificate, err = tlsCertificate(own)
-		}
-		if err != nil {
+		if own, certificate, err = present(c.Identity); err != nil {
 			return nil, err
 		}
 	}

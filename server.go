@@ -298,12 +298,7 @@ func (s *Server) receive(hello *tls.ClientHelloInfo, under *transport) (*tls.Con
 		under.judged(nil, err)
 		return nil, err
 	}
-	own, err := s.Identity.Credential()
-	if err != nil {
-		under.judged(nil, err)
-		return nil, err
-	}
-	certificate, err := tlsCertificate(own)
+	own, certificate, err := present(s.Identity)
 	if err != nil {
 		under.judged(nil, err)
 		return nil, err

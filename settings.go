@@ -152,13 +152,20 @@ func (j judge) authorized(ctx context.Context, peer *Peer) error {
 	return fault.Wrap(err, NotAuthorized, "not authorized")
 }
 
+// present returns the source's credential, and the same as crypto/tls wants it.
+func present(source identity.Source) (*pki.Credential, *tls.Certificate, error) {
+	own, err := source.Credential()
+	if err != nil {
+		return nil, nil, err
+	}
+	certificate, err := tlsCertificate(own)
+	return own, certificate, err
+}
+
 // leaf returns the source's credential as crypto/tls wants it.
 func leaf(source identity.Source) (*tls.Certificate, error) {
-	credential, err := source.Credential()
-	if err != nil {
-		return nil, err
-	}
-	return tlsCertificate(credential)
+	_, certificate, err := present(source)
+	return certificate, err
 }
 
 func tlsCertificate(credential *pki.Credential) (*tls.Certificate, error) {
