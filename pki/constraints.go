@@ -120,6 +120,7 @@ func (d *der) subtrees(what string) []Subtree {
 	if d.err() == nil && !d.more() {
 		d.fail("nothing in %s", what)
 	}
+	entry := "an entry of " + what
 	for d.more() {
 		item := d.sequence(what)
 		tree := Subtree{Base: item.generalName(what), Maximum: -1}
@@ -134,7 +135,7 @@ func (d *der) subtrees(what string) []Subtree {
 			bound := item.read(primitive(1), what)
 			tree.Maximum = bound.smallContent(what)
 		}
-		item.end("an entry of " + what)
+		item.end(entry)
 		trees = append(trees, tree)
 	}
 	return trees

@@ -40,16 +40,17 @@ type Attribute struct {
 // name reads a Name.
 func (d *der) name(what string) Name {
 	raw, content := d.whole(asn1.SEQUENCE, what)
+	relative, one, value := "relative name of "+what, "attribute of "+what, "attribute value of "+what
 	for content.more() {
-		attributes := content.read(asn1.SET, "relative name of "+what)
+		attributes := content.read(asn1.SET, relative)
 		if d.err() == nil && len(attributes.String) == 0 {
 			d.failAt(attributes.String, "an empty relative name of %s", what)
 		}
 		for attributes.more() {
-			attribute := attributes.sequence("attribute of " + what)
+			attribute := attributes.sequence(one)
 			attribute.oid(what)
-			attribute.element("attribute value of " + what)
-			attribute.end("an attribute of " + what)
+			attribute.element(value)
+			attribute.end(one)
 		}
 	}
 	if d.err() != nil {

@@ -230,8 +230,10 @@ func IsHostname(name string) bool {
 		}
 		last = label
 	}
-	return strings.Trim(last, "0123456789") != ""
+	return strings.ContainsFunc(last, isNoDigit)
 }
+
+func isNoDigit(r rune) bool { return r < '0' || r > '9' }
 
 func notInHostname(r rune) bool {
 	return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '-' || r == '_')

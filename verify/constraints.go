@@ -16,36 +16,66 @@ func (s *search) constrain(v *visit) (code fault.Code, section, text string) {
 	if v.badConstraints != "" {
 		return NameConstraintMalformed, rfc + "4.2.1.10", v.badConstraints
 	}
-	name, m, why := s.forbidden(v.constraints, v.below)
+	m, name := s.forbidden(v.constraints, v.below)
 	switch {
 	case s.exhausted != "":
 		return BudgetExceeded, "", fmt.Sprintf("%s has more name constraints, and the certificates below it more names, than are compared", v.title())
 	case m != nil:
 		section = rfc + "6.1.3 (c)"
-		if why == notPermitted {
+		if name.why == notPermitted {
 			section = rfc + "6.1.3 (b)"
 		}
-		return whyNot(name), section, fmt.Sprintf("%s may not sign for %s, which %s has: %s", v.title(), clip(name.String()), m.title(), why)
+		return whyNot(name.GeneralName), section, fmt.Sprintf("%s may not sign for %s, which %s has: %s", v.title(), clip(name.String()), m.title(), name.why)
 	}
 	return "", "", ""
 }
 
-// forbidden returns a name on the path, leaf first, that the constraints do not
-// allow, who has it, and why; nil if there is none. Whoever is self-issued, but
-// for the leaf, is free.
-func (s *search) forbidden(constraints *pki.NameConstraints, path []*node) (pki.GeneralName, *node, string) {
-	limits := s.limitsOf(constraints)
+// forbidden returns who on the path, leaf first, has a name that the constraints do
+// not allow, and which; nil if nobody has. Whoever is self-issued, but for the leaf,
+// is free.
+func (s *search) forbidden(constraints *pki.NameConstraints, path []*node) (*node, refused) {
 	for depth, m := range path {
 		if depth > 0 && m.selfIssued() {
 			continue
 		}
-		for _, name := range s.constrainedNames(m) {
-			if allowed, why := s.allows(limits, name); !allowed {
-				return name.GeneralName, m, why
-			}
+		if name := s.hold(m, constraints); name.why != "" {
+			return m, name
 		}
 	}
-	return pki.GeneralName{}, nil, ""
+	return nil, refused{}
+}
+
+// holding is a certificate whose names are held against constraints.
+type holding struct {
+	m           *node
+	constraints *pki.NameConstraints
+}
+
+// refused is a name that constraints do not allow, and why; "" if they allow all.
+type refused struct {
+	pki.GeneralName
+	why string
+}
+
+// hold returns a name of the certificate that the constraints do not allow. It is
+// looked for once, on however many paths the two are.
+func (s *search) hold(m *node, constraints *pki.NameConstraints) (first refused) {
+	key := holding{m, constraints}
+	if known, ok := s.held[key]; ok {
+		return known
+	}
+	limits := s.limitsOf(constraints)
+	for _, name := range s.constrainedNames(m) {
+		if allowed, why := s.allows(limits, name); !allowed {
+			first = refused{name.GeneralName, why}
+			break
+		}
+	}
+	if s.held == nil {
+		s.held = map[holding]refused{}
+	}
+	s.held[key] = first
+	return first
 }
 
 // whyNot is the code for a name that is not allowed: what cannot be compared with

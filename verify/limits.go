@@ -131,11 +131,11 @@ func (s *search) limitedNames(names *pki.NameConstraints, path []*node) (text, h
 	if names == nil {
 		return "", "", ""
 	}
-	name, m, why := s.forbidden(names, path)
+	m, name := s.forbidden(names, path)
 	if m == nil {
 		return "", "", ""
 	}
-	return fmt.Sprintf("is not believed for %s, which %s has: %s", clip(name.String()), m.title(), why), clip(name.String()), constraintsText(names)
+	return fmt.Sprintf("is not believed for %s, which %s has: %s", clip(name.String()), m.title(), name.why), clip(name.String()), constraintsText(names)
 }
 
 func limitedPurposes(purposes []Purpose, asked Purpose) (text, have, want string) {

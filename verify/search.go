@@ -43,6 +43,7 @@ type search struct {
 	compared  int
 	limits    map[*pki.NameConstraints]limits // in the form in which names are held against them
 	names     map[*node][]compared            // in the same form
+	held      map[holding]refused             // what was held against them
 	policies  int
 	exhausted string    // which bound was passed, "" if none
 	until     time.Time // when the first certificate ends that signed evidence; zero: there is none

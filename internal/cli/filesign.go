@@ -52,11 +52,7 @@ func (c *fileSignCmd) run(ctx context.Context, s *shell) error {
 	if err != nil {
 		return err
 	}
-	var signature []byte
-	err = s.stream(c.File, func(file io.Reader) (err error) {
-		signature, err = pki.SignFile(key, file)
-		return err
-	})
+	signature, err := stream(s, c.File, func(file io.Reader) ([]byte, error) { return pki.SignFile(key, file) })
 	if err != nil {
 		return err
 	}
@@ -86,23 +82,25 @@ func signatureOf(file string) string {
 }
 
 // stream hands a file to work, without keeping it.
-func (s *shell) stream(path string, work func(io.Reader) error) error {
-	if path == standardInput {
-		if err := s.takeInput(); err != nil {
-			return err
+func stream[T any](s *shell, path string, work func(io.Reader) (T, error)) (T, error) {
+	return waiting(s, func() (result T, err error) {
+		if path == standardInput {
+			if err := s.takeInput(); err != nil {
+				return result, err
+			}
+			return work(s.stdin)
 		}
-		return work(s.stdin)
-	}
-	file, err := os.Open(path)
-	if err != nil {
-		return unreadableFile(err, path)
-	}
-	defer file.Close()
-	err = work(file)
-	if _, ours := fault.Of(err); err != nil && !ours {
-		return unreadableFile(err, path)
-	}
-	return err
+		file, err := os.Open(path)
+		if err != nil {
+			return result, unreadableFile(err, path)
+		}
+		defer file.Close()
+		result, err = work(file)
+		if _, ours := fault.Of(err); err != nil && !ours {
+			return result, unreadableFile(err, path)
+		}
+		return result, err
+	})
 }
 
 // loadKey reads the private key of a file, for use.
@@ -181,7 +179,7 @@ func (c *fileVerifyCmd) run(_ context.Context, s *shell) error {
 	if chain != nil {
 		v.Signer = chain[0].Title()
 	}
-	err = s.stream(c.File, func(file io.Reader) error { return pki.VerifyFile(key, file, signature) })
+	_, err = stream(s, c.File, func(file io.Reader) (any, error) { return nil, pki.VerifyFile(key, file, signature) })
 	if err != nil && !errors.Is(err, pki.SignatureWrong) {
 		return err
 	}

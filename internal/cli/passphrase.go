@@ -32,10 +32,12 @@ func (f secret) given() bool { return f.PassphraseFile != "" || f.PassphraseFD !
 // asker returns the passphrase of an existing key or file once it is needed, and
 // the same again for what needs it later.
 func (f secret) asker(ctx context.Context, s *shell, what string) pki.Passphrase {
-	var known []byte
+	var known []byte // which may be empty, as that of some PKCS#12 files
+	asked := false
 	return func() (_ []byte, err error) {
-		if known == nil {
+		if !asked {
 			known, err = f.read(ctx, s, "passphrase of "+what)
+			asked = err == nil
 		}
 		return known, err
 	}
@@ -45,6 +47,9 @@ func (f secret) asker(ctx context.Context, s *shell, what string) pki.Passphrase
 // twice.
 func (f secret) choose(ctx context.Context, s *shell, what string) ([]byte, error) {
 	first, err := f.read(ctx, s, "new passphrase for "+what)
+	if err == nil && len(first) == 0 {
+		err = fault.New(PassphraseMissing, "the passphrase is empty, and would protect nothing").WithHint("give one of some words")
+	}
 	if err != nil || f.given() {
 		return first, err
 	}
@@ -59,6 +64,15 @@ func (f secret) read(ctx context.Context, s *shell, prompt string) ([]byte, erro
 	switch {
 	case f.PassphraseFile != "" && f.PassphraseFD != nil:
 		return nil, fault.New(Usage, "--passphrase-file and --passphrase-fd are both given").WithHint("leave one out")
+	case f.given():
+		return waiting(s, func() ([]byte, error) { return f.written(s) })
+	}
+	return s.prompt(ctx, prompt)
+}
+
+// written is the passphrase of the file or the descriptor that the flags name.
+func (f secret) written(s *shell) ([]byte, error) {
+	switch {
 	case f.PassphraseFile == standardInput, f.PassphraseFD != nil && *f.PassphraseFD == 0:
 		if err := s.takeInput(); err != nil {
 			return nil, err
@@ -71,15 +85,13 @@ func (f secret) read(ctx context.Context, s *shell, prompt string) ([]byte, erro
 		}
 		defer file.Close()
 		return firstLine(file, f.PassphraseFile)
-	case f.PassphraseFD != nil:
-		if !isInherited(*f.PassphraseFD) {
-			return nil, fault.New(Usage, "--passphrase-fd %d is no descriptor that was handed over", *f.PassphraseFD).WithHint("open it, for example: --passphrase-fd 3 3< FILE")
-		}
-		file := os.NewFile(uintptr(*f.PassphraseFD), "descriptor")
-		defer file.Close()
-		return firstLine(file, fmt.Sprintf("descriptor %d", *f.PassphraseFD))
 	}
-	return s.prompt(ctx, prompt)
+	if !isInherited(*f.PassphraseFD) {
+		return nil, fault.New(Usage, "--passphrase-fd %d is no descriptor that was handed over", *f.PassphraseFD).WithHint("open it, for example: --passphrase-fd 3 3< FILE")
+	}
+	file := os.NewFile(uintptr(*f.PassphraseFD), "descriptor")
+	defer file.Close()
+	return firstLine(file, fmt.Sprintf("descriptor %d", *f.PassphraseFD))
 }
 
 // firstLine reads a passphrase. What follows its line is left alone, so that a
@@ -91,12 +103,8 @@ func firstLine(from io.Reader, name string) ([]byte, error) {
 	}
 	line, _, _ := bytes.Cut(data, []byte("\n"))
 	line = bytes.TrimSuffix(line, []byte("\r"))
-	switch {
-	case len(line) > maxPassphrase:
+	if len(line) > maxPassphrase {
 		return nil, fault.New(PassphraseMissing, "the first line of %s has more than %d bytes, too many for a passphrase", name, maxPassphrase).
-			WithHint("name the file whose first line is the passphrase")
-	case len(line) == 0:
-		return nil, fault.New(PassphraseMissing, "the first line of %s is empty, and so is no passphrase", name).
 			WithHint("name the file whose first line is the passphrase")
 	}
 	return line, nil
@@ -129,15 +137,10 @@ func (s *shell) prompt(ctx context.Context, prompt string) ([]byte, error) {
 	}()
 	select {
 	case a := <-typed:
-		switch {
-		case errors.Is(a.err, io.EOF):
+		if errors.Is(a.err, io.EOF) {
 			return nil, fault.New(Interrupted, "no passphrase was typed: the input was ended").WithHint("run it again, and type one")
-		case a.err != nil:
-			return nil, a.err
-		case len(a.line) == 0:
-			return nil, fault.New(PassphraseMissing, "no passphrase was typed").WithHint("run it again, and type one")
 		}
-		return a.line, nil
+		return a.line, a.err
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
