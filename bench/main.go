@@ -1,6 +1,7 @@
 // Command bench measures Signet next to its peers, on the machine that it runs
 // on: figures to look at, never a test that fails on time.
 //
+//	go run ./bench connections
 //	go run ./bench parse
 //	go run ./bench verify
 //	go run ./bench limbo limbo.json.gz
@@ -18,9 +19,10 @@ import (
 
 // benches are what can be measured, by name.
 var benches = map[string]func(out io.Writer, rounds int, args []string) error{
-	"limbo":  limbo,
-	"parse":  parse,
-	"verify": verifyChains,
+	"connections": connections,
+	"limbo":       limbo,
+	"parse":       parse,
+	"verify":      verifyChains,
 }
 
 // leastRounds are enough for an interval that means something.

@@ -1,0 +1,259 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"runtime"
+	"time"
+
+	"github.com/signet-tls/signet"
+	"github.com/signet-tls/signet/identity"
+	"github.com/signet-tls/signet/pki"
+	"github.com/signet-tls/signet/verify"
+)
+
+// What one pass does.
+const (
+	handshakes = 200
+	bulk       = 256 << 20 // bytes
+	piece      = 64 << 10  // of them, at once
+	idle       = 1000      // connections
+)
+
+// connections measures what Signet's connections cost over those of bare crypto/tls:
+// both ends in one process, over loopback TCP, TLS 1.3, each end with a certificate of
+// P-256 under an intermediate, both verified.
+func connections(out io.Writer, rounds int, _ []string) error {
+	people, err := newPeople()
+	if err != nil {
+		return err
+	}
+	bare := people.bare()
+	ours, err := people.ours()
+	if err != nil {
+		return err
+	}
+	always := func(by pair) func() (pair, error) { return func() (pair, error) { return by, nil } }
+	results, err := compare(rounds, []contender{
+		{"crypto/tls", people.shake(always(bare))},
+		{"signet, chains known", people.shake(always(ours))},
+		{"signet, nothing known", people.shake(people.ours)},
+	})
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(out, "\nhandshakes, both ends, %d rounds\n", rounds)
+	if err := table(out, results, "crypto/tls", handshakes, "handshake"); err != nil {
+		return err
+	}
+	results, err = compare(rounds, []contender{{"crypto/tls", people.transfer(bare)}, {"signet", people.transfer(ours)}})
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(out, "\nbulk, both ends, %d rounds\n", rounds)
+	if err := table(out, results, "crypto/tls", bulk>>20, "MiB"); err != nil {
+		return err
+	}
+	fmt.Fprintf(out, "\nmemory of an idle connection, both ends, of %d\n", idle)
+	var least [2]uint64
+	for i, pair := range []pair{bare, ours} {
+		if least[i], err = people.memory(pair); err != nil {
+			return err
+		}
+	}
+	fmt.Fprintf(out, "crypto/tls  %d bytes\nsignet      %d bytes, %+d for each end\n", least[0], least[1], (int64(least[1])-int64(least[0]))/2)
+	return nil
+}
+
+// pair makes one connection: the client's end, and the server's.
+type pair struct {
+	client func(net.Conn) (net.Conn, error)
+	server func(net.Conn) (net.Conn, error)
+}
+
+// people are a server, its client, and the authority of both.
+type people struct {
+	roots          *pki.Certificate
+	server, client *pki.Credential
+	listener       net.Listener
+}
+
+func newPeople() (*people, error) {
+	root, err := authority(nil, pki.Root, "Bench Root")
+	if err != nil {
+		return nil, err
+	}
+	intermediate, err := authority(root, pki.Intermediate, "Bench Intermediate")
+	if err != nil {
+		return nil, err
+	}
+	p := &people{roots: root.Leaf()}
+	for _, end := range []struct {
+		profile pki.Profile
+		to      **pki.Credential
+	}{{pki.Server, &p.server}, {pki.Client, &p.client}} {
+		key, err := pki.GenerateKey(pki.P256)
+		if err != nil {
+			return nil, err
+		}
+		if *end.to, err = intermediate.New(pki.Spec{Profile: end.profile, DNS: []string{host}, Key: key}); err != nil {
+			return nil, err
+		}
+	}
+	p.listener, err = net.Listen("tcp", "127.0.0.1:0")
+	return p, err
+}
+
+func authority(above *pki.Credential, profile pki.Profile, name string) (*pki.Credential, error) {
+	key, err := pki.GenerateKey(pki.P256)
+	if err != nil {
+		return nil, err
+	}
+	spec := pki.Spec{Profile: profile, Name: name, Key: key}
+	if above == nil {
+		return pki.SelfSigned(spec)
+	}
+	return above.New(spec)
+}
+
+// bare is crypto/tls, which verifies both ends by itself.
+func (p *people) bare() pair {
+	pool := x509.NewCertPool()
+	pool.AppendCertsFromPEM(p.roots.PEM())
+	client := &tls.Config{RootCAs: pool, ServerName: host, MinVersion: tls.VersionTLS13, Certificates: []tls.Certificate{certificate(p.client)}}
+	server := &tls.Config{ClientCAs: pool, ClientAuth: tls.RequireAndVerifyClientCert, MinVersion: tls.VersionTLS13, SessionTicketsDisabled: true,
+		Certificates: []tls.Certificate{certificate(p.server)}}
+	shaken := func(conn *tls.Conn) (net.Conn, error) { return conn, conn.Handshake() }
+	return pair{
+		func(raw net.Conn) (net.Conn, error) { return shaken(tls.Client(raw, client)) },
+		func(raw net.Conn) (net.Conn, error) { return shaken(tls.Server(raw, server)) },
+	}
+}
+
+func certificate(of *pki.Credential) tls.Certificate {
+	c := tls.Certificate{PrivateKey: of.Key}
+	for _, cert := range of.ChainBelowRoot() {
+		c.Certificate = append(c.Certificate, cert.Raw())
+	}
+	return c
+}
+
+// ours are a client and a server that know nothing yet.
+func (p *people) ours() (pair, error) {
+	roots, err := verify.NewRoots("bench", p.roots)
+	if err != nil {
+		return pair{}, err
+	}
+	client := &signet.Client{Roots: roots, Identity: identity.Static(p.client), SessionLifetime: -1}
+	server := &signet.Server{Roots: roots, Name: verify.Host(host), Identity: identity.Static(p.server), SessionLifetime: -1}
+	return pair{
+		func(raw net.Conn) (net.Conn, error) { return client.Wrap(context.Background(), raw, host) },
+		func(raw net.Conn) (net.Conn, error) { return server.Wrap(context.Background(), raw) },
+	}, nil
+}
+
+// connect makes one connection, and returns both ends after the handshake.
+func (p *people) connect(by pair) (client, server net.Conn, err error) {
+	raw, err := net.Dial("tcp", p.listener.Addr().String())
+	if err != nil {
+		return nil, nil, err
+	}
+	accepted, err := p.listener.Accept()
+	if err != nil {
+		return nil, nil, err
+	}
+	done := make(chan error)
+	go func() {
+		var err error
+		server, err = by.server(accepted)
+		done <- err
+	}()
+	client, err = by.client(raw)
+	return client, server, errors.Join(err, <-done)
+}
+
+// shake makes connections by a pair, and ends them.
+func (p *people) shake(by func() (pair, error)) func() (time.Duration, error) {
+	return func() (time.Duration, error) {
+		runtime.GC() // what others have left behind is not this one's work
+		before := cpuTime()
+		for range handshakes {
+			pair, err := by()
+			if err != nil {
+				return 0, err
+			}
+			client, server, err := p.connect(pair)
+			if err != nil {
+				return 0, err
+			}
+			client.Close()
+			server.Close()
+		}
+		return cpuTime() - before, nil
+	}
+}
+
+// transfer sends bytes from the server to the client over one connection, which is
+// made before the time counts.
+func (p *people) transfer(by pair) func() (time.Duration, error) {
+	return func() (time.Duration, error) {
+		client, server, err := p.connect(by)
+		if err != nil {
+			return 0, err
+		}
+		defer client.Close()
+		defer server.Close()
+		runtime.GC()
+		before := cpuTime()
+		done := make(chan error)
+		go func() {
+			data := make([]byte, piece)
+			for range bulk / piece {
+				if _, err := server.Write(data); err != nil {
+					done <- err
+					return
+				}
+			}
+			done <- nil
+		}()
+		data := make([]byte, piece)
+		if _, err := io.CopyBuffer(struct{ io.Writer }{io.Discard}, io.LimitReader(client, bulk), data); err != nil {
+			return 0, err
+		}
+		err = <-done
+		return cpuTime() - before, err
+	}
+}
+
+// memory is what one connection keeps while nothing happens, at both ends.
+func (p *people) memory(by pair) (bytes uint64, err error) {
+	before := inUse()
+	var conns []net.Conn
+	for range idle {
+		client, server, err := p.connect(by)
+		if err != nil {
+			return 0, err
+		}
+		conns = append(conns, client, server)
+	}
+	bytes = (inUse() - before) / idle
+	for _, conn := range conns {
+		conn.Close()
+	}
+	return bytes, nil
+}
+
+// inUse is the heap and the stacks after everything that can be freed is.
+func inUse() uint64 {
+	for range 3 { // what a finalizer or a pool holds goes later
+		runtime.GC()
+	}
+	var stats runtime.MemStats
+	runtime.ReadMemStats(&stats)
+	return stats.HeapAlloc + stats.StackInuse
+}
