@@ -71,6 +71,7 @@ type Client struct {
 	// Dangerous; nil discards.
 	Logger *slog.Logger
 
+	showcase showcase
 	sessions sessions
 	verifier verify.Verifier
 }
@@ -139,12 +140,12 @@ func (c *Client) Wrap(ctx context.Context, raw net.Conn, host string) (*Conn, er
 func (c *Client) wrap(ctx context.Context, raw net.Conn, host string, alpn []string) (*Conn, error) {
 	name := c.name(host)
 	conn := &Conn{
-		transport: newTransport(raw, serverHello, orDefault(c.MaxHandshakeBytes, DefaultMaxHandshakeBytes), tracer{trace: c.Trace, now: c.Now}),
+		transport: newTransport(raw, serverHello, orDefault(c.MaxHandshakeBytes, DefaultMaxHandshakeBytes), newTracer(c.Trace, c.Now)),
 		timeout:   orDefault(c.HandshakeTimeout, DefaultHandshakeTimeout),
-		logger:    newConnLogger(c.Logger),
+		meeting:   &meeting{logger: newConnLogger(c.Logger)},
 	}
 	conn.transport.truncates = switches(c.Dangerous).has(dangerous.AllowTruncation())
-	config, err := c.configFor(ctx, name, alpn, conn)
+	config, err := c.configFor(name, alpn, conn)
 	if err != nil {
 		raw.Close()
 		return nil, err
@@ -182,10 +183,16 @@ func (c *Client) TLSConfig(name verify.Name) (*tls.Config, error) {
 		return err
 	}
 	if c.Identity != nil {
-		if _, err := leaf(c.Identity); err != nil {
+		if _, err := c.showcase.of(c.Identity); err != nil {
 			return nil, err
 		}
-		config.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return leaf(c.Identity) }
+		config.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
+			shown, err := c.showcase.of(c.Identity)
+			if err != nil {
+				return nil, err
+			}
+			return &shown.certificates[0], nil
+		}
 	}
 	return config, nil
 }
@@ -225,32 +232,58 @@ func (c *Client) config(name verify.Name, alpn []string) (*tls.Config, error) {
 
 // configFor is what crypto/tls is told of one connection: it has one certificate of
 // ours throughout, and the sessions that belong to that.
-func (c *Client) configFor(ctx context.Context, name verify.Name, alpn []string, conn *Conn) (*tls.Config, error) {
+func (c *Client) configFor(name verify.Name, alpn []string, conn *Conn) (*tls.Config, error) {
 	config, err := c.config(name, alpn)
 	if err != nil {
 		return nil, err
 	}
-	var own *pki.Credential
-	certificate := new(tls.Certificate)
+	v := &visit{client: c, name: name, shown: nobody}
 	if c.Identity != nil {
-		if own, certificate, err = present(c.Identity); err != nil {
+		if v.shown, err = c.showcase.of(c.Identity); err != nil {
 			return nil, err
 		}
 	}
-	config.GetClientCertificate = func(request *tls.CertificateRequestInfo) (*tls.Certificate, error) {
-		conn.asked(request)
-		conn.owes = own == nil
-		return certificate, nil
-	}
-	session := &resumption{cache: c.sessions.of(c.rules(name), own, alpn), now: c.Now, lifetime: orDefault(c.SessionLifetime, DefaultSessionLifetime)}
-	config.ClientSessionCache, config.SessionTicketsDisabled = session, c.SessionLifetime < 0
-	config.VerifyConnection = func(state tls.ConnectionState) error {
-		conn.transport.shown(state)
-		peer, err := c.verify(ctx, name, state, session.authenticated(state.DidResume))
-		conn.transport.judged(peer, err)
-		return err
-	}
+	v.session = &resumption{cache: c.sessions.of(c.rules(name), v.shown.own, alpn), client: c}
+	conn.meeting.visit = v
+	// The configuration lives as long as the connection, which must not keep more
+	// than it needs.
+	config.GetClientCertificate = conn.asked
+	config.ClientSessionCache, config.SessionTicketsDisabled = v.session, c.SessionLifetime < 0
+	config.VerifyConnection = conn.verifyServer
 	return config, nil
+}
+
+// visit is what a client knows of its handshake.
+type visit struct {
+	client  *Client
+	name    verify.Name // who the server must be
+	shown   *shown
+	session *resumption
+}
+
+// nobody shows no certificate.
+var nobody = &shown{certificates: make([]tls.Certificate, 1)}
+
+// asked notes that the server asks for a certificate of ours.
+func (c *Conn) asked(request *tls.CertificateRequestInfo) (*tls.Certificate, error) {
+	for _, der := range request.AcceptableCAs {
+		if name, err := pki.ParseNameDER(der); err == nil { // it is a hint, and no more
+			c.meeting.authorities = append(c.meeting.authorities, name)
+		}
+	}
+	shown := c.meeting.visit.shown
+	c.owes = shown.own == nil
+	c.transport.tell(Event{Phase: PhaseCertificateRequest})
+	return &shown.certificates[0], nil
+}
+
+// verifyServer is a client's tls.Config.VerifyConnection.
+func (c *Conn) verifyServer(state tls.ConnectionState) error {
+	v := c.meeting.visit
+	c.transport.shown(state)
+	peer, err := v.client.verify(c.meeting.ctx, v.name, state, v.session.authenticated(state.DidResume))
+	c.transport.judged(peer, err)
+	return err
 }
 
 func (c *Client) check(name verify.Name) error {

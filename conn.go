@@ -25,26 +25,31 @@ import (
 type Conn struct {
 	tls        *tls.Conn
 	transport  *transport
-	owes       bool // a client that was asked for a certificate and has none; set by the handshake
+	timeout    time.Duration // for the handshake
 	minVersion uint16
+	owes       bool // a client that was asked for a certificate and has none; set by the handshake
 
-	authorities []pki.Name // that the server named to a client; set by the handshake
-
-	timeout time.Duration // for the handshake
-	logger  connLogger
-
+	done      bool       // guarded by handshake
 	handshake sync.Mutex // guards the next two
-	done      bool
 	failed    error
+	meeting   *meeting // nil once it went well
 
 	reading sync.Mutex
-	ahead   lookahead // guarded by reading
+	ahead   *lookahead // nil: nothing; guarded by reading
 
 	peer   atomic.Pointer[Peer]
-	id     string
+	id     [16]byte
 	broken atomic.Bool // a fatal error was seen: no close_notify from now on
 	said   atomic.Bool // our close_notify was traced
 	heard  atomic.Bool // and the peer's
+}
+
+// meeting is what a handshake needs and a connection does not, which may last.
+type meeting struct {
+	logger      connLogger
+	ctx         context.Context // set by Handshake
+	visit       *visit          // of a client
+	authorities []pki.Name      // that the server named to a client
 }
 
 // Handshake verifies the peer; Read, Write and Peer do it where it has not been
@@ -57,8 +62,9 @@ func (c *Conn) Handshake(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
-	c.done = true
+	c.done, c.meeting.ctx = true, ctx
 	c.failed = c.shake(ctx)
+	c.meeting = nil
 	c.transport.depart()
 	if c.failed != nil {
 		c.broken.Store(true)
@@ -96,12 +102,12 @@ func (c *Conn) shake(ctx context.Context) error {
 	if err != nil {
 		return fault.Wrap(err, HandshakeFailed, "the connection has no ID").WithHint("%s", bothEnds)
 	}
-	c.id = "c" + hex.EncodeToString(id)
+	copy(c.id[:], id)
 	peer.complete(state)
-	peer.WantsCertificate, peer.Authorities = c.owes, c.authorities
+	peer.WantsCertificate, peer.Authorities = c.owes, c.meeting.authorities
 	c.peer.Store(peer)
-	c.logger.established(ctx, peer)
-	c.transport.tell(Event{Phase: PhaseFinished, Peer: peer, ID: c.id})
+	c.meeting.logger.established(ctx, peer)
+	c.transport.tell(Event{Phase: PhaseFinished, Peer: peer, ID: c.ID()})
 	return nil
 }
 
@@ -117,16 +123,6 @@ func (c *Conn) newID(state tls.ConnectionState, bound bool) ([]byte, error) {
 	return hash.Sum(nil)[:16], nil
 }
 
-// asked notes that the server asks for a certificate of ours.
-func (c *Conn) asked(request *tls.CertificateRequestInfo) {
-	for _, der := range request.AcceptableCAs {
-		if name, err := pki.ParseNameDER(der); err == nil { // it is a hint, and no more
-			c.authorities = append(c.authorities, name)
-		}
-	}
-	c.transport.tell(Event{Phase: PhaseCertificateRequest})
-}
-
 // Peer returns who stands at the other end, or nil before the handshake.
 func (c *Conn) Peer() *Peer { return c.peer.Load() }
 
@@ -138,7 +134,7 @@ func (c *Conn) ID() string {
 	if c.Peer() == nil {
 		return ""
 	}
-	return c.id
+	return "c" + hex.EncodeToString(c.id[:])
 }
 
 // Read reads what the peer sent. Its error is io.EOF if the peer said that this

@@ -1,6 +1,7 @@
 package signet
 
 import (
+	"cmp"
 	"context"
 	"io"
 
@@ -17,8 +18,11 @@ type lookahead struct {
 	err  error // what ended it; Read returns it behind the data
 }
 
-// take hands out what is there.
+// take hands out what is there. Nil has nothing.
 func (l *lookahead) take(p []byte) (n int, ok bool, err error) {
+	if l == nil {
+		return 0, false, nil
+	}
 	if len(l.data) > 0 {
 		n = copy(p, l.data)
 		if l.data = l.data[n:]; len(l.data) == 0 {
@@ -47,6 +51,7 @@ func (c *Conn) Peek(n int) ([]byte, error) {
 	}
 	c.reading.Lock()
 	defer c.reading.Unlock()
+	c.ahead = cmp.Or(c.ahead, new(lookahead))
 	for len(c.ahead.data) < n && c.ahead.err == nil {
 		c.look(n)
 	}
@@ -69,6 +74,7 @@ func (c *Conn) Buffered() (int, error) {
 	}
 	c.reading.Lock()
 	defer c.reading.Unlock()
+	c.ahead = cmp.Or(c.ahead, new(lookahead))
 	c.transport.dry.Store(true)
 	defer c.transport.dry.Store(false)
 	for len(c.ahead.data) < maxPeek && c.ahead.err == nil {

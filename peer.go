@@ -24,9 +24,6 @@ type Peer struct {
 	// Proof is what verification has proved, and can report on it; nil for the
 	// client of a public server.
 	Proof *verify.Proof
-	// Resumed says that the peer proved its identity on an earlier connection,
-	// and that everything else was verified anew on this one.
-	Resumed bool
 	// Authenticated is when the peer proved that it holds its certificate's key:
 	// on the first connection of a session that was resumed since. It is zero for
 	// the client of a public server.
@@ -36,9 +33,6 @@ type Peer struct {
 	// Staple is the OCSP response that the peer sent along (RFC 6066, section 8),
 	// as it came, or nil.
 	Staple []byte
-	// WantsCertificate says that the server asked for a certificate of ours and
-	// got none. One that insists says so only after the handshake of TLS 1.3.
-	WantsCertificate bool
 	// Authorities are those by whose names a server told a client to choose its
 	// certificate; empty if it named none, or asked for none.
 	Authorities []pki.Name
@@ -47,6 +41,12 @@ type Peer struct {
 	Dangerous []dangerous.Switch
 	// ALPN is the application protocol that both ends agreed on, or "".
 	ALPN string
+	// Resumed says that the peer proved its identity on an earlier connection,
+	// and that everything else was verified anew on this one.
+	Resumed bool
+	// WantsCertificate says that the server asked for a certificate of ours and
+	// got none. One that insists says so only after the handshake of TLS 1.3.
+	WantsCertificate bool
 
 	version, suite uint16
 	group          tls.CurveID

@@ -95,6 +95,7 @@ type Server struct {
 	Logger *slog.Logger
 
 	verifier  verify.Verifier
+	showcase  showcase
 	unstapled atomic.Value // the fingerprint of our certificate that lacks the staple that it demands
 
 	prepare sync.Once // sets the rest
@@ -189,13 +190,13 @@ func (s *Server) conn(raw net.Conn) (*Conn, error) {
 		transport:  under,
 		minVersion: config.MinVersion,
 		timeout:    s.door.timeout,
-		logger:     newConnLogger(s.Logger),
+		meeting:    &meeting{logger: newConnLogger(s.Logger)},
 	}, nil
 }
 
 func (s *Server) maxBytes() int { return orDefault(s.MaxHandshakeBytes, DefaultMaxHandshakeBytes) }
 
-func (s *Server) tracer() tracer { return tracer{trace: s.Trace, now: s.Now} }
+func (s *Server) tracer() *tracer { return newTracer(s.Trace, s.Now) }
 
 func (s *Server) config() (*tls.Config, error) {
 	s.prepare.Do(func() {
@@ -298,18 +299,18 @@ func (s *Server) receive(hello *tls.ClientHelloInfo, under *transport) (*tls.Con
 		under.judged(nil, err)
 		return nil, err
 	}
-	own, certificate, err := present(s.Identity)
+	shown, err := s.showcase.of(s.Identity)
 	if err != nil {
 		under.judged(nil, err)
 		return nil, err
 	}
-	s.warnUnstapled(hello.Context(), own)
+	s.warnUnstapled(hello.Context(), shown.own)
 	config := s.base.Clone()
 	config.GetConfigForClient = nil
-	config.Certificates = []tls.Certificate{*certificate}
-	under.own = certificate.Leaf
+	config.Certificates = shown.certificates
+	under.own = shown.certificates[0].Leaf
 	under.truncates = switches(s.Dangerous).has(dangerous.AllowTruncation())
-	s.admit(hello, under, own).guard(hello.Context(), config)
+	s.admit(hello, under, shown.own).guard(config)
 	return config, nil
 }
 

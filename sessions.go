@@ -98,10 +98,9 @@ func (c *sessionCache) put(server string, state *tls.ClientSessionState) {
 // resumption is the tls.ClientSessionCache of one connection: it knows since when
 // the peer of that connection is known, which a cache for many cannot.
 type resumption struct {
-	cache    *sessionCache
-	now      func() time.Time
-	lifetime time.Duration
-	since    time.Time // when the peer proved its key; set by Get, then by verification
+	cache  *sessionCache
+	client *Client
+	since  time.Time // when the peer proved its key; set by Get, then by verification
 }
 
 // Get implements tls.ClientSessionCache.
@@ -114,7 +113,7 @@ func (r *resumption) Get(server string) (*tls.ClientSessionState, bool) {
 	if err != nil {
 		return nil, false
 	}
-	if m, ok := markOf(session); ok && m.fits(r.cache.bound, clock(r.now), r.lifetime) {
+	if m, ok := markOf(session); ok && m.fits(r.cache.bound, clock(r.client.Now), orDefault(r.client.SessionLifetime, DefaultSessionLifetime)) {
 		r.since = m.since
 		return state, true
 	}
@@ -134,7 +133,7 @@ func (r *resumption) Put(server string, state *tls.ClientSessionState) {
 // authenticated returns when the peer of the connection proved its key.
 func (r *resumption) authenticated(resumed bool) time.Time {
 	if !resumed {
-		r.since = clock(r.now)
+		r.since = clock(r.client.Now)
 	}
 	return r.since
 }

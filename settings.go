@@ -1,11 +1,13 @@
 package signet
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"io"
 	"log/slog"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/signet-tls/signet/ciphers"
@@ -131,7 +133,8 @@ func (j judge) peer(ctx context.Context, state tls.ConnectionState, since time.T
 	if err != nil {
 		return nil, err
 	}
-	peer.Proof, peer.ID = proof, proof.ID()
+	// The same certificates are kept once for all connections.
+	peer.Proof, peer.ID, peer.Chain = proof, proof.ID(), proof.Chain()
 	if err := j.authorized(ctx, peer); err != nil {
 		return peer, err
 	}
@@ -152,32 +155,44 @@ func (j judge) authorized(ctx context.Context, peer *Peer) error {
 	return fault.Wrap(err, NotAuthorized, "not authorized")
 }
 
-// present returns the source's credential, and the same as crypto/tls wants it.
-func present(source identity.Source) (*pki.Credential, *tls.Certificate, error) {
+// shown is a credential, and the same as crypto/tls wants it. It never changes.
+type shown struct {
+	own          *pki.Credential // nil: there is none
+	certificates []tls.Certificate
+}
+
+// showcase has what its source gave last as crypto/tls wants it, once for all
+// connections.
+type showcase struct{ last atomic.Pointer[shown] }
+
+// of returns what the source gives now.
+func (c *showcase) of(source identity.Source) (*shown, error) {
 	own, err := source.Credential()
 	if err != nil {
-		return nil, nil, err
+		return nil, err
+	}
+	if last := c.last.Load(); last != nil && last.own == own {
+		return last, nil
 	}
 	certificate, err := tlsCertificate(own)
-	return own, certificate, err
-}
-
-// leaf returns the source's credential as crypto/tls wants it.
-func leaf(source identity.Source) (*tls.Certificate, error) {
-	_, certificate, err := present(source)
-	return certificate, err
-}
-
-func tlsCertificate(credential *pki.Credential) (*tls.Certificate, error) {
-	leaf, err := credential.Leaf().X509()
 	if err != nil {
 		return nil, err
+	}
+	now := &shown{own, []tls.Certificate{certificate}}
+	c.last.Store(now)
+	return now, nil
+}
+
+func tlsCertificate(credential *pki.Credential) (tls.Certificate, error) {
+	leaf, err := credential.Leaf().X509()
+	if err != nil {
+		return tls.Certificate{}, err
 	}
 	chain := make([][]byte, len(credential.Chain))
 	for i, cert := range credential.Chain {
 		chain[i] = cert.Raw()
 	}
-	return &tls.Certificate{Certificate: chain, PrivateKey: credential.Key, Leaf: leaf, OCSPStaple: credential.Staple}, nil
+	return tls.Certificate{Certificate: chain, PrivateKey: credential.Key, Leaf: leaf, OCSPStaple: credential.Staple}, nil
 }
 
 func clock(now func() time.Time) time.Time {
@@ -199,12 +214,9 @@ func orDefault[T comparable](setting, otherwise T) T {
 // connLogger writes what an operator must be able to find out later.
 type connLogger struct{ logger *slog.Logger }
 
-func newConnLogger(logger *slog.Logger) connLogger {
-	if logger == nil {
-		logger = slog.New(slog.DiscardHandler)
-	}
-	return connLogger{logger}
-}
+var silent = slog.New(slog.DiscardHandler)
+
+func newConnLogger(logger *slog.Logger) connLogger { return connLogger{cmp.Or(logger, silent)} }
 
 // dangers warns of the protections that are off.
 func (l connLogger) dangers(ctx context.Context, off switches) {

@@ -24,6 +24,7 @@ type Tickets struct {
 
 // admission is one connection of a server, from the client's hello to the verdict.
 type admission struct {
+	ctx    context.Context
 	server *Server
 	under  *transport
 	own    [sha256.Size]byte // of the certificate that we show
@@ -40,20 +41,25 @@ type admission struct {
 // admit reads the policy's generation once, before a session is opened: what
 // Authorize decides by is then never older than what the session belongs to.
 func (s *Server) admit(hello *tls.ClientHelloInfo, under *transport, own *pki.Credential) *admission {
-	a := &admission{server: s, under: under, own: fingerprintOf(own), host: strings.ToLower(hello.ServerName)}
+	a := &admission{ctx: hello.Context(), server: s, under: under, own: fingerprintOf(own), host: strings.ToLower(hello.ServerName)}
 	if s.Generation != nil {
 		a.policy = s.Generation()
 	}
 	return a
 }
 
-// guard has crypto/tls ask a for its verdict, and whether a session is resumed.
-func (a *admission) guard(ctx context.Context, config *tls.Config) {
-	config.UnwrapSession = a.unwrap
-	config.WrapSession = func(state tls.ConnectionState, session *tls.SessionState) ([]byte, error) {
-		return a.wrap(ctx, state, session)
+// guard has crypto/tls ask a for its verdict, and whether a session is resumed. The
+// configuration lives as long as the connection, and a only as long as the handshake.
+func (a *admission) guard(config *tls.Config) {
+	under := a.under
+	under.admission.Store(a)
+	config.UnwrapSession = func(ticket []byte, state tls.ConnectionState) (*tls.SessionState, error) {
+		return under.admission.Load().unwrap(ticket, state)
 	}
-	config.VerifyConnection = func(state tls.ConnectionState) error { return a.verify(ctx, state) }
+	config.WrapSession = func(state tls.ConnectionState, session *tls.SessionState) ([]byte, error) {
+		return under.admission.Load().wrap(state, session)
+	}
+	config.VerifyConnection = func(state tls.ConnectionState) error { return under.admission.Load().verify(state) }
 }
 
 // binding is that of a session of this connection.
@@ -79,8 +85,8 @@ func (a *admission) unwrap(ticket []byte, state tls.ConnectionState) (*tls.Sessi
 // wrap makes the ticket of a session. With TLS 1.3 that is before VerifyConnection
 // where the client is resumed or shows no certificate, so the verdict is asked for
 // here; whom it refuses gets a ticket that opens nothing, and then the refusal.
-func (a *admission) wrap(ctx context.Context, state tls.ConnectionState, session *tls.SessionState) ([]byte, error) {
-	if a.judge(ctx, state) != nil {
+func (a *admission) wrap(state tls.ConnectionState, session *tls.SessionState) ([]byte, error) {
+	if a.judge(state) != nil {
 		dead := make([]byte, 32)
 		rand.Read(dead)
 		return dead, nil
@@ -91,24 +97,24 @@ func (a *admission) wrap(ctx context.Context, state tls.ConnectionState, session
 
 // verify refuses who is not to be let in. That a resumed session belongs here is
 // looked at again: who changes a TLSConfig could have opened another.
-func (a *admission) verify(ctx context.Context, state tls.ConnectionState) error {
+func (a *admission) verify(state tls.ConnectionState) error {
 	if state.DidResume && a.bound != a.binding(state) {
 		err := fault.New(SessionForeign, "a session was resumed that does not belong to this server's rules, certificate, host, protocol and policy").
 			WithHint("leave UnwrapSession as the Server's TLSConfig has it")
 		a.under.judged(nil, err)
 		return err
 	}
-	return a.judge(ctx, state)
+	return a.judge(state)
 }
 
 // judge is the verdict on the client, given once.
-func (a *admission) judge(ctx context.Context, state tls.ConnectionState) error {
+func (a *admission) judge(state tls.ConnectionState) error {
 	a.once.Do(func() {
 		if !state.DidResume {
 			a.bound, a.since = a.binding(state), clock(a.server.Now)
 		}
 		a.under.shown(state)
-		peer, err := a.server.verify(ctx, state, a.since)
+		peer, err := a.server.verify(a.ctx, state, a.since)
 		a.under.judged(peer, err)
 		a.refused = err
 	})

@@ -43,3 +43,11 @@ type tracer struct {
 	trace func(Event)
 	now   func() time.Time
 }
+
+// newTracer returns nil where nobody listens.
+func newTracer(trace func(Event), now func() time.Time) *tracer {
+	if trace == nil {
+		return nil
+	}
+	return &tracer{trace, now}
+}

@@ -22,25 +22,28 @@ type transport struct {
 	net.Conn
 	peer    atomic.Pointer[Peer]        // whom verification accepted
 	refusal atomic.Pointer[error]       // why it rejected the peer, or the connection was ended
-	dry     atomic.Bool                 // Read must not wait
 	early   atomic.Pointer[early]       // until the verdict; Read's
-	guest   atomic.Pointer[guest]       // of a server, until the handshake's end
 	opening atomic.Pointer[helloReader] // until our hello has left; Write's
-	exit    *tls.Conn                   // over it, where no Conn is; set before the handshake
+	dry     atomic.Bool                 // Read must not wait
+	trace   atomic.Pointer[tracer]
+	cut     atomic.Bool // the peer's stream ended, and it never said so
+	alerted atomic.Bool // a record left that is openly an alert
+	closed  atomic.Bool
 
-	truncates bool // a cut looks like an end; set before the handshake
-	trace     atomic.Pointer[tracer]
-	cut       atomic.Bool // the peer's stream ended, and it never said so
-	alerted   atomic.Bool // a record left that is openly an alert
-	closed    atomic.Bool
+	// Of a server, until the handshake's end.
+	guest     atomic.Pointer[guest]
+	admission atomic.Pointer[admission]
 
-	peerIsServer bool              // set before the handshake
-	openly       Alert             // what a client said last in the clear, if that was an alert; set by the handshake
-	own          *x509.Certificate // what this end showed, if it is a server; set by the handshake
+	// Set before the handshake.
+	exit         *tls.Conn // over it, where no Conn is
+	truncates    bool      // a cut looks like an end
+	peerIsServer bool
 
-	// Of the hellos; set by the handshake.
-	clientRandom, serverRandom [32]byte
-	masterSecret               bool // the server knows the extended one
+	// Set by the handshake.
+	masterSecret               bool              // the server knows the extended one
+	openly                     Alert             // what a client said last in the clear, if that was an alert
+	own                        *x509.Certificate // what this end showed, if it is a server
+	clientRandom, serverRandom [32]byte          // of the hellos
 }
 
 // early is what is done with the bytes of who has proved nothing yet.
@@ -52,9 +55,9 @@ type early struct {
 
 // newTransport returns the transport of a connection whose handshake is to come;
 // peer is which hello its other end sends.
-func newTransport(raw net.Conn, peer helloKind, most int, trace tracer) *transport {
+func newTransport(raw net.Conn, peer helloKind, most int, trace *tracer) *transport {
 	t := &transport{Conn: raw, peerIsServer: peer == serverHello}
-	t.trace.Store(&trace)
+	t.trace.Store(trace)
 	t.early.Store(&early{limit: most, most: most, hello: helloReader{kind: peer}})
 	t.opening.Store(&helloReader{kind: serverHello + clientHello - peer})
 	return t
@@ -62,9 +65,9 @@ func newTransport(raw net.Conn, peer helloKind, most int, trace tracer) *transpo
 
 // begin bounds what a peer may send of which the transport has known nothing
 // before its hello had been read.
-func (t *transport) begin(most int, trace tracer) {
+func (t *transport) begin(most int, trace *tracer) {
 	if t.early.Load() == nil {
-		t.trace.Store(&trace)
+		t.trace.Store(trace)
 		t.early.Store(&early{limit: most, most: most, hello: helloReader{over: true}})
 		t.opening.Store(&helloReader{kind: serverHello})
 	}
@@ -164,7 +167,7 @@ func (t *transport) end(reason error) {
 // tell tells a Trace, if there is one.
 func (t *transport) tell(e Event) {
 	tracer := t.trace.Load()
-	if tracer == nil || tracer.trace == nil {
+	if tracer == nil {
 		return
 	}
 	e.Time, e.Remote = clock(tracer.now), t.RemoteAddr()
@@ -176,6 +179,7 @@ func (t *transport) depart() {
 	if guest := t.guest.Swap(nil); guest != nil {
 		guest.depart()
 	}
+	t.admission.Store(nil)
 }
 
 // hello keeps what is wanted of one later.
@@ -221,7 +225,7 @@ func truncated(message string, cause error) error {
 // shown is called with what the peer showed, before it is judged. The nil
 // transport of who gave us none hears nothing.
 func (t *transport) shown(state tls.ConnectionState) {
-	if t != nil && t.trace.Load().trace != nil {
+	if t != nil && t.trace.Load() != nil {
 		t.tell(Event{Phase: PhaseCertificate, Peer: newPeer(state)})
 	}
 }

@@ -12,14 +12,16 @@ import (
 // leads from the peer's certificate to an anchor. Of a refused peer there is
 // none.
 type Proof struct {
-	path  []*pki.Certificate // leaf to anchor; shared with the verifier's memory
-	until time.Time
-	chain []*pki.Certificate // as the peer sent it
-	opts  Options
+	*answer
+	now time.Time
 }
 
 // Path returns the certificates from the leaf to the anchor.
 func (p *Proof) Path() []*pki.Certificate { return slices.Clone(p.path) }
+
+// Chain returns what was verified: the certificates as the peer sent them. The caller
+// must not change it.
+func (p *Proof) Chain() []*pki.Certificate { return p.chain }
 
 // Leaf returns the peer's own certificate.
 func (p *Proof) Leaf() *pki.Certificate { return p.path[0] }
@@ -45,6 +47,8 @@ func (p *Proof) ID() spiffeid.ID {
 // Report explains the proof: what was checked, and what was found. It is made
 // when it is asked for, at the cost of another verification.
 func (p *Proof) Report() *Report {
-	s := newSearch(p.chain, &p.opts, nil)
+	opts := p.opts
+	opts.Now = p.now
+	s := newSearch(p.chain, &opts, nil)
 	return s.report(s.find())
 }

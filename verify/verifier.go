@@ -23,7 +23,7 @@ const (
 // again. It is safe for concurrent use and must not be copied.
 type Verifier struct {
 	signatures memory[signature, struct{}]
-	chains     memory[question, answer]
+	chains     memory[question, *answer]
 }
 
 // question is all that an answer depends on, but for the time.
@@ -40,10 +40,13 @@ type question struct {
 	rest     string            // limits, policies and permissions, where there are any
 }
 
-// answer is a path that keeps every rule, and when.
+// answer is a path that keeps every rule, when, and what was asked. It never changes:
+// all proofs of the same share it.
 type answer struct {
-	path        []*pki.Certificate
+	path        []*pki.Certificate // leaf to anchor
 	from, until time.Time
+	chain       []*pki.Certificate // as the peer sent it
+	opts        Options
 }
 
 // Verify decides whether the chain, leaf first as the peer sent it, proves that
@@ -70,7 +73,7 @@ func (v *Verifier) Verify(chain []*pki.Certificate, opts Options) (*Proof, error
 		known = s.answer(path)
 		v.learn(asked, known, path)
 	}
-	return &Proof{path: known.path, until: known.until, chain: chain, opts: opts}, nil
+	return &Proof{known, opts.Now}, nil
 }
 
 func newQuestion(chain []*pki.Certificate, opts *Options) question {
@@ -87,8 +90,11 @@ func newQuestion(chain []*pki.Certificate, opts *Options) question {
 	if opts.Handshake != nil {
 		q.staple = sha256.Sum256(opts.Handshake.Staple)
 	}
+	if opts.File != "" {
+		q.rest = fmt.Sprintf("%q ", opts.File)
+	}
 	if opts.MaxIntermediates != nil {
-		q.rest = fmt.Sprint("at most ", *opts.MaxIntermediates)
+		q.rest += fmt.Sprint("at most ", *opts.MaxIntermediates)
 	}
 	if len(opts.Legacy)+len(opts.Policies) > 0 || opts.RequirePolicy || opts.InhibitMapping || opts.InhibitAnyPolicy {
 		q.rest += fmt.Sprint(opts.Legacy, opts.Policies, opts.RequirePolicy, opts.InhibitMapping, opts.InhibitAnyPolicy)
@@ -99,8 +105,8 @@ func newQuestion(chain []*pki.Certificate, opts *Options) question {
 // answer is what may be remembered of a path: it holds while all its
 // certificates and the evidence about them are valid, and of evidence that does
 // not say until when it is valid not at all.
-func (s *search) answer(path []*node) answer {
-	a := answer{path: certificates(path), until: s.until}
+func (s *search) answer(path []*node) *answer {
+	a := &answer{path: certificates(path), until: s.until, chain: s.chain, opts: *s.opts}
 	for _, cert := range a.path {
 		if cert.NotBefore().After(a.from) {
 			a.from = cert.NotBefore()
@@ -123,16 +129,16 @@ func (s *search) answer(path []*node) answer {
 	return a
 }
 
-func (v *Verifier) recall(asked question) (answer, bool) {
+func (v *Verifier) recall(asked question) (*answer, bool) {
 	if v == nil {
-		return answer{}, false
+		return nil, false
 	}
 	return v.chains.get(asked)
 }
 
 // learn remembers the answer, and the signatures of a path that keeps every
 // rule: of others anybody could make as many as there is room for.
-func (v *Verifier) learn(asked question, known answer, path []*node) {
+func (v *Verifier) learn(asked question, known *answer, path []*node) {
 	if v == nil {
 		return
 	}
