@@ -72,10 +72,10 @@ func (c *verifyCmd) run(ctx context.Context, s *shell) error {
 	}
 	verdicts := c.judgeAll(ctx, s, b)
 	switch {
-	case len(verdicts) == 1 && errors.Is(verdicts[0].err, Interrupted):
-		err = verdicts[0].err
 	case s.json:
 		err = s.printJSON(verdicts)
+	case len(verdicts) == 1 && errors.Is(verdicts[0].err, Interrupted):
+		err = verdicts[0].err
 	case len(verdicts) > 1:
 		err = s.summarize(verdicts, c)
 	case verdicts[0].err != nil:
@@ -146,6 +146,7 @@ func (c *verifyCmd) judgeAll(ctx context.Context, s *shell, b basis) []*verdict 
 			if v.Report == nil {
 				v.fail(ctx, s)
 			}
+			v.Target = discreet(target)
 			verdicts[i] = v
 		})
 	}
