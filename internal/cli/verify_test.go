@@ -208,3 +208,25 @@ func TestVerifyRefusedUs(t *testing.T) {
 		})
 	}
 }
+
+// TestVerifyIntermediateFirst: a file with the intermediate before the leaf is told to
+// be one, whether a name is asked for or not.
+func TestVerifyIntermediateFirst(t *testing.T) {
+	authority := testpki.Must(testpki.New(time.Now()))
+	server := testpki.Must(authority.Server("a.example"))
+	t.Chdir(t.TempDir())
+	for name, data := range map[string][]byte{"ca.pem": authority.Root.Leaf().PEM(), "chain.pem": append(server.Chain[1].PEM(), server.Leaf().PEM()...)} {
+		if err := os.WriteFile(name, data, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	have := signetMain(t, nil, "verify", "chain.pem", "--roots", "ca.pem", "--name", "a.example")
+	if have.code != 1 || !strings.HasPrefix(have.stdout, "No: the certificate for a.example stands at place 2, and Demo Intermediate at the first.") ||
+		!strings.Contains(have.stderr, "next: put a.example first, before its authorities, in chain.pem\n") {
+		t.Errorf("have %+v", have)
+	}
+	have = signetMain(t, nil, "verify", "chain.pem", "--roots", "ca.pem")
+	if have.code != 2 || have.stderr != "error: the first certificate in chain.pem is an authority's, Demo Intermediate [name_missing]\n  next: in chain.pem, put a.example, which stands at place 2, before its authorities\n" {
+		t.Errorf("without a name: have %+v", have)
+	}
+}
