@@ -97,6 +97,7 @@ var owners = []owner{
 	{"github.com/coreos/go-semver", []string{"internal/control"}, "it reads etcd's files before etcd does"},
 	{"github.com/cedar-policy/cedar-go", []string{"policy"}, "a decision comes from one place"},
 	{"golang.org/x/net", []string{"pki", "verify"}, "whose names are everybody's, one tells and the other refuses"},
+	{"golang.org/x/text", []string{"pki"}, "names are compared in one place"},
 	{"golang.org/x/crypto", []string{"pki", "pki/pkcs12", "pki/pkcs7"}, "what is parsed and signed is parsed and signed in one place"},
 	{"software.sslmate.com/src/go-pkcs12", []string{"pki/pkcs12"}, "it does what its input asks for, so that its owner reads first"},
 	{"github.com/smallstep/pkcs7", []string{"pki/pkcs7"}, "it reads hostile input without bounds, so that its owner reads first"},

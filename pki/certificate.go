@@ -25,12 +25,12 @@ import (
 // Whatever is not as it must be is an error where it is asked for. A Certificate
 // is immutable and safe for concurrent use.
 type Certificate struct {
-	raw, tbs            []byte
-	version             int
-	serial              []byte // contents of the INTEGER
-	algorithm           Algorithm
-	issuer, subject     Name
-	notBefore, notAfter time.Time
+	raw, tbs        []byte
+	version         int
+	serial          []byte // contents of the INTEGER
+	algorithm       Algorithm
+	issuer, subject Name
+	life
 	publicKey           *PublicKey
 	issuerID, subjectID []byte // unique identifiers, as good as never used
 	signedWith          Algorithm
@@ -83,10 +83,7 @@ func (d *der) certificate() *Certificate {
 	c.serial = tbs.integer("serial number")
 	c.algorithm = tbs.algorithm("signature")
 	c.issuer = tbs.name("issuer")
-	validity := tbs.sequence("validity")
-	c.notBefore = validity.time("beginning")
-	c.notAfter = validity.time("end")
-	validity.end("the validity")
+	c.life = tbs.life()
 	c.subject = tbs.name("subject")
 	c.publicKey = tbs.publicKey()
 	if tbs.has(primitive(1)) {
@@ -109,11 +106,11 @@ func (d *der) certificate() *Certificate {
 func Adopt(x *x509.Certificate) *Certificate {
 	c := &Certificate{
 		raw: x.Raw, tbs: x.RawTBSCertificate, version: x.Version, serial: integerOf(x.SerialNumber),
-		issuer: Name{x.RawIssuer}, subject: Name{x.RawSubject}, notBefore: x.NotBefore, notAfter: x.NotAfter,
+		issuer: Name{x.RawIssuer}, subject: Name{x.RawSubject},
 		signature: x.Signature, list: make([]Extension, len(x.Extensions)), x: x,
 	}
 	d := newDER(x.RawTBSCertificate)
-	c.algorithm = d.tbsAlgorithm()
+	c.algorithm, c.life = d.tbsFacts()
 	c.signedWith = c.algorithm // crypto/x509 has compared them
 	key := newDER(x.RawSubjectPublicKeyInfo)
 	c.publicKey = key.publicKey()
@@ -123,14 +120,31 @@ func Adopt(x *x509.Certificate) *Certificate {
 	return c
 }
 
-// tbsAlgorithm returns the algorithm in a certificate's contents.
-func (d *der) tbsAlgorithm() Algorithm {
+// tbsFacts returns of a certificate's contents what crypto/x509 does not have as it
+// is written.
+func (d *der) tbsFacts() (Algorithm, life) {
 	tbs := d.sequence("certificate's contents")
 	if tbs.has(constructed(0)) {
 		tbs.read(constructed(0), "version")
 	}
 	tbs.integer("serial number")
-	return tbs.algorithm("signature")
+	algorithm := tbs.algorithm("signature")
+	tbs.element("issuer")
+	return algorithm, tbs.life()
+}
+
+// life is when a certificate is valid, and whether that is written as it must be.
+type life struct {
+	notBefore, notAfter     time.Time
+	wholeBefore, wholeAfter bool
+}
+
+func (d *der) life() (l life) {
+	validity := d.sequence("validity")
+	l.notBefore, l.wholeBefore = validity.date("beginning")
+	l.notAfter, l.wholeAfter = validity.date("end")
+	validity.end("the validity")
+	return l
 }
 
 // AdoptAll adopts each certificate of a chain.
@@ -199,6 +213,10 @@ func (c *Certificate) NotBefore() time.Time { return c.notBefore }
 
 // NotAfter returns the last.
 func (c *Certificate) NotAfter() time.Time { return c.notAfter }
+
+// WholeDates reports of both dates whether they are written with seconds and the
+// zone Z (RFC 5280, section 4.1.2.5). Others are read as far as they have a meaning.
+func (c *Certificate) WholeDates() (notBefore, notAfter bool) { return c.wholeBefore, c.wholeAfter }
 
 // PublicKey returns the key that the certificate is about.
 func (c *Certificate) PublicKey() *PublicKey { return c.publicKey }

@@ -103,6 +103,10 @@ func (l *RevocationList) noteCritical(e Extension) {
 	}
 }
 
+// NamesIssuers reports whether an entry says of whom the certificate is, as on an
+// indirect list alone it may (RFC 5280, section 5.3.3).
+func (l *RevocationList) NamesIssuers() bool { return len(l.index.issuers) > 0 }
+
 // Raw returns the list in DER. The caller must not change it.
 func (l *RevocationList) Raw() []byte { return l.raw }
 

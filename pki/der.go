@@ -220,24 +220,34 @@ func (d *der) octets(what string) []byte {
 
 // time returns a UTCTime or GeneralizedTime (RFC 5280, section 4.1.2.5).
 func (d *der) time(what string) time.Time {
-	whole, tag, content := d.element(what)
+	t, _ := d.date(what)
+	return t
+}
+
+// date is time, and whether it is written with seconds and the zone Z, as it must
+// be.
+func (d *der) date(what string) (t time.Time, whole bool) {
+	all, tag, content := d.element(what)
 	if d.err() != nil {
-		return time.Time{}
+		return time.Time{}, false
 	}
-	var t time.Time
-	var err error
+	err := errTime
 	switch tag {
 	case asn1.UTCTime:
+		if t, whole = parseDigits(content.String, 2); whole {
+			return t, true
+		}
 		t, err = parseUTC(content.String)
 	case asn1.GeneralizedTime:
+		if t, whole = parseDigits(content.String, 4); whole {
+			return t, true
+		}
 		t, err = parseGeneralized(content.String)
-	default:
-		err = errTime
 	}
 	if err != nil {
-		d.failAt(whole, "no valid time of %s", what)
+		d.failAt(all, "no valid time of %s", what)
 	}
-	return t
+	return t, false
 }
 
 // generalized returns a GeneralizedTime.
@@ -271,9 +281,6 @@ func parseZone(text []byte, layouts ...string) (time.Time, error) {
 // (RFC 5280, section 4.1.2.5.1). Seconds may be absent and the zone another, as
 // some authorities once wrote it.
 func parseUTC(text []byte) (time.Time, error) {
-	if t, ok := parseDigits(text, 2); ok {
-		return t, nil
-	}
 	t, err := parseZone(text, "060102150405Z0700", "0601021504Z0700")
 	if err == nil && t.Year() >= 2050 {
 		t = t.AddDate(-100, 0, 0)

@@ -4,15 +4,26 @@ import (
 	"bytes"
 	"crypto/sha1"
 	"encoding/binary"
+	"strings"
+	"unicode"
 
 	"golang.org/x/crypto/cryptobyte/asn1"
+	"golang.org/x/text/cases"
+	"golang.org/x/text/unicode/norm"
 )
 
 // Canonical returns the name as OpenSSL compares names: its relative names in
 // DER, without the outer header, where each string is UTF-8, ASCII letters are
 // small, and of spaces only single ones between words are left. It is a part of
 // what RFC 5280, section 7.1, asks for. Values that are no text stay as they are.
-func (n Name) Canonical() []byte {
+func (n Name) Canonical() []byte { return n.canonical(foldText) }
+
+// Folded is Canonical for who must not overlook a name that is the same to a person:
+// its text is prepared as RFC 4518, section 2, has it, so that no case of any letter,
+// no other way to compose one and nothing invisible tells two apart.
+func (n Name) Folded() []byte { return n.canonical(prepareText) }
+
+func (n Name) canonical(fold func(string) []byte) []byte {
 	out := make([]byte, 0, len(n.der))
 	rdn := make([]Attribute, 0, 1)
 	for a := range n.Attributes() {
@@ -21,7 +32,7 @@ func (n Name) Canonical() []byte {
 			rdn = rdn[:0]
 		}
 		if text, ok := a.comparable(); ok {
-			a.Tag, a.Raw = int(asn1.UTF8String), foldText(text)
+			a.Tag, a.Raw = int(asn1.UTF8String), fold(text)
 		}
 		rdn = append(rdn, a)
 	}
@@ -78,6 +89,29 @@ func foldText(text string) []byte {
 		out = append(out, c)
 	}
 	return out
+}
+
+// prepareText maps, folds and normalizes text (RFC 4518, sections 2.2 and 2.3), and
+// then does to it what foldText does.
+func prepareText(text string) []byte {
+	if !strings.ContainsFunc(text, func(c rune) bool { return c < ' ' || c > '~' }) {
+		return foldText(text)
+	}
+	text = norm.NFKC.String(strings.Map(prepareRune, text))
+	return foldText(norm.NFKC.String(cases.Fold().String(text)))
+}
+
+// prepareRune makes a space of whatever separates words, and nothing of what is not
+// seen.
+func prepareRune(c rune) rune {
+	const nextLine, graphemeJoiner, replacement = 0x85, 0x34f, 0xfffc
+	switch {
+	case '\t' <= c && c <= '\r' || c == nextLine || unicode.Is(unicode.Z, c):
+		return ' '
+	case c == graphemeJoiner || c == replacement || unicode.In(c, unicode.Cc, unicode.Cf, unicode.Variation_Selector):
+		return -1
+	}
+	return c
 }
 
 // Hash returns the number that OpenSSL's hashed directories file a name under,

@@ -62,6 +62,8 @@ func TestParseCertificates(t *testing.T) {
 		{"labels differ", strings.Replace(two, "END CERTIFICATE", "END X509 CRL", 1), nil, pki.CertUnreadable, "block 1 (line 1, byte 0 of the input) is a certificate, but not valid PEM"},
 		{"begin only", "-----BEGIN ", nil, pki.NoCertificate, "among its 1 PEM blocks"},
 		{"one too large", "\x30\x83\x10\x00\x00" + strings.Repeat("\x00", pki.MaxCertificate), nil, pki.CertUnreadable, "a certificate of 1048581 bytes; 1048576 are the most"},
+		{"as many as are read, and one", strings.Repeat(string(leaf.PEM()), pki.MaxCertificates+1), nil, pki.InputTooLarge, "more than 4096 of the kind certificate"},
+		{"the same in DER", strings.Repeat(string(leaf.Raw()), pki.MaxCertificates+1), nil, pki.InputTooLarge, "more than 4096 of the kind certificate"},
 		{"too large", strings.Repeat("a", pki.MaxInput+1), nil, pki.InputTooLarge, "16777217 bytes are more than the 16777216"},
 	}
 	for _, test := range tests {

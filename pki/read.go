@@ -22,6 +22,7 @@ type kind[T any] struct {
 	whereMissing  string // the hint of each
 	whereDamaged  string
 	bound         int // of the input, in bytes
+	most          int // values of one input; 0: as many as there is room for
 	whereTooLarge string
 }
 
@@ -35,8 +36,13 @@ var certificates = kind[*Certificate]{
 	whereMissing:  "name a file with a -----BEGIN CERTIFICATE----- block, or a certificate in DER",
 	whereDamaged:  "copy the certificate again from where it was made; if that is damaged too, ask its issuer for a new one",
 	bound:         MaxInput,
+	most:          MaxCertificates,
 	whereTooLarge: "name the certificate's or key's own file",
 }
+
+// MaxCertificates is how many certificates of one input are read: each takes several
+// kilobytes, and the largest lists of roots have some hundred.
+const MaxCertificates = 4096
 
 // ParseCertificates reads every certificate of data, PEM or DER, in its order.
 // PEM blocks of other types are passed over; a certificate block that cannot be
@@ -73,6 +79,9 @@ func (k *kind[T]) row(data []byte) ([]T, error) {
 	d := newDER(data)
 	for d.more() {
 		values = append(values, k.read(&d))
+		if err := k.tooMany(len(values)); err != nil {
+			return nil, err
+		}
 	}
 	if err := d.err(); err != nil {
 		return nil, k.unreadable(err)
@@ -98,11 +107,22 @@ func (k *kind[T]) blocks(data []byte) ([]T, error) {
 			return nil, fault.Wrap(err, k.damaged, "%s", section.place(number)).WithHint("%s", k.whereDamaged)
 		}
 		values = append(values, value)
+		if err := k.tooMany(len(values)); err != nil {
+			return nil, err
+		}
 	}
 	if len(values) == 0 {
 		return nil, fault.New(k.missing, "there is no %s among its %d PEM blocks", k.name, count).WithHint("%s", k.whereMissing)
 	}
 	return values, nil
+}
+
+// tooMany refuses more values than are read of one input.
+func (k *kind[T]) tooMany(count int) error {
+	if k.most == 0 || count <= k.most {
+		return nil
+	}
+	return fault.New(InputTooLarge, "there are more than %d of the kind %s, as many as are read at once", k.most, k.name).WithHint("%s", k.whereTooLarge)
 }
 
 // one reads one value in DER, behind which nothing follows but what may.

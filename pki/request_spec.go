@@ -127,8 +127,8 @@ func (s RequestSpec) names() []GeneralName {
 	for _, name := range once(s.DNS, strings.ToLower) {
 		names = append(names, GeneralName{DNSName, []byte(name)})
 	}
-	for _, ip := range once(s.IPs, netip.Addr.Unmap) {
-		names = append(names, GeneralName{IPName, ip.Unmap().AsSlice()})
+	for _, ip := range once(s.IPs, same) {
+		names = append(names, GeneralName{IPName, ip.AsSlice()})
 	}
 	for _, email := range once(s.Emails, same) {
 		names = append(names, GeneralName{EmailName, []byte(email)})

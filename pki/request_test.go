@@ -25,7 +25,7 @@ import (
 func wish() pki.RequestSpec {
 	return pki.RequestSpec{
 		Name: "a.example", DNS: []string{"a.example", "*.b.example"},
-		IPs:    []netip.Addr{netip.MustParseAddr("::ffff:10.0.0.1"), netip.MustParseAddr("::1")},
+		IPs:    []netip.Addr{netip.MustParseAddr("10.0.0.1"), netip.MustParseAddr("::1")},
 		Emails: []string{"jane@a.example"}, URIs: []string{"https://a.example/x", web.String()},
 		Challenge:  "비밀",
 		Extensions: []pki.Extension{{ID: pki.OIDTLSFeature, Value: []byte{0x30, 3, 2, 1, 5}}, {ID: pki.OIDKeyUsage, Critical: true, Value: []byte{3, 2, 7, 0x80}}},
@@ -142,6 +142,7 @@ func TestRequestSpecRefused(t *testing.T) {
 		{"longer challenge", func(s *pki.RequestSpec) { s.Challenge = strings.Repeat("a", 256) }, key, pki.SpecInvalid, "at most 255"},
 		{"challenge of two lines", func(s *pki.RequestSpec) { s.Challenge = "a\nb" }, key, pki.SpecInvalid, "can be printed"},
 		{"no DNS name", func(s *pki.RequestSpec) { s.DNS = []string{"a b"} }, key, pki.SpecInvalid, "is not a DNS name"},
+		{"address of IPv4 in IPv6", func(s *pki.RequestSpec) { s.IPs = []netip.Addr{netip.MustParseAddr("::ffff:10.0.0.1")} }, key, pki.SpecInvalid, "::ffff:10.0.0.1 is an address of IPv4"},
 		{"no address", func(s *pki.RequestSpec) { s.IPs = []netip.Addr{{}} }, key, pki.SpecInvalid, "not an IP address"},
 		{"no mailbox", func(s *pki.RequestSpec) { s.Emails = []string{"@a.example"} }, key, pki.SpecInvalid, "not an e-mail address"},
 		{"no at", func(s *pki.RequestSpec) { s.Emails = []string{"a.example"} }, key, pki.SpecInvalid, "not an e-mail address"},

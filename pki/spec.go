@@ -125,8 +125,8 @@ func (s Spec) template(public crypto.PublicKey) (*x509.Certificate, error) {
 // addNames sets the subject alternative names, which check has looked at.
 func (s Spec) addNames(template *x509.Certificate) {
 	template.DNSNames, template.EmailAddresses = once(s.DNS, strings.ToLower), once(s.Emails, same)
-	for _, ip := range once(s.IPs, netip.Addr.Unmap) {
-		template.IPAddresses = append(template.IPAddresses, net.IP(ip.Unmap().AsSlice()))
+	for _, ip := range once(s.IPs, same) {
+		template.IPAddresses = append(template.IPAddresses, net.IP(ip.AsSlice()))
 	}
 	for _, text := range once(s.URIs, same) {
 		uri, _ := url.Parse(text)
@@ -150,7 +150,7 @@ func once[T any, K comparable](names []T, key func(T) K) []T {
 	return out
 }
 
-func same(name string) string { return name }
+func same[K comparable](name K) K { return name }
 
 // mustStaple is the TLS feature status_request, 5 (RFC 7633, section 4.1).
 var mustStaple = Extension{ID: OIDTLSFeature, Value: []byte{0x30, 3, 2, 1, 5}}

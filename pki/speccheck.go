@@ -115,6 +115,9 @@ func (s Spec) checkNames() error {
 		if !ip.IsValid() || ip.Zone() != "" {
 			return specInvalid("%q is not an IP address that a certificate can carry", ip)
 		}
+		if ip.Is4In6() { // who asks for either finds the other nowhere: addresses are compared by their bytes (RFC 9525, section 6.4)
+			return specInvalid("%s is an address of IPv4 in the form of one of IPv6, which no certificate has", ip).WithHint("write %s", ip.Unmap())
+		}
 	}
 	for _, address := range s.Emails {
 		if !isMailbox(address) {

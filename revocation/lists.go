@@ -251,6 +251,10 @@ func (s *listSearch) usable(list *pki.RevocationList) *pki.Certificate {
 		s.miss(list, ListInvalid, "cannot be used: %s", err)
 		return nil
 	}
+	if scope, _ := list.IssuingPoint(); list.NamesIssuers() && (scope == nil || !scope.Indirect) {
+		s.miss(list, ListInvalid, "has an entry about another issuer's certificate, and does not say that it is indirect") // RFC 5280, section 5.3.3
+		return nil
+	}
 	for _, e := range list.Extensions() {
 		// RFC 5280, sections 5.2.1 and 5.2.3.
 		if e.Critical && (e.ID == pki.OIDCRLNumber || e.ID == pki.OIDAuthorityKeyID) {

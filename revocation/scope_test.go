@@ -356,3 +356,22 @@ func (r rig) hashed(algorithm x509.SignatureAlgorithm) *pki.RevocationList {
 	template := &x509.RevocationList{Number: big.NewInt(1), ThisUpdate: now.Add(-time.Hour), NextUpdate: now.Add(time.Hour), SignatureAlgorithm: algorithm}
 	return testpki.Must(pki.ParseRevocationLists(testpki.Must(x509.CreateRevocationList(rand.Reader, template, testpki.Must(r.issuer.Leaf().X509()), r.issuer.Key))))[0]
 }
+
+// TestIssuerOnDirectList: a list that says of an entry whose certificate it is, and
+// not that it is indirect, counts for nothing: what it revokes would be another's
+// (RFC 5280, section 5.3.3).
+func TestIssuerOnDirectList(t *testing.T) {
+	r := pointed()
+	indirect := r.specified(r.issuer, func(s *pki.RevocationListSpec) {
+		s.Point, s.Entries = &pki.IssuingPoint{Indirect: true}, r.entry(pki.KeyCompromise)
+		s.Entries[0].Issuer = testpki.Must(pki.ParseName("CN=Somebody Else"))
+	})
+	direct := bytes.Replace(contents(indirect.Raw()), []byte{0x30, 3, 0x84, 1, 0xff}, []byte{0x30, 3, 0x81, 1, 0xff}, 1) // users alone
+	lists := testpki.Must(pki.ParseRevocationLists(sign(t, r.issuer.Key, direct)))
+	wantAnswer(t, r.ask(t, []*pki.RevocationList{indirect}), revocation.Good, "")
+	answer := r.ask(t, lists)
+	wantAnswer(t, answer, revocation.Unknown, "does not say that it is indirect")
+	if answer.Code != revocation.ListInvalid {
+		t.Errorf("have %s", answer.Code)
+	}
+}

@@ -193,7 +193,7 @@ func ruleCases() []badCase {
 		{"good, intermediate ends first", "nothing", "", 0, forge(leaf(), shortLived).Chain, opts},
 		{"good, directly below the root", "nothing", "", 0, forge(leaf(), root).Chain[:1], opts},
 		{"expired intermediate", "the intermediate ended", verify.CertExpired, 1,
-			forge(leaf(), below(func(c *x509.Certificate) { c.NotAfter = now.Add(-3 * day) })).Chain, opts},
+			forge(leaf(), below(func(c *x509.Certificate) { c.NotBefore, c.NotAfter = now.Add(-9*day), now.Add(-3*day) })).Chain, opts},
 		{"expired root", "the root ended", verify.CertExpired, 1, forge(leaf(), oldRoot).Chain, atOldRoot},
 		{"intermediate not yet valid", "the intermediate begins later", verify.CertNotYetValid, 1,
 			forge(leaf(), below(func(c *x509.Certificate) { c.NotBefore = now.Add(time.Hour) })).Chain, opts},
@@ -206,7 +206,7 @@ func ruleCases() []badCase {
 			})).Chain, opts},
 		{"everything", "unknown root, wrong name, ended, and for signing code", verify.UnknownRoot, 1,
 			forge(with(leaf(), func(c *x509.Certificate) {
-				c.DNSNames, c.NotAfter, c.ExtKeyUsage = nil, now.Add(-400*day), codeOnly
+				c.DNSNames, c.NotBefore, c.NotAfter, c.ExtKeyUsage = nil, now.Add(-500*day), now.Add(-400*day), codeOnly
 			}), forge(authority("Stranger"), nil)).Chain, opts},
 		{"intermediate's purpose", "the intermediate may sign for clients only", verify.WrongPurpose, 1,
 			forge(leaf(), below(func(c *x509.Certificate) { c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth} })).Chain, opts},

@@ -28,6 +28,10 @@ func (s *search) checkName() Check {
 	if check.Code != NameMismatch {
 		next = fmt.Sprintf("have %s issue the %s's certificate again with the subjectAltName %s", leaf.cert.IssuerTitle(), opts.Purpose, wanted)
 	}
+	if place, title := s.misplaced(); place > 0 {
+		check.message = fmt.Sprintf("the certificate for %s stands at place %d, and %s at the first", wanted, place, leaf.title())
+		next = opts.edit(fmt.Sprintf("put %s first, before its authorities, in", title))
+	}
 	check.next = []string{next}
 	section := ""
 	if opts.Name.isAddress() {
@@ -35,6 +39,20 @@ func (s *search) checkName() Check {
 	}
 	check.OpenSSL = opensslNumber(NameMismatch, section)
 	return check
+}
+
+// misplaced returns the place of a certificate that was sent behind the first and is
+// the one that is wanted, or 0: a peer's own comes before its authorities (RFC 8446,
+// section 4.4.2).
+func (s *search) misplaced() (place int, title string) {
+	for i, cert := range s.chain[1:] {
+		for _, m := range s.others[nameKey(cert.Subject())] {
+			if _, named := s.opts.Name.match(m, s.opts); named && s.leaf.isCA() && !m.isCA() && m.cert.Equal(cert) && !s.opts.Name.AcceptsAny() {
+				return i + 2, m.title()
+			}
+		}
+	}
+	return 0, ""
 }
 
 // nobodys says of names by a code why they are for nobody.

@@ -28,6 +28,7 @@ const (
 	NameMismatch       fault.Code = "name_mismatch"
 	CertExpired        fault.Code = "cert_expired"
 	CertNotYetValid    fault.Code = "cert_not_yet_valid"
+	DateMalformed      fault.Code = "date_malformed"
 	WrongPurpose       fault.Code = "wrong_purpose"
 
 	BudgetExceeded       fault.Code = "budget_exceeded"
@@ -103,6 +104,7 @@ var rank = []fault.Code{
 	NameMalformed,
 
 	// When, what for, and how far an authority reaches.
+	DateMalformed,
 	CertExpired,
 	CertNotYetValid,
 	WrongPurpose,
@@ -203,6 +205,9 @@ func Codes() []fault.Entry {
 		{Code: CertNotYetValid, Meaning: "A certificate of the chain is not valid yet.",
 			Cause: "This machine's clock is behind, or the certificate was made for later.",
 			Next:  "Check the clock of both machines."},
+		{Code: DateMalformed, Meaning: "A certificate's dates are not written as they must be, or it ends before it begins.",
+			Cause: "It was made by hand, or by an old program; a date needs seconds and the zone Z (RFC 5280, section 4.1.2.5).",
+			Next:  "Have the certificate issued again, with a notBefore and a later notAfter in UTC."},
 		{Code: WrongPurpose, Meaning: "The certificate is not meant for this end of a connection.",
 			Cause: "A client's certificate on a server, or a server's on a client (RFC 5280, section 4.2.1.12).",
 			Next:  "Use a certificate whose extended key usage has the purpose."},

@@ -83,6 +83,7 @@ var hints = map[fault.Code]struct{ who, what string }{
 	verify.SignatureForgeable:         {"issuer", "SHA-256"},
 	verify.CriticalUnknown:            {"issuer", "critical extension"},
 	verify.LeafSigns:                  {"on the peer", "keyUsage keyCertSign"},
+	verify.DateMalformed:              {"issuer", "notBefore|notAfter"},
 	verify.NameEmpty:                  {"issuer", "issuer"},
 	verify.SerialInvalid:              {"issuer", "serialNumber"},
 	verify.ExtensionDuplicate:         {"issuer", "extension"},

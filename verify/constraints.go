@@ -90,6 +90,10 @@ func whyNot(name pki.GeneralName) fault.Code {
 		if _, _, ok := splitMail(string(name.Raw)); !ok {
 			return NameMalformed
 		}
+	case pki.URIName:
+		if authority, _ := authorityOf(string(name.Raw)); !isPlainURI(authority) {
+			return NameMalformed
+		}
 	case pki.OtherName, pki.X400Name, pki.EDIPartyName, pki.RegisteredID:
 		return NameConstraintUnknown
 	}
@@ -246,7 +250,8 @@ func (s *search) within(name, tree compared, excluded bool) bool {
 	case pki.URIName:
 		return withinURI(name, tree.host, excluded)
 	case pki.DirectoryName:
-		return bytes.HasPrefix(s.folded(name.GeneralName), s.folded(tree.GeneralName)) // the tree's relative names are the name's first
+		name, tree := s.formsOf(name.GeneralName), s.formsOf(tree.GeneralName) // the tree's relative names are the name's first
+		return bytes.HasPrefix(name.canonical, tree.canonical) || excluded && bytes.HasPrefix(name.folded, tree.folded)
 	}
 	return excluded
 }
@@ -313,12 +318,23 @@ func withinURI(name compared, tree string, excluded bool) bool {
 	return name.host == tree
 }
 
-// hostOfURI returns the host of a URI that has an authority.
+// authorityOf returns what stands between a URI's scheme and its path (RFC 3986,
+// section 3.2).
+func authorityOf(uri string) (authority string, ok bool) {
+	_, authority, ok = strings.Cut(uri, "://")
+	if end := strings.IndexAny(authority, "/?#"); end >= 0 {
+		authority = authority[:end]
+	}
+	return authority, ok
+}
+
+// hostOfURI returns the host of a URI that has an authority. One with characters
+// that no URI has is read by each program in its own way: a backslash is a slash to
+// some, and there another host begins.
 func hostOfURI(uri string) (host string, ok bool) {
-	_, rest, ok := strings.Cut(uri, "://")
-	authority := rest
-	if end := strings.IndexAny(rest, "/?#"); end >= 0 {
-		authority = rest[:end]
+	authority, ok := authorityOf(uri)
+	if !isPlainURI(authority) {
+		return "", false
 	}
 	if at := strings.LastIndexByte(authority, '@'); at >= 0 {
 		authority = authority[at+1:]
@@ -327,19 +343,26 @@ func hostOfURI(uri string) (host string, ok bool) {
 	return host, ok
 }
 
-// folded is a directory name in the form in which names are compared (RFC 5280,
-// section 7.1), which takes long to make.
-func (s *search) folded(name pki.GeneralName) []byte {
-	form, known := s.forms[string(name.Raw)]
+// directoryForms are a directory name as it is compared (RFC 5280, section 7.1):
+// strictly, and so that nothing that is excluded is overlooked.
+type directoryForms struct{ canonical, folded []byte }
+
+// formsOf makes both forms once: it takes long, the longer the more of the name is
+// not ASCII.
+func (s *search) formsOf(name pki.GeneralName) directoryForms {
+	forms, known := s.forms[string(name.Raw)]
 	if !known {
 		if s.forms == nil {
-			s.forms = map[string][]byte{}
+			s.forms = map[string]directoryForms{}
+		}
+		if bytes.ContainsFunc(name.Raw, func(c rune) bool { return c > '~' }) {
+			s.compared += len(name.Raw) / 8
 		}
 		directory, _ := name.Directory()
-		form = directory.Canonical()
-		s.forms[string(name.Raw)] = form
+		forms = directoryForms{directory.Canonical(), directory.Folded()}
+		s.forms[string(name.Raw)] = forms
 	}
-	return form
+	return forms
 }
 
 // brokenConstraints says what RFC 5280 does not allow in name constraints, whose

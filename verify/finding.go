@@ -19,7 +19,7 @@ func rankOf(code fault.Code) int {
 // nameOf is the row of a report that a code belongs to.
 func nameOf(code fault.Code) string {
 	switch code {
-	case CertExpired, CertNotYetValid:
+	case CertExpired, CertNotYetValid, DateMalformed:
 		return "dates"
 	case WrongPurpose, PurposeUnlimited:
 		return "purpose"

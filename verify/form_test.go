@@ -109,6 +109,8 @@ func formCases() []badCase {
 			recut(good, root.Key, []byte{0xa0, 3, 2, 1, 2}, []byte{0xa0, 3, 2, 1, 1}).Chain, opts},
 		{"negative serial", "the leaf's serial number is below zero", verify.SerialInvalid, 0,
 			recut(good, root.Key, serial, []byte{2, 1, 0xff}).Chain, opts},
+		{"dates the wrong way round", "the leaf ends before it begins", verify.DateMalformed, 0,
+			below(with(leaf(), func(c *x509.Certificate) { c.NotBefore, c.NotAfter = now.Add(3*day), now.Add(-3*day) })).Chain, opts},
 		{"nameless authority", "the intermediate has no name", verify.NameEmpty, 0, forge(leaf(), nameless).Chain, opts},
 		{"two algorithms", "the leaf's two copies of its signature's algorithm differ", verify.SignatureAlgorithmMismatch, 0,
 			recut(good, root.Key, ecdsaSHA256, ecdsaSHA384).Chain, opts},

@@ -51,7 +51,7 @@ func badNames(m *node) (bad, onTheWeb string) {
 		if isWellFormed(name) {
 			continue
 		}
-		text := fmt.Sprintf("%s has the name %s, which is not one of %s", m.title(), clip(name.Value()), bearers[name.Kind])
+		text := fmt.Sprintf("%s has the name %s, which is not one of %s", m.title(), legible(name.Value()), bearers[name.Kind])
 		if bad == "" {
 			bad = text
 		}

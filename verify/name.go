@@ -213,6 +213,14 @@ func (n Name) found(leaf *node) string {
 	return names(leaf)
 }
 
+// legible is a name as it is told: an empty one is not overlooked.
+func legible(name string) string {
+	if name == "" {
+		return `"", an empty name`
+	}
+	return clip(name)
+}
+
 // names lists whom a leaf is for, the first few of them.
 func names(leaf *node) string {
 	const most = 4
@@ -233,7 +241,7 @@ func names(leaf *node) string {
 			if !isMailbox {
 				text = name.Value()
 			}
-			all = append(all, clip(text))
+			all = append(all, legible(text))
 		}
 	}
 	_, err := leaf.cert.SubjectAltNames()

@@ -172,6 +172,7 @@ func TestHostMatch(t *testing.T) {
 		{"wildcard is not none", "*.example.com", "example.com", verify.NameMismatch},
 		{"wildcard in the middle", "a.*.example.com", "a.b.example.com", verify.NameMalformed},
 		{"part of a label", "a*.example.com", "ab.example.com", verify.NameMalformed},
+		{"empty", "", "api.example.com", verify.NameMalformed},
 		{"bare wildcard", "*", "localhost", verify.NameMalformed},
 		{"suffix", "example.com", "evilexample.com", verify.NameMismatch},
 		{"prefix", "example.com", "example.com.evil.example", verify.NameMismatch},

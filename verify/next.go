@@ -23,6 +23,7 @@ var again = map[fault.Code]string{
 	SignatureForgeable:         "with a signature over SHA-256",
 	SignatureAlgorithmMismatch: "with one signatureAlgorithm",
 	CriticalUnknown:            "without that critical extension",
+	DateMalformed:              "with %s",
 	NameEmpty:                  "with subject and issuer filled in",
 	SerialInvalid:              "with a positive serialNumber of at most 20 bytes",
 	ExtensionDuplicate:         "with that extension once",

@@ -18,7 +18,8 @@ type node struct {
 	usage       *pki.KeyUsage
 	purposes    []pki.OID
 	names       []pki.GeneralName
-	illegible   int // names that cannot be read
+	illegible   int     // names that cannot be read
+	policyTwice pki.OID // a policy that stands there twice, or ""
 	constraints *pki.NameConstraints
 	keyID       []byte
 	issuerKeyID *pki.AuthorityKeyID
@@ -47,6 +48,8 @@ func newNode(cert *pki.Certificate, anchor bool) *node {
 	if m.names, err = cert.SubjectAltNames(); err != nil {
 		m.names, m.illegible = cert.LegibleAltNames()
 	}
+	policies, _ := cert.Policies()
+	m.policyTwice = twice(policies)
 	m.constraints, _ = cert.NameConstraints()
 	m.keyID, _ = cert.SubjectKeyID()
 	m.issuerKeyID, _ = cert.AuthorityKeyID()
@@ -60,6 +63,21 @@ func newNode(cert *pki.Certificate, anchor bool) *node {
 		m.selfSigned = sync.OnceValue(func() bool { return signedBy(cert, cert.PublicKey()) })
 	}
 	return m
+}
+
+// twice returns a policy that stands there more than once, or "".
+func twice(policies []pki.Policy) pki.OID {
+	if len(policies) < 2 {
+		return ""
+	}
+	seen := make(map[pki.OID]bool, len(policies))
+	for _, policy := range policies {
+		if seen[policy.ID] {
+			return policy.ID
+		}
+		seen[policy.ID] = true
+	}
+	return ""
 }
 
 // nameKey is what two names have in common that are the same to a verifier

@@ -18,6 +18,8 @@ var opensslNumbers = []struct {
 	{UnknownRoot, sentAlong, 19},                // SELF_SIGNED_CERT_IN_CHAIN
 	{UnknownRoot, "", 20},                       // UNABLE_TO_GET_ISSUER_CERT_LOCALLY
 	{ChainIncomplete, "", 20},                   // UNABLE_TO_GET_ISSUER_CERT_LOCALLY
+	{DateMalformed, beginningForm, 13},          // ERROR_IN_CERT_NOT_BEFORE_FIELD
+	{DateMalformed, endForm, 14},                // ERROR_IN_CERT_NOT_AFTER_FIELD
 	{CertNotYetValid, "", 9},                    // CERT_NOT_YET_VALID
 	{CertExpired, "", 10},                       // CERT_HAS_EXPIRED
 	{CertRevoked, "", 23},                       // CERT_REVOKED
@@ -32,6 +34,7 @@ var opensslNumbers = []struct {
 	{IssuerNotAuthority, "", 79},                // INVALID_CA
 	{IssuerMayNotSign, "", 79},                  // INVALID_CA
 	{CriticalUnknown, "", 34},                   // UNHANDLED_CRITICAL_EXTENSION
+	{ExtensionMalformed, rfc + "4.2.1.4", 42},   // INVALID_POLICY_EXTENSION
 	{ExtensionMalformed, "", 41},                // INVALID_EXTENSION
 	{ExtensionDuplicate, "", 41},                // INVALID_EXTENSION
 	{PolicyMappingInvalid, "", 42},              // INVALID_POLICY_EXTENSION

@@ -82,12 +82,24 @@ type finding struct {
 
 const rfc = "RFC 5280, section "
 
+// Where it stands how both dates are written.
+const (
+	beginningForm = rfc + "4.1.2.5, notBefore"
+	endForm       = rfc + "4.1.2.5, notAfter"
+)
+
 // rules are looked at one by one, for each certificate of a path.
 var rules = []rule{
 	// What can be read at all.
 	{ExtensionMalformed, anyRole, anyProfile, rfc + "4.2", func(v *visit) string {
 		if err := v.cert.Malformed(); err != nil {
 			return fmt.Sprintf("%s cannot be read whole: %s", v.title(), fault.Text(err))
+		}
+		return ""
+	}},
+	{ExtensionMalformed, leaf | intermediate, anyProfile, rfc + "4.2.1.4", func(v *visit) string {
+		if v.policyTwice != "" {
+			return fmt.Sprintf("%s names the policy %s twice in its certificate policies", v.title(), v.policyTwice.Name())
 		}
 		return ""
 	}},
@@ -171,6 +183,24 @@ var rules = []rule{
 	}},
 
 	// When.
+	{DateMalformed, anyRole, formal, beginningForm, func(v *visit) string {
+		if whole, _ := v.cert.WholeDates(); !whole {
+			return fmt.Sprintf("the notBefore of %s lacks seconds or is not in UTC as Z", v.title())
+		}
+		return ""
+	}},
+	{DateMalformed, anyRole, formal, endForm, func(v *visit) string {
+		if _, whole := v.cert.WholeDates(); !whole {
+			return fmt.Sprintf("the notAfter of %s lacks seconds or is not in UTC as Z", v.title())
+		}
+		return ""
+	}},
+	{DateMalformed, anyRole, anyProfile, rfc + "4.1.2.5", func(v *visit) string {
+		if begins, ends := v.cert.NotBefore(), v.cert.NotAfter(); ends.Before(begins) {
+			return fmt.Sprintf("%s ends %s, before it begins, %s", v.title(), minute(ends), minute(begins))
+		}
+		return ""
+	}},
 	{CertExpired, anyRole, anyProfile, rfc + "6.1.3 (a)(2)", func(v *visit) string {
 		if until := v.cert.NotAfter(); v.opts.Now.Truncate(time.Second).After(until) {
 			return fmt.Sprintf("%s expired %s (%s)", v.title(), Between(until, v.opts.Now)+" ago", day(until))

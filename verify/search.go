@@ -37,7 +37,7 @@ type search struct {
 	staple    *staple                     // nil: there was no handshake
 	answers   map[*node]revocation.Answer // of those that were asked about
 	asking    []*pki.Certificate          // signers of revocation lists that are being looked at
-	forms     map[string][]byte           // directory names, as they are compared
+	forms     map[string]directoryForms   // directory names, as they are compared
 	steps     int
 	price     int
 	compared  int

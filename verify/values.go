@@ -26,7 +26,16 @@ func values(code fault.Code, v *visit) (have, want string) {
 var valuesOf = map[fault.Code]func(v *visit) (have, want string){
 	CertExpired:     func(v *visit) (string, string) { return at(v.opts.Now), "until " + at(v.cert.NotAfter()) },
 	CertNotYetValid: func(v *visit) (string, string) { return at(v.opts.Now), "from " + at(v.cert.NotBefore()) },
-	VersionOld:      func(v *visit) (string, string) { return fmt.Sprint(v.cert.Version()), "3" },
+	DateMalformed: func(v *visit) (string, string) {
+		switch beginning, end := v.cert.WholeDates(); {
+		case !beginning:
+			return "a notBefore without seconds or Z", "a notBefore with seconds and Z"
+		case !end:
+			return "a notAfter without seconds or Z", "a notAfter with seconds and Z"
+		}
+		return "a notAfter of " + at(v.cert.NotAfter()), "a notAfter behind the notBefore, " + at(v.cert.NotBefore())
+	},
+	VersionOld: func(v *visit) (string, string) { return fmt.Sprint(v.cert.Version()), "3" },
 	SerialInvalid: func(v *visit) (string, string) {
 		return v.cert.Serial(), "more than 0, at most 20 bytes"
 	},
@@ -93,6 +102,9 @@ var valuesOf = map[fault.Code]func(v *visit) (have, want string){
 		want := "each readable, and there once"
 		if err := v.cert.Malformed(); err != nil {
 			return fault.Text(err), want
+		}
+		if v.policyTwice != "" {
+			return "the policy " + v.policyTwice.Name() + " twice", "each policy once"
 		}
 		return want, want
 	},

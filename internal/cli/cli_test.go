@@ -36,6 +36,12 @@ func TestMisuseIsTwoLines(t *testing.T) {
 		want string
 	}{
 		{"unknown command", []string{"vrify"}, "error: there is no command \"vrify\"; did you mean verify? [usage]\n  next: signet verify --help\n"},
+		{"flag without a value", []string{"verify", "a.example:443", "--roots", ""}, "error: verify: --roots is given an empty value [usage]\n  next: give it a value, or leave --roots out; a variable of the shell may be empty\n"},
+		{"flag without a value, in one word", []string{"connect", "a.example:443", "--as="}, "error: connect: --as is given an empty value [usage]\n  next: give it a value, or leave --as out; a variable of the shell may be empty\n"},
+		{"one of several without a value", []string{"verify", "a.example:443", "--pin", "a.pem", "--pin", ""}, "error: verify: --pin is given an empty value [usage]\n  next: give it a value, or leave --pin out; a variable of the shell may be empty\n"},
+		{"time without a value", []string{"verify", "a.example:443", "--at", ""}, "error: verify: --at is given an empty value [usage]\n  next: give it a value, or leave --at out; a variable of the shell may be empty\n"},
+		{"password in a target", []string{"verify", "https://jane:secret@a.example/"}, "error: https://jane:…@a.example/ is neither HOST:PORT nor a file [target_unknown]\n  next: signet verify a.example:443      # if this host is meant\n        or write a path that exists\n"},
+		{"password of another command", []string{"connect", "https://jane:s@cret@a.example/"}, "error: \"https://jane:…@a.example/\" is not HOST:PORT [address_invalid]\n  next: signet connect a.example:443      # if this is meant\n"},
 		{"unknown command of a line that is right", []string{"vrify", "a b:1"}, "error: there is no command \"vrify\"; did you mean verify? [usage]\n  next: signet verify 'a b:1'\n"},
 		{"unknown command behind a flag", []string{"--data", "x", "cnons"}, "error: there is no command \"cnons\"; did you mean conns? [usage]\n  next: signet --data x conns\n"},
 		{"help for an unknown command", []string{"help", "frob"}, "error: there is no command \"frob\" [usage]\n  next: signet --help\n"},

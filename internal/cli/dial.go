@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/netip"
 	"net/url"
+	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -95,8 +96,10 @@ func (p protocols) agreed(peer *signet.Peer) string {
 // dialed is a verified connection and what is known of its making.
 type dialed struct {
 	*signet.Conn
+	wire *wire         // below it
 	name verify.Name   // that was wanted
 	took time.Duration // the handshake
+	own  bool          // we have shown, or could have shown, a certificate
 }
 
 // dial connects to target, has it go on in TLS where its protocol begins without,
@@ -107,7 +110,7 @@ func (b basis) dial(ctx context.Context, target, protocol string, observe func(*
 	if strings.Contains(port, "/") {
 		return nil, fault.New(signet.AddressInvalid, "%q is not HOST:PORT", target)
 	}
-	d := &dialed{name: b.name}
+	d := &dialed{name: b.name, own: b.own != nil}
 	if d.name.IsZero() {
 		d.name = verify.Host(host)
 	}
@@ -123,7 +126,7 @@ func (b basis) dial(ctx context.Context, target, protocol string, observe func(*
 	if err != nil {
 		return nil, err
 	}
-	d.Conn, d.took = conn, time.Since(open.ready)
+	d.Conn, d.wire, d.took = conn, open.wire, time.Since(open.ready)
 	return d, nil
 }
 
@@ -132,6 +135,7 @@ type opener struct {
 	protocol string    // spoken before TLS, or "none"
 	timeline *timeline // of the connection, or nil
 	ready    time.Time // when TLS could begin
+	wire     *wire     // that was dialed
 }
 
 // DialContext dials.
@@ -149,21 +153,70 @@ func (o *opener) DialContext(ctx context.Context, network, address string) (net.
 		}
 		o.timeline.tell("the server goes on in TLS (%s)", o.protocol)
 	}
-	o.ready = time.Now()
-	return conn, nil
+	o.ready, o.wire = time.Now(), &wire{TCPConn: conn.(*net.TCPConn)}
+	return o.wire, nil
 }
 
-// insistence is how long a server is given to say that it wants a certificate of
-// ours. In TLS 1.3 it can say so only once the handshake is over.
-const insistence = time.Second
+// wire is a connection below TLS. Once it is told to, it ends a Read above that
+// waits for more than the next whole records, which were no data.
+type wire struct {
+	*net.TCPConn
+	once   bool
+	came   bool
+	header []byte // of the record that comes, as far as it has come
+	left   int    // bytes of its contents
+}
 
-// admitted waits, where the server has asked for a certificate and got none, for
-// its refusal, and returns it. Nothing is sent.
+// Read reads; a partial record is waited for.
+func (w *wire) Read(p []byte) (int, error) {
+	if w.once && w.came && len(w.header) == 0 && w.left == 0 {
+		return 0, os.ErrDeadlineExceeded
+	}
+	n, err := w.TCPConn.Read(p)
+	if w.once {
+		w.count(p[:n])
+	}
+	return n, err
+}
+
+// count follows the borders of records (RFC 8446, section 5.1).
+func (w *wire) count(p []byte) {
+	const header = 5
+	for w.came = w.came || len(p) > 0; len(p) > 0; {
+		if w.left == 0 {
+			n := min(header-len(w.header), len(p))
+			w.header, p = append(w.header, p[:n]...), p[n:]
+			if len(w.header) < header {
+				return
+			}
+			w.left, w.header = int(w.header[3])<<8|int(w.header[4]), nil
+		}
+		n := min(w.left, len(p))
+		w.left, p = w.left-n, p[n:]
+	}
+}
+
+// How long a server is given to say that it wants a certificate of ours, and that
+// it wants another than we have. In TLS 1.3 it can say so only once the handshake
+// is over.
+const (
+	insistence = time.Second
+	objection  = 300 * time.Millisecond
+)
+
+// admitted waits, where the server has asked for a certificate and got none, or may
+// have got one in TLS 1.3, for its refusal, and returns it. Nothing is sent; whatever
+// else comes, such as a ticket, says that there is none.
 func (d *dialed) admitted() error {
-	if !d.Peer().WantsCertificate {
+	switch peer := d.Peer(); {
+	case peer.WantsCertificate:
+		d.SetReadDeadline(time.Now().Add(insistence))
+	case d.own && peer.Version() == "1.3":
+		d.SetReadDeadline(time.Now().Add(objection))
+	default:
 		return nil
 	}
-	d.SetReadDeadline(time.Now().Add(insistence))
+	d.wire.once = true
 	if _, err := d.Read(make([]byte, 1)); errors.Is(err, signet.ClientCertRequired) || errors.Is(err, signet.RefusedByPeer) {
 		return err
 	}

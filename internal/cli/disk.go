@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -84,7 +85,7 @@ func certificatesIn(data []byte, path string) ([]*pki.Certificate, error) {
 // is a store.
 func unstored(err error, data []byte, path string) error {
 	e, ok := fault.Of(err)
-	if !ok || path == standardInput {
+	if !ok || path == standardInput || errors.Is(err, pki.InputTooLarge) {
 		return err
 	}
 	if what := storeIn(data); what != "" {
@@ -137,9 +138,11 @@ func readFile(file *os.File) ([]byte, error) {
 // where it is not known.
 func readBounded(from io.Reader, name string, known int64) ([]byte, error) {
 	if known <= pki.MaxInput {
-		data, err := io.ReadAll(io.LimitReader(from, pki.MaxInput+1))
-		if err != nil || len(data) <= pki.MaxInput {
-			return data, err
+		var data bytes.Buffer
+		data.Grow(int(known) + bytes.MinRead) // else it would be copied again and again as it grows
+		_, err := data.ReadFrom(io.LimitReader(from, pki.MaxInput+1))
+		if err != nil || data.Len() <= pki.MaxInput {
+			return data.Bytes(), err
 		}
 	}
 	extent := "more than " + size(pki.MaxInput)

@@ -100,6 +100,9 @@ func (s *shell) parse(args []string) (command, error) {
 	case err != nil:
 		return nil, misuse(err, args)
 	}
+	if err := emptied(parsed); err != nil {
+		return nil, err
+	}
 	s.data = g.Data
 	if s.data != "" && s.data != os.Getenv("SIGNET_DATA") {
 		whole, err := filepath.Abs(s.data) // commands that are printed mean the same folder, wherever they are run

@@ -95,6 +95,36 @@ func misuse(err error, args []string) error {
 	return result
 }
 
+// emptied refuses a flag that is given without a value, such as --roots "$ROOTS" is
+// where there is no such variable: to take it for one that was left out would, of
+// all things, believe more than was meant.
+func emptied(parsed *kong.Context) error {
+	for _, part := range parsed.Path {
+		if part.Flag == nil {
+			continue
+		}
+		switch value := part.Flag.Target.Interface().(type) {
+		case string:
+			if value != "" {
+				continue
+			}
+		case *string:
+			if value == nil || *value != "" {
+				continue
+			}
+		case []string:
+			if !slices.Contains(value, "") {
+				continue
+			}
+		default:
+			continue
+		}
+		return fault.New(Usage, "%s: --%s is given an empty value", words(parsed.Selected()), part.Flag.Name).
+			WithHint("give it a value, or leave --%s out; a variable of the shell may be empty", part.Flag.Name)
+	}
+	return nil
+}
+
 // likely returns which command is meant by a word that is none, or "".
 func likely(word string, commands []string) string {
 	if meant := sayings[word]; slices.Contains(commands, meant) {

@@ -113,9 +113,9 @@ type complaintError struct {
 // complaint returns an error for programs.
 func (s *shell) complaint(err error) *complaintError {
 	e := explained(err)
-	c := &complaintError{Code: e.Code, Message: e.Message}
+	c := &complaintError{Code: e.Code, Message: discreet(e.Message)}
 	for _, line := range lines(e.Hint) {
-		c.Next = append(c.Next, s.own(line))
+		c.Next = append(c.Next, discreet(s.own(line)))
 	}
 	return c
 }
@@ -163,4 +163,10 @@ func lines(hint string) []string {
 }
 
 // clean makes any text fit to stand in one line of a terminal.
-func clean(text string) string { return fault.Printable(text, 1000) }
+func clean(text string) string { return fault.Printable(discreet(text), 1000) }
+
+// password matches that of a URL, which is nobody's to read.
+var password = regexp.MustCompile(`(://[^\s/?#@:]*):[^\s/?#]*@`)
+
+// discreet leaves passwords out of the URLs in a text.
+func discreet(text string) string { return password.ReplaceAllString(text, "$1:…@") }

@@ -134,7 +134,7 @@ func (s *shell) roots(t trust) (verify.Roots, error) {
 	}
 	if !strings.HasPrefix(t.Name, "spiffe://") {
 		roots, err := verify.LoadRoots(s.disk(), t.Roots)
-		if err != nil && info != nil && info.Mode().IsRegular() {
+		if err != nil && !errors.Is(err, pki.InputTooLarge) && info != nil && info.Mode().IsRegular() {
 			data, _ := s.disk().ReadFile(t.Roots)
 			err = unstored(err, data, t.Roots)
 		}

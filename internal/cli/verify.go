@@ -72,10 +72,10 @@ func (c *verifyCmd) run(ctx context.Context, s *shell) error {
 	}
 	verdicts := c.judgeAll(ctx, s, b)
 	switch {
-	case len(verdicts) == 1 && errors.Is(verdicts[0].err, Interrupted):
-		err = verdicts[0].err
 	case s.json:
 		err = s.printJSON(verdicts)
+	case len(verdicts) == 1 && errors.Is(verdicts[0].err, Interrupted):
+		err = verdicts[0].err
 	case len(verdicts) > 1:
 		err = s.summarize(verdicts, c)
 	case verdicts[0].err != nil:
@@ -146,6 +146,7 @@ func (c *verifyCmd) judgeAll(ctx context.Context, s *shell, b basis) []*verdict 
 			if v.Report == nil {
 				v.fail(ctx, s)
 			}
+			v.Target = discreet(target)
 			verdicts[i] = v
 		})
 	}
@@ -265,7 +266,7 @@ func (c *verifyCmd) file(ctx context.Context, s *shell, b basis, v *verdict) err
 	case slices.Contains(undialed, b.rules.Purpose):
 		b.name = verify.Any("nobody is dialed for the purpose " + c.Purpose)
 	default:
-		return c.nameless(v.Target, chain[0])
+		return c.nameless(v.Target, chain)
 	}
 	v.Sent = sentCerts(chain)
 	judge := verify.Verify
@@ -304,8 +305,13 @@ func (c *verifyCmd) noTarget(target string) error {
 }
 
 // nameless asks for the name that a file's certificate is to be judged for.
-func (c *verifyCmd) nameless(target string, leaf *pki.Certificate) error {
-	err := fault.New(verify.NameMissing, "a file does not say whose certificate it is meant to be")
+func (c *verifyCmd) nameless(target string, chain []*pki.Certificate) error {
+	err, leaf := fault.New(verify.NameMissing, "a file does not say whose certificate it is meant to be"), chain[0]
+	own := slices.IndexFunc(chain, func(cert *pki.Certificate) bool { return !cert.IsAuthority() })
+	if own > 0 {
+		err.Message = fmt.Sprintf("the first certificate in %s is an authority's, %s", fileTitle(target), leaf.Title())
+		return err.WithHint("in %s, put %s, which stands at place %d, before its authorities", fileTitle(target), chain[own].Title(), own+1)
+	}
 	t := c.trust
 	switch names := leafNames(leaf); {
 	case !leaf.ID().IsZero():

@@ -25,6 +25,7 @@ type draft struct {
 	Subject             pki.Name
 	Issuer              *pki.Name // nil: the subject of who signs it
 	NotBefore, NotAfter time.Time
+	Beginning, End      []byte // in place of these, in DER
 	Key                 crypto.Signer
 	SPKI                []byte // in place of the key's, in DER
 	Extensions          []pki.Extension
@@ -87,7 +88,14 @@ func (d *draft) sign() (*pki.Certificate, error) {
 	if d.Inner != nil {
 		inner = d.Inner
 	}
-	fields := [][]byte{integer(d.Serial), inner, issuer.DER(), der(sequence, moment(d.NotBefore), moment(d.NotAfter)), d.Subject.DER(), public}
+	beginning, end := d.Beginning, d.End
+	if beginning == nil {
+		beginning = moment(d.NotBefore)
+	}
+	if end == nil {
+		end = moment(d.NotAfter)
+	}
+	fields := [][]byte{integer(d.Serial), inner, issuer.DER(), der(sequence, beginning, end), d.Subject.DER(), public}
 	if d.Version > 1 {
 		fields = slices.Insert(fields, 0, der(0xa0, integer(big.NewInt(int64(d.Version-1)))))
 	}

@@ -42,6 +42,12 @@ var constraintKinds = []Kind{
 		make: exclude(name(pki.DirectoryName, string(pki.NewName(Must(pki.NewAttribute(pki.OIDOrganization, "EXAMPLE"))).DER())))},
 	{Name: "directory name excluded, in another type of string", Code: "name_not_permitted", Rule: excluded, place: atAuthority,
 		make: exclude(name(pki.DirectoryName, string(bytes.Replace(example.DER(), []byte{12, 7}, []byte{printableString, 7}, 1))))},
+	{Name: "directory name excluded, in another case and composition", Code: "name_not_permitted", Rule: excluded, place: atAuthority, make: func(c *chain, at int) {
+		c.Path[0].Subject = commonName("E\u0301cole")
+		exclude(name(pki.DirectoryName, string(commonName("école").DER())))(c, at)
+	}},
+	{Name: "URI with a backslash in its authority", Code: "name_malformed", Rule: "RFC 3986, section 3.2: no backslash", place: atAuthority,
+		make: both(leafNamed(name(pki.URIName, "https://evil.example\\@web.example/")), exclude(name(pki.URIName, "other.example")))},
 	{Name: "name of another form not permitted", Code: "name_constraint_unknown", Rule: permitted, place: atAuthority,
 		make: both(leafNamed(name(pki.RegisteredID, string(goodPolicy))), permit(name(pki.RegisteredID, string(otherPolicy))))},
 
@@ -89,6 +95,8 @@ var policyKinds = []Kind{
 		required(c, at)
 		c.Policies = []pki.OID{otherPolicy}
 	}},
+	{Name: "policy that stands there twice", Code: "extension_malformed", Rule: "RFC 5280, section 4.2.1.4: each policy once", place: belowRoot,
+		make: set(pki.OIDCertificatePolicies, false, policies(goodPolicy, otherPolicy, goodPolicy))},
 	{Name: "policy to any", Code: "policy_mapping_invalid", Rule: "RFC 5280, section 6.1.4 (a): no mapping from or to any policy", place: atIntermediate,
 		make: set(pki.OIDPolicyMappings, true, policyMapping(goodPolicy, pki.OIDAnyPolicy))},
 	{Name: "any to a policy", Code: "policy_mapping_invalid", Rule: "RFC 5280, section 6.1.4 (a): no mapping from or to any policy", place: atIntermediate,

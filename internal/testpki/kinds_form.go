@@ -37,8 +37,9 @@ var goodKinds = []Kind{
 var example = pki.NewName(Must(pki.NewAttribute(pki.OIDOrganization, "Example")))
 
 const (
-	dates  = "RFC 5280, section 6.1.3 (a)(2): valid from its first to its last second"
-	serial = "RFC 5280, section 4.1.2.2: a positive number of at most 20 bytes"
+	dates    = "RFC 5280, section 6.1.3 (a)(2): valid from its first to its last second"
+	dateForm = "RFC 5280, section 4.1.2.5.1: seconds, and Z"
+	serial   = "RFC 5280, section 4.1.2.2: a positive number of at most 20 bytes"
 )
 
 var dateKinds = []Kind{
@@ -46,7 +47,19 @@ var dateKinds = []Kind{
 	{Name: "expired a second ago", Code: "cert_expired", Rule: dates, place: anywhere, make: func(c *chain, at int) { c.Path[at].NotAfter = c.Now.Add(-time.Second) }},
 	{Name: "not yet valid", Code: "cert_not_yet_valid", Rule: dates, place: anywhere, make: func(c *chain, at int) { c.Path[at].NotBefore = c.Now.AddDate(0, 0, 1) }},
 	{Name: "valid in a second", Code: "cert_not_yet_valid", Rule: dates, place: anywhere, make: func(c *chain, at int) { c.Path[at].NotBefore = c.Now.Add(time.Second) }},
+	{Name: "beginning without seconds", Code: "date_malformed", Rule: dateForm, place: anywhere, make: func(c *chain, at int) { c.Path[at].Beginning = noSeconds(c.Path[at].NotBefore) }},
+	{Name: "end without seconds", Code: "date_malformed", Rule: dateForm, place: anywhere, make: func(c *chain, at int) { c.Path[at].End = noSeconds(c.Path[at].NotAfter) }},
+	{Name: "end in another zone", Code: "date_malformed", Rule: dateForm, place: anywhere, make: func(c *chain, at int) {
+		c.Path[at].End = der(utcTime, []byte(c.Path[at].NotAfter.UTC().Format("060102150405")+"+0000"))
+	}},
+	{Name: "end before the beginning", Code: "date_malformed", Rule: "RFC 5280, section 4.1.2.5: valid from notBefore through notAfter", place: anywhere,
+		make: func(c *chain, at int) {
+			c.Path[at].NotBefore, c.Path[at].NotAfter = c.Path[at].NotAfter, c.Path[at].NotBefore
+		}},
 }
+
+// noSeconds is a time without seconds, as some authorities once wrote it.
+func noSeconds(t time.Time) []byte { return der(utcTime, []byte(t.UTC().Format("0601021504Z"))) }
 
 var formKinds = []Kind{
 	{Name: "version 2", Code: "version_old", Rule: "RFC 5280, section 4.1.2.1: extensions need version 3", place: anywhere,
