@@ -71,16 +71,16 @@ func alertOf(err error) (Alert, bool) {
 // openAlert returns the fatal alert, in the clear, at the end of what has come
 // from a client, or zero. OpenSSL's clients say so that they refuse a server of
 // TLS 1.3: they begin to encrypt only with their last message of the handshake.
-func openAlert(p []byte) Alert {
+func openAlert(p []byte) (number uint8) {
 	const fatal, length = 2, recordHeader + 2
 	if len(p) < length {
-		return Alert{}
+		return 0
 	}
 	p = p[len(p)-length:]
 	if p[0] != recordAlert || p[1] != 3 || p[3] != 0 || p[4] != 2 || p[5] != fatal {
-		return Alert{}
+		return 0
 	}
-	return Alert{p[6], Received}
+	return p[6]
 }
 
 // explain turns an error of crypto/tls or of the socket into ours; io.EOF and
@@ -166,8 +166,8 @@ func notTLS(err error, first [5]byte) error {
 }
 
 func (c *Conn) explainAlert(err error, alert Alert) error {
-	if alert == (Alert{alertBadRecordMAC, Sent}) && c.transport.openly != (Alert{}) {
-		alert = c.transport.openly // which crypto/tls took for a record that is broken
+	if alert == (Alert{alertBadRecordMAC, Sent}) && c.transport.openly != 0 {
+		alert = Alert{c.transport.openly, Received} // which crypto/tls took for a record that is broken
 	}
 	result := &fault.Error{Code: HandshakeFailed, Err: err, Detail: alert, Message: "we refused what the peer sent: " + alert.words(), Hint: alert.next()}
 	refused := slices.Contains(certificateAlerts, alert.Number)

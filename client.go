@@ -243,12 +243,14 @@ func (c *Client) configFor(name verify.Name, alpn []string, conn *Conn) (*tls.Co
 			return nil, err
 		}
 	}
-	v.session = &resumption{cache: c.sessions.of(c.rules(name), v.shown.own, alpn), client: c}
+	v.session = &resumption{client: c}
+	if config.SessionTicketsDisabled = c.SessionLifetime < 0; !config.SessionTicketsDisabled {
+		v.session.cache, config.ClientSessionCache = c.sessions.of(c.rules(name), v.shown.own, alpn), v.session
+	}
 	conn.meeting.visit = v
 	// The configuration lives as long as the connection, which must not keep more
 	// than it needs.
 	config.GetClientCertificate = conn.asked
-	config.ClientSessionCache, config.SessionTicketsDisabled = v.session, c.SessionLifetime < 0
 	config.VerifyConnection = conn.verifyServer
 	return config, nil
 }

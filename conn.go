@@ -29,19 +29,19 @@ type Conn struct {
 	minVersion uint16
 	owes       bool // a client that was asked for a certificate and has none; set by the handshake
 
-	done      bool       // guarded by handshake
-	handshake sync.Mutex // guards the next two
-	failed    error
-	meeting   *meeting // nil once it went well
+	done      bool // guarded by handshake
+	handshake sync.Mutex
+	broken    atomic.Bool // a fatal error was seen: no close_notify from now on
+	failed    error       // guarded by handshake
+	meeting   *meeting    // guarded by handshake; nil once it is over
 
 	reading sync.Mutex
 	ahead   *lookahead // nil: nothing; guarded by reading
 
-	peer   atomic.Pointer[Peer]
-	id     [16]byte
-	broken atomic.Bool // a fatal error was seen: no close_notify from now on
-	said   atomic.Bool // our close_notify was traced
-	heard  atomic.Bool // and the peer's
+	peer  atomic.Pointer[Peer]
+	id    [16]byte
+	said  atomic.Bool // our close_notify was traced
+	heard atomic.Bool // and the peer's
 }
 
 // meeting is what a handshake needs and a connection does not, which may last.

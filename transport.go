@@ -24,8 +24,8 @@ type transport struct {
 	refusal atomic.Pointer[error]       // why it rejected the peer, or the connection was ended
 	early   atomic.Pointer[early]       // until the verdict; Read's
 	opening atomic.Pointer[helloReader] // until our hello has left; Write's
-	dry     atomic.Bool                 // Read must not wait
 	trace   atomic.Pointer[tracer]
+	dry     atomic.Bool // Read must not wait
 	cut     atomic.Bool // the peer's stream ended, and it never said so
 	alerted atomic.Bool // a record left that is openly an alert
 	closed  atomic.Bool
@@ -40,8 +40,8 @@ type transport struct {
 	peerIsServer bool
 
 	// Set by the handshake.
+	openly                     uint8             // the alert that a client sent last in the clear, or 0
 	masterSecret               bool              // the server knows the extended one
-	openly                     Alert             // what a client said last in the clear, if that was an alert
 	own                        *x509.Certificate // what this end showed, if it is a server
 	clientRandom, serverRandom [32]byte          // of the hellos
 }

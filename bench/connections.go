@@ -33,12 +33,8 @@ func connections(out io.Writer, rounds int, _ []string) error {
 	if err != nil {
 		return err
 	}
-	bare := people.bare()
-	ours, err := people.ours()
-	if err != nil {
-		return err
-	}
-	always := func(by pair) func() (pair, error) { return func() (pair, error) { return by, nil } }
+	bare, ours := people.bare(), people.ours()
+	always := func(by pair) func() pair { return func() pair { return by } }
 	results, err := compare(rounds, []contender{
 		{"crypto/tls", people.shake(always(bare))},
 		{"signet, chains known", people.shake(always(ours))},
@@ -78,7 +74,8 @@ type pair struct {
 
 // people are a server, its client, and the authority of both.
 type people struct {
-	roots          *pki.Certificate
+	root           *pki.Certificate
+	roots          verify.Roots // that, as Signet has it
 	server, client *pki.Credential
 	listener       net.Listener
 }
@@ -92,7 +89,10 @@ func newPeople() (*people, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &people{roots: root.Leaf()}
+	p := &people{root: root.Leaf()}
+	if p.roots, err = verify.NewRoots("bench", p.root); err != nil {
+		return nil, err
+	}
 	for _, end := range []struct {
 		profile pki.Profile
 		to      **pki.Credential
@@ -124,7 +124,7 @@ func authority(above *pki.Credential, profile pki.Profile, name string) (*pki.Cr
 // bare is crypto/tls, which verifies both ends by itself.
 func (p *people) bare() pair {
 	pool := x509.NewCertPool()
-	pool.AppendCertsFromPEM(p.roots.PEM())
+	pool.AppendCertsFromPEM(p.root.PEM())
 	client := &tls.Config{RootCAs: pool, ServerName: host, MinVersion: tls.VersionTLS13, Certificates: []tls.Certificate{certificate(p.client)}}
 	server := &tls.Config{ClientCAs: pool, ClientAuth: tls.RequireAndVerifyClientCert, MinVersion: tls.VersionTLS13, SessionTicketsDisabled: true,
 		Certificates: []tls.Certificate{certificate(p.server)}}
@@ -144,17 +144,13 @@ func certificate(of *pki.Credential) tls.Certificate {
 }
 
 // ours are a client and a server that know nothing yet.
-func (p *people) ours() (pair, error) {
-	roots, err := verify.NewRoots("bench", p.roots)
-	if err != nil {
-		return pair{}, err
-	}
-	client := &signet.Client{Roots: roots, Identity: identity.Static(p.client), SessionLifetime: -1}
-	server := &signet.Server{Roots: roots, Name: verify.Host(host), Identity: identity.Static(p.server), SessionLifetime: -1}
+func (p *people) ours() pair {
+	client := &signet.Client{Roots: p.roots, Identity: identity.Static(p.client), SessionLifetime: -1}
+	server := &signet.Server{Roots: p.roots, Name: verify.Host(host), Identity: identity.Static(p.server), SessionLifetime: -1}
 	return pair{
 		func(raw net.Conn) (net.Conn, error) { return client.Wrap(context.Background(), raw, host) },
 		func(raw net.Conn) (net.Conn, error) { return server.Wrap(context.Background(), raw) },
-	}, nil
+	}
 }
 
 // connect makes one connection, and returns both ends after the handshake.
@@ -178,16 +174,12 @@ func (p *people) connect(by pair) (client, server net.Conn, err error) {
 }
 
 // shake makes connections by a pair, and ends them.
-func (p *people) shake(by func() (pair, error)) func() (time.Duration, error) {
+func (p *people) shake(by func() pair) func() (time.Duration, error) {
 	return func() (time.Duration, error) {
 		runtime.GC() // what others have left behind is not this one's work
 		before := cpuTime()
 		for range handshakes {
-			pair, err := by()
-			if err != nil {
-				return 0, err
-			}
-			client, server, err := p.connect(pair)
+			client, server, err := p.connect(by())
 			if err != nil {
 				return 0, err
 			}
