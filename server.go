@@ -262,6 +262,9 @@ func (s *Server) check() error {
 	case s.Public && !s.Roots.IsZero():
 		return fault.New(ConfigInvalid, "the server is both public and has Roots for its clients").
 			WithHint("choose one: Public for anybody, or Roots for those that they vouch for")
+	case s.Public && (!s.Name.IsZero() || s.Revocation != nil || s.Rules.Fingerprint() != verify.Options{}.Fingerprint()):
+		return fault.New(ConfigInvalid, "the server is public, and has a Name, Rules or Revocation that its clients' certificates must keep").
+			WithHint("leave them out, or set Roots in the place of Public")
 	case s.Public || s.skips():
 		return nil
 	case s.Roots.IsZero():
