@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"github.com/signet-tls/signet"
-	"github.com/signet-tls/signet/identity"
 	"github.com/signet-tls/signet/pki"
 	"github.com/signet-tls/signet/verify"
 )
@@ -33,21 +32,25 @@ func connections(out io.Writer, rounds int, _ []string) error {
 	if err != nil {
 		return err
 	}
-	bare, ours := people.bare(), people.ours()
-	always := func(by pair) func() pair { return func() pair { return by } }
-	results, err := compare(rounds, []contender{
-		{"crypto/tls", people.shake(always(bare))},
-		{"signet, chains known", people.shake(always(ours))},
-		{"signet, nothing known", people.shake(people.ours)},
-	})
-	if err != nil {
-		return err
+	known := people.couples[:1]
+	bare, ours := people.bare(known), people.ours(known)
+	for _, meeting := range []struct {
+		name       string
+		bare, ours func() pair
+	}{
+		{"the same two again and again", func() pair { return bare }, func() pair { return ours }},
+		{"two that have not met, by other intermediates each time", func() pair { return people.bare(people.couples) }, func() pair { return people.ours(people.couples) }},
+	} {
+		results, err := compare(rounds, []contender{{"crypto/tls", people.shake(meeting.bare)}, {"signet", people.shake(meeting.ours)}})
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(out, "\nhandshakes of %s, both ends, %d rounds\n", meeting.name, rounds)
+		if err := table(out, results, "crypto/tls", handshakes, "handshake"); err != nil {
+			return err
+		}
 	}
-	fmt.Fprintf(out, "\nhandshakes, both ends, %d rounds\n", rounds)
-	if err := table(out, results, "crypto/tls", handshakes, "handshake"); err != nil {
-		return err
-	}
-	results, err = compare(rounds, []contender{{"crypto/tls", people.transfer(bare)}, {"signet", people.transfer(ours)}})
+	results, err := compare(rounds, []contender{{"crypto/tls", people.transfer(bare)}, {"signet", people.transfer(ours)}})
 	if err != nil {
 		return err
 	}
@@ -72,20 +75,19 @@ type pair struct {
 	server func(net.Conn) (net.Conn, error)
 }
 
-// people are a server, its client, and the authority of both.
+// people are servers and their clients, and the authority of all.
 type people struct {
-	root           *pki.Certificate
-	roots          verify.Roots // that, as Signet has it
-	server, client *pki.Credential
-	listener       net.Listener
+	root     *pki.Certificate
+	roots    verify.Roots // that, as Signet has it
+	couples  []couple     // one for each handshake of a pass
+	listener net.Listener
 }
+
+// couple are a server and its client.
+type couple struct{ server, client *pki.Credential }
 
 func newPeople() (*people, error) {
 	root, err := authority(nil, pki.Root, "Bench Root")
-	if err != nil {
-		return nil, err
-	}
-	intermediate, err := authority(root, pki.Intermediate, "Bench Intermediate")
 	if err != nil {
 		return nil, err
 	}
@@ -93,17 +95,22 @@ func newPeople() (*people, error) {
 	if p.roots, err = verify.NewRoots("bench", p.root); err != nil {
 		return nil, err
 	}
-	for _, end := range []struct {
-		profile pki.Profile
-		to      **pki.Credential
-	}{{pki.Server, &p.server}, {pki.Client, &p.client}} {
-		key, err := pki.GenerateKey(pki.P256)
+	for i := range handshakes {
+		intermediate, err := authority(root, pki.Intermediate, fmt.Sprintf("Bench Intermediate %03d", i))
 		if err != nil {
 			return nil, err
 		}
-		if *end.to, err = intermediate.New(pki.Spec{Profile: end.profile, DNS: []string{host}, Key: key}); err != nil {
-			return nil, err
+		var both [2]*pki.Credential
+		for i, profile := range []pki.Profile{pki.Server, pki.Client} {
+			key, err := pki.GenerateKey(pki.P256)
+			if err != nil {
+				return nil, err
+			}
+			if both[i], err = intermediate.New(pki.Spec{Profile: profile, DNS: []string{host}, Key: key}); err != nil {
+				return nil, err
+			}
 		}
+		p.couples = append(p.couples, couple{both[0], both[1]})
 	}
 	p.listener, err = net.Listen("tcp", "127.0.0.1:0")
 	return p, err
@@ -121,13 +128,19 @@ func authority(above *pki.Credential, profile pki.Profile, name string) (*pki.Cr
 	return above.New(spec)
 }
 
-// bare is crypto/tls, which verifies both ends by itself.
-func (p *people) bare() pair {
+// bare is crypto/tls, which verifies both ends by itself. With each connection the
+// next couple meets.
+func (p *people) bare(couples []couple) pair {
 	pool := x509.NewCertPool()
 	pool.AppendCertsFromPEM(p.root.PEM())
-	client := &tls.Config{RootCAs: pool, ServerName: host, MinVersion: tls.VersionTLS13, Certificates: []tls.Certificate{certificate(p.client)}}
+	var servers, clients turns[*tls.Certificate]
+	for _, c := range couples {
+		servers.all, clients.all = append(servers.all, certificate(c.server)), append(clients.all, certificate(c.client))
+	}
+	client := &tls.Config{RootCAs: pool, ServerName: host, MinVersion: tls.VersionTLS13,
+		GetClientCertificate: func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return clients.next(), nil }}
 	server := &tls.Config{ClientCAs: pool, ClientAuth: tls.RequireAndVerifyClientCert, MinVersion: tls.VersionTLS13, SessionTicketsDisabled: true,
-		Certificates: []tls.Certificate{certificate(p.server)}}
+		GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return servers.next(), nil }}
 	shaken := func(conn *tls.Conn) (net.Conn, error) { return conn, conn.Handshake() }
 	return pair{
 		func(raw net.Conn) (net.Conn, error) { return shaken(tls.Client(raw, client)) },
@@ -135,23 +148,44 @@ func (p *people) bare() pair {
 	}
 }
 
-func certificate(of *pki.Credential) tls.Certificate {
-	c := tls.Certificate{PrivateKey: of.Key}
+func certificate(of *pki.Credential) *tls.Certificate {
+	c := &tls.Certificate{PrivateKey: of.Key}
 	for _, cert := range of.ChainBelowRoot() {
 		c.Certificate = append(c.Certificate, cert.Raw())
 	}
 	return c
 }
 
-// ours are a client and a server that know nothing yet.
-func (p *people) ours() pair {
-	client := &signet.Client{Roots: p.roots, Identity: identity.Static(p.client), SessionLifetime: -1}
-	server := &signet.Server{Roots: p.roots, Name: verify.Host(host), Identity: identity.Static(p.server), SessionLifetime: -1}
+// ours are a client and a server that know nothing yet. With each connection the next
+// couple meets.
+func (p *people) ours(couples []couple) pair {
+	var servers, clients turns[*pki.Credential]
+	for _, c := range couples {
+		servers.all, clients.all = append(servers.all, c.server), append(clients.all, c.client)
+	}
+	client := &signet.Client{Roots: p.roots, Identity: source{&clients}, SessionLifetime: -1}
+	server := &signet.Server{Roots: p.roots, Name: verify.Host(host), Identity: source{&servers}, SessionLifetime: -1}
 	return pair{
 		func(raw net.Conn) (net.Conn, error) { return client.Wrap(context.Background(), raw, host) },
 		func(raw net.Conn) (net.Conn, error) { return server.Wrap(context.Background(), raw) },
 	}
 }
+
+// turns hands out one after the other, and begins again; one call at a time.
+type turns[T any] struct {
+	all []T
+	at  int
+}
+
+func (t *turns[T]) next() T {
+	t.at++
+	return t.all[(t.at-1)%len(t.all)]
+}
+
+// source is an identity.Source.
+type source struct{ *turns[*pki.Credential] }
+
+func (s source) Credential() (*pki.Credential, error) { return s.next(), nil }
 
 // connect makes one connection, and returns both ends after the handshake.
 func (p *people) connect(by pair) (client, server net.Conn, err error) {
@@ -177,9 +211,9 @@ func (p *people) connect(by pair) (client, server net.Conn, err error) {
 func (p *people) shake(by func() pair) func() (time.Duration, error) {
 	return func() (time.Duration, error) {
 		runtime.GC() // what others have left behind is not this one's work
-		before := cpuTime()
+		before, pair := cpuTime(), by()
 		for range handshakes {
-			client, server, err := p.connect(by())
+			client, server, err := p.connect(pair)
 			if err != nil {
 				return 0, err
 			}
