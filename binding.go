@@ -29,7 +29,7 @@ func (c *Conn) ExportKeyingMaterial(label string, context []byte, length int) ([
 		return nil, noBinding("%d bytes of key material is not between 1 and %d", length, maxExport).
 			WithHint("export a key of the length that your cipher needs")
 	}
-	if state.Version < tls.VersionTLS13 && !c.transport.masterSecret {
+	if !c.bound(state) {
 		return nil, noBinding("this connection of %s has no exporter: it lacks the extended master secret", tls.VersionName(state.Version)).
 			WithHint("have both ends speak TLS 1.3")
 	}

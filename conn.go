@@ -39,9 +39,9 @@ type Conn struct {
 	ahead   *lookahead // nil: nothing; guarded by reading
 
 	peer  atomic.Pointer[Peer]
-	id    [16]byte
-	said  atomic.Bool // our close_notify was traced
-	heard atomic.Bool // and the peer's
+	id    atomic.Pointer[string] // nil: nobody has asked for it
+	said  atomic.Bool            // our close_notify was traced
+	heard atomic.Bool            // and the peer's
 }
 
 // meeting is what a handshake needs and a connection does not, which may last.
@@ -94,33 +94,17 @@ func (c *Conn) shake(ctx context.Context) error {
 	}
 	state := c.tls.ConnectionState()
 	peer := c.transport.peer.Load()
-	bound := state.Version >= tls.VersionTLS13 || c.transport.masterSecret
-	if !bound && !switches(peer.Dangerous).has(dangerous.LegacyVersions()) {
+	if !c.bound(state) && !switches(peer.Dangerous).has(dangerous.LegacyVersions()) {
 		return noMasterSecret("peer")
 	}
-	id, err := c.newID(state, bound)
-	if err != nil {
-		return fault.Wrap(err, HandshakeFailed, "the connection has no ID").WithHint("%s", bothEnds)
-	}
-	copy(c.id[:], id)
 	peer.complete(state)
 	peer.WantsCertificate, peer.Authorities = c.owes, c.meeting.authorities
 	c.peer.Store(peer)
 	c.meeting.logger.established(ctx, peer)
-	c.transport.tell(Event{Phase: PhaseFinished, Peer: peer, ID: c.ID()})
-	return nil
-}
-
-// newID makes 16 bytes that name the connection.
-func (c *Conn) newID(state tls.ConnectionState, bound bool) ([]byte, error) {
-	if bound {
-		return state.ExportKeyingMaterial("EXPORTER-signet-connection-id", nil, 16)
+	if c.transport.trace.Load() != nil {
+		c.transport.tell(Event{Phase: PhaseFinished, Peer: peer, ID: c.ID()})
 	}
-	hash := sha256.New()
-	io.WriteString(hash, "signet-connection-id")
-	hash.Write(c.transport.clientRandom[:])
-	hash.Write(c.transport.serverRandom[:])
-	return hash.Sum(nil)[:16], nil
+	return nil
 }
 
 // Peer returns who stands at the other end, or nil before the handshake.
@@ -134,7 +118,33 @@ func (c *Conn) ID() string {
 	if c.Peer() == nil {
 		return ""
 	}
-	return "c" + hex.EncodeToString(c.id[:])
+	known := c.id.Load()
+	if known == nil {
+		id := "c" + hex.EncodeToString(c.newID())
+		known = &id
+		c.id.Store(known)
+	}
+	return *known
+}
+
+// bound reports whether the keys are bound to the handshake, without which there is
+// no exporter; dangerous.LegacyVersions let others through.
+func (c *Conn) bound(state tls.ConnectionState) bool {
+	return state.Version >= tls.VersionTLS13 || c.transport.masterSecret
+}
+
+// newID makes 16 bytes that name the connection.
+func (c *Conn) newID() []byte {
+	if state := c.tls.ConnectionState(); c.bound(state) {
+		if id, err := state.ExportKeyingMaterial("EXPORTER-signet-connection-id", nil, 16); err == nil { // of 16 bytes it cannot fail
+			return id
+		}
+	}
+	hash := sha256.New()
+	io.WriteString(hash, "signet-connection-id")
+	hash.Write(c.transport.clientRandom[:])
+	hash.Write(c.transport.serverRandom[:])
+	return hash.Sum(nil)[:16]
 }
 
 // Read reads what the peer sent. Its error is io.EOF if the peer said that this

@@ -78,49 +78,74 @@ func (r *helloReader) read(p []byte) *Hello {
 	if r.over {
 		return nil
 	}
-	r.records = append(r.records, p...)
-	for len(r.records) >= recordHeader {
-		kind, end := r.records[0], recordHeader+int(binary.BigEndian.Uint16(r.records[3:]))
+	hello, rest := r.find(after(r.records, p))
+	switch {
+	case r.over:
+	case len(r.records) == 0:
+		r.records = slices.Clone(rest) // which is not ours to keep
+	default:
+		r.records = rest
+	}
+	return hello
+}
+
+// after returns more behind what has been kept. Most hellos come in one piece, which
+// is not copied.
+func after(kept, more []byte) []byte {
+	if len(kept) == 0 {
+		return more
+	}
+	return append(kept, more...)
+}
+
+// find looks for the hello in whole records, and returns it with what is behind it.
+func (r *helloReader) find(records []byte) (hello *Hello, rest []byte) {
+	for len(records) >= recordHeader {
+		kind, end := records[0], recordHeader+int(binary.BigEndian.Uint16(records[3:]))
 		between := kind == recordChangeCipherSpec && len(r.message) == 0 // two hellos (RFC 8446, appendix D.4)
 		if !between && kind != recordHandshake || len(r.message)+end > maxHello {
 			r.stop()
-			return nil
+			return nil, nil
 		}
-		if len(r.records) < end {
-			return nil
+		if len(records) < end {
+			return nil, records
 		}
-		body := r.records[recordHeader:end]
-		r.records = r.records[end:]
+		body := records[recordHeader:end]
+		records = records[end:]
 		if between {
 			continue
 		}
-		r.message = append(r.message, body...)
-		if hello, whole := r.whole(); whole {
-			return hello
+		message := after(r.message, body)
+		hello, whole := r.whole(message)
+		if whole {
+			r.message = nil
+			return hello, records
 		}
+		if len(r.message) == 0 {
+			message = slices.Clone(message)
+		}
+		r.message = message
 	}
-	return nil
+	return nil, records
 }
 
 func (r *helloReader) stop() { *r = helloReader{kind: r.kind, over: true} }
 
 // whole parses the message once it is there.
-func (r *helloReader) whole() (hello *Hello, whole bool) {
-	if len(r.message) < messageHeader {
+func (r *helloReader) whole(message []byte) (hello *Hello, whole bool) {
+	if len(message) < messageHeader {
 		return nil, false
 	}
-	length := int(r.message[1])<<16 | int(r.message[2])<<8 | int(r.message[3])
-	if length > maxHello || r.message[0] != byte(r.kind) {
+	length := int(message[1])<<16 | int(message[2])<<8 | int(message[3])
+	if length > maxHello || message[0] != byte(r.kind) {
 		r.stop()
 		return nil, true
 	}
-	if len(r.message) < messageHeader+length {
+	if len(message) < messageHeader+length {
 		return nil, false
 	}
-	hello = parseHello(r.kind, r.message[messageHeader:messageHeader+length])
-	if hello != nil && hello.Retry {
-		r.message = nil
-	} else {
+	hello = parseHello(r.kind, message[messageHeader:messageHeader+length])
+	if hello == nil || !hello.Retry {
 		r.stop()
 	}
 	return hello, true

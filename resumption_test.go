@@ -160,13 +160,13 @@ func TestResumptionTable(t *testing.T) {
 			{"expired leaf", func(r *resuming) { r.revoked = nil }, func(r *resuming) { r.late = time.Until(r.world.client.Leaf().NotAfter()) + time.Minute }, verify.CertExpired},
 			{"no-auth ticket at a mutual-TLS host", func(r *resuming) {
 				r.reload(func(s *signet.Server) {
-					s.Public, s.Roots, s.Name, s.Rules = true, verify.Roots{}, verify.Name{}, verify.Options{}
+					s.Public, s.Roots, s.Name, s.Rules, s.Revocation = true, verify.Roots{}, verify.Name{}, verify.Options{}, nil
 				})
 			}, func(r *resuming) {
 				r.reload(func(s *signet.Server) { s.Public, s.Roots, s.Name = false, r.roots, verify.Host(clientHost) })
 			}, nil},
 			{"ticket of a mutual-TLS host at a public one", nothing, func(r *resuming) {
-				r.reload(func(s *signet.Server) { s.Public, s.Roots, s.Name = true, verify.Roots{}, verify.Name{} })
+				r.reload(func(s *signet.Server) { s.Public, s.Roots, s.Name, s.Rules, s.Revocation = true, verify.Roots{}, verify.Name{}, verify.Options{}, nil })
 			}, nil},
 			{"ticket from another virtual host", nothing, func(r *resuming) { r.theirs.ServerName = otherHost }, nil},
 			{"changed policy generation", nothing, func(r *resuming) { r.generation.Add(1) }, nil},

@@ -227,6 +227,9 @@ func (l connLogger) dangers(ctx context.Context, off switches) {
 
 func (l connLogger) established(ctx context.Context, peer *Peer) {
 	l.dangers(ctx, peer.Dangerous)
+	if !l.logger.Enabled(ctx, slog.LevelDebug) {
+		return
+	}
 	l.logger.DebugContext(ctx, "connection verified", slog.String("peer", peer.ID.String()), slog.String("tls", peer.TLS()))
 }
 
