@@ -37,6 +37,7 @@ const (
 	alertDecryptError         = 51
 	alertProtocolVersion      = 70
 	alertInsufficientSecurity = 71
+	alertInternalError        = 80
 	alertNoRenegotiation      = 100
 	alertCertificateRequired  = 116
 )
@@ -104,7 +105,7 @@ func (c *Conn) explain(err error) error {
 	}
 	var plain tls.RecordHeaderError
 	switch {
-	case errors.As(err, &plain):
+	case errors.As(err, &plain) && !isRecord(plain.RecordHeader):
 		return notTLS(err, plain.RecordHeader)
 	case errors.Is(err, net.ErrClosed), errors.Is(err, context.Canceled):
 		return err
@@ -115,6 +116,10 @@ func (c *Conn) explain(err error) error {
 	case err.Error() == noClientCertificate:
 		return &fault.Error{Code: verify.NoCertificate, Err: err, Message: "the client showed no certificate",
 			Hint: "configure the client with a certificate"}
+	case c.transport.chosen != 0 && c.transport.chosen < c.minVersion:
+		mismatch := versionMismatch(c.minVersion)
+		mismatch.Err = err
+		return mismatch
 	case !established:
 		return &fault.Error{Code: HandshakeFailed, Err: err, Message: "the handshake failed: " + plainly(err), Hint: bothEnds}
 	}
@@ -151,6 +156,12 @@ var openings = []struct {
 	{"220 ", "SMTP or FTP"}, {"220-", "SMTP or FTP"},
 	{"* OK ", "IMAP"}, {"+OK ", "POP3"},
 	{"-ERR ", "Redis or POP3"}, {"RFB ", "VNC"},
+}
+
+// isRecord reports whether a header is one of TLS (RFC 8446, section 5.1): who sent it
+// speaks TLS, however badly.
+func isRecord(header [recordHeader]byte) bool {
+	return header[0] >= recordChangeCipherSpec && header[0] <= recordAppData && header[1] == 3
 }
 
 func notTLS(err error, first [5]byte) error {

@@ -58,6 +58,13 @@ func TestHandshakeFailures(t *testing.T) {
 		{"server of TLS 1.1", asClient, func(w *world) func(net.Conn) {
 			return func(far net.Conn) { tls.Server(far, old(w)).Handshake() }
 		}, signet.VersionMismatch},
+		{"server that chooses TLS 1.0 whatever it is offered", asClient, func(*world) func(net.Conn) {
+			return func(far net.Conn) {
+				io.ReadFull(far, make([]byte, 8))
+				far.Write(slices.Concat([]byte{22, 3, 1, 0, 42, 2, 0, 0, 38, 3, 1}, make([]byte, 33), []byte{0xc0, 0x09, 0}))
+				drain(far)
+			}
+		}, signet.VersionMismatch},
 		{"client of TLS 1.1", asServer, func(w *world) func(net.Conn) {
 			return func(far net.Conn) { tls.Client(far, old(w)).Handshake() }
 		}, signet.VersionMismatch},
@@ -97,6 +104,13 @@ func TestHandshakeFailures(t *testing.T) {
 				tls.Server(far, config).Handshake()
 			}
 		}, signet.CipherMismatch},
+		{"server with a record that is too long", asClient, func(*world) func(net.Conn) {
+			return func(far net.Conn) {
+				io.ReadFull(far, make([]byte, 8))
+				far.Write([]byte{22, 3, 3, 0xff, 0xff})
+				drain(far)
+			}
+		}, signet.HandshakeFailed},
 		{"server of another protocol", asClient, func(w *world) func(net.Conn) {
 			return func(far net.Conn) {
 				io.ReadFull(far, make([]byte, 8))
@@ -158,8 +172,8 @@ func TestHostileHellos(t *testing.T) {
 	}{
 		{"SSL 3.0", hello(0), signet.VersionMismatch, 70},
 		{"reserved versions alone", hello(3, 0, 43, 0, 5, 4, 0x8a, 0x8a, 0xfa, 0xfa), signet.VersionMismatch, 70},
-		{"a reserved version above TLS 1.2", hello(3, 0, 43, 0, 5, 4, 0x8a, 0x8a, 3, 3), signet.NoMasterSecret, 80},
-		{"TLS 1.2", hello(3), signet.NoMasterSecret, 80},
+		{"a reserved version above TLS 1.2", hello(3, 0, 43, 0, 5, 4, 0x8a, 0x8a, 3, 3), signet.NoMasterSecret, 40},
+		{"TLS 1.2", hello(3), signet.NoMasterSecret, 40},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

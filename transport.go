@@ -1,6 +1,7 @@
 package signet
 
 import (
+	"bytes"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
@@ -42,6 +43,7 @@ type transport struct {
 	// Set by the handshake.
 	openly                     uint8             // the alert that a client sent last in the clear, or 0
 	masterSecret               bool              // the server knows the extended one
+	chosen                     uint16            // the version that the server chose
 	own                        *x509.Certificate // what this end showed, if it is a server
 	clientRandom, serverRandom [32]byte          // of the hellos
 }
@@ -112,7 +114,7 @@ func (t *transport) Write(p []byte) (int, error) {
 	if t.lies(p) {
 		return 0, net.ErrClosed
 	}
-	n, err := t.Conn.Write(p)
+	n, err := t.Conn.Write(t.meant(p))
 	if err != nil {
 		err = t.ended(err)
 	}
@@ -141,6 +143,16 @@ func (t *transport) lies(record []byte) bool {
 		return len(record) == alertRecordLength && t.cut.Load()
 	}
 	return false
+}
+
+// meant returns the record, or in its place the alert that is meant: where a hello is
+// refused by an error, crypto/tls says internal_error, as if the fault were ours.
+func (t *transport) meant(record []byte) []byte {
+	refusal := t.refusal.Load()
+	if refusal == nil || !errors.Is(*refusal, NoMasterSecret) || len(record) != recordHeader+2 || record[0] != recordAlert || record[6] != alertInternalError {
+		return record
+	}
+	return append(bytes.Clone(record[:6]), alertHandshakeFailure)
 }
 
 // Close implements net.Conn.
@@ -194,7 +206,7 @@ func (t *transport) hello(reader *helloReader, p []byte, direction Direction) {
 	case hello.Retry:
 		t.tell(Event{Phase: PhaseHelloRetry, Hello: hello, Direction: direction})
 	default:
-		t.serverRandom, t.masterSecret = hello.Random, hello.ExtendedMasterSecret
+		t.serverRandom, t.masterSecret, t.chosen = hello.Random, hello.ExtendedMasterSecret, hello.Versions[0]
 		t.tell(Event{Phase: PhaseServerHello, Hello: hello, Direction: direction})
 	}
 }
