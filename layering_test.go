@@ -68,6 +68,7 @@ var rooms = []room{
 	{"internal/peers", []string{"fault"}, "it finds programs and files of others, and holds errors about these to their form"},
 	{"internal/starttls", []string{"fault", "internal/ber"}, "it says a word or two on a socket, and TLS is others'"},
 	{"internal/tamper", with(library, "internal/starttls"), "it attacks from outside and needs no system to do it"},
+	{"internal/bogoshim", nil, "it is tests, and what they are run by"},
 	{"internal/recognise", []string{"fault", "pki", "pki/pkcs7", "pki/pkcs12"}, "it tells what bytes are, and trusts none of them"},
 	{"internal/cli", with(library, "policy", "internal/control", "internal/ca", "internal/authority", "internal/agent", "internal/agent/api", "internal/proxy", "internal/tamper", "internal/starttls", "internal/recognise", "revocation/fetch", "identity/staple", "pki/pkcs7", "pki/pkcs12"), "it wires the system together, and fixtures are not part of it"},
 	{"cmd/signet", []string{"internal/cli"}, "it is a few lines"},
