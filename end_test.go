@@ -2,17 +2,20 @@ package signet_test
 
 import (
 	"bytes"
+	"context"
 	"crypto/tls"
 	"encoding/hex"
 	"errors"
 	"io"
 	"net"
 	"os"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
 
 	"github.com/signet-tls/signet"
+	"github.com/signet-tls/signet/identity"
 )
 
 // ending is a way for a peer's stream to end.
@@ -329,5 +332,44 @@ func TestAddresses(t *testing.T) {
 	near, far := meet(t, w.dialer(), w.listener())
 	if near.LocalAddr().String() != far.RemoteAddr().String() || near.RemoteAddr().String() != far.LocalAddr().String() {
 		t.Errorf("have %v to %v and %v to %v", near.LocalAddr(), near.RemoteAddr(), far.LocalAddr(), far.RemoteAddr())
+	}
+}
+
+// closing is a connection whose end, from elsewhere, falls between a flight of ours and
+// what is done next.
+type closing struct {
+	net.Conn
+	end    context.CancelFunc
+	closed chan struct{}
+	once   sync.Once
+}
+
+func (c *closing) Write(p []byte) (int, error) {
+	n, err := c.Conn.Write(p)
+	c.end()
+	<-c.closed
+	return n, err
+}
+
+func (c *closing) Close() error {
+	c.once.Do(func() { close(c.closed) })
+	return c.Conn.Close()
+}
+
+// TestClosedBeforeTheVerdict holds that a server whose handshake is ended from elsewhere
+// just before it would judge its client, or make a ticket for it, says so.
+func TestClosedBeforeTheVerdict(t *testing.T) {
+	for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
+		t.Run(tls.VersionName(version), func(t *testing.T) {
+			w := newWorld(t)
+			near, far := pair(t)
+			go tls.Client(far, w.bare(asClient, version)).Handshake()
+			ctx, cancel := context.WithCancel(t.Context())
+			server := &signet.Server{Identity: identity.Static(w.server), Public: true}
+			conn, err := server.Wrap(ctx, &closing{Conn: near, end: cancel, closed: make(chan struct{})})
+			if err == nil || conn != nil {
+				t.Errorf("have %v and %v, want an error", conn, err)
+			}
+		})
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"crypto/tls"
+	"net"
 	"strings"
 	"sync"
 	"time"
@@ -49,17 +50,29 @@ func (s *Server) admit(hello *tls.ClientHelloInfo, under *transport, own *pki.Cr
 }
 
 // guard has crypto/tls ask a for its verdict, and whether a session is resumed. The
-// configuration lives as long as the connection, and a only as long as the handshake.
+// configuration lives as long as the connection, and a only as long as the handshake:
+// where that was ended from elsewhere, there is none, and nobody is let in.
 func (a *admission) guard(config *tls.Config) {
 	under := a.under
 	under.admission.Store(a)
 	config.UnwrapSession = func(ticket []byte, state tls.ConnectionState) (*tls.SessionState, error) {
-		return under.admission.Load().unwrap(ticket, state)
+		if a := under.admission.Load(); a != nil {
+			return a.unwrap(ticket, state)
+		}
+		return nil, net.ErrClosed
 	}
 	config.WrapSession = func(state tls.ConnectionState, session *tls.SessionState) ([]byte, error) {
-		return under.admission.Load().wrap(state, session)
+		if a := under.admission.Load(); a != nil {
+			return a.wrap(state, session)
+		}
+		return nil, net.ErrClosed
 	}
-	config.VerifyConnection = func(state tls.ConnectionState) error { return under.admission.Load().verify(state) }
+	config.VerifyConnection = func(state tls.ConnectionState) error {
+		if a := under.admission.Load(); a != nil {
+			return a.verify(state)
+		}
+		return net.ErrClosed
+	}
 }
 
 // binding is that of a session of this connection.
