@@ -166,7 +166,9 @@ func TestResumptionTable(t *testing.T) {
 				r.reload(func(s *signet.Server) { s.Public, s.Roots, s.Name = false, r.roots, verify.Host(clientHost) })
 			}, nil},
 			{"ticket of a mutual-TLS host at a public one", nothing, func(r *resuming) {
-				r.reload(func(s *signet.Server) { s.Public, s.Roots, s.Name, s.Rules, s.Revocation = true, verify.Roots{}, verify.Name{}, verify.Options{}, nil })
+				r.reload(func(s *signet.Server) {
+					s.Public, s.Roots, s.Name, s.Rules, s.Revocation = true, verify.Roots{}, verify.Name{}, verify.Options{}, nil
+				})
 			}, nil},
 			{"ticket from another virtual host", nothing, func(r *resuming) { r.theirs.ServerName = otherHost }, nil},
 			{"changed policy generation", nothing, func(r *resuming) { r.generation.Add(1) }, nil},
