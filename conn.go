@@ -65,7 +65,7 @@ func (c *Conn) Handshake(ctx context.Context) error {
 	c.done, c.meeting.ctx = true, ctx
 	c.failed = c.shake(ctx)
 	c.meeting = nil
-	c.transport.depart()
+	c.transport.shaken()
 	if c.failed != nil {
 		c.broken.Store(true)
 		c.traceAlert(c.failed)

@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"crypto/tls"
-	"net"
 	"strings"
 	"sync"
 	"time"
@@ -50,29 +49,17 @@ func (s *Server) admit(hello *tls.ClientHelloInfo, under *transport, own *pki.Cr
 }
 
 // guard has crypto/tls ask a for its verdict, and whether a session is resumed. The
-// configuration lives as long as the connection, and a only as long as the handshake:
-// where that was ended from elsewhere, there is none, and nobody is let in.
+// configuration lives as long as the connection, and a only as long as the handshake.
 func (a *admission) guard(config *tls.Config) {
 	under := a.under
-	under.admission.Store(a)
+	under.admission = a
 	config.UnwrapSession = func(ticket []byte, state tls.ConnectionState) (*tls.SessionState, error) {
-		if a := under.admission.Load(); a != nil {
-			return a.unwrap(ticket, state)
-		}
-		return nil, net.ErrClosed
+		return under.admission.unwrap(ticket, state)
 	}
 	config.WrapSession = func(state tls.ConnectionState, session *tls.SessionState) ([]byte, error) {
-		if a := under.admission.Load(); a != nil {
-			return a.wrap(state, session)
-		}
-		return nil, net.ErrClosed
+		return under.admission.wrap(state, session)
 	}
-	config.VerifyConnection = func(state tls.ConnectionState) error {
-		if a := under.admission.Load(); a != nil {
-			return a.verify(state)
-		}
-		return net.ErrClosed
-	}
+	config.VerifyConnection = func(state tls.ConnectionState) error { return under.admission.verify(state) }
 }
 
 // binding is that of a session of this connection.

@@ -33,7 +33,7 @@ type transport struct {
 
 	// Of a server, until the handshake's end.
 	guest     atomic.Pointer[guest]
-	admission atomic.Pointer[admission]
+	admission *admission // the handshake's
 
 	// Set before the handshake.
 	exit         *tls.Conn // over it, where no Conn is
@@ -186,12 +186,17 @@ func (t *transport) tell(e Event) {
 	tracer.trace(e)
 }
 
-// depart is called when the handshake has ended.
+// shaken is called when the handshake has ended.
+func (t *transport) shaken() {
+	t.depart()
+	t.admission = nil
+}
+
+// depart gives back the place of a handshake, which need not have ended.
 func (t *transport) depart() {
 	if guest := t.guest.Swap(nil); guest != nil {
 		guest.depart()
 	}
-	t.admission.Store(nil)
 }
 
 // hello keeps what is wanted of one later.
@@ -255,7 +260,7 @@ func (t *transport) judged(peer *Peer, err error) {
 	if t.exit != nil && t.guest.Load() != nil {
 		go func() {
 			t.exit.ConnectionState() // which waits for the end of the handshake
-			t.depart()
+			t.shaken()
 		}()
 	}
 }
