@@ -15,6 +15,10 @@ import (
 // 5869, section 2.3).
 const maxExport = 255 * 32
 
+// maxLabel bounds labels, in bytes: TLS 1.3 puts 6 before them, and has a byte for the
+// length of both (RFC 8446, section 7.1).
+const maxLabel = 255 - 6
+
 // ExportKeyingMaterial derives key material of both ends' own from the
 // connection: length bytes, at most 8,160, the same at both ends and known to
 // nobody else (RFC 8446, section 7.5; RFC 5705 for TLS 1.2, where a nil context
@@ -28,6 +32,9 @@ func (c *Conn) ExportKeyingMaterial(label string, context []byte, length int) ([
 	if length < 1 || length > maxExport {
 		return nil, noBinding("%d bytes of key material is not between 1 and %d", length, maxExport).
 			WithHint("export a key of the length that your cipher needs")
+	}
+	if len(label) > maxLabel {
+		return nil, noBinding("a label of %d bytes is longer than %d", len(label), maxLabel).WithHint("choose a shorter one")
 	}
 	if !c.bound(state) {
 		return nil, noBinding("this connection of %s has no exporter: it lacks the extended master secret", tls.VersionName(state.Version)).

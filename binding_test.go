@@ -40,6 +40,12 @@ func TestExports(t *testing.T) {
 				}
 			}
 		}
+		longest := strings.Repeat("x", 249)
+		if _, err := conn.ExportKeyingMaterial(longest, nil, 32); err != nil {
+			t.Errorf("a label of 249 bytes: %v", err)
+		}
+		_, err := conn.ExportKeyingMaterial(longest+"x", nil, 32)
+		wantCode(t, "a label of 250 bytes", err, signet.BindingUnavailable)
 		for _, length := range []int{-1, 0, 8161} {
 			_, err := conn.ExportKeyingMaterial("EXPORTER-test", nil, length)
 			wantCode(t, "length", err, signet.BindingUnavailable)

@@ -114,7 +114,7 @@ func unreachable(err error, address string) error {
 	var op *net.OpError
 	_, ours := fault.Of(err)
 	switch {
-	case ours: // the Dialer's own words
+	case ours, errors.Is(err, context.Canceled): // the Dialer's own words, or the caller's own wish
 		return err
 	case errors.As(err, &lookup):
 		return &fault.Error{Code: Unreachable, Err: err, Message: "no address is known for " + lookup.Name,
@@ -289,6 +289,9 @@ func (c *Conn) verifyServer(state tls.ConnectionState) error {
 }
 
 func (c *Client) check(name verify.Name) error {
+	if err := checkSettings(c.ALPN, c.HandshakeTimeout, c.MaxHandshakeBytes); err != nil {
+		return err
+	}
 	if switches(c.Dangerous).has(dangerous.SkipVerification()) {
 		return nil
 	}

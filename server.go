@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"crypto/tls"
+	"errors"
 	"log/slog"
 	"net"
 	"slices"
@@ -212,6 +213,11 @@ func (s *Server) skips() bool { return switches(s.Dangerous).has(dangerous.SkipV
 // build makes what all connections have in common. Where Hosts has it, what is made
 // here serves nobody: without a certificate crypto/tls answers unrecognized_name.
 func (s *Server) build() error {
+	if s.hosts == nil {
+		if _, err := s.showcase.of(s.Identity); errors.Is(err, ConfigInvalid) { // any other error may pass
+			return err
+		}
+	}
 	suites, err := chooseSuites(s.Ciphers, s.Dangerous)
 	if err != nil {
 		return err
@@ -247,10 +253,12 @@ func (s *Server) build() error {
 }
 
 func (s *Server) check() error {
+	if err := checkSettings(s.ALPN, s.HandshakeTimeout, s.MaxHandshakeBytes); err != nil {
+		return err
+	}
 	switch {
-	case s.MaxHandshakes < 0 || s.MaxHandshakeBytes < 0:
-		return fault.New(ConfigInvalid, "a bound of the server's handshakes is negative: MaxHandshakes %d, MaxHandshakeBytes %d", s.MaxHandshakes, s.MaxHandshakeBytes).
-			WithHint("leave it at 0, which means %d and %d", DefaultMaxHandshakes, DefaultMaxHandshakeBytes)
+	case s.MaxHandshakes < 0:
+		return fault.New(ConfigInvalid, "MaxHandshakes is negative: %d", s.MaxHandshakes).WithHint("leave it at 0, which means %d", DefaultMaxHandshakes)
 	case len(s.Hosts) > 0:
 		return s.checkHosts()
 	case s.Identity == nil:

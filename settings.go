@@ -78,6 +78,31 @@ func minVersion(roots verify.Roots, name verify.Name, off switches) uint16 {
 	return tls.VersionTLS12
 }
 
+// maxALPN is how much room the names of protocols have in a hello, in bytes; each has
+// one more for its length (RFC 7301, section 3.1).
+const maxALPN = 16 << 10
+
+// checkSettings says why settings that both roles have make no sense, or nil.
+func checkSettings(alpn []string, timeout time.Duration, maxBytes int) error {
+	room := 0
+	for _, protocol := range alpn {
+		if len(protocol) == 0 || len(protocol) > 255 {
+			return fault.New(ConfigInvalid, "%q in ALPN is no name of a protocol: it has %d bytes, not 1 to 255", fault.Printable(protocol, 40), len(protocol)).
+				WithHint("name protocols such as h2 and http/1.1")
+		}
+		room += 1 + len(protocol)
+	}
+	switch {
+	case room > maxALPN:
+		return fault.New(ConfigInvalid, "the names in ALPN take %d bytes, more than %d", room, maxALPN).WithHint("name fewer protocols")
+	case timeout < 0:
+		return fault.New(ConfigInvalid, "HandshakeTimeout is negative: %s", timeout).WithHint("leave it at 0, which means %s", DefaultHandshakeTimeout)
+	case maxBytes < 0:
+		return fault.New(ConfigInvalid, "MaxHandshakeBytes is negative: %d", maxBytes).WithHint("leave it at 0, which means %d", DefaultMaxHandshakeBytes)
+	}
+	return nil
+}
+
 // switches are the protections that are off.
 type switches []dangerous.Switch
 
@@ -170,6 +195,10 @@ func (c *showcase) of(source identity.Source) (*shown, error) {
 	own, err := source.Credential()
 	if err != nil {
 		return nil, err
+	}
+	if own == nil || len(own.Chain) == 0 || own.Key == nil {
+		return nil, fault.New(ConfigInvalid, "the Identity gives no certificate with its key").
+			WithHint("give one that has both, such as pki.ParseCredential reads")
 	}
 	if last := c.last.Load(); last != nil && last.own == own {
 		return last, nil

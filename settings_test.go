@@ -2,11 +2,13 @@ package signet_test
 
 import (
 	"bytes"
+	"context"
 	"crypto/tls"
 	"errors"
 	"io"
 	"log/slog"
 	"net"
+	"slices"
 	"strings"
 	"testing"
 
@@ -39,6 +41,11 @@ func TestClientSaysWhatIsMissing(t *testing.T) {
 		{"no host", &signet.Client{Roots: w.roots}, ":443", signet.AddressInvalid, "HOST:PORT"},
 		{"host at a trust domain's roots", &signet.Client{Roots: w.members}, "127.0.0.1:1", verify.RootsDoNotFit, "vouch"},
 		{"ID at a host's roots", &signet.Client{Roots: w.roots, Name: verify.ID(w.orders.Leaf().ID())}, "127.0.0.1:1", verify.RootsDoNotFit, "vouch"},
+		{"an empty protocol", &signet.Client{Roots: w.roots, ALPN: []string{""}}, "127.0.0.1:1", signet.ConfigInvalid, "0 bytes"},
+		{"a long protocol", &signet.Client{Roots: w.roots, ALPN: []string{strings.Repeat("x", 256)}}, "127.0.0.1:1", signet.ConfigInvalid, "256 bytes"},
+		{"many protocols", &signet.Client{Roots: w.roots, ALPN: slices.Repeat([]string{"h2"}, 6000)}, "127.0.0.1:1", signet.ConfigInvalid, "18000 bytes"},
+		{"a negative timeout", &signet.Client{Roots: w.roots, HandshakeTimeout: -1}, "127.0.0.1:1", signet.ConfigInvalid, "HandshakeTimeout"},
+		{"a negative bound", &signet.Client{Roots: w.roots, MaxHandshakeBytes: -1}, "127.0.0.1:1", signet.ConfigInvalid, "MaxHandshakeBytes"},
 		{"any name without a reason", &signet.Client{Roots: w.roots, Name: verify.Any(" ")}, "127.0.0.1:1", verify.NameInvalid, "reason"},
 	}
 	for _, test := range tests {
@@ -55,6 +62,18 @@ func TestClientSaysWhatIsMissing(t *testing.T) {
 			}
 		})
 	}
+	t.Run("an identity of nothing", func(t *testing.T) {
+		near, _ := memory(t)
+		_, err := (&signet.Client{Roots: w.roots, Identity: identity.Static(nil)}).Wrap(t.Context(), near, "localhost")
+		wantCode(t, "wrap", err, signet.ConfigInvalid)
+	})
+	t.Run("no time left", func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		if _, err := (&signet.Client{Roots: w.roots}).Dial(ctx, "tcp", "127.0.0.1:1"); !errors.Is(err, context.Canceled) {
+			t.Errorf("have %v, want %v", err, context.Canceled)
+		}
+	})
 	t.Run("source without a certificate", func(t *testing.T) {
 		client := &signet.Client{Roots: w.roots, Identity: failing{}}
 		near, far := memory(t)
@@ -77,6 +96,12 @@ func TestServerSaysWhatIsMissing(t *testing.T) {
 		says   string
 	}{
 		{"zero value", &signet.Server{}, signet.ConfigInvalid, "Identity"},
+		{"an identity of nothing", &signet.Server{Identity: identity.Static(nil), Public: true}, signet.ConfigInvalid, "no certificate"},
+		{"an empty identity", &signet.Server{Identity: identity.Static(&pki.Credential{}), Public: true}, signet.ConfigInvalid, "no certificate"},
+		{"an identity without a key", &signet.Server{Identity: identity.Static(&pki.Credential{Chain: w.server.Chain}), Public: true}, signet.ConfigInvalid, "no certificate"},
+		{"a host with an identity of nothing", &signet.Server{Hosts: map[string]*signet.Server{"*": {Identity: identity.Static(nil), Public: true}}}, signet.ConfigInvalid, "no certificate"},
+		{"a long protocol", &signet.Server{Identity: us, Public: true, ALPN: []string{strings.Repeat("x", 256)}}, signet.ConfigInvalid, "256 bytes"},
+		{"a negative timeout", &signet.Server{Identity: us, Public: true, HandshakeTimeout: -1}, signet.ConfigInvalid, "HandshakeTimeout"},
 		{"a negative bound", &signet.Server{Identity: us, Public: true, MaxHandshakes: -1}, signet.ConfigInvalid, "MaxHandshakes"},
 		{"nobody believed", &signet.Server{Identity: us}, signet.ConfigInvalid, "whose clients"},
 		{"public with a name", &signet.Server{Identity: us, Public: true, Name: verify.Host("a.example")}, signet.ConfigInvalid, "must keep"},
