@@ -42,8 +42,8 @@ func Codes() []fault.Entry {
 		{Code: Stuck, Meaning: "A try did not end in time.",
 			Cause: "A machine that stood still, or a defect of the attacked program.",
 			Next:  "Run it again; if it stays, report it with the case that the message names."},
-		{Code: TargetUnwell, Meaning: "The program that was to be attacked did not work with a peer that nobody attacked.",
-			Cause: "It does not do what the attack counts on, believes other roots, or is not there.",
+		{Code: TargetUnwell, Meaning: "The program that was to be attacked did not work with a peer that nobody attacked, or not always.",
+			Cause: "It does not do what the attack counts on, believes other roots, does not connect each time, or is not there.",
 			Next:  "Read in signet tamper --help what the program must do; the message has what it said."},
 		{Code: TargetRemote, Meaning: "The server that was to be attacked is not on this machine, and nothing was sent.",
 			Cause: "Attacks are for one's own programs, so only loopback addresses are attacked.",
@@ -110,7 +110,10 @@ func attack(ctx context.Context, stacks []*stack, much effort, progress func(don
 	began := time.Now()
 	sends := newPayloads()
 	tries, err := plan(ctx, stacks, sends, much)
-	if err != nil {
+	switch {
+	case err != nil && ctx.Err() != nil: // no clean connection of an interrupted run works
+		return nil, context.Cause(ctx)
+	case err != nil:
 		return nil, err
 	}
 	table := newTable(stacks)

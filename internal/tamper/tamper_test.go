@@ -192,6 +192,16 @@ func TestRunEndsWithItsContext(t *testing.T) {
 	t.Errorf("have %d goroutines, had %d before", runtime.NumGoroutine(), before)
 }
 
+// TestInterruptedAtOnce holds that a run which was interrupted before its first
+// attack calls nothing a defect.
+func TestInterruptedAtOnce(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if table, err := Run(ctx, Options{Quick: true}); table != nil || !errors.Is(err, context.Canceled) || errors.Is(err, ReferenceFailed) {
+		t.Errorf("have %v, %v, want %v", table, err, context.Canceled)
+	}
+}
+
 func TestCodesAreInTheTable(t *testing.T) {
 	for _, code := range []fault.Code{ReferenceFailed, TouchedNothing, Stuck, TargetUnwell, TargetRemote, CaseUnknown, ChangeBelieved, ImpostorTrusted, TruncationUnnoticed} {
 		found := 0
