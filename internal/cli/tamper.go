@@ -16,7 +16,7 @@ type tamperCmd struct {
 	Client string `placeholder:"CMD" help:"Attack your own client: a command for the shell, with {addr} where the address to download from belongs ({host}, {port} and {roots}, a file of the root to believe, are there too; SSL_CERT_FILE names it as well). It may send a request, of HTTP if it likes, and must exit with 0 if and only if it got the whole download from that server."`
 	Server string `placeholder:"HOST:PORT" help:"Attack your own server on this machine: one of HTTP, or one that reads to the end and then answers."`
 	As     string `placeholder:"NAME|FILE" help:"With --server: who we are, if it asks."`
-	Case   int    `placeholder:"N" help:"With --client or --server: the one attack of this number, and what the client writes."`
+	Case   *int   `placeholder:"N" help:"With --client or --server: the one attack of this number, and what the client writes."`
 	Quick  bool   `help:"A sample of all kinds of attack, in some 20 seconds. Without it every bit and every cut: some 30 minutes."`
 	spoken
 }
@@ -31,9 +31,11 @@ func (c *tamperCmd) run(ctx context.Context, s *shell) error {
 	switch {
 	case c.Client != "" && c.Server != "":
 		return fault.New(Usage, "--client and --server are given: one program is attacked at a time").WithHint("leave one of them out")
+	case c.Case != nil && *c.Case < 1:
+		return fault.New(tamper.CaseUnknown, "there is no case %d: the first is case 1", *c.Case).WithHint("name one that an example shows")
 	case c.Client != "" || c.Server != "":
 		return c.target(ctx, s)
-	case c.Case != 0 || c.As != "":
+	case c.Case != nil || c.As != "":
 		return fault.New(Usage, "--case and --as go with --client or --server").WithHint("signet tamper --help")
 	}
 	table, err := tamper.Run(ctx, tamper.Options{Quick: c.Quick, Progress: s.progress("tries")})
@@ -62,7 +64,10 @@ func (s *shell) answer(value any, text string) error {
 
 // target attacks a program of the user's.
 func (c *tamperCmd) target(ctx context.Context, s *shell) error {
-	target := tamper.Target{Client: c.Client, Server: c.Server, Quick: c.Quick, Case: c.Case, Output: s.stderr, Progress: s.progress("attacks")}
+	target := tamper.Target{Client: c.Client, Server: c.Server, Quick: c.Quick, Output: s.stderr, Progress: s.progress("attacks")}
+	if c.Case != nil {
+		target.Case = *c.Case
+	}
 	if c.As != "" {
 		own, _, err := s.identity(c.As)
 		if err != nil {
@@ -78,10 +83,12 @@ func (c *tamperCmd) target(ctx context.Context, s *shell) error {
 		return err
 	}
 	worst := verdict.Worst()
-	if worst == nil {
+	switch {
+	case worst == nil && c.Case != nil && verdict.Findings[0].Skipped != "":
+		return exitFailed
+	case worst == nil:
 		return nil
-	}
-	if c.Case == 0 {
+	case c.Case == nil:
 		s.steps("next", fmt.Sprintf("signet tamper %s --case %d", c.named(), worst.Case))
 	}
 	return exitNo
@@ -131,6 +138,9 @@ func (c *tamperCmd) words(v *tamper.Verdict) string {
 	case v.Case != "" && worst != nil:
 		p.headline(fmt.Sprintf("No: %s was fooled by %s: %s.", c.title(), v.Case, worst.Saw), worst.Code)
 		return p.String()
+	case v.Case != "" && v.Findings[0].Skipped != "":
+		p.headline(fmt.Sprintf("Could not tell whether %s was fooled by %s: %s.", c.title(), v.Case, v.Findings[0].Skipped), "")
+		return p.String()
 	case v.Case != "":
 		p.headline(fmt.Sprintf("Yes: %s was not fooled by %s: %s.", c.title(), v.Case, v.Findings[0].Saw), "")
 		return p.String()
@@ -138,10 +148,13 @@ func (c *tamperCmd) words(v *tamper.Verdict) string {
 		deed := fmt.Sprintf(strings.ReplaceAll(deeds[worst.Row].headline, "DATA", what), worst.Fooled, worst.Tried)
 		p.headline(fmt.Sprintf("No: %s can be fooled: %s.", c.title(), deed), worst.Code)
 	default:
-		p.headline(fmt.Sprintf("Yes: %s was not fooled.", c.title()), "")
+		p.headline(fmt.Sprintf("Yes: %s was not fooled%s.", c.title(), c.unseen(v, what)), "")
 	}
 	for _, f := range v.Findings {
 		c.row(&p, f)
+	}
+	if v.Missed > 0 {
+		p.fact("missed", "not counted: %s ended before anything was attacked", count(v.Missed, "connection", "connections"))
 	}
 	if v.Early {
 		p.fact("early", "it was done before it had all that was sent, so only the beginning was changed")
@@ -150,6 +163,16 @@ func (c *tamperCmd) words(v *tamper.Verdict) string {
 		p.fact("example", "case %d: %s, %s", worst.Case, worst.Example, worst.Saw)
 	}
 	return p.String()
+}
+
+// unseen says what the answer leaves open, where one would take it for said.
+func (c *tamperCmd) unseen(v *tamper.Verdict, what string) string {
+	for _, f := range v.Findings {
+		if f.Skipped != "" && f.Silent > 0 {
+			return "; whether it takes cut " + what + " for whole could not be seen"
+		}
+	}
+	return ""
 }
 
 // row writes one finding.

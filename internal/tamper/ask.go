@@ -56,10 +56,16 @@ func newAsker(ctx context.Context, t Target, f *fixture) (*asker, error) {
 // learn finds out what an answer to a request looks like that nobody attacked: of
 // HTTP its first line, of anything else that it is there.
 func (a *asker) learn(ctx context.Context) error {
-	answer, err := a.exchange(ctx, trial{what: "an honest peer"})
+	answer, _, err := a.exchange(ctx, trial{what: "an honest peer"})
 	switch {
 	case err != nil:
 		return err
+	case a.wants.Load() && a.own.Certificate == nil && (len(answer) == 0 || bytes.HasPrefix(answer, []byte("HTTP/1.1 400 "))):
+		return fault.New(TargetUnwell, "nothing was attacked yet, and the server at %s gave no answer to a client that does not say who it is", a.address).
+			WithHint("signet tamper --server %s --as FILE # a certificate that it takes, with its key", a.address)
+	case a.wants.Load() && len(answer) == 0:
+		return fault.New(TargetUnwell, "nothing was attacked yet, and the server at %s gave no answer to the certificate of --as", a.address).
+			WithHint("name one that it takes, or read what the server says of it")
 	case len(answer) == 0:
 		return fault.New(TargetUnwell, "nothing was attacked yet, and the server at %s gave no answer", a.address).
 			WithHint("signet tamper --help # what the server must do")
@@ -96,25 +102,28 @@ func (a *asker) impostors() ([]impostor, string) {
 }
 
 // meet sends the request; it is believed if there is an answer such as an honest
-// one gets.
-func (a *asker) meet(ctx context.Context, t trial) (believed bool, saw string, err error) {
-	answer, err := a.exchange(ctx, t)
+// one gets. That there is none to a cut one shows nothing: a TLS library may refuse
+// to send anything more, whatever the program made of the part that it got.
+func (a *asker) meet(ctx context.Context, t trial) (sight, error) {
+	answer, reached, err := a.exchange(ctx, t)
 	if err != nil {
-		return false, "", err
+		return sight{}, err
 	}
-	saw = "no answer"
+	seen := sight{saw: "no answer", missed: !reached, silent: t.row == cutRow && len(answer) == 0}
 	if len(answer) > 0 {
 		line, _, _ := strings.Cut(string(answer), "\n")
-		saw = "it answered " + fault.Printable(strings.TrimSpace(line), 100)
+		seen.saw = "it answered " + fault.Printable(strings.TrimSpace(line), 100)
+		seen.believed = bytes.HasPrefix(answer, a.answer)
 	}
-	return len(answer) > 0 && bytes.HasPrefix(answer, a.answer), saw, nil
+	return seen, nil
 }
 
-// exchange makes one connection and returns the answer's beginning.
-func (a *asker) exchange(ctx context.Context, t trial) ([]byte, error) {
+// exchange makes one connection and returns the answer's beginning, and whether
+// the attack got as far as the server.
+func (a *asker) exchange(ctx context.Context, t trial) (answer []byte, reached bool, err error) {
 	far, err := loopback(ctx, a.address)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	l, begun := t.link(server)
 	timer := time.AfterFunc(patience, l.expire)
@@ -126,13 +135,14 @@ func (a *asker) exchange(ctx context.Context, t trial) ([]byte, error) {
 		defer close(carried)
 		bridge(l.end(server), far.(*net.TCPConn))
 	}()
-	answer := a.ask(ctx, l.end(client), t, begun)
+	answer = a.ask(ctx, l.end(client), t, begun)
 	far.Close()
 	<-carried
 	if ctx.Err() != nil {
-		return nil, context.Cause(ctx)
+		return nil, false, context.Cause(ctx)
 	}
-	return answer, t.proves(l, server, begun)
+	reached, err = t.reached(l, server, begun)
+	return answer, reached, err
 }
 
 // ask is the honest client, but for the certificate that it may show.

@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/signet-tls/signet/fault"
@@ -25,7 +26,8 @@ type downloader struct {
 	honest  tls.Certificate
 	shown   []impostor
 	payload []byte
-	output  io.Writer // nil: nobody reads what it writes
+	output  io.Writer   // nil: nobody reads what it writes
+	speaks  atomic.Bool // it says what it wants, as it did to an honest peer
 }
 
 func newDownloader(t Target, f *fixture, dir folder) (*downloader, error) {
@@ -48,16 +50,29 @@ func (d *downloader) receives() (at side, records, bytes int) {
 
 func (d *downloader) impostors() ([]impostor, string) { return d.shown, "" }
 
-// pause is how long a client may take to say what it wants before it gets the
-// download.
+// pause is how long a client that never said what it wants may take to say it
+// before it gets the download.
 const pause = 200 * time.Millisecond
+
+// hearing returns how long the peer listens for what the client wants. While
+// nobody attacks there is time to find out whether it says it; it is then waited
+// for, since what is answered must not depend on how busy the machine is.
+func (d *downloader) hearing(t trial) time.Duration {
+	switch {
+	case d.speaks.Load():
+		return patience
+	case t.number == 0:
+		return silence
+	}
+	return pause
+}
 
 // meet starts the client, sends it the download, and waits for its exit. It
 // believes a peer to whom it says something, too.
-func (d *downloader) meet(ctx context.Context, t trial) (believed bool, saw string, err error) {
+func (d *downloader) meet(ctx context.Context, t trial) (sight, error) {
 	entry, err := openDoor()
 	if err != nil {
-		return false, "", err
+		return sight{}, err
 	}
 	l, begun := t.link(client)
 	timer := time.AfterFunc(patience, l.expire)
@@ -70,11 +85,12 @@ func (d *downloader) meet(ctx context.Context, t trial) (believed bool, saw stri
 	}
 	if err := cmd.Start(); err != nil {
 		entry.Close()
-		return false, "", fault.Wrap(err, TargetUnwell, "no shell can be started")
+		return sight{}, fault.Wrap(err, TargetUnwell, "no shell can be started")
 	}
 	exited := make(chan struct{})
 	go func() {
 		cmd.Wait()
+		endGroup(cmd)
 		close(exited)
 	}()
 	var heard []byte
@@ -84,22 +100,23 @@ func (d *downloader) meet(ctx context.Context, t trial) (believed bool, saw stri
 	}
 	<-exited
 	if ctx.Err() != nil {
-		return false, "", context.Cause(ctx)
+		return sight{}, context.Cause(ctx)
 	}
-	if err := t.proves(l, client, begun); err != nil {
-		return false, "", err
+	reached, err := t.reached(l, client, begun)
+	if err != nil {
+		return sight{}, err
 	}
-	saw = fmt.Sprintf("exit %d", cmd.ProcessState.ExitCode())
+	seen := sight{believed: cmd.ProcessState.Success(), saw: fmt.Sprintf("exit %d", cmd.ProcessState.ExitCode()), missed: !came || !reached}
 	if t.number == 0 {
-		saw += ": " + said.lastLine()
+		seen.saw += ": " + said.lastLine()
 	}
-	if !came {
-		return false, saw + ", and it never connected", nil
+	switch {
+	case !came:
+		seen.saw += ", and it never connected"
+	case t.peer != nil && len(heard) > 0:
+		seen.believed, seen.saw = true, seen.saw+", having sent "+count(len(heard), "byte")
 	}
-	if t.peer != nil && len(heard) > 0 {
-		return true, saw + ", having sent " + count(len(heard), "byte"), nil
-	}
-	return cmd.ProcessState.Success(), saw, nil
+	return seen, nil
 }
 
 // command prepares the client's process, of which the end of what it complains
@@ -108,6 +125,7 @@ func (d *downloader) command(ctx context.Context, port int) (*exec.Cmd, *tail) {
 	number, roots := strconv.Itoa(port), d.dir.file("roots.pem")
 	cmd := exec.CommandContext(ctx, "sh", "-c", strings.NewReplacer("{addr}", "127.0.0.1:"+number, "{host}", "127.0.0.1", "{port}", number, "{roots}", roots).Replace(d.line))
 	cmd.WaitDelay = silence
+	startGroup(cmd)
 	cmd.Env = os.Environ()
 	for _, name := range []string{"SSL_CERT_FILE", "CURL_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "NODE_EXTRA_CA_CERTS"} {
 		cmd.Env = append(cmd.Env, name+"="+roots)
@@ -117,8 +135,8 @@ func (d *downloader) command(ctx context.Context, port int) (*exec.Cmd, *tail) {
 	return cmd, said
 }
 
-// serve is the peer: it sends the download once the client has spoken or a pause
-// has passed, says that this was all, and returns what the client said. A client
+// serve is the peer: it sends the download once the client has spoken or is taken
+// for one that does not, says that this was all, and returns what the client said. A client
 // of HTTP is answered in HTTP, without a length.
 func (d *downloader) serve(ctx context.Context, near end, t trial, begins func()) (heard []byte) {
 	defer near.Close()
@@ -146,7 +164,10 @@ func (d *downloader) serve(ctx context.Context, near end, t trial, begins func()
 	select {
 	case <-spoken:
 		http = bytes.Contains(heard, []byte(" HTTP/1."))
-	case <-time.After(pause):
+		if t.number == 0 && len(heard) > 0 {
+			d.speaks.Store(true)
+		}
+	case <-time.After(d.hearing(t)):
 	}
 	if http {
 		conn.Write([]byte("HTTP/1.1 200 OK\r\nContent-Type: application/octet-stream\r\nConnection: close\r\n\r\n"))

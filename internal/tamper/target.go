@@ -3,7 +3,6 @@ package tamper
 import (
 	"context"
 	"crypto/tls"
-	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -51,45 +50,6 @@ func (t Target) every(row int) int {
 	return 1
 }
 
-// Finding is what came of one kind of attack on a target.
-type Finding struct {
-	Row     string     `json:"row"`  // changed, impostor, cut
-	Code    fault.Code `json:"code"` // what it is to be fooled by it
-	Tried   int        `json:"tried"`
-	Fooled  int        `json:"fooled"`
-	Skipped string     `json:"not_checked,omitempty"` // why it was not tried
-	Kinds   []string   `json:"kinds,omitempty"`       // of impostors
-	Example string     `json:"example,omitempty"`     // the first that fooled it
-	Case    int        `json:"case,omitempty"`        // the example's number
-	Saw     string     `json:"saw,omitempty"`         // and what the program then did
-}
-
-// Verdict is the outcome of the attacks on a target. Its findings are of the
-// kinds that were tried, the worst news first.
-type Verdict struct {
-	Findings []Finding `json:"findings"`
-	// Early says that it was done before it had all that an unattacked peer sent, so
-	// that only the beginning was changed.
-	Early bool `json:"early"`
-	// Case is what the one attack was that was asked for, "" for all.
-	Case string `json:"case,omitempty"`
-}
-
-// Worst returns the finding that makes the headline; nil: nothing fooled it.
-func (v *Verdict) Worst() *Finding {
-	if i := slices.IndexFunc(v.Findings, func(f Finding) bool { return f.Fooled > 0 }); i >= 0 {
-		return &v.Findings[i]
-	}
-	return nil
-}
-
-// Rows of a verdict.
-const (
-	changedRow = iota
-	impostorRow
-	cutRow
-)
-
 // trial is one attack on a target.
 type trial struct {
 	number  int
@@ -101,20 +61,30 @@ type trial struct {
 	peer    *impostor // nil: an honest one
 }
 
-// String says which it is, for a person.
+// String says which it is, for a person. What is no attack has no number.
 func (t trial) String() string {
-	version := "TLS 1.2 and 1.3"
+	text := "TLS 1.2 and 1.3, " + t.what
 	if t.version != asItComes {
-		version = tls.VersionName(t.version)
+		text = tls.VersionName(t.version) + ", " + t.what
 	}
-	return fmt.Sprintf("case %d: %s, %s", t.number, version, t.what)
+	if t.number == 0 {
+		return text
+	}
+	return fmt.Sprintf("case %d: %s", t.number, text)
+}
+
+// sight is what was seen of a program on one connection.
+type sight struct {
+	believed bool   // it took its peer for who it must be, and the data for good and whole
+	saw      string // what shows it
+	missed   bool   // the attack did not get as far as the program
+	silent   bool   // it did nothing that shows whether it believed
 }
 
 // program is the target at its end.
 type program interface {
-	// meet makes a connection of which it says whether the program believed in it,
-	// and what that was seen by.
-	meet(ctx context.Context, t trial) (believed bool, saw string, err error)
+	// meet makes a connection and says what was seen of the program.
+	meet(ctx context.Context, t trial) (sight, error)
 	// receives is the side at which it stands, and in how many records of how many
 	// bytes it gets its data.
 	receives() (at side, records, bytes int)
@@ -158,49 +128,43 @@ func (t Target) attack(ctx context.Context, p program, workers int) (*Verdict, e
 	if err != nil {
 		return nil, err
 	}
-	return verdict, t.each(ctx, p, all, workers, verdict)
-}
-
-// newVerdict is one before anything was tried.
-func newVerdict(p program, early bool) *Verdict {
-	v := &Verdict{Early: early, Findings: []Finding{
-		changedRow:  {Row: "changed", Code: ChangeBelieved},
-		impostorRow: {Row: "impostor", Code: ImpostorTrusted},
-		cutRow:      {Row: "cut", Code: TruncationUnnoticed},
-	}}
-	shown, none := p.impostors()
-	v.Findings[impostorRow].Skipped = none
-	for _, i := range shown {
-		v.Findings[impostorRow].Kinds = append(v.Findings[impostorRow].Kinds, i.what)
+	if err := t.each(ctx, p, all, workers, verdict); err != nil {
+		return nil, err
 	}
-	if at, _, _ := p.receives(); early && at == server {
-		v.Findings[cutRow].Skipped = "it answers before it has read all, so that its answer says nothing of the end"
-	}
-	return v
+	return verdict, verdict.settle()
 }
 
 // know finds out by honest peers which versions the program speaks, and whether
 // it is done before it has read all.
 func (t Target) know(ctx context.Context, p program) (speaks []uint16, early bool, err error) {
-	var failed error
+	var failed string
 	for _, version := range slices.Backward(versions) {
-		ok, saw, err := p.meet(ctx, trial{version: version, what: "an honest peer"})
+		s, err := p.meet(ctx, trial{version: version, what: "an honest peer"})
 		switch {
 		case err != nil:
 			return nil, false, err
-		case ok:
+		case s.missed:
+			return nil, false, unwell(s.saw)
+		case s.believed:
 			speaks = append(speaks, version)
 		default:
-			failed = errors.New(saw)
+			failed = s.saw
 		}
 	}
 	if len(speaks) == 0 {
-		return nil, false, fault.New(TargetUnwell, "nothing was attacked yet, and it did not work: %v", failed).
-			WithHint("signet tamper --help # what the program must do")
+		return nil, false, unwell(failed)
 	}
 	_, records, _ := p.receives()
-	early, _, err = p.meet(ctx, trial{version: speaks[0], what: "no end", data: splice{from: records - 1, upTo: records, what: "the last record held back"}})
-	return speaks, early, err
+	s, err := p.meet(ctx, trial{version: speaks[0], what: "no end", data: splice{from: records - 1, upTo: records, what: "the last record held back"}})
+	if err == nil && s.missed {
+		err = unwell(s.saw)
+	}
+	return speaks, s.believed, err
+}
+
+func unwell(saw string) error {
+	return fault.New(TargetUnwell, "nothing was attacked yet, and it did not work: %s", saw).
+		WithHint("signet tamper --help # what the program must do")
 }
 
 // chosen returns the trials that the options ask for.
@@ -232,15 +196,18 @@ func (t Target) each(ctx context.Context, p program, all []trial, workers int, v
 	for range workers {
 		group.Go(func() {
 			for i := next.Add(1) - 1; i < int64(len(all)) && ctx.Err() == nil; i = next.Add(1) - 1 {
-				believed, saw, err := p.meet(ctx, all[i])
+				s, err := p.meet(ctx, all[i])
 				if err != nil {
 					stop(err)
 					return
 				}
 				mu.Lock()
-				verdict.enter(all[i], believed, saw)
+				verdict.enter(all[i], s)
 				if done++; t.Progress != nil {
 					t.Progress(done, len(all))
+				}
+				if verdict.Missed > fewMissed && verdict.unsteady() != nil {
+					stop(verdict.unsteady())
 				}
 				mu.Unlock()
 			}
@@ -248,21 +215,6 @@ func (t Target) each(ctx context.Context, p program, all []trial, workers int, v
 	}
 	group.Wait()
 	return context.Cause(ctx)
-}
-
-func (v *Verdict) enter(t trial, believed bool, saw string) {
-	row := t.row
-	if v.Case != "" {
-		row = 0 // the only one
-	}
-	f := &v.Findings[row]
-	f.Tried++
-	if believed {
-		f.Fooled++
-	}
-	if v.Case != "" || believed && (f.Case == 0 || t.number < f.Case) {
-		f.Case, f.Example, f.Saw = t.number, t.what, saw
-	}
 }
 
 // trials lists all attacks on a program, always in the same order.
@@ -388,21 +340,21 @@ func (t trial) link(at side) (*link, *atomic.Bool) {
 	return newLink(done, true), begun
 }
 
-// proves reports a trial from which nothing can be learnt. Data may not have come
-// to pass behind a handshake.
-func (t trial) proves(l *link, at side, begun *atomic.Bool) error {
+// reached reports whether the attack got as far as the program; an error, that
+// the program did not end. Data may not have come to pass behind a handshake.
+func (t trial) reached(l *link, at side, begun *atomic.Bool) (bool, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.stuck {
-		return fault.New(Stuck, "%s: no end after %s", t, patience).WithHint("have the program end when its connection has ended")
+		return false, fault.New(Stuck, "%s: no end after %s", t, patience).WithHint("have the program end when its connection has ended")
 	}
 	for toward, attack := range t.hellos {
 		if attack != nil && !l.ends[toward].touched() {
-			return untouched(t)
+			return false, nil
 		}
 	}
-	if t.data != nil && begun.Load() && !l.ends[at].touched() {
-		return untouched(t)
+	if t.data != nil {
+		return begun.Load() && l.ends[at].touched(), nil
 	}
-	return nil
+	return t.peer == nil || l.ends[client].sent > 0 && l.ends[server].sent > 0, nil
 }

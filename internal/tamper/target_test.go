@@ -1,17 +1,21 @@
 package tamper
 
 import (
+	"bufio"
 	"context"
 	"crypto/tls"
 	"errors"
 	"io"
 	"net"
+	"net/http"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/signet-tls/signet"
+	"github.com/signet-tls/signet/fault"
 	"github.com/signet-tls/signet/identity"
 	"github.com/signet-tls/signet/pki"
 	"github.com/signet-tls/signet/verify"
@@ -65,6 +69,26 @@ var clients = map[string]func(address string) error{
 		return err
 	},
 	"broken": func(string) error { return errors.New("no") },
+	"slow": func(address string) error { // to speak, and knows nothing but HTTP
+		conn, err := tls.Dial("tcp", address, nil)
+		if err != nil {
+			return err
+		}
+		time.Sleep(2 * pause)
+		answer, err := http.ReadResponse(bufio.NewReader(asking{conn}), nil)
+		if err == nil {
+			_, err = io.Copy(io.Discard, answer.Body)
+		}
+		return err
+	},
+}
+
+// asking sends a request of HTTP before it reads.
+type asking struct{ net.Conn }
+
+func (a asking) Read(p []byte) (int, error) {
+	io.WriteString(a.Conn, "GET / HTTP/1.1\r\n\r\n")
+	return a.Conn.Read(p)
 }
 
 // drained asks for the download and reads it to its end.
@@ -106,6 +130,7 @@ func TestClients(t *testing.T) {
 		{"blind", false, true, true, false},
 		{"deaf", true, false, true, true}, // it never minds the end
 		{"hasty", false, false, true, true},
+		{"slow", false, false, true, false},
 	}
 	for _, test := range tests {
 		t.Run(test.role, func(t *testing.T) {
@@ -170,6 +195,52 @@ func TestTargetsThatCannotBeAttacked(t *testing.T) {
 	}
 }
 
+// TestUnsteadyClient holds that a client which often does not come is not praised
+// for it, and that one which seldom does not come is counted when it does.
+func TestUnsteadyClient(t *testing.T) {
+	tests := []struct {
+		name   string
+		stays  string // says for the shell that it stays away on its run n
+		missed int    // -1: it is refused
+	}{
+		{"comes three times", "[ $n -gt 3 ]", -1},
+		{"comes one time in three", "[ $n -gt 3 -a $((n % 3)) -ne 0 ]", -1},
+		{"missed one", "[ $n -gt 3 ] && mkdir $runs.once 2>/dev/null", 1},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			runs := filepath.Join(t.TempDir(), "runs")
+			counted := "runs=" + runs + "; echo >>$runs; n=$(wc -l <$runs); " + test.stays + " && exit 3; "
+			verdict, err := Target{Client: counted + command(t, "signet"), sparse: sample}.Attack(t.Context())
+			switch {
+			case test.missed < 0 && !errors.Is(err, TargetUnwell):
+				t.Errorf("have %+v, %v, want %s", verdict, err, TargetUnwell)
+			case test.missed >= 0 && (err != nil || verdict.Missed != test.missed || verdict.Worst() != nil):
+				t.Errorf("have %+v, %v, want %d missed", verdict, err, test.missed)
+			}
+		})
+	}
+}
+
+// TestServerThatAsks holds that who forgot to say who they are is told how.
+func TestServerThatAsks(t *testing.T) {
+	f, err := newFixture(pki.P256)
+	if err != nil {
+		t.Fatal(err)
+	}
+	config := &tls.Config{Certificates: []tls.Certificate{f.server.shown()}, ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: f.pool}
+	address := serving(t, func(raw net.Conn) {
+		conn := tls.Server(raw, config)
+		answers(conn, conn.Handshake())
+		raw.Close()
+	})
+	_, err = Target{Server: address}.Attack(t.Context())
+	if said := new(fault.Error); !errors.As(err, &said) || said.Code != TargetUnwell || !strings.Contains(said.Hint, "--as FILE") {
+		t.Errorf("have %v with the hint %q", err, said.Hint)
+	}
+}
+
 // serving answers each connection in a goroutine until the test ends.
 func serving(t *testing.T, answer func(raw net.Conn)) string {
 	t.Helper()
@@ -229,6 +300,15 @@ func TestServers(t *testing.T) {
 			listener := &signet.Server{Public: true, Identity: identity.Static(f.server.Credential)}
 			conn, err := listener.Wrap(t.Context(), raw)
 			answers(conn, err)
+		}, nil, [3]int{no, notChecked, notChecked}, false}, // it says nothing more, as one would that was fooled
+		{"says that a request is cut", func(raw net.Conn) {
+			conn := tls.Server(raw, config)
+			defer raw.Close()
+			if _, err := http.ReadRequest(bufio.NewReader(conn)); err == nil {
+				io.WriteString(conn, "HTTP/1.1 200 OK\r\n\r\n")
+			} else if errors.Is(err, io.ErrUnexpectedEOF) {
+				io.WriteString(conn, "HTTP/1.1 400 Bad Request\r\n\r\n")
+			}
 		}, nil, [3]int{no, notChecked, no}, false},
 		{"bare", bare(config), nil, [3]int{no, notChecked, yes}, false},
 		{"asks and does not look", bare(asking), f.client.Credential, [3]int{no, yes, yes}, false},
