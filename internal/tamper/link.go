@@ -76,6 +76,7 @@ type half struct {
 	fin       bool   // nothing comes after delivered
 	waiting   bool   // this side is in Read
 	closed    bool   // this side was closed
+	hit       bool   // the attack has changed something
 }
 
 // newLink returns a link with the attacks on its flows. Where an end is a
@@ -98,8 +99,8 @@ func newLink(done attacks, process bool) *link {
 // that goes well: ends that wait for each other are noticed at once.
 const patience = 30 * time.Second
 
-// silence is how long nothing may move on an attacked link to a process, before
-// both ends are told that the deadline has passed. It begins with the first byte.
+// silence is how long nothing may move on a link to a process, once the attack has
+// changed something, before both ends are told that the deadline has passed.
 const silence = 2 * time.Second
 
 // hangUp tells both ends that no more bytes come.
@@ -158,8 +159,12 @@ func (e end) Read(p []byte) (int, error) {
 
 // stir puts off the end for silence: something has moved.
 func (l *link) stir() {
-	if l.quiet != nil && !l.over {
+	switch {
+	case l.quiet == nil || l.over:
+	case l.ends[client].hit || l.ends[server].hit:
 		l.quiet.Reset(silence)
+	default:
+		l.quiet.Reset(patience) // a slow program is not attacked yet
 	}
 }
 
@@ -192,7 +197,9 @@ func (h *half) pass(p []byte) {
 		return
 	}
 	if h.alter != nil {
+		sent := h.original[len(h.original)-len(p):]
 		p, h.fin = h.alter(p)
+		h.hit = h.hit || h.fin || !bytes.Equal(p, sent)
 	}
 	h.delivered = append(h.delivered, p...)
 }
