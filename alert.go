@@ -32,6 +32,7 @@ type Alert struct {
 
 // Numbers of alerts that need words of their own (RFC 8446, section 6.2).
 const (
+	alertUnexpectedMessage    = 10
 	alertBadRecordMAC         = 20
 	alertHandshakeFailure     = 40 // in TLS 1.2 also for a missing certificate (RFC 5246, section 7.4.6)
 	alertDecryptError         = 51
@@ -49,6 +50,10 @@ var certificateAlerts = []uint8{42, 43, 44, 45, 46, 48, 49, 113}
 // noClientCertificate is how crypto/tls says that a client showed none; it has
 // no type for it, and no callback runs.
 const noClientCertificate = "tls: client didn't provide a certificate"
+
+// secondHello is how crypto/tls says that a client began another handshake on the
+// connection; it has no type for that either.
+const secondHello = "tls: received unexpected handshake message of type *tls.clientHelloMsg"
 
 // alertOf finds the TLS alert that err stands for. crypto/tls has no exported
 // type for it: it wraps an unexported uint8 in a *net.OpError whose Op says
@@ -105,7 +110,9 @@ func (c *Conn) explain(err error) error {
 	}
 	var plain tls.RecordHeaderError
 	switch {
-	case errors.As(err, &plain) && !isRecord(plain.RecordHeader):
+	case errors.As(err, &plain) && established:
+		return recordAltered(err)
+	case errors.As(err, &plain) && !isRecord(plain.RecordHeader) && c.transport.chosen == 0:
 		return notTLS(err, plain.RecordHeader)
 	case errors.Is(err, net.ErrClosed), errors.Is(err, context.Canceled):
 		return err
@@ -120,11 +127,19 @@ func (c *Conn) explain(err error) error {
 		mismatch := versionMismatch(c.minVersion)
 		mismatch.Err = err
 		return mismatch
+	case c.transport.told == alertHandshakeFailure && !c.transport.peerIsServer:
+		return nothingInCommon(err, Alert{alertHandshakeFailure, Sent}, plainly(err))
 	case !established:
 		return &fault.Error{Code: HandshakeFailed, Err: err, Message: "the handshake failed: " + plainly(err), Hint: bothEnds}
+	case strings.HasPrefix(err.Error(), secondHello):
+		return &fault.Error{Code: NotSupported, Err: err, Detail: Alert{alertUnexpectedMessage, Sent},
+			Message: "the peer began " + secondHandshake, Hint: "have the client open another connection"}
 	}
 	return &fault.Error{Code: ConnectionFailed, Err: err, Message: "the connection broke: " + plainly(err), Hint: "try again"}
 }
+
+// secondHandshake is what is refused in either role (RFC 8446, section 4.1.2).
+const secondHandshake = "a second handshake on the connection (renegotiation), which is never made"
 
 // bothEnds is the next step where neither end alone can know.
 const bothEnds = "compare both ends' settings; look into the peer's log"
@@ -184,29 +199,40 @@ func (c *Conn) explainAlert(err error, alert Alert) error {
 	refused := slices.Contains(certificateAlerts, alert.Number)
 	switch {
 	case alert.Number == alertBadRecordMAC || alert.Number == alertDecryptError:
-		result.Code, result.Message = RecordAltered, "bytes were altered on their way; nothing of them was delivered"
+		altered := recordAltered(err)
+		result.Code, result.Message, result.Hint = altered.Code, altered.Message, altered.Hint
 		if alert.Direction == Received {
 			result.Message = "the peer says that our bytes were altered on their way"
 		}
-		result.Hint = "do not retry blindly: find out who changes the traffic"
 	case alert.Number == alertProtocolVersion:
 		mismatch := versionMismatch(c.minVersion)
 		result.Code, result.Message, result.Hint = mismatch.Code, mismatch.Message, mismatch.Hint
 	case alert == Alert{alertNoRenegotiation, Sent}:
-		result.Code, result.Message = NotSupported, "the peer asked for a second handshake on the connection (renegotiation), which is never made"
+		result.Code, result.Message = NotSupported, "the peer asked for "+secondHandshake
 		result.Hint = "have the peer ask for all that it wants in the first handshake, such as a certificate for the whole host"
 	case alert.Direction == Received && c.owes && (refused || alert.Number == alertHandshakeFailure || alert.Number == alertCertificateRequired):
 		result.Code, result.Message = ClientCertRequired, "the server refused us: it wants a certificate and we showed none"
 		result.Hint = "connect with an identity that the server's policy knows"
 	case alert.Direction == Received && c.transport.peer.Load() == nil && (alert.Number == alertHandshakeFailure || alert.Number == alertInsufficientSecurity):
-		result.Code, result.Message = CipherMismatch, "the two ends have nothing safe in common: "+alert.words()
-		result.Hint = "at the older end, switch on TLS 1.3, or TLS 1.2 with ECDHE and AES-GCM or ChaCha20-Poly1305"
+		return nothingInCommon(err, alert, alert.words())
 	case alert.Direction == Received && refused:
 		result.Code, result.Message = RefusedByPeer, "the peer refused our certificate: "+alert.words()
 	case alert.Direction == Received:
 		result.Code, result.Message = RefusedByPeer, "the peer refused us: "+alert.words()
 	}
 	return result
+}
+
+// nothingInCommon is what a server's alert means who can choose nothing of what the
+// client offers, at either end.
+func nothingInCommon(err error, alert Alert, why string) *fault.Error {
+	return &fault.Error{Code: CipherMismatch, Err: err, Detail: alert, Message: "the two ends have nothing safe in common: " + why,
+		Hint: "at the older end, switch on TLS 1.3, or TLS 1.2 with ECDHE and AES-GCM or ChaCha20-Poly1305"}
+}
+
+func recordAltered(err error) *fault.Error {
+	return &fault.Error{Code: RecordAltered, Err: err, Message: "bytes were altered on their way; nothing of them was delivered",
+		Hint: "do not retry blindly: find out who changes the traffic"}
 }
 
 func versionMismatch(minVersion uint16) *fault.Error {

@@ -101,7 +101,7 @@ func Codes() []fault.Entry {
 			Cause: "Client.Identity is not set.",
 			Next:  "Set Client.Identity."},
 		{Code: NotSupported, Meaning: "The peer asked for what Signet does not do: a second handshake on one connection (renegotiation).",
-			Cause: "A server of TLS 1.2 that asks for a certificate only after the first request.",
+			Cause: "A server of TLS 1.2 that asks for a certificate only after the first request, or a client that begins one.",
 			Next:  "Have it ask in the first handshake; or have both ends speak TLS 1.3."},
 		{Code: NotAuthorized, Meaning: "The peer proved who it is, and may not do this.",
 			Cause: "The Authorize function said no.",

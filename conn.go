@@ -186,13 +186,24 @@ func (c *Conn) fail(err error) error {
 	return err
 }
 
-// traceAlert tells a Trace of the alert by which the connection ended.
+// traceAlert tells a Trace of the alert by which the connection ended, and before it of
+// a refusal of ours that it has not heard of.
 func (c *Conn) traceAlert(err error) {
-	if e, ok := fault.Of(err); ok {
-		if alert, ok := e.Detail.(Alert); ok {
-			c.transport.tell(Event{Phase: PhaseAlert, Alert: alert, Direction: alert.Direction, Err: err})
-		}
+	e, ok := fault.Of(err)
+	if !ok {
+		return
 	}
+	alert, ok := e.Detail.(Alert)
+	if told := c.transport.told; !ok && told != 0 {
+		alert, ok = Alert{told, Sent}, true
+	}
+	if !ok {
+		return
+	}
+	if alert.Direction == Sent && c.transport.refusal.Load() == nil {
+		c.transport.tell(Event{Phase: PhaseRefused, Err: err})
+	}
+	c.transport.tell(Event{Phase: PhaseAlert, Alert: alert, Direction: alert.Direction, Err: err})
 }
 
 // CloseWrite says to the peer that this was all (close_notify) and leaves the

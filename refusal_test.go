@@ -104,6 +104,13 @@ func TestHandshakeFailures(t *testing.T) {
 				tls.Server(far, config).Handshake()
 			}
 		}, signet.CipherMismatch},
+		{"client without a common suite", asServer, func(w *world) func(net.Conn) {
+			return func(far net.Conn) {
+				config := w.bare(asClient, tls.VersionTLS12)
+				config.CipherSuites = []uint16{tls.TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA}
+				tls.Client(far, config).Handshake()
+			}
+		}, signet.CipherMismatch},
 		{"server with a record that is too long", asClient, func(*world) func(net.Conn) {
 			return func(far net.Conn) {
 				io.ReadFull(far, make([]byte, 8))

@@ -139,6 +139,33 @@ func TestTraceOfFailures(t *testing.T) {
 		}
 		heard.one(t, signet.PhaseClosed)
 	})
+	for _, test := range []struct {
+		name    string
+		version uint16
+		suite   uint16
+		code    error
+		alert   uint8
+	}{
+		{"no common suite", tls.VersionTLS12, tls.TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA, signet.CipherMismatch, 40},
+		{"no common version", tls.VersionTLS11, tls.TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA, signet.VersionMismatch, 70},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			var heard recording
+			server := w.listener()
+			server.Trace = heard.hear
+			config := w.bare(asClient, test.version)
+			config.MinVersion, config.CipherSuites = test.version, []uint16{test.suite}
+			near, far := pair(t)
+			go tls.Client(far, config).Handshake()
+			server.Wrap(t.Context(), near)
+			if refused := heard.one(t, signet.PhaseRefused); !errors.Is(refused.Err, test.code) {
+				t.Errorf("have %v, want %v", refused.Err, test.code)
+			}
+			if alert := heard.one(t, signet.PhaseAlert); alert.Alert != (signet.Alert{Number: test.alert, Direction: signet.Sent}) {
+				t.Errorf("have %+v, want our alert", alert)
+			}
+		})
+	}
 	t.Run("hello retry", func(t *testing.T) {
 		var heard recording
 		client := w.dialer()

@@ -42,6 +42,7 @@ type transport struct {
 
 	// Set by the handshake.
 	openly                     uint8             // the alert that a client sent last in the clear, or 0
+	told                       uint8             // the fatal alert that this end sent in the clear, or 0
 	masterSecret               bool              // the server knows the extended one
 	chosen                     uint16            // the version that the server chose
 	own                        *x509.Certificate // what this end showed, if it is a server
@@ -106,7 +107,12 @@ func (t *transport) Read(p []byte) (int, error) {
 
 // Write says of a reset what Read says.
 func (t *transport) Write(p []byte) (int, error) {
-	if opening := t.opening.Load(); opening != nil {
+	p = t.meant(p)
+	opening := t.opening.Load()
+	if opening != nil || t.early.Load() != nil { // in the handshake
+		t.told = openAlert(p)
+	}
+	if opening != nil {
 		if t.hello(opening, p, Sent); opening.over {
 			t.opening.Store(nil)
 		}
@@ -114,7 +120,7 @@ func (t *transport) Write(p []byte) (int, error) {
 	if t.lies(p) {
 		return 0, net.ErrClosed
 	}
-	n, err := t.Conn.Write(t.meant(p))
+	n, err := t.Conn.Write(p)
 	if err != nil {
 		err = t.ended(err)
 	}

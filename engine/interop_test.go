@@ -155,8 +155,10 @@ func (p *meetingPlace) theirs(m meeting) wish {
 // names.
 func (m meeting) want() error {
 	switch {
-	case m.as == "server" && m.group == "P-521": // which a server does not offer
+	case m.as == "server" && m.alpn == "other" && m.version == "1.2": // where this comes first
 		return signet.HandshakeFailed
+	case m.as == "server" && m.group == "P-521": // which a server does not offer
+		return signet.CipherMismatch
 	case m.alpn == "other" && m.as == "server":
 		return signet.HandshakeFailed
 	case m.auth == "missing" && m.as == "server":
@@ -284,10 +286,10 @@ func TestInteroperationRefused(t *testing.T) {
 		{"TLS 1.0", func(w *wish) { w.Version = "1.0"; w.Suite = "ALL" }, same(signet.VersionMismatch)},
 		{"TLS 1.1", func(w *wish) { w.Version = "1.1"; w.Suite = "ALL" }, same(signet.VersionMismatch)},
 		{"no extended master secret", func(w *wish) { w.NoEMS = true }, same(signet.NoMasterSecret)},
-		{"RSA key exchange", func(w *wish) { w.Suite = "AES128-GCM-SHA256" }, map[string]error{"client": signet.CipherMismatch, "server": signet.HandshakeFailed}},
-		{"CBC", func(w *wish) { w.Suite = "ECDHE-RSA-AES128-SHA256:ECDHE-RSA-AES256-SHA" }, map[string]error{"client": signet.CipherMismatch, "server": signet.HandshakeFailed}},
-		{"DHE", func(w *wish) { w.Suite = "DHE-RSA-AES128-GCM-SHA256"; w.Group = "ffdhe2048" }, map[string]error{"client": signet.CipherMismatch, "server": signet.HandshakeFailed}},
-		{"X448", func(w *wish) { w.Group = "X448" }, map[string]error{"client": signet.CipherMismatch, "server": signet.HandshakeFailed}},
+		{"RSA key exchange", func(w *wish) { w.Suite = "AES128-GCM-SHA256" }, map[string]error{"client": signet.CipherMismatch, "server": signet.CipherMismatch}},
+		{"CBC", func(w *wish) { w.Suite = "ECDHE-RSA-AES128-SHA256:ECDHE-RSA-AES256-SHA" }, map[string]error{"client": signet.CipherMismatch, "server": signet.CipherMismatch}},
+		{"DHE", func(w *wish) { w.Suite = "DHE-RSA-AES128-GCM-SHA256"; w.Group = "ffdhe2048" }, map[string]error{"client": signet.CipherMismatch, "server": signet.CipherMismatch}},
+		{"X448", func(w *wish) { w.Group = "X448" }, map[string]error{"client": signet.CipherMismatch, "server": signet.CipherMismatch}},
 		{"stranger", func(w *wish) {
 			stranger := newWorld(t)
 			credential := stranger.client

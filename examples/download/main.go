@@ -39,6 +39,9 @@ func main() {
 
 // download writes beside the file, and puts it into its place once it is whole.
 func download(url, roots, file string) error {
+	if err := replaceable(file); err != nil {
+		return err
+	}
 	believed, err := verify.LoadRoots(os.DirFS(filepath.Dir(roots)), filepath.Base(roots))
 	if err != nil {
 		return err
@@ -69,6 +72,18 @@ func download(url, roots, file string) error {
 	}
 	fmt.Printf("%s: %d bytes, from %s\n", file, size, answer.Request.URL.Host)
 	return os.Rename(part.Name(), file)
+}
+
+// replaceable refuses what is in the file's place and is no file, such as a device.
+func replaceable(file string) error {
+	info, err := os.Lstat(file)
+	if err == nil && !info.Mode().IsRegular() {
+		err = fmt.Errorf("%s is there already, and is no regular file", file)
+	}
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	return err
 }
 
 // serve lets everybody fetch the files of a folder.

@@ -87,6 +87,42 @@ func TestCutDownload(t *testing.T) {
 	}
 }
 
+// TestNoFile has something else be in the file's place: it is left as it is.
+func TestNoFile(t *testing.T) {
+	p := testpki.Must(testpki.New(time.Now()))
+	roots := write(t, t.TempDir(), "ca.crt", p.Root.Leaf().PEM())
+	for _, test := range []struct {
+		name string
+		make func(path string) error
+	}{
+		{"folder", func(path string) error { return os.Mkdir(path, 0o700) }},
+		{"socket", func(path string) error {
+			listener, err := net.Listen("unix", path)
+			if err == nil {
+				t.Cleanup(func() { listener.Close() })
+			}
+			return err
+		}},
+		{"link", func(path string) error { return os.Symlink("elsewhere", path) }},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Chdir(t.TempDir())
+			if err := test.make("got"); err != nil {
+				t.Fatal(err)
+			}
+			before := testpki.Must(os.Lstat("got"))
+			url := serveOnce(t, testpki.Must(p.Server(testpki.Host)), []byte("HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n"), true)
+			out, err := command(t, url, roots, "got").CombinedOutput()
+			if err == nil || !strings.Contains(string(out), "got is there already, and is no regular file") {
+				t.Errorf("have %v: %s", err, out)
+			}
+			if after := testpki.Must(os.Lstat("got")); after.Mode() != before.Mode() || !os.SameFile(before, after) {
+				t.Errorf("it was %v and is %v", before.Mode(), after.Mode())
+			}
+		})
+	}
+}
+
 // fetch runs the example as a client. Of a failure nothing may be left.
 func fetch(t *testing.T, url string, by *testpki.PKI, want []byte, says string) {
 	t.Helper()

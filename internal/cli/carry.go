@@ -30,6 +30,7 @@ func (s *shell) carry(ctx context.Context, conn *signet.Conn, peer role, timelin
 	go up.run(s.stdin)
 	down := &outlet{w: s.stdout, timeline: timeline}
 	err := down.drain(conn)
+	s.newline(down)
 	if err == nil {
 		return s.complete(conn, up, down)
 	}
@@ -62,16 +63,28 @@ func (s *shell) complete(conn *signet.Conn, up *upload, down *outlet) error {
 		return err
 	}
 	conn.Close()
-	s.newline(down)
 	s.note("complete", "%s sent, %s received; both ends said that this was all", count(sent, "byte", "bytes"), thousands(down.bytes))
 	return nil
 }
 
-// newline ends the peer's last line on a terminal, where ours follows.
+// newline ends the peer's last line where ours follows: on a terminal, or where both
+// outputs go to the same file or pipe.
 func (s *shell) newline(down *outlet) {
-	if down.bytes > 0 && down.last != '\n' && isTerminal(s.stdout) {
+	if down.bytes > 0 && down.last != '\n' && (isTerminal(s.stdout) || sameOutput(s.stdout, s.stderr)) {
 		fmt.Fprintln(s.stderr)
 	}
+}
+
+// sameOutput reports whether what is written to both comes out at one place.
+func sameOutput(a, b io.Writer) bool {
+	one, ok := a.(*os.File)
+	other, too := b.(*os.File)
+	if !ok || !too {
+		return false
+	}
+	first, err := one.Stat()
+	second, err2 := other.Stat()
+	return err == nil && err2 == nil && os.SameFile(first, second)
 }
 
 // arrival names what holds the peer's bytes: the file that standard output goes

@@ -29,52 +29,6 @@ type certCmds struct {
 	Renew   certRenewCmd   `cmd:"" help:"make the successor of a certificate, with a new key"`
 }
 
-// issuing are the flags of every command that signs with an authority.
-type issuing struct {
-	CA    string `name:"ca" placeholder:"FILE" help:"Who signs: the authority's certificate and its key, in one file."`
-	CAKey string `name:"ca-key" placeholder:"FILE" help:"The authority's key, where it has a file of its own."`
-}
-
-// given reports that somebody is named who signs.
-func (f issuing) given() error {
-	if f.CA == "" {
-		return fault.New(Usage, "who signs it? --ca is missing").WithHint("name the file with the authority's certificate and key: --ca ca.pem")
-	}
-	return nil
-}
-
-// authority reads who signs.
-func (f issuing) authority(ctx context.Context, s *shell, secret secret) (*pki.Credential, error) {
-	data, err := s.read(f.CA, pki.MaxInput)
-	if err != nil {
-		return nil, err
-	}
-	chain, err := certificatesIn(data, f.CA)
-	if err != nil {
-		return nil, err
-	}
-	path := f.CA
-	if f.CAKey != "" {
-		path = f.CAKey
-		if data, err = s.read(path, pki.MaxInput); err != nil {
-			return nil, err
-		}
-	}
-	key, err := signerIn(data, path, secret.asker(ctx, s, baseName(path)))
-	if errors.Is(err, pki.KeyMissing) && f.CAKey == "" {
-		return nil, fault.New(pki.KeyMissing, "%s has no private key to sign with", baseName(f.CA)).
-			WithHint("name the file of its key with --ca-key")
-	}
-	if err != nil {
-		return nil, err
-	}
-	authority, err := pki.NewCredential(chain, key)
-	if errors.Is(err, pki.KeyMismatch) {
-		err = brokenOff(err, path)
-	}
-	return authority, inFile(err, f.CA)
-}
-
 // brokenOff adds to an error about a key and a certificate that are no pair how to
 // have the old one again, if a program was killed while it replaced them.
 func brokenOff(err error, keyFile string) error {
@@ -236,7 +190,7 @@ func (c *certNewCmd) spec() (spec pki.Spec, err error) {
 	case pki.Workload:
 		spec.ID, err = spiffeid.Parse(c.Names[0])
 	case pki.Client:
-		err = unclear(c.Names, "signet cert new client %s --ca "+quote(c.CA))
+		err = unclear(c.Names, func(name string) string { return "signet cert new client " + name + " " + c.issuing.words() })
 		fallthrough
 	default:
 		addNames(&spec, c.Names)
@@ -247,15 +201,15 @@ func (c *certNewCmd) spec() (spec pki.Spec, err error) {
 // unclear reports a client's name that may be a person's, which a certificate does
 // not carry by itself, or that of a host without a domain. The command is the one to
 // repeat, with %s for the name.
-func unclear(names []string, command string) error {
+func unclear(names []string, command func(name string) string) error {
 	for _, name := range names {
 		_, notIP := netip.ParseAddr(name)
 		if notIP == nil || strings.ContainsAny(name, ":@") || strings.Contains(name, ".") && pki.IsHostname(strings.TrimPrefix(name, "*.")) {
 			continue
 		}
-		hint := fmt.Sprintf(command, "ann@example.com") + "      # a person, by an e-mail address"
+		hint := command("ann@example.com") + "      # a person, by an e-mail address"
 		if pki.IsHostname(name) {
-			hint += "\n" + fmt.Sprintf(command, "DNS:"+name) + "      # a host of this name"
+			hint += "\n" + command("DNS:"+name) + "      # a host of this name"
 		}
 		return fault.New(Usage, "%q may be the name of a person or of a host, and a certificate has to say which", name).WithHint("%s", hint)
 	}
@@ -327,11 +281,12 @@ func (c *certNewCmd) make(ctx context.Context, s *shell, spec pki.Spec) (_ *pki.
 
 // next is what one usually does with such a certificate.
 func (c *certNewCmd) next() []string {
+	made := issuing{c.Out, c.KeyOut}.words()
 	switch profiles[c.Profile] {
 	case pki.Root:
-		return []string{"signet cert new intermediate " + quote(c.Names[0]+" CA") + " --ca " + quote(c.Out) + "      # signs day by day; then keep the root's key away"}
+		return []string{"signet cert new intermediate " + quote(c.Names[0]+" CA") + " " + made + "      # signs day by day; then keep the root's key away"}
 	case pki.Intermediate:
-		return []string{"signet cert new server api.example.com --ca " + quote(c.Out)}
+		return []string{"signet cert new server api.example.com " + made}
 	}
 	return []string{"signet inspect --lint " + quote(c.Out)}
 }

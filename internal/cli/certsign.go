@@ -106,7 +106,9 @@ func (c *certSignCmd) granted(request *pki.Request) (spec pki.Spec, key crypto.P
 	case spec.Profile == pki.Workload:
 		spec.ID, err = spiffeid.Parse(c.Name[0])
 	case spec.Profile == pki.Client:
-		err = unclear(c.Name, "signet cert sign "+quote(c.Request)+" --ca "+quote(c.CA)+" --kind client --name %s")
+		err = unclear(c.Name, func(name string) string {
+			return "signet cert sign " + quote(c.Request) + " " + c.issuing.words() + " --kind client --name " + name
+		})
 		fallthrough
 	default:
 		addNames(&spec, c.Name)
@@ -118,7 +120,7 @@ func (c *certSignCmd) granted(request *pki.Request) (spec pki.Spec, key crypto.P
 
 // undecided says which names the request asks for, and how to go on.
 func (c *certSignCmd) undecided(request *pki.Request, asked []string) error {
-	again := "signet cert sign " + quote(c.Request) + " --ca " + quote(c.CA)
+	again := "signet cert sign " + quote(c.Request) + " " + c.issuing.words()
 	if len(asked) == 0 {
 		return fault.New(NamesUndecided, "the request, of the subject %q, asks for no names, and nobody has said what it gets", request.Subject()).
 			WithHint("%s --name api.example.com", again)

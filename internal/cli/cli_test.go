@@ -29,6 +29,8 @@ func signetMain(t *testing.T, stdin io.Reader, args ...string) outcome {
 	return outcome{code, stdout.String(), stderr.String()}
 }
 
+const portHint = "  next: write, for example, api.example.com:443 or 127.0.0.1:8443; a port is a number, 65535 at most\n"
+
 func TestMisuseIsTwoLines(t *testing.T) {
 	tests := []struct {
 		name string
@@ -40,6 +42,12 @@ func TestMisuseIsTwoLines(t *testing.T) {
 		{"flag without a value, in one word", []string{"connect", "a.example:443", "--as="}, "error: connect: --as is given an empty value [usage]\n  next: give it a value, or leave --as out; a variable of the shell may be empty\n"},
 		{"one of several without a value", []string{"verify", "a.example:443", "--pin", "a.pem", "--pin", ""}, "error: verify: --pin is given an empty value [usage]\n  next: give it a value, or leave --pin out; a variable of the shell may be empty\n"},
 		{"time without a value", []string{"verify", "a.example:443", "--at", ""}, "error: verify: --at is given an empty value [usage]\n  next: give it a value, or leave --at out; a variable of the shell may be empty\n"},
+		{"one value given twice", []string{"connect", "a.example:443", "--roots", "a.pem", "--roots", "b.pem"}, "error: connect: --roots is given twice, and takes one value [usage]\n  next: leave one of them out\n"},
+		{"one of a few given twice", []string{"verify", "a.example:25", "--starttls", "smtp", "--starttls=none"}, "error: verify: --starttls is given twice, and takes one value [usage]\n  next: leave one of them out\n"},
+		{"number given twice", []string{"up", "--port", "7400", "--port", "7500"}, "error: up: --port is given twice, and takes one value [usage]\n  next: leave one of them out\n"},
+		{"port that is none", []string{"connect", "localhost:99999"}, "error: \"localhost:99999\" is not HOST:PORT [address_invalid]\n" + portHint},
+		{"port that no service has, of connect", []string{"connect", "localhost:abc", "--starttls", "smtp"}, "error: \"localhost:abc\" is not HOST:PORT [address_invalid]\n" + portHint},
+		{"port that is none, to listen on", []string{"listen", "localhost:99999", "--as", "x.pem", "--public"}, "error: \"localhost:99999\" is not HOST:PORT [address_invalid]\n" + portHint},
 		{"password in a target", []string{"verify", "https://jane:secret@a.example/"}, "error: https://jane:…@a.example/ is neither HOST:PORT nor a file [target_unknown]\n  next: signet verify a.example:443      # if this host is meant\n        or write a path that exists\n"},
 		{"password of another command", []string{"connect", "https://jane:s@cret@a.example/"}, "error: \"https://jane:…@a.example/\" is not HOST:PORT [address_invalid]\n  next: signet connect a.example:443      # if this is meant\n"},
 		{"unknown command of a line that is right", []string{"vrify", "a b:1"}, "error: there is no command \"vrify\"; did you mean verify? [usage]\n  next: signet verify 'a b:1'\n"},

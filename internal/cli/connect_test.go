@@ -144,6 +144,38 @@ func TestConnectTellsThePeerTheTruth(t *testing.T) {
 	}
 }
 
+// TestConnectEndsThePeersLine sends both outputs through one pipe: what is said of the
+// cut has a line of its own.
+func TestConnectEndsThePeersLine(t *testing.T) {
+	for _, test := range []struct {
+		name, say, want string
+		cut             bool
+	}{
+		{"cut within a line", "a part of", "\na part of\nerror: cut after 9 bytes: ", true},
+		{"cut after a line", "a line\n", "\na line\nerror: cut after 7 bytes: ", true},
+		{"cut before anything", "", " ms\nerror: cut after 0 bytes: ", true},
+		{"all of it", "all", "\nall\ncomplete   0 bytes sent, 3 received; ", false},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			address, roots := serve(t, func(c *signet.Conn) {
+				io.WriteString(c, test.say)
+				if test.cut {
+					c.Abort()
+				}
+			})
+			r, w, err := os.Pipe()
+			if err != nil {
+				t.Fatal(err)
+			}
+			Main(t.Context(), []string{"connect", address, "--roots", roots}, strings.NewReader(""), w, w)
+			w.Close()
+			if said := string(testpki.Must(io.ReadAll(r))); !strings.Contains(said, test.want) {
+				t.Errorf("have %q, want %q in it", said, test.want)
+			}
+		})
+	}
+}
+
 func TestConnectOutputFails(t *testing.T) {
 	told := make(chan error, 1)
 	address, roots := serve(t, func(c *signet.Conn) {

@@ -337,7 +337,7 @@ func (c *crlNewCmd) tell(s *shell, list *pki.RevocationList, authority *pki.Cert
 	if err := s.print(p.String()); err != nil {
 		return err
 	}
-	again := "signet crl new --ca " + quote(c.CA) + " --from " + quote(c.Out) + " --out " + quote(c.Out) + " --force"
+	again := "signet crl new " + c.issuing.words() + " --from " + quote(c.Out) + " --out " + quote(c.Out) + " --force"
 	if c.To != "auto" {
 		again += " --to " + c.To
 	}

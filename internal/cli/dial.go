@@ -106,10 +106,10 @@ type dialed struct {
 // and verifies it. No data is sent to it. What it shows is observed before it is
 // judged, if anybody observes.
 func (b basis) dial(ctx context.Context, target, protocol string, observe func(*signet.Peer)) (*dialed, error) {
-	host, port, _ := net.SplitHostPort(target) // Dial says what is wrong with it
-	if strings.Contains(port, "/") {
-		return nil, fault.New(signet.AddressInvalid, "%q is not HOST:PORT", target)
+	if err := checkPort(ctx, target); err != nil {
+		return nil, err
 	}
+	host, _, _ := net.SplitHostPort(target) // Dial says what is wrong with it
 	d := &dialed{name: b.name, own: b.own != nil}
 	if d.name.IsZero() {
 		d.name = verify.Host(host)
@@ -128,6 +128,23 @@ func (b basis) dial(ctx context.Context, target, protocol string, observe func(*
 	}
 	d.Conn, d.wire, d.took = conn, open.wire, time.Since(open.ready)
 	return d, nil
+}
+
+// checkPort refuses an address without a port that there can be: a number of 16 bits,
+// or the name of a service that this system knows.
+func checkPort(ctx context.Context, address string) error {
+	_, port, err := net.SplitHostPort(address)
+	if err == nil {
+		_, err = net.DefaultResolver.LookupPort(ctx, "tcp", port)
+	}
+	switch {
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case err != nil:
+		return fault.New(signet.AddressInvalid, "%q is not HOST:PORT", address).
+			WithHint("write, for example, api.example.com:443 or 127.0.0.1:8443; a port is a number, 65535 at most")
+	}
+	return nil
 }
 
 // opener is a dialer whose connections are ready for TLS.

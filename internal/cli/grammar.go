@@ -100,7 +100,7 @@ func (s *shell) parse(args []string) (command, error) {
 	case err != nil:
 		return nil, misuse(err, args)
 	}
-	if err := emptied(parsed); err != nil {
+	if err := misgiven(parsed); err != nil {
 		return nil, err
 	}
 	s.data = g.Data

@@ -42,11 +42,14 @@ func (c *listenCmd) run(ctx context.Context, s *shell) error {
 	if err := c.consistent(); err != nil {
 		return err
 	}
+	if err := checkPort(ctx, c.Address); err != nil {
+		return err
+	}
 	own, home, err := c.own(s)
 	if err != nil {
 		return err
 	}
-	r := &reception{shell: s, www: c.WWW, echo: c.Echo, protocols: c.protocols, tracing: c.tracing}
+	r := &reception{shell: s, www: c.WWW, echo: c.Echo, protocols: c.protocols, tracing: c.tracing, seats: make(seats, maxSessions)}
 	server := &signet.Server{Identity: identity.Static(own), Public: c.Public, ALPN: c.ALPN}
 	if c.Trace {
 		server.Trace = r.timelines.hear

@@ -325,6 +325,26 @@ func TestListenWWW(t *testing.T) {
 	}
 }
 
+// TestListenNamesWhatIsProved holds that a SPIFFE ID for which the roots do not vouch is
+// shown to nobody as if it were proved.
+func TestListenNamesWhatIsProved(t *testing.T) {
+	h := newHosts(t)
+	l := h.listen(nil, "--as", "server.pem", "--roots", "ca.pem", "--any-name", "a test", "--www")
+	browser := h.client(testpki.Must(h.Workload("spiffe://demo.signet/web"))).HTTP()
+	defer browser.CloseIdleConnections()
+	response, err := browser.Get("https://" + l.address + "/")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	body := testpki.Must(io.ReadAll(response.Body))
+	const who = "somebody with a SPIFFE ID for which ca.pem does not vouch"
+	if !strings.Contains(string(body), ", and are "+who+".\n") || strings.Contains(string(body)+l.stderr.String(), "demo.signet") {
+		t.Errorf("%s%s", body, l.stderr)
+	}
+	l.wait(t, `^verified   \S+ is `+who+`, by Demo Root \(ca\.pem\), `)
+}
+
 // TestListenSaysWhatIsMissing holds the errors before anybody comes.
 func TestListenSaysWhatIsMissing(t *testing.T) {
 	h := newHosts(t)

@@ -95,14 +95,21 @@ func misuse(err error, args []string) error {
 	return result
 }
 
-// emptied refuses a flag that is given without a value, such as --roots "$ROOTS" is
+// misgiven refuses a flag that is given without a value, such as --roots "$ROOTS" is
 // where there is no such variable: to take it for one that was left out would, of
-// all things, believe more than was meant.
-func emptied(parsed *kong.Context) error {
+// all things, believe more than was meant. It refuses one that is given twice where
+// one value counts, too: which of them was meant is nobody's to guess.
+func misgiven(parsed *kong.Context) error {
+	given := map[*kong.Flag]bool{}
 	for _, part := range parsed.Path {
 		if part.Flag == nil {
 			continue
 		}
+		if given[part.Flag] && !part.Flag.IsBool() && !part.Flag.IsCumulative() {
+			return fault.New(Usage, "%s: --%s is given twice, and takes one value", words(parsed.Selected()), part.Flag.Name).
+				WithHint("leave one of them out")
+		}
+		given[part.Flag] = true
 		switch value := part.Flag.Target.Interface().(type) {
 		case string:
 			if value != "" {

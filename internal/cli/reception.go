@@ -11,6 +11,7 @@ import (
 	"net/http/httputil"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/signet-tls/signet"
@@ -29,10 +30,28 @@ type reception struct {
 	timelines
 	echo, www bool
 	origin    string // of the roots, as a person knows them; "": nobody is asked who they are
+	seats     seats
 }
 
-// maxSessions bounds the clients that are there at the same time. More wait.
-const maxSessions = 256
+// maxSessions bounds the clients that are there at the same time, each with some
+// 50 KiB. Who has proved nothing yet has no seat among them: the library bounds
+// how many of those there are (signet.Server.MaxHandshakes).
+const maxSessions = 4096
+
+// seats are as many as a channel has room for.
+type seats chan struct{}
+
+// take reports whether there was one.
+func (s seats) take() bool {
+	select {
+	case s <- struct{}{}:
+		return true
+	default:
+		return false
+	}
+}
+
+func (s seats) free() { <-s }
 
 // run serves the first client, or each one until Ctrl-C.
 func (r *reception) run(ctx context.Context) error {
@@ -81,15 +100,15 @@ func (r *reception) first(ctx context.Context) error {
 }
 
 // admit gives each client that has proved who it is to session, in a goroutine of
-// its own, until ctx ends. It returns when the last of them has.
+// its own, until ctx ends. It returns when the last of them has. Whom there is no
+// seat for is turned away.
 func (r *reception) admit(ctx context.Context, session func(*signet.Conn, *timeline)) error {
 	stop := context.AfterFunc(ctx, func() { r.Close() })
 	defer stop()
 	var sessions sync.WaitGroup
 	defer sessions.Wait()
-	for places := make(chan struct{}, maxSessions); ; {
-		places <- struct{}{}
-		conn, err := r.Accept()
+	for {
+		conn, err := r.next(ctx)
 		switch {
 		case ctx.Err() != nil:
 			if err == nil {
@@ -103,17 +122,43 @@ func (r *reception) admit(ctx context.Context, session func(*signet.Conn, *timel
 		r.begin(timeline)
 		sessions.Go(func() {
 			defer r.end(timeline)
-			defer func() { <-places }()
 			defer conn.Close()
 			conn := conn.(*signet.Conn)
 			err := conn.Handshake(ctx)
 			switch {
-			case err == nil:
-				session(conn, timeline)
-			case ctx.Err() == nil:
+			case err != nil && ctx.Err() != nil: // Ctrl-C, or the one client is there
+			case err != nil:
 				r.failed(conn, err)
+			case !r.seats.take():
+				conn.Abort()
+				r.note("turned away", "%s: %s here, and no more are served at a time", conn.RemoteAddr(), count(cap(r.seats), "client is", "clients are"))
+			default:
+				defer r.seats.free()
+				session(conn, timeline)
 			}
 		})
+	}
+}
+
+// shortage is how long a shortage, such as of descriptors, is given to pass.
+const shortage = 50 * time.Millisecond
+
+// next accepts a connection. A shortage is told once, and waited out: whoever keeps
+// many connections open must not end the server.
+func (r *reception) next(ctx context.Context) (net.Conn, error) {
+	for told := false; ; told = true {
+		conn, err := r.Accept()
+		if !errors.Is(err, syscall.EMFILE) && !errors.Is(err, syscall.ENFILE) {
+			return conn, err
+		}
+		if !told {
+			r.note("waiting", "no more clients can come in: this system has no descriptor left for them (ulimit -n)")
+		}
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-time.After(shortage):
+		}
 	}
 }
 
@@ -124,7 +169,20 @@ func (r *reception) welcome(conn *signet.Conn) {
 		r.note("accepted", "%s, not asked who it is; TLS %s", conn.RemoteAddr(), r.agreed(peer))
 		return
 	}
-	r.note("verified", "%s is %s; TLS %s", conn.RemoteAddr(), r.proof(peer.Proof, r.holder(peer.Proof.Leaf()), r.origin), r.agreed(peer))
+	r.note("verified", "%s is %s; TLS %s", conn.RemoteAddr(), r.proof(peer.Proof, r.guest(peer.Proof), r.origin), r.agreed(peer))
+}
+
+// guest names who came, as far as that is proved: for a SPIFFE ID only the roots of
+// its own trust domain vouch.
+func (r *reception) guest(proof *verify.Proof) string {
+	leaf := proof.Leaf()
+	if leaf.ID().IsZero() || !proof.ID().IsZero() {
+		return r.holder(leaf)
+	}
+	if names := leafNames(leaf); len(names) > 0 {
+		return names[0]
+	}
+	return "somebody with a SPIFFE ID for which " + r.origin + " does not vouch"
 }
 
 // holder names whose certificate it is.
@@ -185,7 +243,7 @@ func (r *reception) mirror(w http.ResponseWriter, request *http.Request, conn *s
 	r.note("answered", "%s: %s %s", conn.RemoteAddr(), request.Method, request.URL)
 	who, peer := "and were not asked who you are", conn.Peer()
 	if peer.Proof != nil {
-		who = "and are " + r.holder(peer.Proof.Leaf())
+		who = "and are " + r.guest(peer.Proof)
 	}
 	asked, err := httputil.DumpRequest(request, false)
 	if err != nil {

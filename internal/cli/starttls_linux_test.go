@@ -26,20 +26,18 @@ func TestStartTLSPostgres(t *testing.T) {
 	h.write("server.pem", leaf, h.mid)
 	servers := map[string]string{"on": h.postgres(bin, "on"), "off": h.postgres(bin, "off")}
 	for _, test := range []struct {
-		name, tls string
-		args      []string
-		code      int
-		want      string
+		name, tls, protocol string
+		code                int
+		want                string
 	}{
-		{"on", "on", nil, 0, "Yes: HOST:PORT is db.badssl.test."},
-		{"off", "off", nil, 2, "error: the server does not offer TLS on this connection [starttls_refused]"},
-		{"not asked", "on", []string{"--starttls", "none"}, 2, "error: the peer hung up during the handshake [handshake_cut]"},
-		{"asked as another", "on", []string{"--starttls", "ldap"}, 2, "error: the server hung up before TLS began [starttls_failed]"},
+		{"on", "on", "postgres", 0, "Yes: HOST:PORT is db.badssl.test."},
+		{"off", "off", "postgres", 2, "error: the server does not offer TLS on this connection [starttls_refused]"},
+		{"not asked", "on", "none", 2, "error: the peer hung up during the handshake [handshake_cut]"},
+		{"asked as another", "on", "ldap", 2, "error: the server hung up before TLS began [starttls_failed]"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			address := servers[test.tls]
-			args := []string{"verify", address, "--starttls", "postgres", "--roots", h.path("ca.pem"), "--name", "db.badssl.test"}
-			said := signetMain(t, nil, append(args, test.args...)...)
+			said := signetMain(t, nil, "verify", address, "--starttls", test.protocol, "--roots", h.path("ca.pem"), "--name", "db.badssl.test")
 			have, _, _ := strings.Cut(strings.ReplaceAll(said.stdout+said.stderr, address, "HOST:PORT"), "\n")
 			if said.code != test.code || have != test.want {
 				t.Errorf("exit code %d: %s", said.code, said.stdout+said.stderr)
