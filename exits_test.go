@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/signet-tls/signet"
+	"github.com/signet-tls/signet/internal/peers"
 	"github.com/signet-tls/signet/internal/testpki"
 	"github.com/signet-tls/signet/verify"
 )
@@ -192,18 +193,5 @@ func TestNothingIsLeftBehind(t *testing.T) {
 			t.Fatal("shook hands with nobody")
 		}
 	}
-	settled(t, before)
-}
-
-// settled waits until there are no more goroutines than before.
-func settled(t *testing.T, before int) {
-	t.Helper()
-	for range 500 {
-		if runtime.NumGoroutine() <= before {
-			return
-		}
-		time.Sleep(10 * time.Millisecond)
-	}
-	stacks := make([]byte, 1<<16)
-	t.Errorf("%d goroutines, %d before:\n%s", runtime.NumGoroutine(), before, stacks[:runtime.Stack(stacks, true)])
+	peers.Settled(t, before)
 }

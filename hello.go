@@ -67,66 +67,88 @@ const maxHello = 16 << 10
 // nothing: what it cannot read it leaves to crypto/tls.
 type helloReader struct {
 	kind    helloKind
-	records []byte // not taken apart yet
+	begun   []byte // a record that is not whole yet
 	message []byte // the parts of the hello that have come
 	over    bool   // nothing more is looked for
 }
 
-// read takes more of what was sent, and returns the hello once it is whole; a
-// server may have two.
-func (r *helloReader) read(p []byte) *Hello {
-	if r.over {
-		return nil
+// read takes more of what was sent, and returns the hello once it is whole; a server
+// may have two.
+func (r *helloReader) read(p []byte) (hellos []*Hello) {
+	for !r.over && len(p) > 0 {
+		var record []byte
+		if record, p = r.record(p); record != nil {
+			if hello := r.find(record); hello != nil {
+				hellos = append(hellos, hello)
+			}
+		}
 	}
-	hello, rest := r.find(after(r.records, p))
-	switch {
-	case r.over:
-	case len(r.records) == 0:
-		r.records = slices.Clone(rest) // which is not ours to keep
-	default:
-		r.records = rest
-	}
-	return hello
+	return hellos
 }
 
-// after returns more behind what has been kept. Most hellos come in one piece, which
-// is not copied.
-func after(kept, more []byte) []byte {
-	if len(kept) == 0 {
-		return more
+// record returns the next whole record and what is behind it, or keeps what has come
+// of it and returns nothing. One that comes in one piece is not copied.
+func (r *helloReader) record(p []byte) (record, rest []byte) {
+	if end := recordEnd(p); len(r.begun) == 0 && end <= len(p) {
+		return p[:end], p[end:]
 	}
-	return append(kept, more...)
-}
-
-// find looks for the hello in whole records, and returns it with what is behind it.
-func (r *helloReader) find(records []byte) (hello *Hello, rest []byte) {
-	for len(records) >= recordHeader {
-		kind, end := records[0], recordHeader+int(binary.BigEndian.Uint16(records[3:]))
-		between := kind == recordChangeCipherSpec && len(r.message) == 0 // two hellos (RFC 8446, appendix D.4)
-		if !between && kind != recordHandshake || len(r.message)+end > maxHello {
+	for len(p) > 0 {
+		end := recordEnd(r.begun)
+		if len(r.begun) >= recordHeader && !r.wants(r.begun[0], end) {
 			r.stop()
 			return nil, nil
 		}
-		if len(records) < end {
-			return nil, records
+		missing := end - len(r.begun)
+		n := min(missing, len(p))
+		r.begun, p = append(slices.Grow(r.begun, missing), p[:n]...), p[n:]
+		if len(r.begun) == recordEnd(r.begun) {
+			record, r.begun = r.begun, nil
+			return record, p
 		}
-		body := records[recordHeader:end]
-		records = records[end:]
-		if between {
-			continue
-		}
-		message := after(r.message, body)
-		hello, whole := r.whole(message)
-		if whole {
-			r.message = nil
-			return hello, records
-		}
-		if len(r.message) == 0 {
-			message = slices.Clone(message)
-		}
+	}
+	return nil, nil
+}
+
+// recordEnd is where a record ends of which this is the beginning: its header, as
+// long as that is not whole.
+func recordEnd(begun []byte) int {
+	if len(begun) < recordHeader {
+		return recordHeader
+	}
+	return recordHeader + int(binary.BigEndian.Uint16(begun[3:]))
+}
+
+// wants reports whether a record of so many bytes can be part of the hello, or stand
+// between two (RFC 8446, appendix D.4).
+func (r *helloReader) wants(kind byte, size int) bool {
+	between := kind == recordChangeCipherSpec && len(r.message) == 0
+	return (between || kind == recordHandshake) && len(r.message)+size <= maxHello
+}
+
+// find looks for the hello in a whole record, and in those before.
+func (r *helloReader) find(record []byte) *Hello {
+	if !r.wants(record[0], len(record)) {
+		r.stop()
+		return nil
+	}
+	if record[0] == recordChangeCipherSpec {
+		return nil
+	}
+	first := len(r.message) == 0
+	message := record[recordHeader:]
+	if !first {
+		message = append(r.message, message...)
+	}
+	hello, whole := r.whole(message)
+	switch {
+	case whole:
+		r.message = nil
+	case first:
+		r.message = slices.Clone(message) // the record is not ours to keep
+	default:
 		r.message = message
 	}
-	return nil, records
+	return hello
 }
 
 func (r *helloReader) stop() { *r = helloReader{kind: r.kind, over: true} }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/tls"
 	"net"
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -31,7 +32,7 @@ func TestHello(t *testing.T) {
 		reader := helloReader{kind: clientHello}
 		var hello *Hello
 		for rest := flight; len(rest) > 0; rest = rest[min(size, len(rest)):] {
-			if found := reader.read(rest[:min(size, len(rest))]); found != nil {
+			for _, found := range reader.read(rest[:min(size, len(rest))]) {
 				hello = found
 			}
 		}
@@ -43,7 +44,7 @@ func TestHello(t *testing.T) {
 		if diff := cmp.Diff(want, hello); diff != "" || len(hello.Suites) < 3 || len(hello.Groups) < 3 {
 			t.Errorf("in pieces of %d bytes (-want +have):\n%s", size, diff)
 		}
-		if reader.records != nil || reader.message != nil || reader.read(flight) != nil {
+		if reader.begun != nil || reader.message != nil || reader.read(flight) != nil {
 			t.Error("it goes on after the hello")
 		}
 	}
@@ -67,13 +68,29 @@ func TestHelloGivesUp(t *testing.T) {
 			if hello := reader.read(flight[i : i+1]); hello != nil {
 				t.Errorf("%s: have %+v", name, hello)
 			}
-			if kept := len(reader.records) + len(reader.message); kept > 2*maxHello {
+			if kept := cap(reader.begun) + len(reader.message); kept > 2*maxHello {
 				t.Fatalf("%s: %d bytes are kept", name, kept)
 			}
 		}
-		if !reader.over || reader.records != nil || reader.message != nil {
+		if !reader.over || reader.begun != nil || reader.message != nil {
 			t.Errorf("%s: it waits for more", name)
 		}
+	}
+}
+
+// helloAgain is a HelloRetryRequest that asks for a group.
+func helloAgain() []byte {
+	body := slices.Concat([]byte{3, 3}, retryRandom[:], []byte{0, 0x13, 0x01, 0, 0, 12}, []byte{0, 43, 0, 2, 3, 4}, []byte{0, 51, 0, 2, 0, 29})
+	message := append([]byte{2, 0, 0, byte(len(body))}, body...)
+	return append([]byte{22, 3, 3, 0, byte(len(message))}, message...)
+}
+
+// TestTwoHellosAtOnce holds that none is left until the next read, which need not come.
+func TestTwoHellosAtOnce(t *testing.T) {
+	reader := helloReader{kind: serverHello}
+	hellos := reader.read(slices.Concat(helloAgain(), []byte{20, 3, 3, 0, 1, 1}, helloAgain()))
+	if len(hellos) != 2 || !hellos[0].Retry || !slices.Equal(hellos[1].Versions, []uint16{tls.VersionTLS13}) {
+		t.Errorf("have %+v", hellos)
 	}
 }
 
@@ -81,26 +98,21 @@ func TestHelloGivesUp(t *testing.T) {
 func FuzzHello(f *testing.F) {
 	f.Add(sent(f), 3, true)
 	f.Add([]byte{22, 3, 3, 0, 42, 2, 0, 0, 38, 3, 3}, 1, false)
+	f.Add(slices.Concat(helloAgain(), []byte{20, 3, 3, 0, 1, 1}, helloAgain()), 50, false)
 	f.Fuzz(func(t *testing.T, flight []byte, size int, client bool) {
 		kind := serverHello
 		if client {
 			kind = clientHello
 		}
 		whole, pieces := helloReader{kind: kind}, helloReader{kind: kind}
-		want := whole.read(flight)
-		size = max(1, min(size, len(flight)))
-		for rest := flight; len(rest) > 0; {
-			n := min(size, len(rest))
-			if have := pieces.read(rest[:n]); have != nil {
-				if diff := cmp.Diff(want, have); diff != "" {
-					t.Fatalf("(-whole +pieces):\n%s", diff)
-				}
-				return
-			}
-			rest = rest[n:]
+		want, have := whole.read(flight), []*Hello(nil)
+		for size = max(1, min(size, len(flight))); len(flight) > 0; {
+			n := min(size, len(flight))
+			have = append(have, pieces.read(flight[:n])...)
+			flight = flight[n:]
 		}
-		if want != nil {
-			t.Errorf("in pieces of %d bytes there is no %+v", size, want)
+		if diff := cmp.Diff(want, have); diff != "" {
+			t.Errorf("in pieces of %d bytes (-whole +pieces):\n%s", size, diff)
 		}
 	})
 }

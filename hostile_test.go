@@ -62,7 +62,7 @@ func TestBadStreams(t *testing.T) {
 			if fed < test.least {
 				t.Errorf("there are only %d streams", fed)
 			}
-			settled(t, goroutines)
+			peers.Settled(t, goroutines)
 			if have := descriptors(); have > files {
 				t.Errorf("%d descriptors are open, %d before", have, files)
 			}
@@ -150,7 +150,7 @@ func TestMutatedHandshake(t *testing.T) {
 				if tried < 500/step || same > tried/4 {
 					t.Errorf("%d bytes, of which %d made no difference", tried, same)
 				}
-				settled(t, goroutines)
+				peers.Settled(t, goroutines)
 			})
 		}
 	}

@@ -207,18 +207,17 @@ func (t *transport) depart() {
 
 // hello keeps what is wanted of one later.
 func (t *transport) hello(reader *helloReader, p []byte, direction Direction) {
-	hello := reader.read(p)
-	switch {
-	case hello == nil:
-		return
-	case reader.kind == clientHello:
-		t.clientRandom = hello.Random
-		t.tell(Event{Phase: PhaseClientHello, Hello: hello, Direction: direction})
-	case hello.Retry:
-		t.tell(Event{Phase: PhaseHelloRetry, Hello: hello, Direction: direction})
-	default:
-		t.serverRandom, t.masterSecret, t.chosen = hello.Random, hello.ExtendedMasterSecret, hello.Versions[0]
-		t.tell(Event{Phase: PhaseServerHello, Hello: hello, Direction: direction})
+	for _, hello := range reader.read(p) {
+		switch {
+		case reader.kind == clientHello:
+			t.clientRandom = hello.Random
+			t.tell(Event{Phase: PhaseClientHello, Hello: hello, Direction: direction})
+		case hello.Retry:
+			t.tell(Event{Phase: PhaseHelloRetry, Hello: hello, Direction: direction})
+		default:
+			t.serverRandom, t.masterSecret, t.chosen = hello.Random, hello.ExtendedMasterSecret, hello.Versions[0]
+			t.tell(Event{Phase: PhaseServerHello, Hello: hello, Direction: direction})
+		}
 	}
 }
 

@@ -15,6 +15,7 @@ import (
 	"github.com/signet-tls/signet"
 	"github.com/signet-tls/signet/engine"
 	"github.com/signet-tls/signet/fault"
+	"github.com/signet-tls/signet/internal/peers"
 	"github.com/signet-tls/signet/internal/testpki"
 	"github.com/signet-tls/signet/verify"
 )
@@ -99,7 +100,7 @@ func TestGoroutines(t *testing.T) {
 	count := func(when string, want int) {
 		t.Helper()
 		have := runtime.NumGoroutine() - before
-		for range 100 { // one that has done its work is counted until it is gone
+		for range 5000 { // one that has done its work is counted until it is gone
 			if have <= want {
 				return
 			}
@@ -138,13 +139,7 @@ func TestAbandoned(t *testing.T) {
 	client := newWorld(t).dialer()
 	client.HandshakeTimeout = 200 * time.Millisecond
 	want(t, engine.Client(context.Background(), client, testpki.Host).Handshake(), engine.WantRead)
-	for range 5000 {
-		if runtime.NumGoroutine() <= before {
-			return
-		}
-		time.Sleep(time.Millisecond)
-	}
-	t.Error("its goroutine is still there")
+	peers.Settled(t, before)
 }
 
 func TestClosedBeforeItBegan(t *testing.T) {

@@ -5,6 +5,7 @@ package pki
 import (
 	"bytes"
 	"cmp"
+	"crypto/ecdsa"
 	"crypto/sha256"
 	"crypto/x509"
 	"encoding/hex"
@@ -105,15 +106,18 @@ func (d *der) certificate() *Certificate {
 // already; it is not parsed again.
 func Adopt(x *x509.Certificate) *Certificate {
 	c := &Certificate{
-		raw: x.Raw, tbs: x.RawTBSCertificate, version: x.Version, serial: integerOf(x.SerialNumber),
+		raw: x.Raw, tbs: x.RawTBSCertificate, version: x.Version,
 		issuer: Name{x.RawIssuer}, subject: Name{x.RawSubject},
 		signature: x.Signature, list: make([]Extension, len(x.Extensions)), x: x,
 	}
 	d := newDER(x.RawTBSCertificate)
-	c.algorithm, c.life = d.tbsFacts()
+	c.serial, c.algorithm, c.life = d.tbsFacts()
 	c.signedWith = c.algorithm // crypto/x509 has compared them
 	key := newDER(x.RawSubjectPublicKeyInfo)
 	c.publicKey = key.publicKey()
+	if point, ok := x.PublicKey.(*ecdsa.PublicKey); ok {
+		c.publicKey.adopt(point)
+	}
 	for i, e := range x.Extensions {
 		c.list[i] = Extension{oidOf(e.Id), e.Critical, e.Value}
 	}
@@ -122,15 +126,15 @@ func Adopt(x *x509.Certificate) *Certificate {
 
 // tbsFacts returns of a certificate's contents what crypto/x509 does not have as it
 // is written.
-func (d *der) tbsFacts() (Algorithm, life) {
+func (d *der) tbsFacts() (serial []byte, algorithm Algorithm, l life) {
 	tbs := d.sequence("certificate's contents")
 	if tbs.has(constructed(0)) {
 		tbs.read(constructed(0), "version")
 	}
-	tbs.integer("serial number")
-	algorithm := tbs.algorithm("signature")
+	serial = tbs.integer("serial number")
+	algorithm = tbs.algorithm("signature")
 	tbs.element("issuer")
-	return algorithm, tbs.life()
+	return serial, algorithm, tbs.life()
 }
 
 // life is when a certificate is valid, and whether that is written as it must be.

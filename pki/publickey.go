@@ -3,6 +3,7 @@ package pki
 import (
 	"bytes"
 	"crypto"
+	"crypto/ecdsa"
 	"crypto/sha256"
 	"crypto/x509"
 	"encoding/pem"
@@ -62,6 +63,15 @@ func described(facts keyFacts) *PublicKey {
 func (k *PublicKey) look() *keyFacts {
 	k.parse.Do(func() { k.facts = k.read() })
 	return &k.facts
+}
+
+// adopt spares look reading a point that crypto/x509 has read from the same bits.
+func (k *PublicKey) adopt(point *ecdsa.PublicKey) {
+	k.parse.Do(func() {
+		d := newDER(nil)
+		k.facts.describe(k.algorithm, &d)
+		k.facts.key = point
+	})
 }
 
 func (k *PublicKey) read() keyFacts {

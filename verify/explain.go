@@ -135,13 +135,13 @@ func (s *search) checks(v *visit, a attempt) []Check {
 		keep(SignatureInvalid, rfc+"6.1.3 (a)(1)")
 	}
 	for _, r := range rules {
-		if s.applies(r.roles, r.profiles, v) {
+		if v.under(r.roles, r.profiles) {
 			keep(r.code, r.section)
 		}
 	}
 	for _, r := range extensionRules {
 		have, want := r.values(v)
-		if s.applies(r.roles, r.profiles, v) && !slices.ContainsFunc(all, func(c Check) bool { return c.Rule == r.section && c.Have == have }) {
+		if v.under(r.roles, r.profiles) && !slices.ContainsFunc(all, func(c Check) bool { return c.Rule == r.section && c.Have == have }) {
 			all = append(all, Check{Name: "chain", Verdict: OK, Code: r.code(), Depth: depth, Rule: r.section, Have: have, Want: want})
 		}
 	}

@@ -75,8 +75,12 @@ func TestAgainWithoutKeys(t *testing.T) {
 			t.Errorf("%s: signatures cost %d, want 0", name, have)
 		}
 	}
+	if _, ok := v.recall(newQuestion(chain, &opts)); ok {
+		t.Error("the chain of who came once is remembered")
+	}
+	testpki.Must(v.Verify(chain, opts))
 	if known, ok := v.recall(newQuestion(chain, &opts)); !ok || len(known.path) != 3 {
-		t.Errorf("the chain is not remembered: %v", ok)
+		t.Errorf("the chain of who came again is not remembered: %v", ok)
 	}
 	if _, ok := v.recall(newQuestion(chain, &other)); ok {
 		t.Error("the answer for some roots is remembered for others")

@@ -39,9 +39,10 @@ func (r roles) String() string {
 // visit is one certificate at its place on a path that is being built.
 type visit struct {
 	*node
-	role  roles
-	below []*node // leaf first
-	opts  *Options
+	role    roles
+	below   []*node // leaf first
+	opts    *Options
+	profile Profile // that the certificate is held to
 }
 
 // permits reports whether the caller has the permission.
@@ -403,19 +404,20 @@ func (s *search) profileFor(v *visit) Profile {
 
 // visit is a certificate as the next of a path.
 func (s *search) visit(path []*node, m *node) *visit {
-	v := &visit{m, intermediate, path, s.opts}
+	v := &visit{node: m, role: intermediate, below: path, opts: s.opts}
 	switch {
 	case len(path) == 0:
 		v.role = leaf
 	case m.anchor:
 		v.role = anchor
 	}
+	v.profile = s.profileFor(v)
 	return v
 }
 
-// applies reports whether a rule is about a certificate.
-func (s *search) applies(r roles, profiles Profile, v *visit) bool {
-	return r&v.role != 0 && profiles&s.profileFor(v) != 0
+// under reports whether a rule is about the certificate.
+func (v *visit) under(r roles, profiles Profile) bool {
+	return r&v.role != 0 && profiles&v.profile != 0
 }
 
 // faults returns the rules that a certificate breaks as the next of a path, at
@@ -426,16 +428,16 @@ func (s *search) faults(path []*node, m *node, most int) []finding {
 	add := func(code fault.Code, section, text, have, want string) {
 		found = append(found, finding{code, section, len(path), text, have, want, m.cert})
 	}
-	for _, r := range rules {
-		if len(found) < most && s.applies(r.roles, r.profiles, v) {
+	for i := range rules { // which are too large to be copied one by one
+		if r := &rules[i]; len(found) < most && v.under(r.roles, r.profiles) {
 			if text := r.breaks(v); text != "" {
 				have, want := values(r.code, v)
 				add(r.code, r.section, text, have, want)
 			}
 		}
 	}
-	for _, r := range extensionRules {
-		if len(found) < most && s.applies(r.roles, r.profiles, v) {
+	for i := range extensionRules {
+		if r := &extensionRules[i]; len(found) < most && v.under(r.roles, r.profiles) {
 			if code, text := r.check(v); text != "" {
 				have, want := r.values(v)
 				add(code, r.section, text, have, want)

@@ -23,7 +23,7 @@ const (
 // again. It is safe for concurrent use and must not be copied.
 type Verifier struct {
 	signatures memory[signature, struct{}]
-	chains     memory[question, *answer]
+	chains     memory[question, *answer] // nil: it was asked once, by who may never come again
 }
 
 // question is all that an answer depends on, but for the time.
@@ -133,16 +133,22 @@ func (v *Verifier) recall(asked question) (*answer, bool) {
 	if v == nil {
 		return nil, false
 	}
-	return v.chains.get(asked)
+	known, _ := v.chains.get(asked)
+	return known, known != nil
 }
 
-// learn remembers the answer, and the signatures of a path that keeps every
-// rule: of others anybody could make as many as there is room for.
+// learn remembers the answer to what is asked again, and the signatures of a path
+// that keeps every rule: of others anybody could make as many as there is room for.
+// Most of an answer are its certificates, so those of strangers are not kept.
 func (v *Verifier) learn(asked question, known *answer, path []*node) {
 	if v == nil {
 		return
 	}
-	v.chains.put(asked, known, maxChains)
+	if _, again := v.chains.get(asked); !again {
+		v.chains.put(asked, nil, maxChains)
+	} else {
+		v.chains.put(asked, known, maxChains)
+	}
 	for i, issuer := range path[1:] {
 		if issuer.hasOwnParameters() {
 			v.signatures.put(signatureOf(issuer, path[i]), struct{}{}, maxSignatures)

@@ -9,10 +9,10 @@ import (
 	"runtime"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/signet-tls/signet"
 	"github.com/signet-tls/signet/fault"
+	"github.com/signet-tls/signet/internal/peers"
 	"github.com/signet-tls/signet/pki"
 )
 
@@ -183,13 +183,7 @@ func TestRunEndsWithItsContext(t *testing.T) {
 	if text := table.Text(); table.Tries() < 20 || !strings.HasPrefix(text, "Interrupted; so far:\n") || !strings.Contains(text, " of 2") || !strings.Contains(text, "Go tls has not been tried yet.") {
 		t.Errorf("have %d tries and this:\n%s", table.Tries(), text)
 	}
-	for range 100 { // goroutines of crypto/tls that watch the context end by themselves
-		if runtime.NumGoroutine() <= before {
-			return
-		}
-		time.Sleep(10 * time.Millisecond)
-	}
-	t.Errorf("have %d goroutines, had %d before", runtime.NumGoroutine(), before)
+	peers.Settled(t, before)
 }
 
 // TestInterruptedAtOnce holds that a run which was interrupted before its first
