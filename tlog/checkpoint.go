@@ -1,6 +1,7 @@
 package tlog
 
 import (
+	"crypto/ed25519"
 	"crypto/rand"
 	"encoding/base64"
 	"errors"
@@ -53,32 +54,53 @@ func invalid(what string) error {
 }
 
 // Signer signs checkpoints with Ed25519 (https://c2sp.org/signed-note).
-type Signer struct{ key note.Signer }
+type Signer struct {
+	key    note.Signer
+	public string
+}
 
 // Verifier knows a log's key.
 type Verifier struct{ key note.Verifier }
 
-// NewKey makes a key for the log of that name. Private is to be kept secret;
-// public is for everybody who verifies.
-func NewKey(origin string) (private, public string, err error) {
-	private, public, err = note.GenerateKey(rand.Reader, origin)
-	if err != nil {
-		return "", "", keyInvalid(err)
+// NewKey makes a private key for the log of that name.
+func NewKey(origin string) (private string, err error) {
+	private, _, err = note.GenerateKey(rand.Reader, origin)
+	if err == nil {
+		_, err = ParseSigner(private) // which looks at the name
 	}
-	_, err = ParseVerifier(public) // which looks at the name
-	return private, public, err
+	if err != nil {
+		return "", keyInvalid(err)
+	}
+	return private, nil
 }
 
 // ParseSigner reads a private key that NewKey made.
 func ParseSigner(private string) (Signer, error) {
-	key, err := note.NewSigner(strings.TrimSpace(private))
+	private = strings.TrimSpace(private)
+	key, err := note.NewSigner(private)
 	if err != nil {
 		return Signer{}, keyInvalid(err)
 	}
-	return Signer{key}, nil
+	parts := strings.SplitN(private, "+", 5) // PRIVATE, KEY, the name, its hash, and the key, which may have a + too
+	secret, err := base64.StdEncoding.DecodeString(parts[len(parts)-1])
+	if err != nil || len(secret) != 1+ed25519.SeedSize { // a byte for the algorithm, and the seed
+		return Signer{}, keyInvalid(errors.New("it is not of Ed25519"))
+	}
+	own := ed25519.NewKeyFromSeed(secret[1:]).Public().(ed25519.PublicKey)
+	public, err := note.NewEd25519VerifierKey(key.Name(), own)
+	if err == nil {
+		_, err = ParseVerifier(public)
+	}
+	if err != nil {
+		return Signer{}, keyInvalid(err)
+	}
+	return Signer{key, public}, nil
 }
 
-// ParseVerifier reads a public key that NewKey made, in exactly its letters: a
+// Public returns the public key, for everybody who verifies.
+func (s Signer) Public() string { return s.public }
+
+// ParseVerifier reads a public key, in exactly its letters: a
 // file in which one was changed is not as it was written.
 func ParseVerifier(public string) (Verifier, error) {
 	public = strings.TrimSuffix(public, "\n")
@@ -99,11 +121,6 @@ func keyInvalid(err error) error {
 
 // Origin returns the name of the log whose key it is.
 func (v Verifier) Origin() string { return v.key.Name() }
-
-// Made reports whether the verifier knows the signer's key.
-func (v Verifier) Made(s Signer) bool {
-	return s.key.Name() == v.key.Name() && s.key.KeyHash() == v.key.KeyHash()
-}
 
 // Sign returns the signed checkpoint.
 func (s Signer) Sign(c Checkpoint) ([]byte, error) {

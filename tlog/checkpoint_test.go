@@ -50,7 +50,7 @@ func TestKnownNote(t *testing.T) {
 
 func key(t testing.TB) (Signer, Verifier, string) {
 	t.Helper()
-	private, public, err := NewKey("test.signet/audit")
+	private, err := NewKey("test.signet/audit")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -58,11 +58,11 @@ func key(t testing.TB) (Signer, Verifier, string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	verifier, err := ParseVerifier(public + "\n")
+	verifier, err := ParseVerifier(signer.Public() + "\n")
 	if err != nil {
 		t.Fatal(err)
 	}
-	return signer, verifier, public
+	return signer, verifier, signer.Public()
 }
 
 // TestEveryBit changes each bit of a signed checkpoint, and of the key that
@@ -97,9 +97,9 @@ func TestEveryBit(t *testing.T) {
 
 func TestWrongKeys(t *testing.T) {
 	signer, verifier, _ := key(t)
-	other, stranger, _ := key(t)
-	if !verifier.Made(signer) || verifier.Made(other) || verifier.Origin() != "test.signet/audit" {
-		t.Error("a verifier does not know its own key from another's of the same name")
+	_, stranger, _ := key(t)
+	if verifier.Origin() != "test.signet/audit" {
+		t.Errorf("the key is of %s", verifier.Origin())
 	}
 	signed, err := signer.Sign(Checkpoint{"test.signet/audit", 1, Hash{}})
 	if err != nil {
@@ -114,7 +114,7 @@ func TestWrongKeys(t *testing.T) {
 	_, large := verifier.Open(make([]byte, MaxCheckpoint+1))
 	_, private := ParseSigner("PRIVATE+KEY+nobody")
 	_, public := ParseVerifier(base64.StdEncoding.EncodeToString([]byte("nobody")))
-	_, _, unnamed := NewKey("a name with + and spaces")
+	_, unnamed := NewKey("a name with + and spaces")
 	for name, test := range map[string]struct {
 		err  error
 		want fault.Code

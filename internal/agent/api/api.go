@@ -163,15 +163,6 @@ type Event struct {
 	Because  string      `json:"because,omitempty"`
 }
 
-// Batch is events of one run of an agent. Batches are numbered from 1 on; one
-// that comes again, because its answer was lost, is not taken twice.
-type Batch struct {
-	Run    string  `json:"run"` // other in each run
-	Number uint64  `json:"number"`
-	Events []Event `json:"events"`
-	Lost   int     `json:"lost,omitempty"` // events since the last batch for which there was no room
-}
-
 // PairRequest names two identities: short names of the authority's trust
 // domain, or SPIFFE IDs.
 type PairRequest struct {

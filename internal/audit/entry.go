@@ -1,0 +1,141 @@
+package audit
+
+import (
+	"bytes"
+	"encoding/json"
+	"time"
+
+	"github.com/signet-tls/signet/fault"
+	"github.com/signet-tls/signet/internal/agent/api"
+	"github.com/signet-tls/signet/spiffeid"
+	"github.com/signet-tls/signet/tlog"
+)
+
+// Kind is what an entry records.
+type Kind string
+
+// The kinds of entries.
+const (
+	Issued   Kind = "issuance" // a certificate, before it is handed out
+	Acted    Kind = "act"      // an operator's, before it is carried out
+	Came     Kind = "outcome"  // of an act
+	Decided  Kind = "decision" // an event: a connection was opened or refused
+	Ending   Kind = "ending"   // an event: a connection ended
+	Disowned Kind = "disowned" // an event that was not the proxy's to tell
+	Batched  Kind = "batch"    // the signature over the events that follow
+	Lost     Kind = "gap"      // events for which there was no room
+	Signs    Kind = "signer"   // the certificate that signs the batches that follow
+)
+
+// Entry is one record of the log. The field of its kind is set.
+type Entry struct {
+	Kind     Kind            `json:"kind"`
+	Time     time.Time       `json:"time"`            // of the authority
+	Proxy    spiffeid.ID     `json:"proxy,omitzero"`  // that an event, a batch, a gap or a signer is of
+	Event    json.RawMessage `json:"event,omitempty"` // an api.Event, as the proxy signed it
+	Issuance *Issuance       `json:"issuance,omitempty"`
+	Act      *Act            `json:"act,omitempty"`
+	Outcome  *Outcome        `json:"outcome,omitempty"`
+	Batch    *Batch          `json:"batch,omitempty"`
+	Gap      int             `json:"gap,omitempty"`    // events
+	Signer   [][]byte        `json:"signer,omitempty"` // chain in DER, leaf first
+}
+
+// Issuance is a certificate that was signed.
+type Issuance struct {
+	Serial   string      `json:"serial"` // lower-case hexadecimal
+	ID       spiffeid.ID `json:"id"`
+	Key      string      `json:"key"` // its fingerprint, as a pin: sha256//…
+	NotAfter time.Time   `json:"not_after"`
+	By       spiffeid.ID `json:"by"` // who asked, and got it
+}
+
+// Act is what an operator asked for.
+type Act struct {
+	By      spiffeid.ID `json:"by"`
+	Verb    string      `json:"verb"` // "allow", "deny", "revoke"
+	From    spiffeid.ID `json:"from,omitzero"`
+	To      spiffeid.ID `json:"to,omitzero"`
+	Because string      `json:"because,omitempty"`
+}
+
+// Outcome is what an act led to.
+type Outcome struct {
+	Of       int64       `json:"of"`             // the act's entry
+	Code     string      `json:"code,omitempty"` // why it was not carried out
+	Revision int64       `json:"revision,omitempty"`
+	Event    *api.Event  `json:"change,omitempty"` // as "why" tells it; none if nothing changed
+	By       spiffeid.ID `json:"by"`
+}
+
+// Batch is a batch of a proxy's events, which follow it.
+type Batch struct {
+	Run       string `json:"run"`
+	Number    uint64 `json:"number"`
+	Events    int    `json:"events"`
+	Lost      int    `json:"lost,omitempty"`
+	Serial    string `json:"serial"` // of the certificate whose key signed
+	Signature []byte `json:"signature"`
+}
+
+// encode writes an entry as it is in the log. Events stay letter for letter as
+// they were signed.
+func (e Entry) encode() ([]byte, error) {
+	var text bytes.Buffer
+	encoder := json.NewEncoder(&text)
+	encoder.SetEscapeHTML(false)
+	if err := encoder.Encode(e); err != nil {
+		return nil, fault.Wrap(err, Unwritable, "an entry of the audit log cannot be written").WithHint("report it as a defect of Signet")
+	}
+	raw := bytes.TrimSuffix(text.Bytes(), []byte("\n"))
+	if len(raw) > tlog.MaxEntry {
+		return nil, fault.New(tlog.EntryTooLarge, "an entry of %d bytes is too large for the audit log: %d are the most", len(raw), tlog.MaxEntry).
+			WithHint("say it shorter")
+	}
+	return raw, nil
+}
+
+// decode reads an entry.
+func decode(raw []byte) (e Entry, err error) {
+	if err := json.Unmarshal(raw, &e); err != nil {
+		return e, fault.Wrap(err, Damaged, "an entry of the audit log cannot be read").WithHint(verifyHint)
+	}
+	return e, nil
+}
+
+// ReadEvent reads the event of an entry; ok is false if it has none. It is as
+// the proxy told it, but for the name of the proxy.
+func (e Entry) ReadEvent() (event api.Event, ok bool) {
+	switch e.Kind {
+	case Decided, Ending:
+	default:
+		return event, false
+	}
+	if json.Unmarshal(e.Event, &event) != nil {
+		return event, false
+	}
+	event.Proxy = e.Proxy
+	return event, true
+}
+
+// OfBatch returns the entries of a batch that a proxy signed with the key of the
+// certificate that has the serial. Of each event, kinds says what it is.
+func OfBatch(now time.Time, proxy spiffeid.ID, serial string, b api.Batch, kinds []Kind) []Entry {
+	all := []Entry{{Kind: Batched, Time: now, Proxy: proxy,
+		Batch: &Batch{Run: b.Run, Number: b.Number, Events: len(b.Events), Lost: b.Lost, Serial: serial, Signature: b.Signature}}}
+	for i, event := range b.Events {
+		all = append(all, Entry{Kind: kinds[i], Time: now, Proxy: proxy, Event: event})
+	}
+	if b.Lost > 0 {
+		all = append(all, Entry{Kind: Lost, Time: now, Proxy: proxy, Gap: b.Lost})
+	}
+	return all
+}
+
+// KindOf returns the kind of an entry with the event.
+func KindOf(event api.Event) Kind {
+	if event.Kind == api.Ended {
+		return Ending
+	}
+	return Decided
+}
