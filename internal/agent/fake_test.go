@@ -407,7 +407,7 @@ func TestGoneForGood(t *testing.T) {
 		if took := time.Since(start); took > flushTimeout {
 			t.Errorf("it took %v", took)
 		}
-		if unsent := a.outbox.unsent; unsent == nil || len(unsent.Events) != 1 || unsent.Number != 1 {
+		if unsent := a.outbox.unsent; unsent == nil || len(unsent.events) != 1 || unsent.number != 1 {
 			t.Errorf("%+v waits, want the one event", unsent)
 		}
 	})

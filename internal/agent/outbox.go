@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"log/slog"
@@ -8,6 +9,7 @@ import (
 	"time"
 
 	"github.com/signet-tls/signet/internal/agent/api"
+	"github.com/signet-tls/signet/pki"
 )
 
 // maxOutbox is how many events wait for the authority before new ones are
@@ -24,14 +26,22 @@ type outbox struct {
 	mu     sync.Mutex
 	events []api.Event  // guarded by mu
 	lost   int          // guarded by mu; events for which there was no room, to be told with the next batch
-	last   api.Batch    // guarded by mu; its run and number
-	unsent *api.Batch   // guarded by mu; put back, to go again as it is
+	last   batch        // guarded by mu; its run and number
+	unsent *batch       // guarded by mu; put back, to go again as it is
 	report *api.Applied // guarded by mu; several become one
 	answer *api.Live    // guarded by mu; the latest answers all earlier asks
 }
 
+// batch is events that go together; an api.Batch once it is signed.
+type batch struct {
+	run    string
+	number uint64
+	events []api.Event
+	lost   int
+}
+
 func newOutbox() outbox {
-	return outbox{wake: make(chan struct{}, 1), again: make(chan struct{}, 1), last: api.Batch{Run: rand.Text()}}
+	return outbox{wake: make(chan struct{}, 1), again: make(chan struct{}, 1), last: batch{run: rand.Text()}}
 }
 
 // event reports whether there was room.
@@ -81,12 +91,12 @@ func (o *outbox) take() (path string, message any, putBack func()) {
 	defer o.mu.Unlock()
 	switch {
 	case o.unsent != nil:
-		batch := *o.unsent
+		again := *o.unsent
 		o.unsent = nil
-		return api.PathEvents, batch, func() { o.putBackBatch(batch) }
+		return api.PathEvents, again, func() { o.putBackBatch(again) }
 	case len(o.events) > 0:
-		batch := o.batch()
-		return api.PathEvents, batch, func() { o.putBackBatch(batch) }
+		next := o.batch()
+		return api.PathEvents, next, func() { o.putBackBatch(next) }
 	case o.report != nil:
 		report := *o.report
 		o.report = nil
@@ -100,17 +110,25 @@ func (o *outbox) take() (path string, message any, putBack func()) {
 }
 
 // batch takes the oldest events out. The caller holds mu.
-func (o *outbox) batch() api.Batch {
+func (o *outbox) batch() batch {
 	n := min(len(o.events), api.MaxBatch)
-	batch := api.Batch{Run: o.last.Run, Number: o.last.Number + 1, Events: o.events[:n:n], Lost: o.lost}
-	o.events, o.lost, o.last.Number = o.events[n:], 0, batch.Number
-	return batch
+	next := batch{run: o.last.run, number: o.last.number + 1, events: o.events[:n:n], lost: o.lost}
+	o.events, o.lost, o.last.number = o.events[n:], 0, next.number
+	return next
 }
 
-func (o *outbox) putBackBatch(batch api.Batch) {
+func (o *outbox) putBackBatch(unsent batch) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.unsent = &batch
+	o.unsent = &unsent
+}
+
+// giveUp counts the events of a batch that the authority does not take among
+// those that are lost, so that it hears of the gap.
+func (o *outbox) giveUp(refused batch) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.lost += refused.lost + len(refused.events)
 }
 
 func (o *outbox) putBackReport(report api.Applied) {
@@ -169,8 +187,18 @@ func (a *Agent) sendNext(ctx context.Context) (sent bool, err error) {
 	if message == nil {
 		return false, nil
 	}
+	events, isBatch := message.(batch)
+	if isBatch {
+		if message, err = a.sealed(events); err != nil {
+			putBack()
+			return false, err
+		}
+	}
 	err = a.post(ctx, path, message, nil)
 	if refused(err) {
+		if isBatch {
+			a.outbox.giveUp(events)
+		}
 		a.logger.Error("the authority refused a message; it is dropped", slog.String("path", path), slog.Any("error", err))
 		return true, nil
 	}
@@ -179,4 +207,21 @@ func (a *Agent) sendNext(ctx context.Context) (sent bool, err error) {
 		return false, err
 	}
 	return true, nil
+}
+
+// sealed is a batch as it is sent: signed with the key of our present
+// certificate, which goes with it.
+func (a *Agent) sealed(b batch) (api.Batch, error) {
+	message, err := api.NewBatch(b.run, b.number, b.events, b.lost)
+	if err != nil {
+		return message, err
+	}
+	own := a.keys.get(a.self)
+	if message.Signature, err = pki.SignFile(own.Key, bytes.NewReader(message.Signed(a.self))); err != nil {
+		return message, err
+	}
+	for _, cert := range own.Chain {
+		message.Signer = append(message.Signer, cert.Raw())
+	}
+	return message, nil
 }

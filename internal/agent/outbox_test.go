@@ -23,12 +23,12 @@ func TestOutboxBound(t *testing.T) {
 		t.Error("there was room for one too many")
 	}
 	_, taken, putBack := o.take()
-	batch := taken.(api.Batch)
-	if len(batch.Events) != api.MaxBatch || batch.Events[0].Reason != "0" || batch.Lost != 1 {
-		t.Errorf("a batch of %d begins with %s and tells of %d lost; the oldest are wanted, %d, and 1 lost", len(batch.Events), batch.Events[0].Reason, batch.Lost, api.MaxBatch)
+	have := taken.(batch)
+	if len(have.events) != api.MaxBatch || have.events[0].Reason != "0" || have.lost != 1 {
+		t.Errorf("a batch of %d begins with %s and tells of %d lost; the oldest are wanted, %d, and 1 lost", len(have.events), have.events[0].Reason, have.lost, api.MaxBatch)
 	}
 	putBack()
-	if _, again, _ := o.take(); again.(api.Batch).Lost != 1 || again.(api.Batch).Number != batch.Number {
+	if _, again, _ := o.take(); again.(batch).lost != 1 || again.(batch).number != have.number {
 		t.Errorf("what was put back is %+v, want it as it was", again)
 	}
 	if !o.event(api.Event{}) {
@@ -46,16 +46,16 @@ func TestOutboxOrder(t *testing.T) {
 	o.live(api.Live{Ask: 2})
 
 	path, message, putBack := o.take()
-	first := api.Batch{Run: o.last.Run, Number: 1, Events: []api.Event{{Reason: "a"}, {Reason: "b"}}}
+	first := batch{run: o.last.run, number: 1, events: []api.Event{{Reason: "a"}, {Reason: "b"}}}
 	wantTaken(t, path, message, api.PathEvents, first)
 	o.event(api.Event{Reason: "c"})
 	putBack()
 	path, message, _ = o.take()
 	wantTaken(t, path, message, api.PathEvents, first)
 	path, message, _ = o.take()
-	wantTaken(t, path, message, api.PathEvents, api.Batch{Run: o.last.Run, Number: 2, Events: []api.Event{{Reason: "c"}}})
-	if other := newOutbox(); other.last.Run == "" || other.last.Run == o.last.Run {
-		t.Errorf("two runs are called %q and %q", o.last.Run, other.last.Run)
+	wantTaken(t, path, message, api.PathEvents, batch{run: o.last.run, number: 2, events: []api.Event{{Reason: "c"}}})
+	if other := newOutbox(); other.last.run == "" || other.last.run == o.last.run {
+		t.Errorf("two runs are called %q and %q", o.last.run, other.last.run)
 	}
 
 	path, message, putBack = o.take()
@@ -83,7 +83,7 @@ func wantTaken(t *testing.T, path string, message any, wantPath string, want any
 	if path != wantPath {
 		t.Errorf("the path is %s, want %s", path, wantPath)
 	}
-	if diff := cmp.Diff(want, message, cmp.Comparer(func(a, b fmt.Stringer) bool { return a.String() == b.String() })); diff != "" {
+	if diff := cmp.Diff(want, message, cmp.AllowUnexported(batch{}), cmp.Comparer(func(a, b fmt.Stringer) bool { return a.String() == b.String() })); diff != "" {
 		t.Errorf("taken (- want, + have):\n%s", diff)
 	}
 }

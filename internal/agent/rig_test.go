@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/signet-tls/signet/internal/agent/api"
+	"github.com/signet-tls/signet/internal/audit"
 	"github.com/signet-tls/signet/internal/authority"
 	"github.com/signet-tls/signet/internal/ca"
 	"github.com/signet-tls/signet/internal/control"
@@ -29,6 +30,7 @@ const self = "proxy/edge"
 type rig struct {
 	t       *testing.T
 	store   *control.Store
+	log     *audit.Log
 	ca      *ca.CA
 	address string
 	stop    func()
@@ -43,9 +45,13 @@ func newRig(t *testing.T) *rig {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &rig{t: t, store: store, ca: testpki.Must(ca.New(domain, time.Now())), stop: func() {}}
+	log := testpki.Must(audit.Open(audit.Config{Dir: t.TempDir(), Origin: audit.Origin(domain.String())}))
+	r := &rig{t: t, store: store, log: log, ca: testpki.Must(ca.New(domain, time.Now())), stop: func() {}}
 	t.Cleanup(func() {
 		r.stop()
+		if err := log.Close(); err != nil {
+			t.Errorf("closing the log: %v", err)
+		}
 		if err := store.Close(); err != nil {
 			t.Errorf("closing the store: %v", err)
 		}
@@ -83,7 +89,7 @@ func (r *rig) allow(from, to string) int64 {
 // start starts an authority, at the address of the last one if there was one.
 func (r *rig) start() *authority.Authority {
 	r.t.Helper()
-	a, err := authority.New(authority.Config{Store: r.store, CA: r.ca, OnEvent: r.hear})
+	a, err := authority.New(authority.Config{Store: r.store, CA: r.ca, Log: r.log, OnEvent: r.hear})
 	if err != nil {
 		r.t.Fatal(err)
 	}

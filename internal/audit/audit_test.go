@@ -1,12 +1,13 @@
 package audit
 
 import (
-	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -38,8 +39,10 @@ func closeLog(t testing.TB, l *Log) {
 }
 
 // act is an entry that its number tells from others.
-func act(n int) Entry {
-	return Entry{Kind: Acted, Time: time.Unix(int64(n), 0).UTC(), Act: &Act{By: id("operator/ann"), Verb: "allow", From: id("web"), To: id("orders"), Because: fmt.Sprint("act ", n)}}
+func act(n int) Entry { return acts(fmt.Sprint("act ", n)) }
+
+func acts(because string) Entry {
+	return OfAct(time.Unix(1, 0).UTC(), id("operator/ann"), "allow", testpki.Must(json.Marshal(because)))
 }
 
 func add(t testing.TB, l *Log, entries ...Entry) int64 {
@@ -54,7 +57,7 @@ func add(t testing.TB, l *Log, entries ...Entry) int64 {
 // reasons returns what tells the entries from each other.
 func reasons(t testing.TB, l *Log) (all []string) {
 	t.Helper()
-	if err := l.Entries(0, func(e Entry) { all = append(all, e.Act.Because) }); err != nil {
+	if err := l.Entries(0, func(e Entry) { all = append(all, strings.Trim(string(e.Act.Request), `"`)) }); err != nil {
 		t.Fatal(err)
 	}
 	return all
@@ -283,7 +286,7 @@ func TestEntryTooLarge(t *testing.T) {
 	l := openLog(t, t.TempDir())
 	defer closeLog(t, l)
 	large := act(0)
-	large.Act.Because = string(bytes.Repeat([]byte("x"), tlog.MaxEntry))
+	large.Act.Verb = strings.Repeat("x", tlog.MaxEntry)
 	if _, err := l.Append(t.Context(), large); !errors.Is(err, tlog.EntryTooLarge) {
 		t.Errorf("%v, want %s", err, tlog.EntryTooLarge)
 	}
@@ -298,7 +301,7 @@ func TestBacklog(t *testing.T) {
 	l := openLog(t, t.TempDir())
 	defer closeLog(t, l)
 	large := act(0)
-	large.Act.Because = string(bytes.Repeat([]byte("x"), 60_000))
+	large.Act.Verb = strings.Repeat("x", 60_000)
 	group := make([]Entry, 100)
 	for i := range group {
 		group[i] = large

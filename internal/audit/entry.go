@@ -2,11 +2,14 @@ package audit
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"encoding/json"
+	"fmt"
 	"time"
 
 	"github.com/signet-tls/signet/fault"
 	"github.com/signet-tls/signet/internal/agent/api"
+	"github.com/signet-tls/signet/pki"
 	"github.com/signet-tls/signet/spiffeid"
 	"github.com/signet-tls/signet/tlog"
 )
@@ -41,6 +44,24 @@ type Entry struct {
 	Signer   [][]byte        `json:"signer,omitempty"` // chain in DER, leaf first
 }
 
+// OfCertificate returns the entry of a certificate that was signed for who asked.
+func OfCertificate(now time.Time, leaf *pki.Certificate, by spiffeid.ID) Entry {
+	return Entry{Kind: Issued, Time: now, Issuance: &Issuance{Serial: leaf.Serial(), ID: leaf.ID(), Key: leaf.PublicKey().PinText(), NotAfter: leaf.NotAfter(), By: by}}
+}
+
+// maxRequest is how long a request may be to stand in the log itself, in bytes.
+const maxRequest = 32 << 10
+
+// OfAct returns the entry of an act that an operator asks for, with a request in
+// JSON.
+func OfAct(now time.Time, by spiffeid.ID, verb string, request []byte) Entry {
+	act := &Act{By: by, Verb: verb, Request: request}
+	if len(request) > maxRequest {
+		act.Request, act.Digest = nil, fmt.Sprintf("%x", sha256.Sum256(request))
+	}
+	return Entry{Kind: Acted, Time: now, Act: act}
+}
+
 // Issuance is a certificate that was signed.
 type Issuance struct {
 	Serial   string      `json:"serial"` // lower-case hexadecimal
@@ -52,20 +73,19 @@ type Issuance struct {
 
 // Act is what an operator asked for.
 type Act struct {
-	By      spiffeid.ID `json:"by"`
-	Verb    string      `json:"verb"` // "allow", "deny", "revoke"
-	From    spiffeid.ID `json:"from,omitzero"`
-	To      spiffeid.ID `json:"to,omitzero"`
-	Because string      `json:"because,omitempty"`
+	By      spiffeid.ID     `json:"by"`
+	Verb    string          `json:"verb"`              // "allow", "deny", "revoke"
+	Request json.RawMessage `json:"request,omitempty"` // as it came, unless it is long
+	Digest  string          `json:"digest,omitempty"`  // of a long one: SHA-256 in hexadecimal
 }
 
 // Outcome is what an act led to.
 type Outcome struct {
-	Of       int64       `json:"of"`             // the act's entry
-	Code     string      `json:"code,omitempty"` // why it was not carried out
-	Revision int64       `json:"revision,omitempty"`
-	Event    *api.Event  `json:"change,omitempty"` // as "why" tells it; none if nothing changed
+	Of       int64       `json:"of"` // the act's entry
 	By       spiffeid.ID `json:"by"`
+	Code     string      `json:"code,omitempty"`     // why it was not carried out
+	Revision int64       `json:"revision,omitempty"` // that it made; 0 if it changed nothing
+	Event    *api.Event  `json:"event,omitempty"`    // as "why" tells it
 }
 
 // Batch is a batch of a proxy's events, which follow it.
@@ -106,9 +126,10 @@ func decode(raw []byte) (e Entry, err error) {
 // ReadEvent reads the event of an entry; ok is false if it has none. It is as
 // the proxy told it, but for the name of the proxy.
 func (e Entry) ReadEvent() (event api.Event, ok bool) {
-	switch e.Kind {
-	case Decided, Ending:
-	default:
+	if e.Kind == Came && e.Outcome != nil && e.Outcome.Event != nil {
+		return *e.Outcome.Event, true
+	}
+	if e.Kind != Decided && e.Kind != Ending {
 		return event, false
 	}
 	if json.Unmarshal(e.Event, &event) != nil {

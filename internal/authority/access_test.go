@@ -1,6 +1,7 @@
 package authority
 
 import (
+	"encoding/json"
 	"errors"
 	"io"
 	"net/http"
@@ -141,7 +142,7 @@ func TestBadRequests(t *testing.T) {
 		{"a huge reason", "operator/ann", "POST", api.PathRevoke, jsonBody(api.RevokeRequest{Who: "web", Because: strings.Repeat("é", maxReason+1)}), BadRequest, "the reason has 1001 characters; 1000 are the most"},
 		{"a huge reason of a rule", "operator/ann", "POST", api.PathDeny, jsonBody(api.PairRequest{From: "web", To: "orders", Because: strings.Repeat("x", maxReason+1)}), BadRequest, "the reason has"},
 		{"nobody", "operator/ann", "POST", api.PathAllow, strings.NewReader(`{}`), spiffeid.InvalidID, ""},
-		{"too many events", "proxy/one", "POST", api.PathEvents, jsonBody(api.Batch{Number: 1, Events: make([]api.Event, api.MaxBatch+1)}), BadRequest, "1001 events; 1000 are the most"},
+		{"too many events", "proxy/one", "POST", api.PathEvents, jsonBody(api.Batch{Number: 1, Events: make([]json.RawMessage, api.MaxBatch+1)}), BadRequest, "1001 events; 1000 are the most"},
 		{"too many certificates", "proxy/one", "POST", api.PathNewest, jsonBody(make([]api.Issued, api.MaxBatch+1)), BadRequest, "1001 certificates are asked for; 1000 are the most"},
 		{"broken certificates", "proxy/one", "POST", api.PathNewest, strings.NewReader(`[{"id":"x"}]`), BadRequest, "not the JSON"},
 		{"a report without a watch", "proxy/one", "POST", api.PathApplied, jsonBody(api.Applied{}), BadRequest, "without a watch"},
@@ -184,7 +185,7 @@ func TestSlowBody(t *testing.T) {
 // TestRevokedAtOnce revokes a proxy and an operator that are connected.
 func TestRevokedAtOnce(t *testing.T) {
 	for _, test := range []struct{ path, method, ask, body string }{
-		{"proxy/one", "POST", api.PathEvents, `{"number":1}`},
+		{"proxy/one", "POST", api.PathNewest, `[]`},
 		{"operator/bob", "GET", api.PathConns, ""},
 	} {
 		t.Run(test.path, func(t *testing.T) {

@@ -14,6 +14,7 @@ import (
 	"github.com/signet-tls/signet"
 	"github.com/signet-tls/signet/fault"
 	"github.com/signet-tls/signet/internal/agent/api"
+	"github.com/signet-tls/signet/internal/audit"
 	"github.com/signet-tls/signet/internal/ca"
 	"github.com/signet-tls/signet/internal/control"
 	"github.com/signet-tls/signet/spiffeid"
@@ -24,6 +25,8 @@ import (
 type Config struct {
 	Store *control.Store
 	CA    *ca.CA
+	// Log is the audit log: nothing is answered that is not in it.
+	Log *audit.Log
 	// OnEvent hears of every event as it comes in; it must not block. Nil is
 	// nobody.
 	OnEvent func(api.Event)
@@ -37,6 +40,7 @@ type Config struct {
 type Authority struct {
 	store    *control.Store
 	ca       *ca.CA
+	log      *audit.Log
 	domain   spiffeid.TrustDomain
 	onEvent  func(api.Event)
 	now      func() time.Time
@@ -50,13 +54,13 @@ type Authority struct {
 	slowest  time.Duration // how long a request may take to arrive
 
 	mu       sync.Mutex
-	closing  bool                   // guarded by mu; no handler begins from now on
-	handlers sync.WaitGroup         // those under way; grows under mu
-	proxies  map[spiffeid.ID]*proxy // guarded by mu; every proxy that was ever connected
-	news     chan struct{}          // guarded by mu; closed and replaced when a proxy reports
-	asks     uint64                 // guarded by mu; the last number used
-	answers  map[uint64]answer      // guarded by mu; of asks under way
-	batches  map[spiffeid.ID]batch  // guarded by mu; the last that each proxy sent
+	closing  bool                    // guarded by mu; no handler begins from now on
+	handlers sync.WaitGroup          // those under way; grows under mu
+	proxies  map[spiffeid.ID]*proxy  // guarded by mu; every proxy that was ever connected
+	news     chan struct{}           // guarded by mu; closed and replaced when a proxy reports
+	asks     uint64                  // guarded by mu; the last number used
+	answers  map[uint64]answer       // guarded by mu; of asks under way
+	streams  map[spiffeid.ID]*stream // guarded by mu; of the events that each proxy sent
 }
 
 // Path is the authority's own path in its trust domain.
@@ -64,11 +68,14 @@ const Path = "authority"
 
 // New returns an authority that listens nowhere yet.
 func New(cfg Config) (*Authority, error) {
+	if cfg.Log == nil {
+		return nil, fault.New(audit.Missing, "an authority needs an audit log").WithHint("open one in its data folder")
+	}
 	a := &Authority{
-		store: cfg.Store, ca: cfg.CA, domain: cfg.Store.State().TrustDomain,
+		store: cfg.Store, ca: cfg.CA, log: cfg.Log, domain: cfg.Store.State().TrustDomain,
 		onEvent: cfg.OnEvent, now: cfg.Now, logger: cfg.Logger,
 		patience: 2 * time.Second, slowest: 10 * time.Second,
-		proxies: map[spiffeid.ID]*proxy{}, news: make(chan struct{}), answers: map[uint64]answer{}, batches: map[spiffeid.ID]batch{},
+		proxies: map[spiffeid.ID]*proxy{}, news: make(chan struct{}), answers: map[uint64]answer{}, streams: map[spiffeid.ID]*stream{},
 	}
 	if a.now == nil {
 		a.now = time.Now
@@ -85,7 +92,10 @@ func New(cfg Config) (*Authority, error) {
 	if err != nil {
 		return nil, err
 	}
-	a.own = ownCertificate{id: id, ca: a.ca, now: a.now}
+	if err := a.recall(); err != nil {
+		return nil, err
+	}
+	a.own = ownCertificate{id: id, ca: a.ca, now: a.now, issued: a.issued}
 	a.server = &signet.Server{
 		Identity:  &a.own,
 		Roots:     roots,

@@ -20,7 +20,7 @@ func TestBatchIsTakenOnce(t *testing.T) {
 		if c.http == two.http {
 			event.Side = api.Service
 		}
-		ask[struct{}](c, "POST", api.PathEvents, api.Batch{Run: run, Number: number, Events: []api.Event{event}, Lost: 3})
+		ask[struct{}](c, "POST", api.PathEvents, c.batch(run, number, 3, event))
 	}
 	send(one, "a", 1, "first")
 	send(one, "a", 1, "first, again")

@@ -23,7 +23,7 @@ func FuzzRequests(f *testing.F) {
 		api.Applied{Revision: 2, Ended: []api.EndedConn{{ID: connID("1"), From: id("web"), To: id("orders")}}},
 		api.Live{Ask: 1, Conns: []api.Conn{{ID: connID("1"), From: id("web"), To: id("orders")}}},
 		[]api.Issued{{ID: id("web"), Serial: "0a"}},
-		api.Batch{Run: "a", Number: 1, Lost: 1, Events: []api.Event{{Kind: api.Opened, Conn: connID("1"), Side: api.Service, From: id("web"), To: id("orders"), Reason: "\x1b"}}},
+		testpki.Must(api.NewBatch("a", 1, []api.Event{{Kind: api.Opened, Conn: connID("1"), Side: api.Service, From: id("web"), To: id("orders"), Reason: "\x1b"}}, 1)),
 	} {
 		f.Add(testpki.Must(json.Marshal(message)))
 	}
@@ -73,7 +73,8 @@ func FuzzRequests(f *testing.F) {
 		var batch api.Batch
 		if read(&batch) {
 			var j journal
-			for _, event := range batch.Events {
+			events, _ := readBatch(batch)
+			for _, event := range events {
 				if !mayTell(state, id("proxy/one"), &event) {
 					continue
 				}

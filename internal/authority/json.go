@@ -7,6 +7,7 @@ import (
 
 	"github.com/signet-tls/signet/fault"
 	"github.com/signet-tls/signet/internal/agent/api"
+	"github.com/signet-tls/signet/internal/audit"
 	"github.com/signet-tls/signet/internal/control"
 )
 
@@ -58,4 +59,6 @@ var statuses = map[fault.Code]int{
 	control.StoreClosed: http.StatusServiceUnavailable,
 	control.Interrupted: http.StatusServiceUnavailable,
 	control.StoreFull:   http.StatusInsufficientStorage,
+	audit.Unwritable:    http.StatusInsufficientStorage,
+	audit.Closed:        http.StatusServiceUnavailable,
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/signet-tls/signet/fault"
 	"github.com/signet-tls/signet/internal/agent/api"
+	"github.com/signet-tls/signet/internal/audit"
 	"github.com/signet-tls/signet/internal/control"
 	"github.com/signet-tls/signet/policy"
 	"github.com/signet-tls/signet/spiffeid"
@@ -173,6 +174,9 @@ func sentSize(r api.Revocation) int {
 func (a *Authority) finish(r *http.Request, change api.Change, event api.Event, since time.Time) (any, error) {
 	if !change.Unchanged {
 		event.Time, event.Kind, event.By, event.Revision = since, api.Changed, caller(r), change.Revision
+		if err := a.outcome(r, audit.Outcome{Revision: change.Revision, Event: &event}); err != nil {
+			return nil, err
+		}
 		a.record(event)
 	}
 	a.await(r.Context(), &change, since)

@@ -1,6 +1,7 @@
 package authority
 
 import (
+	"context"
 	"sync"
 	"time"
 
@@ -16,6 +17,8 @@ type ownCertificate struct {
 	id  spiffeid.ID
 	ca  *ca.CA
 	now func() time.Time
+	// issued records a certificate before it is used.
+	issued func(ctx context.Context, leaf *pki.Certificate, by spiffeid.ID) error
 
 	mu      sync.Mutex
 	current *pki.Credential // guarded by mu
@@ -38,6 +41,12 @@ func (o *ownCertificate) Credential() (*pki.Credential, error) {
 	}
 	chain, err := o.ca.Issue(o.id, key.Public(), now)
 	if err != nil {
+		return nil, err
+	}
+	if err := o.issued(context.Background(), chain[0], o.id); err != nil {
+		if o.current != nil && !o.current.Leaf().Expired(now) {
+			return o.current, nil // until the log can be written
+		}
 		return nil, err
 	}
 	o.current, err = pki.NewCredential(chain, key)

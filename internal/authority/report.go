@@ -1,7 +1,6 @@
 package authority
 
 import (
-	"log/slog"
 	"net/http"
 	"slices"
 	"strings"
@@ -36,6 +35,9 @@ func (a *Authority) certificate(r *http.Request) (any, error) {
 	leaf := chain[0]
 	record := control.Certificate{Serial: leaf.Serial(), ID: request.ID, NotAfter: leaf.NotAfter(), Holder: id}
 	if err := a.store.RecordCertificate(r.Context(), record); err != nil {
+		return nil, err
+	}
+	if err := a.issued(r.Context(), leaf, id); err != nil {
 		return nil, err
 	}
 	var answer api.Certificate
@@ -110,68 +112,6 @@ func (a *Authority) applied(r *http.Request) (any, error) {
 	session.add(report{applied, a.now()})
 	a.tell()
 	return nil, nil
-}
-
-// events takes in what happened at a proxy.
-func (a *Authority) events(r *http.Request) (any, error) {
-	var sent api.Batch
-	if err := readJSON(r, api.MaxUpdate, &sent); err != nil {
-		return nil, err
-	}
-	if len(sent.Events) > api.MaxBatch {
-		return nil, fault.New(BadRequest, "a batch has %d events; %d are the most", len(sent.Events), api.MaxBatch).
-			WithHint("send smaller batches")
-	}
-	if sent.Number == 0 || len(sent.Run) > maxWord || sent.Lost < 0 {
-		return nil, fault.New(BadRequest, "a batch has a number from 1 on, a run of at most %d bytes, and no less than 0 events lost", maxWord).
-			WithHint("run authority and proxy with the same version of signet")
-	}
-	id, state := caller(r), a.store.State()
-	if !a.take(id, sent) {
-		return nil, nil // it is here already
-	}
-	a.journal.lose(sent.Lost, a.now())
-	for _, event := range sent.Events {
-		if !mayTell(state, id, &event) {
-			a.logger.Warn("an event that is not the proxy's to tell", slog.String("proxy", id.String()), slog.String("kind", string(event.Kind)))
-			continue
-		}
-		a.record(kept(event, id))
-	}
-	return nil, nil
-}
-
-// batch says which batch of events it is.
-type batch struct {
-	run    string
-	number uint64
-}
-
-// take notes a batch, and reports whether it is a new one. A proxy sends the next
-// only when it knows that the one before was taken.
-func (a *Authority) take(proxy spiffeid.ID, sent api.Batch) bool {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if last := a.batches[proxy]; last.run == sent.Run && sent.Number <= last.number {
-		return false
-	}
-	a.batches[proxy] = batch{sent.Run, sent.Number}
-	return true
-}
-
-// mayTell reports whether an event is a proxy's to tell: something that
-// happened at its own end of a connection.
-func mayTell(state *control.State, proxy spiffeid.ID, event *api.Event) bool {
-	switch event.Kind {
-	case api.Opened, api.Refused, api.Ended:
-	default: // changes are the authority's own
-		return false
-	}
-	own := event.From
-	if event.Side == api.Service {
-		own = event.To
-	}
-	return holds(state, proxy, own) && (event.Conn == "" || validConn(event.Conn))
 }
 
 // validConn reports whether text is the ID of a connection.

@@ -16,6 +16,7 @@ import (
 	"github.com/signet-tls/signet/fault"
 	"github.com/signet-tls/signet/identity"
 	"github.com/signet-tls/signet/internal/agent/api"
+	"github.com/signet-tls/signet/internal/audit"
 	"github.com/signet-tls/signet/internal/ca"
 	"github.com/signet-tls/signet/internal/control"
 	"github.com/signet-tls/signet/internal/testpki"
@@ -42,6 +43,16 @@ type rig struct {
 	t       *testing.T
 	roots   verify.Roots
 	address string
+	dir     string // of the audit log
+}
+
+func openLog(t *testing.T, dir string) *audit.Log {
+	t.Helper()
+	log, err := audit.Open(audit.Config{Dir: dir, Origin: audit.Origin(domain.String())})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return log
 }
 
 // newRig starts an authority; prepare may change it before it serves.
@@ -57,8 +68,14 @@ func newRig(t *testing.T, prepare func(*Authority)) *rig {
 		}
 	})
 	signer := testpki.Must(ca.New(domain, time.Now()))
-	r := &rig{t: t, roots: testpki.Must(verify.ForTrustDomain(domain, signer.Root()))}
-	if r.Authority, err = New(Config{Store: store, CA: signer}); err != nil {
+	r := &rig{t: t, roots: testpki.Must(verify.ForTrustDomain(domain, signer.Root())), dir: t.TempDir()}
+	log := openLog(t, r.dir)
+	t.Cleanup(func() {
+		if err := log.Close(); err != nil {
+			t.Errorf("closing the log: %v", err)
+		}
+	})
+	if r.Authority, err = New(Config{Store: store, CA: signer, Log: log}); err != nil {
 		t.Fatal(err)
 	}
 	r.populate()
@@ -274,7 +291,19 @@ func (w *watcher) report(applied api.Applied) {
 
 func (w *watcher) tell(events ...api.Event) {
 	w.batches++
-	ask[struct{}](w.client, "POST", api.PathEvents, api.Batch{Run: "a run", Number: w.batches, Events: events})
+	ask[struct{}](w.client, "POST", api.PathEvents, w.batch("a run", w.batches, 0, events...))
+}
+
+// batch is a batch of events as the client signs it.
+func (c client) batch(run string, number uint64, lost int, events ...api.Event) api.Batch {
+	c.t.Helper()
+	own := testpki.Must(c.signet.Identity.Credential())
+	b := testpki.Must(api.NewBatch(run, number, events, lost))
+	b.Signature = testpki.Must(pki.SignFile(own.Key, bytes.NewReader(b.Signed(own.Leaf().ID()))))
+	for _, cert := range own.Chain {
+		b.Signer = append(b.Signer, cert.Raw())
+	}
+	return b
 }
 
 // obey reports every slice as in force and answers every ask, until the watch

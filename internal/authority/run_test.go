@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http/httptest"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -16,6 +17,8 @@ import (
 	"github.com/signet-tls/signet/internal/ca"
 	"github.com/signet-tls/signet/internal/control"
 	"github.com/signet-tls/signet/internal/testpki"
+	"github.com/signet-tls/signet/pki"
+	"github.com/signet-tls/signet/spiffeid"
 )
 
 // TestRunEndsHandlers stops an authority while a watch is open and a change
@@ -23,7 +26,7 @@ import (
 func TestRunEndsHandlers(t *testing.T) {
 	r := newRig(t, func(a *Authority) { a.patience = time.Hour })
 	ctx, cancel := context.WithCancel(t.Context())
-	a, err := New(Config{Store: r.store, CA: r.ca})
+	a, err := New(Config{Store: r.store, CA: r.ca, Log: r.log})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -67,7 +70,7 @@ func TestRunEndsHandlers(t *testing.T) {
 func TestRunWaits(t *testing.T) {
 	r := newRig(t, nil)
 	begun, release := make(chan struct{}), make(chan struct{})
-	a := testpki.Must(New(Config{Store: r.store, CA: r.ca, OnEvent: func(api.Event) {
+	a := testpki.Must(New(Config{Store: r.store, CA: r.ca, Log: r.log, OnEvent: func(api.Event) {
 		close(begun)
 		<-release
 	}}))
@@ -80,7 +83,7 @@ func TestRunWaits(t *testing.T) {
 	w := (&rig{Authority: a, t: t, roots: r.roots, address: a.listener.Addr().String()}).as("proxy/one")
 	go func() {
 		event := api.Event{Kind: api.Refused, Side: api.Door, From: id("web"), To: id("orders")}
-		if response, err := w.send("POST", api.PathEvents, jsonBody(api.Batch{Number: 1, Events: []api.Event{event}})); err == nil {
+		if response, err := w.send("POST", api.PathEvents, jsonBody(w.batch("", 1, 0, event))); err == nil {
 			response.Body.Close()
 		}
 	}()
@@ -108,7 +111,7 @@ func TestRunWaits(t *testing.T) {
 
 func TestListenRefuses(t *testing.T) {
 	r := newRig(t, nil)
-	a := testpki.Must(New(Config{Store: r.store, CA: r.ca}))
+	a := testpki.Must(New(Config{Store: r.store, CA: r.ca, Log: r.log}))
 	a.Close() // nothing to let go of
 	if err := a.Listen(t.Context(), r.address); !errors.Is(err, bind.AddressInUse) {
 		t.Errorf("listening on a taken port: %v", err)
@@ -127,7 +130,7 @@ func TestListenRefuses(t *testing.T) {
 // TestRunFails takes the listener away.
 func TestRunFails(t *testing.T) {
 	r := newRig(t, nil)
-	a := testpki.Must(New(Config{Store: r.store, CA: r.ca}))
+	a := testpki.Must(New(Config{Store: r.store, CA: r.ca, Log: r.log}))
 	if err := a.Listen(t.Context(), "127.0.0.1:0"); err != nil {
 		t.Fatal(err)
 	}
@@ -187,14 +190,28 @@ func TestLimit(t *testing.T) {
 // at half of its life.
 func TestOwnCertificate(t *testing.T) {
 	now := time.Now()
-	own := ownCertificate{id: id(Path), ca: testpki.Must(ca.New(domain, now)), now: func() time.Time { return now }}
+	var full error
+	var issued []string
+	own := ownCertificate{id: id(Path), ca: testpki.Must(ca.New(domain, now)), now: func() time.Time { return now },
+		issued: func(_ context.Context, leaf *pki.Certificate, by spiffeid.ID) error {
+			issued = append(issued, leaf.Serial())
+			return full
+		}}
 	first := testpki.Must(own.Credential())
 	now = now.Add(ca.DefaultLifetime/2 - time.Second)
 	if again := testpki.Must(own.Credential()); again != first {
 		t.Error("it was renewed too early")
 	}
 	now = now.Add(time.Second)
+	full = syscall.ENOSPC
+	if again := testpki.Must(own.Credential()); again != first {
+		t.Error("it uses a certificate that is not on record")
+	}
+	full = nil
 	renewed := testpki.Must(own.Credential())
+	if last := issued[len(issued)-1]; last != renewed.Leaf().Serial() {
+		t.Errorf("the certificate %s is used, and %s was recorded last", renewed.Leaf().Serial(), last)
+	}
 	if renewed == first || renewed.Leaf().ID() != id(Path) || !renewed.Leaf().NotAfter().After(first.Leaf().NotAfter()) {
 		t.Errorf("after half of its life: %s until %v", renewed.Leaf().ID(), renewed.Leaf().NotAfter())
 	}

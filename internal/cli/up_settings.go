@@ -14,6 +14,7 @@ import (
 	"strings"
 
 	"github.com/signet-tls/signet/fault"
+	"github.com/signet-tls/signet/internal/audit"
 	"github.com/signet-tls/signet/internal/bind"
 )
 
@@ -24,7 +25,7 @@ const (
 )
 
 // folderNames is what "up" writes into its data folder besides the store.
-var folderNames = []string{settingsFile, rootsFile, identityFolder, caFolder, demoSocket}
+var folderNames = []string{settingsFile, rootsFile, identityFolder, caFolder, audit.Folder, audit.KeyFile, demoSocket}
 
 // chooseSettings takes the ports of the last time, unless others are wanted,
 // and reports whether there was a last time: the file is the last that a first

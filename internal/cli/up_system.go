@@ -15,6 +15,7 @@ import (
 	"github.com/signet-tls/signet/internal/agent"
 	"github.com/signet-tls/signet/internal/agent/api"
 	"github.com/signet-tls/signet/internal/atomicfile"
+	"github.com/signet-tls/signet/internal/audit"
 	"github.com/signet-tls/signet/internal/authority"
 	"github.com/signet-tls/signet/internal/bind"
 	"github.com/signet-tls/signet/internal/ca"
@@ -33,6 +34,7 @@ type system struct {
 	again     bool // it ran here before
 	moved     bool // its ports are not those of the last time
 	store     *control.Store
+	log       *audit.Log
 	ca        *ca.CA
 	roots     verify.Roots
 	authority *authority.Authority
@@ -72,6 +74,9 @@ func startSystem(ctx context.Context, cfg systemConfig) (_ *system, err error) {
 			s.close()
 		}
 	}()
+	if s.log, err = audit.Open(audit.Config{Dir: s.dir, Origin: audit.Origin(s.domain.String()), Logger: s.logger}); err != nil {
+		return nil, err
+	}
 	if s.settings, s.again, err = chooseSettings(s.dir, s.port); err != nil {
 		return nil, err
 	}
@@ -139,7 +144,7 @@ func (s *system) id(path string) spiffeid.ID {
 }
 
 func (s *system) openAuthority(ctx context.Context) (err error) {
-	s.authority, err = authority.New(authority.Config{Store: s.store, CA: s.ca, OnEvent: s.onEvent, Logger: s.logger})
+	s.authority, err = authority.New(authority.Config{Store: s.store, CA: s.ca, Log: s.log, OnEvent: s.onEvent, Logger: s.logger})
 	if err != nil {
 		return err
 	}
@@ -199,6 +204,9 @@ func (s *system) credential(ctx context.Context, path string) (*pki.Credential, 
 	leaf := chain[0]
 	record := control.Certificate{Serial: leaf.Serial(), ID: id, NotAfter: leaf.NotAfter()}
 	if err := s.store.RecordCertificate(ctx, record); err != nil {
+		return nil, err
+	}
+	if _, err := s.log.Append(ctx, audit.OfCertificate(time.Now(), leaf, id)); err != nil {
 		return nil, err
 	}
 	return pki.NewCredential(chain, key)
@@ -262,7 +270,7 @@ func (s *system) Run(ctx context.Context, ready func()) error {
 	lastly, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
 	var last sync.WaitGroup
-	for _, run := range []func(context.Context) error{s.authority.Run, s.demo.Run} {
+	for _, run := range []func(context.Context) error{s.authority.Run, s.log.Run, s.demo.Run} {
 		last.Go(func() {
 			if err := run(lastly); err != nil {
 				cancel(err)
@@ -330,6 +338,11 @@ func (s *system) close() {
 	}
 	if s.demo != nil {
 		s.demo.close()
+	}
+	if s.log != nil {
+		if err := s.log.Close(); err != nil {
+			s.logger.Error("the audit log did not close well", slog.Any("error", err))
+		}
 	}
 	if err := s.store.Close(); err != nil {
 		s.logger.Error("the store did not close well", slog.Any("error", err))

@@ -16,6 +16,7 @@ import (
 	"github.com/signet-tls/signet/identity"
 	"github.com/signet-tls/signet/internal/agent"
 	"github.com/signet-tls/signet/internal/agent/api"
+	"github.com/signet-tls/signet/internal/audit"
 	"github.com/signet-tls/signet/internal/authority"
 	"github.com/signet-tls/signet/internal/ca"
 	"github.com/signet-tls/signet/internal/control"
@@ -32,6 +33,7 @@ type world struct {
 	t         *testing.T
 	domain    spiffeid.TrustDomain
 	store     *control.Store
+	log       *audit.Log
 	ca        *ca.CA
 	roots     verify.Roots
 	authority string
@@ -101,7 +103,11 @@ func newWorldOf(t *testing.T, s setup) *world {
 	if w.store, err = control.Open(t.Context(), control.Config{Dir: t.TempDir(), TrustDomain: w.domain}); err != nil {
 		t.Fatal(err)
 	}
+	w.log = testpki.Must(audit.Open(audit.Config{Dir: t.TempDir(), Origin: audit.Origin(w.domain.String())}))
 	t.Cleanup(func() {
+		if err := w.log.Close(); err != nil {
+			t.Errorf("closing the log: %v", err)
+		}
 		if err := w.store.Close(); err != nil {
 			t.Errorf("closing the store: %v", err)
 		}
@@ -124,7 +130,7 @@ func newWorldOf(t *testing.T, s setup) *world {
 // start starts the authority and waits until both proxies have heard it.
 func (w *world) start() {
 	w.t.Helper()
-	a, err := authority.New(authority.Config{Store: w.store, CA: w.ca, OnEvent: w.events.add})
+	a, err := authority.New(authority.Config{Store: w.store, CA: w.ca, Log: w.log, OnEvent: w.events.add})
 	if err != nil {
 		w.t.Fatal(err)
 	}

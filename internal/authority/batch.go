@@ -1,0 +1,176 @@
+package authority
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"log/slog"
+	"net/http"
+	"sync"
+
+	"github.com/signet-tls/signet"
+	"github.com/signet-tls/signet/fault"
+	"github.com/signet-tls/signet/internal/agent/api"
+	"github.com/signet-tls/signet/internal/audit"
+	"github.com/signet-tls/signet/internal/control"
+	"github.com/signet-tls/signet/pki"
+	"github.com/signet-tls/signet/spiffeid"
+	"github.com/signet-tls/signet/verify"
+)
+
+// stream is what a proxy's events have come to.
+type stream struct {
+	mu     sync.Mutex       // held while a batch is taken in
+	run    string           // guarded by mu; of the last batch
+	number uint64           // guarded by mu
+	signer *pki.Certificate // guarded by mu; in the log since the authority started
+}
+
+func (a *Authority) stream(proxy spiffeid.ID) *stream {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.streams[proxy] == nil {
+		a.streams[proxy] = &stream{}
+	}
+	return a.streams[proxy]
+}
+
+// events takes in what happened at a proxy. It is in the log before the proxy
+// hears that it came: until then the proxy keeps it.
+func (a *Authority) events(r *http.Request) (any, error) {
+	var sent api.Batch
+	if err := readJSON(r, api.MaxUpdate, &sent); err != nil {
+		return nil, err
+	}
+	events, err := readBatch(sent)
+	if err != nil {
+		return nil, err
+	}
+	id := caller(r)
+	s := a.stream(id)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.number > 0 && s.run == sent.Run && sent.Number <= s.number {
+		return nil, nil // it is here already: a proxy sends the next only when it knows that the one before was taken
+	}
+	signer, err := a.signerOf(r, s, sent)
+	if err != nil {
+		return nil, err
+	}
+	if err := a.keepBatch(r.Context(), s, id, signer, sent, events); err != nil {
+		return nil, err
+	}
+	a.tellBatch(id, sent.Lost, events)
+	return nil, nil
+}
+
+// maxEvent bounds an event as a proxy writes it, in bytes.
+const maxEvent = 32 << 10
+
+// readBatch reads the events of a batch, and holds it to its bounds.
+func readBatch(sent api.Batch) ([]api.Event, error) {
+	if len(sent.Events) > api.MaxBatch {
+		return nil, fault.New(BadRequest, "a batch has %d events; %d are the most", len(sent.Events), api.MaxBatch).
+			WithHint("send smaller batches")
+	}
+	if sent.Number == 0 || len(sent.Run) > maxWord || sent.Run != fault.Printable(sent.Run, maxWord) || sent.Lost < 0 {
+		return nil, fault.New(BadRequest, "a batch has a number from 1 on, a run of at most %d bytes, and no less than 0 events lost", maxWord).
+			WithHint(versionHint)
+	}
+	events := make([]api.Event, len(sent.Events))
+	for i, raw := range sent.Events {
+		var compact bytes.Buffer
+		if len(raw) > maxEvent || json.Compact(&compact, raw) != nil || !bytes.Equal(compact.Bytes(), raw) || json.Unmarshal(raw, &events[i]) != nil {
+			return nil, fault.New(BadRequest, "event %d of a batch is no event, has spaces, or more than %d bytes", i, maxEvent).
+				WithHint(versionHint)
+		}
+	}
+	return events, nil
+}
+
+const versionHint = "run authority and proxy with the same version of signet"
+
+// signerOf returns the certificate with whose key the proxy has signed.
+func (a *Authority) signerOf(r *http.Request, s *stream, sent api.Batch) (*pki.Certificate, error) {
+	peer := signet.PeerOf(r.Context())
+	var chain []*pki.Certificate
+	for _, der := range sent.Signer {
+		cert, err := pki.ParseCertificate(der)
+		if err != nil || len(chain) == maxChain {
+			return nil, unsigned(peer.ID, "its certificate cannot be read")
+		}
+		chain = append(chain, cert)
+	}
+	if len(chain) == 0 {
+		return nil, unsigned(peer.ID, "it has no certificate")
+	}
+	// The one that the proxy has shown, or a batch before, is known to be its own.
+	if !chain[0].Equal(peer.Chain[0]) && (s.signer == nil || !chain[0].Equal(s.signer)) {
+		if _, err := verify.Verify(chain, verify.Options{Roots: a.server.Roots, Name: verify.ID(peer.ID), Purpose: verify.ClientAuth, Now: a.now()}); err != nil {
+			return nil, unsigned(peer.ID, fault.Text(err))
+		}
+	}
+	if err := pki.VerifyFile(chain[0].PublicKey(), bytes.NewReader(sent.Signed(peer.ID)), sent.Signature); err != nil {
+		return nil, unsigned(peer.ID, fault.Text(err))
+	}
+	return chain[0], nil
+}
+
+// maxChain bounds the certificates that come with a batch.
+const maxChain = 10
+
+func unsigned(proxy spiffeid.ID, why string) error {
+	return fault.New(audit.BatchUnsigned, "a batch of events is not signed by %s: %s", proxy, why).WithHint(versionHint)
+}
+
+// keepBatch makes a batch durable. The caller holds the stream.
+func (a *Authority) keepBatch(ctx context.Context, s *stream, id spiffeid.ID, signer *pki.Certificate, sent api.Batch, events []api.Event) error {
+	state, now := a.store.State(), a.now()
+	var entries []audit.Entry
+	if s.signer == nil || !s.signer.Equal(signer) {
+		entries = append(entries, audit.Entry{Kind: audit.Signs, Time: now, Proxy: id, Signer: sent.Signer})
+	}
+	kinds := make([]audit.Kind, len(events))
+	for i := range events {
+		kinds[i] = audit.KindOf(events[i])
+		if !mayTell(state, id, &events[i]) {
+			kinds[i] = audit.Disowned
+		}
+	}
+	entries = append(entries, audit.OfBatch(now, id, signer.Serial(), sent, kinds)...)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), diskTime)
+	defer cancel()
+	if _, err := a.log.Append(ctx, entries...); err != nil {
+		return err
+	}
+	s.run, s.number, s.signer = sent.Run, sent.Number, signer
+	return nil
+}
+
+// tellBatch hands on what is durable.
+func (a *Authority) tellBatch(id spiffeid.ID, lost int, events []api.Event) {
+	state := a.store.State()
+	a.journal.lose(lost, a.now())
+	for _, event := range events {
+		if !mayTell(state, id, &event) {
+			a.logger.Warn("an event that is not the proxy's to tell", slog.String("proxy", id.String()), slog.String("kind", string(event.Kind)))
+			continue
+		}
+		a.record(kept(event, id))
+	}
+}
+
+// mayTell reports whether an event is a proxy's to tell: something that
+// happened at its own end of a connection.
+func mayTell(state *control.State, proxy spiffeid.ID, event *api.Event) bool {
+	switch event.Kind {
+	case api.Opened, api.Refused, api.Ended:
+	default: // changes are the authority's own
+		return false
+	}
+	own := event.From
+	if event.Side == api.Service {
+		own = event.To
+	}
+	return holds(state, proxy, own) && (event.Conn == "" || validConn(event.Conn))
+}
