@@ -30,6 +30,7 @@ type grammar struct {
 	Tamper  tamperCmd  `cmd:"" group:"Evidence" help:"attack TLS on purpose, and count what gets through"`
 	File    fileCmds   `cmd:"" group:"Evidence" help:"detached signatures"`
 	Inspect inspectCmd `cmd:"" group:"Evidence" help:"what is in this file?"`
+	Audit   auditCmds  `cmd:"" group:"Evidence" help:"the log of everything that was issued, changed, decided and ended"`
 	Version versionCmd `cmd:"" group:"Evidence" help:"which Signet this is"`
 
 	Completion completionCmd `cmd:"" group:"Evidence" help:"a script that completes commands and flags in a shell"`

@@ -13,6 +13,7 @@ import (
 	"github.com/signet-tls/signet/identity/staple"
 	"github.com/signet-tls/signet/internal/agent"
 	"github.com/signet-tls/signet/internal/agent/api"
+	"github.com/signet-tls/signet/internal/audit"
 	"github.com/signet-tls/signet/internal/authority"
 	"github.com/signet-tls/signet/internal/bind"
 	"github.com/signet-tls/signet/internal/ca"
@@ -28,6 +29,7 @@ import (
 	"github.com/signet-tls/signet/revocation"
 	"github.com/signet-tls/signet/revocation/fetch"
 	"github.com/signet-tls/signet/spiffeid"
+	"github.com/signet-tls/signet/tlog"
 	"github.com/signet-tls/signet/verify"
 )
 
@@ -36,8 +38,8 @@ import (
 // registry joins every package's table of codes, in alphabetical order.
 func registry() []fault.Entry {
 	entries := slices.Concat(
-		spiffeid.Codes(), pki.Codes(), pkcs12.Codes(), pkcs7.Codes(), revocation.Codes(), fetch.Codes(), verify.Codes(), identity.Codes(), staple.Codes(), dangerous.Codes(), ciphers.Codes(), signet.Codes(), engine.Codes(), policy.Codes(),
-		bind.Codes(), control.Codes(), ca.Codes(), api.Codes(), authority.Codes(), agent.Codes(), proxy.Codes(),
+		spiffeid.Codes(), pki.Codes(), pkcs12.Codes(), pkcs7.Codes(), revocation.Codes(), fetch.Codes(), verify.Codes(), identity.Codes(), staple.Codes(), dangerous.Codes(), ciphers.Codes(), signet.Codes(), engine.Codes(), tlog.Codes(), policy.Codes(),
+		bind.Codes(), control.Codes(), ca.Codes(), api.Codes(), audit.Codes(), authority.Codes(), agent.Codes(), proxy.Codes(),
 		tamper.Codes(), starttls.Codes(), recognise.Codes(), Codes(),
 	)
 	slices.SortStableFunc(entries, func(a, b fault.Entry) int { return strings.Compare(string(a.Code), string(b.Code)) })

@@ -35,7 +35,7 @@ func NewBatch(run string, number uint64, events []Event, lost int) (Batch, error
 // Signed returns the bytes that the proxy signs: whose batch it is, which, and
 // each event on a line of its own, letter for letter as it is sent.
 func (b Batch) Signed(proxy spiffeid.ID) []byte {
-	text := fmt.Appendf(nil, "signet batch v1\n%s\n%s\n%d\n%d\n%d\n", proxy, b.Run, b.Number, b.Lost, len(b.Events))
+	text := fmt.Appendf(nil, "signet-batch/v1\n%s\n%s\n%d\n%d\n%d\n", proxy, b.Run, b.Number, b.Lost, len(b.Events))
 	for _, event := range b.Events {
 		text = append(append(text, event...), '\n')
 	}
