@@ -83,7 +83,7 @@ func TestReopen(t *testing.T) {
 		adds    int
 		publish bool
 		close   bool
-	}{{0, false, true}, {3, false, true}, {300, true, false}, {250, false, false}, {1, true, true}, {0, false, false}, {700, false, true}} {
+	}{{0, false, true}, {3, false, true}, {260, true, false}, {30, false, false}, {1, true, true}, {0, false, false}, {220, false, true}} {
 		l := openLog(t, dir)
 		wantReasons(t, l, n)
 		for i := range life.adds {
@@ -306,7 +306,7 @@ func TestBacklog(t *testing.T) {
 	for i := range group {
 		group[i] = large
 	}
-	for range 5 {
+	for range 4 {
 		add(t, l, group...)
 		if fresh := l.freshLen.Load(); fresh > maxFresh+maxBlock/2 {
 			t.Fatalf("%d bytes are in memory alone", fresh)

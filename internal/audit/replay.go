@@ -79,6 +79,9 @@ func (l *Log) segments() (firsts []int64, err error) {
 		return nil, l.unreadable(err)
 	}
 	for _, entry := range entries {
+		if leftover(entry.Name()) {
+			continue
+		}
 		first, ok := parseSegmentName(journalFolder + "/" + entry.Name())
 		if !ok {
 			return nil, l.damaged("%s/%s is no part of it", journalFolder, fault.Printable(entry.Name(), 100))

@@ -45,7 +45,7 @@ func TestVerifies(t *testing.T) {
 // TestCrashed verifies what a kill leaves at each point of publishing.
 func TestCrashed(t *testing.T) {
 	s := newSample(t)
-	for n := range 80 {
+	for n := range 42 {
 		s.connection(n)
 	}
 	before := s.files()
@@ -180,9 +180,9 @@ var damages = map[string]damage{
 func TestDamage(t *testing.T) {
 	s := newSample(t)
 	var older []fstest.MapFS
-	for n := range 86 {
+	for n := range 50 {
 		s.connection(n)
-		if n == 30 || n == 70 {
+		if n == 20 || n == 42 {
 			older = append(older, s.files())
 			if err := s.log.publish(); err != nil {
 				t.Fatal(err)
@@ -194,7 +194,7 @@ func TestDamage(t *testing.T) {
 	closed := s.files()
 	s.log = openLog(t, s.dir)
 	before := older // the log was closed
-	for n := 86; n < 90; n++ {
+	for n := 50; n < 52; n++ {
 		older = append(older, s.files())
 		s.connection(n)
 	}
@@ -212,11 +212,11 @@ func TestDamage(t *testing.T) {
 	for i := range 1000 {
 		name := names[i%len(names)]
 		files, q := maps.Clone(killed), Question{Since: kept}
-		if i%2 == 1 {
+		if i%4 > 0 {
 			files, q.Since = maps.Clone(closed), keptClosed
 		}
 		copies := older
-		if i%2 == 1 {
+		if i%4 > 0 {
 			copies = before
 		}
 		file, entry := damages[name](random, files, copies)
