@@ -54,10 +54,11 @@ type Log struct {
 	turn    chan struct{}
 	tree    *tlog.Tree // with everything that is durable
 	signed  []byte     // its checkpoint
-	segment *os.File   // of the journal; nil once closed
-	end     int64      // of what counts in the segment
-	torn    bool       // there may be more in it, which a failed write left
-	fresh   [][]byte   // entries that no publishing has taken
+	segment *os.File   // of the journal
+	closed  bool
+	end     int64    // of what counts in the segment
+	torn    bool     // there may be more in it, which a failed write left
+	fresh   [][]byte // entries that no publishing has taken
 	write   func(file *os.File, data []byte, at int64) error
 
 	freshLen  atomic.Int64 // bytes of fresh; grows with the turn
@@ -183,6 +184,7 @@ func (l *Log) Close() error {
 	err := l.publish()
 	l.turn <- struct{}{}
 	defer l.yield()
+	l.closed = true
 	l.release()
 	return err
 }

@@ -110,7 +110,7 @@ func (l *Log) commit() {
 }
 
 func (l *Log) persist(requests []*request) error {
-	if l.segment == nil {
+	if l.closed {
 		return fault.New(Closed, "the audit log is closed").WithHint("start Signet again")
 	}
 	b := block{first: l.tree.Size()}

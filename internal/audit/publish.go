@@ -71,7 +71,7 @@ func (l *Log) publish() error {
 // handOver gives the fresh entries to the publisher, whose todo is empty, and
 // begins a new segment of the journal. The caller has the turn and p.mu.
 func (l *Log) handOver() error {
-	if l.segment != nil && len(l.fresh) == 0 || l.torn {
+	if l.segment != nil && len(l.fresh) == 0 || l.torn || l.closed {
 		return nil
 	}
 	name := segmentName(l.tree.Size())
