@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/signet-tls/signet/internal/agent/api"
+	"github.com/signet-tls/signet/internal/audit"
 	"github.com/signet-tls/signet/internal/control"
 	"github.com/signet-tls/signet/policy"
 	"github.com/signet-tls/signet/spiffeid"
@@ -203,6 +204,7 @@ func (k *killer) check(round int) {
 		k.t.Fatalf("round %d: %v", round, err)
 	}
 	defer store.Close()
+	k.evidence(round)
 	state := store.State()
 	last := map[string]act{} // by rule, the answered act with the highest revision
 	byToken := map[string]act{}
@@ -230,6 +232,33 @@ func (k *killer) check(round int) {
 		a, ok := byToken[revocation.Because]
 		if !ok || a.verb != "revoke" || a.from != id.Path() || len(revocation.Serials) == 0 {
 			k.t.Errorf("round %d: nobody made the revocation %+v as it is", round, revocation)
+		}
+	}
+}
+
+// evidence holds the audit log against the acts: it is whole, and has each that
+// was answered.
+func (k *killer) evidence(round int) {
+	k.t.Helper()
+	report, err := audit.Verify(os.DirFS(filepath.Join(k.dir, audit.Folder)), audit.Question{})
+	if err != nil || len(report.Problems) > 0 {
+		k.t.Errorf("round %d: the audit log: %+v (%v)", round, report, err)
+		return
+	}
+	log, err := audit.Open(audit.Config{Dir: k.dir, Origin: audit.Origin("demo.signet")})
+	if err != nil {
+		k.t.Fatalf("round %d: %v", round, err)
+	}
+	defer log.Close()
+	revisions := map[string]int64{} // by token
+	err = log.Entries(0, func(e audit.Entry) {
+		if e.Kind == audit.Came && e.Outcome.Event != nil {
+			revisions[e.Outcome.Event.Because] = e.Outcome.Revision
+		}
+	})
+	for _, a := range k.acts {
+		if err != nil || a.revision > 0 && revisions[a.token] != a.revision {
+			k.t.Errorf("round %d: %+v was answered, and is on record with revision %d (%v)", round, a, revisions[a.token], err)
 		}
 	}
 }
