@@ -32,6 +32,7 @@ type fake struct {
 	sign     func(spiffeid.ID) any     // guarded by mu; an answer in place of the right one, or nil
 	issued   map[spiffeid.ID]int       // guarded by mu
 	messages []string                  // guarded by mu; paths of what was posted and taken in
+	posted   []byte                    // guarded by mu; the last of these
 	watches  int                       // guarded by mu
 	stream   func(watch int) io.Reader // what the n-th watch says before it falls silent
 }
@@ -70,7 +71,7 @@ func (f *fake) RoundTrip(r *http.Request) (*http.Response, error) {
 		chain := testpki.Must(f.ca.Issue(request.ID, testpki.Must(pki.ParseRequest(request.Request)), time.Now()))
 		return answer(200, api.Certificate{Chain: [][]byte{chain[0].Raw(), chain[1].Raw()}}), nil
 	}
-	f.messages = append(f.messages, r.URL.Path)
+	f.messages, f.posted = append(f.messages, r.URL.Path), sent
 	return answer(204, nil), nil
 }
 
