@@ -163,13 +163,13 @@ func (l *Log) Checkpoint() []byte {
 const publishEvery = 5 * time.Second
 
 // Run writes tiles and checkpoints, now and then, until ctx ends.
-func (l *Log) Run(ctx context.Context) error {
+func (l *Log) Run(ctx context.Context) {
 	ticker := time.NewTicker(publishEvery)
 	defer ticker.Stop()
 	for {
 		select {
 		case <-ctx.Done():
-			return nil
+			return
 		case <-ticker.C:
 			if err := l.publish(); err != nil {
 				l.logger.Error("the audit log's tiles cannot be written; entries are durable all the same", slog.Any("error", err))

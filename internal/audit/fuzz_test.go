@@ -3,6 +3,8 @@ package audit
 import (
 	"bytes"
 	"errors"
+	"io/fs"
+	"strings"
 	"testing"
 	"testing/fstest"
 
@@ -82,8 +84,14 @@ func FuzzVerify(f *testing.F) {
 	f.Add("tile/entries/000", []byte{0, 0})
 	f.Add("journal/0000000000000000001", []byte("sgnJ"))
 	f.Fuzz(func(t *testing.T, name string, data []byte) {
+		if !fs.ValidPath(name) || name == "." {
+			return // no file has such a name
+		}
 		changed := fstest.MapFS{}
 		for path, file := range files {
+			if strings.HasPrefix(path, name+"/") || strings.HasPrefix(name, path+"/") {
+				return // a folder is no file
+			}
 			changed[path] = file
 		}
 		before := changed[name]

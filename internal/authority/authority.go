@@ -48,6 +48,7 @@ type Authority struct {
 	logger   *slog.Logger
 	listener *signet.Listener
 	server   *signet.Server
+	roots    verify.Roots
 	own      ownCertificate
 	journal  journal
 	patience time.Duration // how long an act waits for the proxies to have it in force
@@ -88,8 +89,7 @@ func New(cfg Config) (*Authority, error) {
 	if err != nil {
 		return nil, err
 	}
-	roots, err := verify.ForTrustDomain(a.domain, a.ca.Root())
-	if err != nil {
+	if a.roots, err = verify.ForTrustDomain(a.domain, a.ca.Root()); err != nil {
 		return nil, err
 	}
 	if err := a.recall(); err != nil {
@@ -98,7 +98,7 @@ func New(cfg Config) (*Authority, error) {
 	a.own = ownCertificate{id: id, ca: a.ca, now: a.now, issued: a.issued}
 	a.server = &signet.Server{
 		Identity:  &a.own,
-		Roots:     roots,
+		Roots:     a.roots,
 		Name:      verify.Member(a.domain),
 		Authorize: a.authorize,
 		ALPN:      []string{"h2", "http/1.1"},
@@ -131,8 +131,14 @@ const (
 	maxStreams = 32 // requests at once on one connection
 )
 
-// Run serves until ctx ends, and returns when every handler has.
+// Run serves, and keeps the log's tiles, until ctx ends, and returns when every
+// handler has.
 func (a *Authority) Run(ctx context.Context) error {
+	var keeping sync.WaitGroup
+	defer keeping.Wait()
+	keep, stop := context.WithCancel(ctx)
+	defer stop()
+	keeping.Go(func() { a.log.Run(keep) })
 	server := a.server.HTTP(a.handler())
 	server.BaseContext = func(net.Listener) context.Context { return ctx } // so that its end is every request's
 	server.ErrorLog = slog.NewLogLogger(a.logger.Handler(), slog.LevelDebug)

@@ -270,7 +270,7 @@ func (s *system) Run(ctx context.Context, ready func()) error {
 	lastly, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
 	var last sync.WaitGroup
-	for _, run := range []func(context.Context) error{s.authority.Run, s.log.Run, s.demo.Run} {
+	for _, run := range []func(context.Context) error{s.authority.Run, s.demo.Run} {
 		last.Go(func() {
 			if err := run(lastly); err != nil {
 				cancel(err)
