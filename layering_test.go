@@ -60,7 +60,7 @@ var rooms = []room{
 	{"internal/control", []string{"fault", "spiffeid", "internal/atomicfile", "internal/bind"}, "it keeps the truth and does not judge it"},
 	{"internal/ca", with(library), "it signs, and knows neither who asks nor where it is recorded"},
 	{"internal/agent/api", []string{"fault", "spiffeid"}, "messages are plain data that both ends know"},
-	{"internal/authority", with(library, "policy", "internal/control", "internal/ca", "internal/agent/api"), "it knows its agents by their messages only"},
+	{"internal/authority", with(library, "policy", "internal/control", "internal/ca", "internal/agent/api", "internal/crowd"), "it knows its agents by their messages only"},
 	{"internal/agent", with(library, "policy", "internal/agent/api"), "it reaches the control plane over the network only"},
 	{"internal/proxy", with(library, "policy", "internal/agent", "internal/agent/api", "internal/crowd"), "it asks its agent, and never the control plane"},
 

@@ -66,7 +66,7 @@ func New(cfg Config) (*Agent, error) {
 	if a.logger == nil {
 		a.logger = slog.New(slog.DiscardHandler)
 	}
-	name, err := a.self.TrustDomain().ID("authority")
+	name, err := a.self.TrustDomain().ID(authorityPath)
 	if err != nil {
 		return nil, err
 	}

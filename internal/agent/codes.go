@@ -8,6 +8,7 @@ const (
 	CertificatePending fault.Code = "certificate_pending"
 	AuthorityFailed    fault.Code = "authority_failed"
 	OutboxFull         fault.Code = "events_lost"
+	RootMismatch       fault.Code = "root_mismatch"
 	HomeMissing        fault.Code = "not_enrolled"
 	HomeUnreadable     fault.Code = "host_folder_unreadable"
 	HomeUnwritable     fault.Code = "host_folder_unwritable"
@@ -29,6 +30,9 @@ func Codes() []fault.Entry {
 		{Code: OutboxFull, Meaning: "Events were dropped because the authority took none for too long.",
 			Cause: "The authority is gone or overloaded.",
 			Next:  "The gap stays, and signet conns tells its size; connections were not affected."},
+		{Code: RootMismatch, Meaning: "Who answered at the authority's address has none of the roots that the token names.",
+			Cause: "The address leads to another authority, the authority was started over since, or somebody stands in the way.",
+			Next:  "Ask who made the token whether the address is right, and have another one made. The token's secret was not sent."},
 		{Code: HomeMissing, Meaning: "The folder is not that of a host that has joined a trust domain.",
 			Cause: "The host was not enrolled, or was with another folder.",
 			Next:  "Enroll it with a token, or name its folder with --data."},

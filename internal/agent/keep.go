@@ -7,7 +7,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/signet-tls/signet/fault"
 	"github.com/signet-tls/signet/internal/agent/api"
 	"github.com/signet-tls/signet/pki"
 	"github.com/signet-tls/signet/spiffeid"
@@ -122,21 +121,5 @@ func (a *Agent) obtain(ctx context.Context, id spiffeid.ID) (*pki.Credential, er
 	if err := a.post(ctx, api.PathCertificate, api.CertificateRequest{ID: id, Request: request}, &answer); err != nil {
 		return nil, err
 	}
-	var chain []*pki.Certificate
-	for _, der := range answer.Chain {
-		cert, err := pki.ParseCertificate(der)
-		if err != nil {
-			return nil, err
-		}
-		chain = append(chain, cert)
-	}
-	credential, err := pki.NewCredential(chain, key)
-	if err != nil {
-		return nil, err
-	}
-	if credential.Leaf().ID() != id {
-		return nil, fault.New(AuthorityFailed, "the authority signed for %s instead of %s", credential.Leaf().ID(), id).
-			WithHint("run authority and proxy with the same version of signet")
-	}
-	return credential, nil
+	return issuedTo(id, answer.Chain, key)
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/signet-tls/signet/internal/agent/api"
 	"github.com/signet-tls/signet/internal/ca"
 	"github.com/signet-tls/signet/internal/control"
+	"github.com/signet-tls/signet/internal/crowd"
 	"github.com/signet-tls/signet/spiffeid"
 	"github.com/signet-tls/signet/verify"
 )
@@ -24,6 +25,12 @@ import (
 type Config struct {
 	Store *control.Store
 	CA    *ca.CA
+	// Address is where hosts reach the authority, HOST:PORT; tokens carry it.
+	Address string
+	// OnIssue hears of each certificate after it was signed and before it is handed
+	// out, which an error prevents; of the same one again where it is asked for
+	// again. Nil is nobody.
+	OnIssue func(context.Context, Issued) error
 	// OnEvent hears of every event as it comes in; it must not block. Nil is
 	// nobody.
 	OnEvent func(api.Event)
@@ -35,19 +42,24 @@ type Config struct {
 
 // Authority serves one trust domain.
 type Authority struct {
-	store    *control.Store
-	ca       *ca.CA
-	domain   spiffeid.TrustDomain
-	onEvent  func(api.Event)
-	now      func() time.Time
-	started  time.Time
-	logger   *slog.Logger
-	listener *signet.Listener
-	server   *signet.Server
-	own      ownCertificate
-	journal  journal
-	patience time.Duration // how long an act waits for the proxies to have it in force
-	slowest  time.Duration // how long a request may take to arrive
+	store     *control.Store
+	ca        *ca.CA
+	domain    spiffeid.TrustDomain
+	address   string
+	admitter  admitter // of those who have no certificate yet
+	onIssue   func(context.Context, Issued) error
+	onEvent   func(api.Event)
+	now       func() time.Time
+	started   time.Time
+	logger    *slog.Logger
+	listener  *signet.Listener
+	server    *signet.Server
+	own       ownCertificate
+	journal   journal
+	strangers *crowd.Room   // connections that have shown no certificate
+	enrolling chan struct{} // holds a value for each enrolment under way
+	patience  time.Duration // how long an act waits for the proxies to have it in force
+	slowest   time.Duration // how long a request may take to arrive
 
 	mu       sync.Mutex
 	closing  bool                   // guarded by mu; no handler begins from now on
@@ -57,6 +69,7 @@ type Authority struct {
 	asks     uint64                 // guarded by mu; the last number used
 	answers  map[uint64]answer      // guarded by mu; of asks under way
 	batches  map[spiffeid.ID]batch  // guarded by mu; the last that each proxy sent
+	leaves   map[net.Conn]func()    // guarded by mu; how each stranger is no longer counted
 }
 
 // Path is the authority's own path in its trust domain.
@@ -66,9 +79,10 @@ const Path = "authority"
 func New(cfg Config) (*Authority, error) {
 	a := &Authority{
 		store: cfg.Store, ca: cfg.CA, domain: cfg.Store.State().TrustDomain,
-		onEvent: cfg.OnEvent, now: cfg.Now, logger: cfg.Logger,
+		address: cfg.Address, admitter: cfg.Store, onIssue: cfg.OnIssue, onEvent: cfg.OnEvent, now: cfg.Now, logger: cfg.Logger,
 		patience: 2 * time.Second, slowest: 10 * time.Second,
 		proxies: map[spiffeid.ID]*proxy{}, news: make(chan struct{}), answers: map[uint64]answer{}, batches: map[spiffeid.ID]batch{},
+		strangers: crowd.NewRoom(maxStrangers), enrolling: make(chan struct{}, maxEnrolling), leaves: map[net.Conn]func(){},
 	}
 	if a.now == nil {
 		a.now = time.Now
@@ -86,7 +100,7 @@ func New(cfg Config) (*Authority, error) {
 		return nil, err
 	}
 	a.own = ownCertificate{id: id, ca: a.ca, now: a.now}
-	a.server = &signet.Server{
+	members := &signet.Server{
 		Identity:  &a.own,
 		Roots:     roots,
 		Name:      verify.Member(a.domain),
@@ -95,6 +109,8 @@ func New(cfg Config) (*Authority, error) {
 		Now:       a.now,
 		Logger:    a.logger,
 	}
+	// One port for both: who has no certificate asks for a name that is nobody's.
+	a.server = &signet.Server{Hosts: map[string]*signet.Server{"*": members, api.EnrollHost: a.enrolment()}, Now: a.now, Logger: a.logger}
 	return a, nil
 }
 
@@ -130,6 +146,9 @@ func (a *Authority) Run(ctx context.Context) error {
 	server.HTTP2 = &http.HTTP2Config{MaxConcurrentStreams: maxStreams}
 	server.ReadTimeout = a.slowest
 	server.WriteTimeout = a.slowest + lineTimeout
+	known := server.ConnContext
+	server.ConnContext = func(ctx context.Context, conn net.Conn) context.Context { return a.welcome(known(ctx, conn), conn) }
+	server.ConnState = a.gone
 	failed := make(chan error, 1)
 	go func() { failed <- server.Serve(a.listener.TLS()) }()
 	var err error
