@@ -25,8 +25,6 @@ import (
 type Config struct {
 	Store *control.Store
 	CA    *ca.CA
-	// Address is where hosts reach the authority, HOST:PORT; tokens carry it.
-	Address string
 	// OnIssue hears of each certificate after it was signed and before it is handed
 	// out, which an error prevents; of the same one again where it is asked for
 	// again. Nil is nobody.
@@ -45,7 +43,7 @@ type Authority struct {
 	store     *control.Store
 	ca        *ca.CA
 	domain    spiffeid.TrustDomain
-	address   string
+	address   string   // where hosts reach it
 	admitter  admitter // of those who have no certificate yet
 	onIssue   func(context.Context, Issued) error
 	onEvent   func(api.Event)
@@ -79,7 +77,7 @@ const Path = "authority"
 func New(cfg Config) (*Authority, error) {
 	a := &Authority{
 		store: cfg.Store, ca: cfg.CA, domain: cfg.Store.State().TrustDomain,
-		address: cfg.Address, admitter: cfg.Store, onIssue: cfg.OnIssue, onEvent: cfg.OnEvent, now: cfg.Now, logger: cfg.Logger,
+		admitter: cfg.Store, onIssue: cfg.OnIssue, onEvent: cfg.OnEvent, now: cfg.Now, logger: cfg.Logger,
 		patience: 2 * time.Second, slowest: 10 * time.Second,
 		proxies: map[spiffeid.ID]*proxy{}, news: make(chan struct{}), answers: map[uint64]answer{}, batches: map[spiffeid.ID]batch{},
 		strangers: crowd.NewRoom(maxStrangers), enrolling: make(chan struct{}, maxEnrolling), leaves: map[net.Conn]func(){},
@@ -122,6 +120,13 @@ func (a *Authority) Listen(ctx context.Context, address string) (err error) {
 	a.listener.Listener = limit(a.listener.Listener, maxConns)
 	return nil
 }
+
+// Addr returns where the authority listens.
+func (a *Authority) Addr() net.Addr { return a.listener.Addr() }
+
+// Advertise says where hosts reach the authority, HOST:PORT: tokens carry it. It is
+// called before Run.
+func (a *Authority) Advertise(address string) { a.address = address }
 
 // Close lets go of the address again, for who listened and does not Run.
 func (a *Authority) Close() {

@@ -36,7 +36,7 @@ type pairArgs struct {
 }
 
 func (c *pairArgs) post(ctx context.Context, s *shell, path string, words func(view, api.Change) changed) error {
-	authority, err := s.operator(c.As)
+	authority, err := s.operator(ctx, c.As)
 	if err != nil {
 		return err
 	}
@@ -58,7 +58,7 @@ type revokeCmd struct {
 func (revokeCmd) Help() string { return `signet revoke web --because "key on a lost laptop"` }
 
 func (c *revokeCmd) run(ctx context.Context, s *shell) error {
-	authority, err := s.operator(c.As)
+	authority, err := s.operator(ctx, c.As)
 	if err != nil {
 		return err
 	}

@@ -17,7 +17,7 @@ type connsCmd struct {
 func (connsCmd) Help() string { return "signet conns" }
 
 func (c *connsCmd) run(ctx context.Context, s *shell) error {
-	authority, err := s.operator(c.As)
+	authority, err := s.operator(ctx, c.As)
 	if err != nil {
 		return err
 	}

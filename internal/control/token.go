@@ -149,7 +149,7 @@ func (s *Store) consume(ctx context.Context, token Token, revision int64) error 
 func (s *Store) mayRepeat(token Token, key string) error {
 	if token.Key != key {
 		return fault.New(TokenUsed, "this token was used already, for another key: a token is good for one").
-			WithHint("if that was not you, somebody else has joined as %s: signet revoke %s\nsignet token new %s --again     # makes another token", token.ID.Path(), token.ID.Path(), token.ID.Path())
+			WithHint("if you did not use it, somebody else has joined as %s: have it revoked\n%s", token.ID.Path(), another(token.ID.Path()+" --again"))
 	}
 	if !s.now().Before(token.Certificate.NotAfter) {
 		return expiredToken(token.ID, token.Certificate.NotAfter)
@@ -162,10 +162,15 @@ func (s *Store) mayRepeat(token Token, key string) error {
 
 func unknownToken() error {
 	return fault.New(TokenUnknown, "the authority does not know this token").
-		WithHint("signet token new WHO      # makes another, good for ten minutes")
+		WithHint("%s", another("WHO"))
 }
 
 func expiredToken(id spiffeid.ID, at time.Time) error {
 	return fault.New(TokenExpired, "this token expired at %s", at.UTC().Format(time.RFC3339)).
-		WithHint("signet token new %s --again      # makes another, good for ten minutes", id.Path())
+		WithHint("%s", another(id.Path()+" --again"))
+}
+
+// another is the step to another token, which is an operator's.
+func another(who string) string {
+	return "have an operator make another one, good for ten minutes: signet token new " + who
 }
