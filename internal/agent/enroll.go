@@ -37,11 +37,12 @@ func Enroll(ctx context.Context, token api.Token, key crypto.Signer, now func() 
 	if err != nil {
 		return home, err
 	}
-	roots, err := verify.ForTrustDomain(token.TrustDomain, root)
+	domain := token.ID.TrustDomain()
+	roots, err := verify.ForTrustDomain(domain, root)
 	if err != nil {
 		return home, err
 	}
-	name, err := token.TrustDomain.ID(authorityPath)
+	name, err := domain.ID(authorityPath)
 	if err != nil {
 		return home, err
 	}
@@ -58,14 +59,14 @@ func Enroll(ctx context.Context, token api.Token, key crypto.Signer, now func() 
 	if home.Anchors, err = parseAll(answer.Roots); err != nil {
 		return home, err
 	}
-	if home.Roots, err = verify.ForTrustDomain(token.TrustDomain, home.Anchors...); err != nil {
+	if home.Roots, err = verify.ForTrustDomain(domain, home.Anchors...); err != nil {
 		return home, err
 	}
-	home.Credential, err = credentialOf(answer.Chain, key)
+	home.Credential, err = issuedTo(token.ID, answer.Chain, key)
 	if err != nil {
 		return home, err
 	}
-	_, err = verify.Verify(home.Credential.Chain, verify.Options{Roots: roots, Name: verify.Member(token.TrustDomain), Purpose: verify.AnyPurpose, Now: now()})
+	_, err = verify.Verify(home.Credential.Chain, verify.Options{Roots: roots, Name: verify.ID(token.ID), Purpose: verify.AnyPurpose, Now: now()})
 	return home, err
 }
 
@@ -171,18 +172,13 @@ func parseAll(ders [][]byte) ([]*pki.Certificate, error) {
 	return certs, nil
 }
 
-// credentialOf pairs a chain in DER with its key.
-func credentialOf(chain [][]byte, key crypto.Signer) (*pki.Credential, error) {
+// issuedTo pairs a chain in DER, which was asked for an identity, with its key.
+func issuedTo(id spiffeid.ID, chain [][]byte, key crypto.Signer) (*pki.Credential, error) {
 	certs, err := parseAll(chain)
 	if err != nil {
 		return nil, err
 	}
-	return pki.NewCredential(certs, key)
-}
-
-// issuedTo is credentialOf for a certificate that was asked for an identity.
-func issuedTo(id spiffeid.ID, chain [][]byte, key crypto.Signer) (*pki.Credential, error) {
-	credential, err := credentialOf(chain, key)
+	credential, err := pki.NewCredential(certs, key)
 	if err != nil {
 		return nil, err
 	}

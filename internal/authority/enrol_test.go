@@ -135,7 +135,7 @@ func TestEnrollRefused(t *testing.T) {
 	wantCode(t, enroll(func(token *api.Token) { token.Root = strings.Repeat("0a", 32) }), agent.RootMismatch)
 	wantCode(t, enroll(func(token *api.Token) { token.Secret = api.NewSecret([16]byte{}) }), control.TokenUnknown)
 	wantCode(t, enroll(func(token *api.Token) {
-		token.TrustDomain = testpki.Must(spiffeid.ParseTrustDomain("other.example"))
+		token.ID = testpki.Must(spiffeid.Parse("spiffe://other.example/mail"))
 	}), verify.NameMismatch)
 	wantCode(t, enroll(func(token *api.Token) { token.Authority = "127.0.0.1:1" }), signet.Unreachable)
 	wantCode(t, enroll(func(*api.Token) {}), Failed) // what cannot be logged is not handed out

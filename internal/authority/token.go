@@ -64,7 +64,7 @@ func (a *Authority) token(r *http.Request) (any, error) {
 	}
 	slices.SortFunc(made.Holds, byID)
 	root := sha256.Sum256(a.ca.Root().Raw())
-	made.Token = api.Token{TrustDomain: a.domain, Authority: a.address, Root: hex.EncodeToString(root[:]), Secret: secret}.String()
+	made.Token = api.Token{ID: wanted.id, Authority: a.address, Root: hex.EncodeToString(root[:]), Secret: secret}.String()
 	return made, nil
 }
 

@@ -131,7 +131,7 @@ func load(path string, passphrase pki.Passphrase) (*pki.Credential, error) {
 	case refused != nil:
 		return nil, refused
 	case errors.Is(err, pki.PassphraseWrong):
-		return nil, fault.Wrap(err, pki.PassphraseWrong, "the passphrase does not open the authority's key in %s, or that is damaged", path).
+		return nil, fault.New(pki.PassphraseWrong, "the passphrase does not open the authority's key in %s, or that is damaged", path).
 			WithHint("run it again with the right one")
 	}
 	credential, err := pair(data, key, err)

@@ -15,14 +15,14 @@ import (
 
 // authorityCmds are the commands of the control plane.
 type authorityCmds struct {
-	Init  authorityInitCmd  `cmd:"" help:"make a trust domain's authority: its keys, its data, its first operator"`
+	Init  authorityInitCmd  `cmd:"" help:"make a trust domain's authority, and its first operator"`
 	Serve authorityServeCmd `cmd:"" help:"run the authority"`
 }
 
 type authorityInitCmd struct {
 	Domain             string `arg:"" name:"TRUST-DOMAIN" help:"The name of the trust domain, in the form of a host's name: prod.example."`
 	OfflineRoot        string `placeholder:"FILE" help:"Put the root's key into this new file, encrypted, and not into the data folder: carry it away. The authority does not need it to run."`
-	RootPassphraseFile string `placeholder:"FILE" help:"The passphrase of --offline-root is the first line of this file. Without it, it is asked for."`
+	RootPassphraseFile string `placeholder:"FILE" help:"The first line of this file is the passphrase of --offline-root."`
 	secret
 	terse
 }
@@ -103,14 +103,14 @@ func (s *plane) founding(sh *shell, kept ca.Kept) error {
 	if sh.json {
 		return sh.printJSON(founded{s.domain, fingerprint, kept.RootFile, s.dir, s.id(operatorPath()).String()})
 	}
-	where := "its key is in the data folder, encrypted"
+	where := "in the data folder, encrypted"
 	if kept.RootFile != "" {
-		where = "its key is in " + tilde(kept.RootFile) + ", encrypted: carry it away, and a copy of it"
+		where = "in " + tilde(kept.RootFile) + ", encrypted: carry it away, and a copy of it"
 	}
 	var p page
 	p.headline("Made: the authority of "+s.domain.String()+".", "")
-	p.fact("root", "%s; good until %s", where, s.ca.Root().NotAfter().In(sh.zone).Format(dayForm))
-	p.fact("", "SHA-256 %s", fingerprint)
+	p.fact("root", "good until %s; SHA-256 %s", s.ca.Root().NotAfter().In(sh.zone).Format(dayForm), fingerprint)
+	p.fact("its key", "%s", where)
 	p.fact("signs by", "an intermediate that can sign for %s alone; good until %s", s.domain, s.ca.Intermediate().NotAfter().In(sh.zone).Format(dayForm))
 	p.fact("operator", "%s, whose file is in the data folder; authority serve renews it", operatorPath())
 	p.fact("data", "%s", tilde(s.dir))

@@ -24,7 +24,7 @@ type authorityServeCmd struct {
 }
 
 func (authorityServeCmd) Help() string {
-	return "signet authority serve\nsignet authority serve --listen :7400 --address authority.prod.example:7400 --passphrase-file /etc/signet/passphrase"
+	return "signet authority serve\nsignet authority serve --address authority.prod.example:7400"
 }
 
 func (c *authorityServeCmd) run(ctx context.Context, s *shell) error {

@@ -26,7 +26,7 @@ type enrollCmd struct {
 }
 
 func (enrollCmd) Help() string {
-	return "signet token new proxy/edge-1 --holds web | ssh edge-1 signet enroll"
+	return "signet enroll\nsignet enroll --data /var/lib/signet"
 }
 
 // maxTokenInput is more than any token has, in bytes.
@@ -41,12 +41,11 @@ func (c *enrollCmd) run(ctx context.Context, s *shell) error {
 	if err != nil {
 		return err
 	}
-	dir, err := s.dataFolder(token.TrustDomain)
+	dir, err := s.dataFolder(token.ID.TrustDomain())
 	if err != nil {
 		return err
 	}
-	before, err := hostHere(dir, token.TrustDomain)
-	if err != nil {
+	if err := mayJoin(dir, token.ID); err != nil {
 		return err
 	}
 	key, err := pendingKey(dir, token)
@@ -58,10 +57,6 @@ func (c *enrollCmd) run(ctx context.Context, s *shell) error {
 		forgetRefused(dir, token, err)
 		return err
 	}
-	if before != nil && before.ID() != home.ID() {
-		return fault.New(HostTaken, "%s is the folder of %s; this token is for %s", dir, before.ID().Path(), home.ID().Path()).
-			WithHint("run it again with another folder, and the same token: signet enroll --data DIR")
-	}
 	if err := agent.SaveHome(dir, home); err != nil {
 		return err
 	}
@@ -69,35 +64,34 @@ func (c *enrollCmd) run(ctx context.Context, s *shell) error {
 	return s.enrolled(dir, home)
 }
 
-// hostHere returns what the folder is of already: nothing, or a host of the trust
-// domain that may join again. Anything else is refused.
-func hostHere(dir string, domain spiffeid.TrustDomain) (*agent.Home, error) {
+// mayJoin refuses a folder that is not free for an identity, or its own already,
+// before the token is used.
+func mayJoin(dir string, id spiffeid.ID) error {
 	if _, err := os.Stat(filepath.Join(dir, markerFile)); err == nil {
-		return nil, fault.New(HostTaken, "%s is an authority's data folder", dir).
-			WithHint("name another folder for this host: signet enroll --data DIR")
+		return taken("%s is an authority's data folder", dir)
 	}
-	if !agent.IsHome(dir) {
-		entries, err := os.ReadDir(dir)
-		if err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return nil, unreadableData(err, dir)
+	if agent.IsHome(dir) {
+		home, err := agent.LoadHome(dir)
+		if err == nil && home.ID() != id { // what is damaged is made whole
+			return taken("%s is the folder of %s; this token is for %s", dir, home.ID(), id)
 		}
-		for _, entry := range entries {
-			if !strings.HasPrefix(entry.Name(), ".") {
-				return nil, fault.New(HostTaken, "%s holds %s, which is not Signet's", dir, fault.Printable(entry.Name(), 64)).
-					WithHint("name a new or an empty folder with --data")
-			}
+		return nil
+	}
+	entries, err := os.ReadDir(dir)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return unreadableData(err, dir)
+	}
+	for _, entry := range entries {
+		if !strings.HasPrefix(entry.Name(), ".") { // which a kill may leave of an enrolment
+			return taken("%s holds %s, which is not Signet's", dir, fault.Printable(entry.Name(), 64))
 		}
-		return nil, nil
 	}
-	home, err := agent.LoadHome(dir)
-	if err != nil {
-		return nil, nil // what is damaged is made whole
-	}
-	if home.ID().TrustDomain() != domain {
-		return nil, fault.New(HostTaken, "%s is the folder of a host of %s; this token is of %s", dir, home.ID().TrustDomain(), domain).
-			WithHint("name another folder for this one: signet enroll --data DIR")
-	}
-	return &home, nil
+	return nil
+}
+
+func taken(format string, args ...any) error {
+	return fault.New(HostTaken, format, args...).
+		WithHint("run it again with another folder, and the same token: signet enroll --data DIR")
 }
 
 // pendingPath is where the key of an enrolment is kept until it has succeeded: a

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"io/fs"
 	"net/http"
 	"net/url"
 	"slices"
@@ -52,7 +53,7 @@ func (s *shell) operator(ctx context.Context, as string) (*operator, error) {
 		return nil, err
 	}
 	set, err := home.settings()
-	if err != nil {
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
 	if set.Authority == "" {

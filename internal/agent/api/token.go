@@ -65,13 +65,13 @@ type TokenMade struct {
 	Holds   []spiffeid.ID `json:"holds"` // what a proxy may hold by now
 }
 
-// Token is what a host needs to join: whom, where, how to know that it is the right
-// one, and the secret that admits it.
+// Token is what a host needs to join: as whom, where, how to know that it is the
+// right authority, and the secret that admits it.
 type Token struct {
-	TrustDomain spiffeid.TrustDomain `json:"td"`
-	Authority   string               `json:"at"`     // HOST:PORT
-	Root        string               `json:"root"`   // SHA-256 of a root's DER, in lower-case hexadecimal
-	Secret      string               `json:"secret"` // of 128 bits, in base64url without padding
+	ID        spiffeid.ID `json:"id"`
+	Authority string      `json:"at"`     // HOST:PORT
+	Root      string      `json:"root"`   // SHA-256 of a root's DER, in lower-case hexadecimal
+	Secret    string      `json:"secret"` // of 128 bits, in base64url without padding
 }
 
 // What a token is written as, and at most.
@@ -98,7 +98,7 @@ func ParseToken(text string) (t Token, err error) {
 		return t, badToken()
 	}
 	data, err := base64.RawURLEncoding.Strict().DecodeString(body)
-	if err != nil || json.Unmarshal(data, &t) != nil || t.TrustDomain.IsZero() {
+	if err != nil || json.Unmarshal(data, &t) != nil || t.ID.IsZero() {
 		return Token{}, badToken()
 	}
 	host, port, err := net.SplitHostPort(t.Authority)

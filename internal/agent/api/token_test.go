@@ -11,11 +11,11 @@ import (
 
 func newToken(t testing.TB) Token {
 	t.Helper()
-	domain, err := spiffeid.ParseTrustDomain("prod.example")
+	id, err := spiffeid.Parse("spiffe://prod.example/web")
 	if err != nil {
 		t.Fatal(err)
 	}
-	return Token{domain, "authority.prod.example:7400", strings.Repeat("0a", 32), NewSecret([secretBytes]byte{1, 2, 3})}
+	return Token{id, "authority.prod.example:7400", strings.Repeat("0a", 32), NewSecret([secretBytes]byte{1, 2, 3})}
 }
 
 func TestToken(t *testing.T) {
@@ -47,7 +47,7 @@ func TestTokenRefused(t *testing.T) {
 		"cut short":           whole.String()[:100],
 		"two lines":           whole.String() + "\n" + whole.String(),
 		"too long":            written(func(t *Token) { t.Authority = strings.Repeat("a", maxToken) + ":1" }),
-		"no trust domain":     written(func(t *Token) { t.TrustDomain = spiffeid.TrustDomain{} }),
+		"nobody":              written(func(t *Token) { t.ID = spiffeid.ID{} }),
 		"no port":             written(func(t *Token) { t.Authority = "authority" }),
 		"no host":             written(func(t *Token) { t.Authority = ":7400" }),
 		"a short fingerprint": written(func(t *Token) { t.Root = "0a" }),
@@ -63,7 +63,7 @@ func TestTokenRefused(t *testing.T) {
 
 func FuzzParseToken(f *testing.F) {
 	f.Add(newToken(f).String())
-	f.Add(tokenBegin + base64.RawURLEncoding.EncodeToString([]byte(`{"td":"a","at":"b:1"}`)))
+	f.Add(tokenBegin + base64.RawURLEncoding.EncodeToString([]byte(`{"id":"spiffe://a/b","at":"b:1"}`)))
 	f.Fuzz(func(t *testing.T, text string) {
 		token, err := ParseToken(text)
 		if err != nil {
