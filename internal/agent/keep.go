@@ -45,8 +45,9 @@ func (k *keepers) want(ctx context.Context, ids []spiffeid.ID) {
 	}
 }
 
-// keep renews a certificate at half of its life, with jitter, and at once if
-// there is none.
+// keep renews a certificate at half of its life at the latest, with jitter, and at
+// once if there is none. However long the authority is then gone, the other half
+// remains.
 func (a *Agent) keep(ctx context.Context, id spiffeid.ID) {
 	due := a.due(id)
 	for a.waitUntil(ctx, due) {
@@ -82,7 +83,7 @@ func (a *Agent) due(id spiffeid.ID) time.Time {
 	}
 	leaf := credential.Leaf()
 	life := leaf.NotAfter().Sub(leaf.NotBefore())
-	return leaf.NotBefore().Add(life/2 + rand.N(life/10+1))
+	return leaf.NotBefore().Add(life/2 - rand.N(life/20+1))
 }
 
 // renew reports whether the identity has a new certificate, or ctx has ended.
