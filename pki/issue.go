@@ -175,8 +175,10 @@ func (c *Credential) stands(cert *Certificate, spec Spec) error {
 		if err != nil {
 			return err
 		}
-		if options.Intermediates.AddCert(issuer); i == len(c.Chain)-1 {
-			options.Roots.AddCert(issuer)
+		if i == len(c.Chain)-1 {
+			options.Roots.AddCert(issuer) // and not besides, where its signature would be checked again
+		} else {
+			options.Intermediates.AddCert(issuer)
 		}
 	}
 	if _, err := leaf.Verify(options); err != nil {

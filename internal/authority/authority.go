@@ -197,7 +197,7 @@ func (a *Authority) known(id spiffeid.ID) (control.Identity, error) {
 func (a *Authority) notRevoked(state *control.State, id spiffeid.ID) error {
 	if revocation, revoked := state.Revocations[id]; revoked {
 		return fault.New(api.IdentityRevoked, "%s was revoked in revision %d", id.Short(a.domain), revocation.Revision).
-			WithHint(`it comes back only as a new identity with a new key; here "signet up --fresh" starts over`)
+			WithHint("it comes back only as a new identity with a new key, under another name: signet token new NAME")
 	}
 	return nil
 }

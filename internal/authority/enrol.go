@@ -21,8 +21,8 @@ import (
 // Bounds of what strangers can make the authority hold: those who have no
 // certificate, or have not shown that they do.
 const (
-	maxStrangers = 256 // connections; the oldest makes room
-	maxEnrolling = 64  // requests at once
+	maxStrangers = 1024 // connections; the oldest makes room
+	maxEnrolling = 64   // requests at once
 )
 
 // admitter tells whom a proof lets in, and puts the certificate that plan returns

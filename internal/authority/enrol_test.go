@@ -23,6 +23,7 @@ import (
 	"github.com/signet-tls/signet/internal/agent"
 	"github.com/signet-tls/signet/internal/agent/api"
 	"github.com/signet-tls/signet/internal/control"
+	"github.com/signet-tls/signet/internal/crowd"
 	"github.com/signet-tls/signet/internal/testpki"
 	"github.com/signet-tls/signet/pki"
 	"github.com/signet-tls/signet/spiffeid"
@@ -296,11 +297,12 @@ func forged(request []byte) []byte {
 
 // TestStrangersMakeRoom: those without a certificate take only each other's places.
 func TestStrangersMakeRoom(t *testing.T) {
-	r := newRig(t, reach)
+	const most = 8
+	r := newRig(t, func(a *Authority) { a.strangers = crowd.NewRoom(most) })
 	ann := r.as("operator/ann")
 	ask[api.Conns](ann, "GET", api.PathConns, nil) // it has proved who it is, and stays
 	var conns []net.Conn
-	for range maxStrangers + 1 {
+	for range most + 1 {
 		conn, err := r.stranger(0)
 		if err != nil {
 			t.Fatal(err)
@@ -310,8 +312,8 @@ func TestStrangersMakeRoom(t *testing.T) {
 	if _, err := conns[0].Read(make([]byte, 1)); err == nil || errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("the oldest stranger stays: %v", err)
 	}
-	fmt.Fprintf(conns[maxStrangers], "GET %s HTTP/1.1\r\nHost: %s\r\n\r\n", api.PathRoots, api.EnrollHost)
-	if response, err := http.ReadResponse(bufio.NewReader(conns[maxStrangers]), nil); err != nil || response.StatusCode != http.StatusOK {
+	fmt.Fprintf(conns[most], "GET %s HTTP/1.1\r\nHost: %s\r\n\r\n", api.PathRoots, api.EnrollHost)
+	if response, err := http.ReadResponse(bufio.NewReader(conns[most]), nil); err != nil || response.StatusCode != http.StatusOK {
 		t.Errorf("the newest stranger is not served: %v", err)
 	}
 	ask[api.Conns](ann, "GET", api.PathConns, nil)

@@ -31,7 +31,7 @@ func (c *connsCmd) run(ctx context.Context, s *shell) error {
 		err = s.print(s.view(conns.TrustDomain).conns(conns))
 	}
 	if err == nil && conns.Proxies == 0 && conns.Barred > 0 {
-		s.steps("next", startOver)
+		s.steps("next", s.view(conns.TrustDomain).startOver())
 		return exitNo
 	}
 	return err
