@@ -2,10 +2,12 @@ package agent
 
 import (
 	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"runtime"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/signet-tls/signet/fault"
@@ -115,4 +117,28 @@ func TestHomeRefused(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestRenewedIsKept: what a host renews for itself takes its place in the host folder.
+func TestRenewedIsKept(t *testing.T) {
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		f, a := newFake(t)
+		first := testpki.Must(a.Source(id(self)).Credential())
+		if err := SaveHome(dir, Home{Credential: first, Anchors: []*pki.Certificate{f.ca.Root()}, Authority: "authority.test:1"}); err != nil {
+			t.Fatal(err)
+		}
+		a.home = dir
+		f.stream = func(int) io.Reader { return lines(slice(1, "web")) }
+		defer run(t, a, &enforcer{})()
+		time.Sleep(12*time.Hour + 10*time.Minute)
+		synctest.Wait()
+		kept, err := LoadHome(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if have, old := kept.Credential.Leaf().Serial(), first.Leaf().Serial(); have == old || have != serial(t, a, self) {
+			t.Errorf("kept is %s; it was %s, and in use is %s", have, old, serial(t, a, self))
+		}
+	})
 }

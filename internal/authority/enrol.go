@@ -92,7 +92,7 @@ func (a *Authority) enrol(r *http.Request) (any, error) {
 		return nil, err
 	}
 	planned, err := a.admitter.Admit(r.Context(), proof, key, func(id spiffeid.ID) (control.Certificate, error) {
-		return a.plan(id, id)
+		return a.plan(id, spiffeid.ID{})
 	})
 	if err != nil {
 		return nil, err

@@ -12,6 +12,8 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"os"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -98,6 +100,11 @@ func TestEnroll(t *testing.T) {
 	renewed, err := agent.Renew(t.Context(), dir, home, nil)
 	if err != nil || renewed.Credential.Leaf().Equal(leaf) || renewed.ID() != home.ID() {
 		t.Errorf("renewing: %v", err)
+	}
+	// What it asks for itself counts against what it may hold.
+	recorded, err = r.store.Certificates(t.Context(), home.ID())
+	if held := slices.ContainsFunc(recorded, func(c control.Certificate) bool { return c.Holder == home.ID() }); err != nil || !held {
+		t.Errorf("on record are %+v (%v), none of which it holds", recorded, err)
 	}
 	r.revokeInStore("proxy/edge-1")
 	_, err = agent.Enroll(t.Context(), token, key, nil)
@@ -309,7 +316,7 @@ func TestStrangersMakeRoom(t *testing.T) {
 		}
 		conns = append(conns, conn)
 	}
-	if _, err := conns[0].Read(make([]byte, 1)); err == nil || errors.Is(err, context.DeadlineExceeded) {
+	if _, err := conns[0].Read(make([]byte, 1)); err == nil || errors.Is(err, os.ErrDeadlineExceeded) {
 		t.Errorf("the oldest stranger stays: %v", err)
 	}
 	fmt.Fprintf(conns[most], "GET %s HTTP/1.1\r\nHost: %s\r\n\r\n", api.PathRoots, api.EnrollHost)

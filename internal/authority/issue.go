@@ -20,12 +20,10 @@ type Issued struct {
 	Chain []*pki.Certificate // leaf first, without the root
 }
 
-// plan decides on a certificate of id for holder, which is zero where they are one.
+// plan decides on a certificate of id. Holder is who asked for it, and is bounded in
+// how many it may hold; zero where an operator has let id have one.
 func (a *Authority) plan(id, holder spiffeid.ID) (control.Certificate, error) {
 	plan, err := a.ca.Plan(id, a.now())
-	if holder == id {
-		holder = spiffeid.ID{}
-	}
 	return control.Certificate{Serial: plan.Serial, ID: plan.ID, At: plan.At, NotAfter: plan.NotAfter, Holder: holder}, err
 }
 
@@ -61,7 +59,7 @@ func (a *Authority) Credential(ctx context.Context, id spiffeid.ID) (*pki.Creden
 	if err != nil {
 		return nil, err
 	}
-	chain, err := a.issue(ctx, id, id, key.Public())
+	chain, err := a.issue(ctx, id, spiffeid.ID{}, key.Public())
 	if err != nil {
 		return nil, err
 	}
