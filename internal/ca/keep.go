@@ -121,12 +121,14 @@ func load(path string, passphrase pki.Passphrase) (*pki.Credential, error) {
 			WithHint("make %s readable for this user alone, or run as its owner", path)
 	}
 	var refused error // why there is no passphrase
-	key, err := pki.ParsePrivateKey(data, func() (known []byte, err error) {
-		if passphrase != nil {
+	ask := passphrase
+	if passphrase != nil {
+		ask = func() (known []byte, err error) {
 			known, refused = passphrase()
+			return known, refused
 		}
-		return known, refused
-	})
+	}
+	key, err := pki.ParsePrivateKey(data, ask)
 	switch {
 	case refused != nil:
 		return nil, refused
@@ -135,6 +137,10 @@ func load(path string, passphrase pki.Passphrase) (*pki.Credential, error) {
 			WithHint("run it again with the right one")
 	}
 	credential, err := pair(data, key, err)
+	if errors.Is(err, pki.KeyEncrypted) {
+		return nil, fault.Wrap(err, KeyFileFault, "the authority's key in %s cannot be used here", path).
+			WithHint("signet authority serve      # which takes the passphrase")
+	}
 	if err != nil {
 		return nil, fault.Wrap(err, KeyFileFault, "the authority's key in %s cannot be used", path).WithHint(restoreHint)
 	}

@@ -2,7 +2,6 @@ package ca
 
 import (
 	"bytes"
-	"errors"
 	"os"
 	"path/filepath"
 	"testing"
@@ -14,45 +13,61 @@ import (
 	"github.com/signet-tls/signet/spiffeid"
 )
 
-// TestEncrypted keeps the keys under a passphrase, and the root's in a file of its
-// own: neither key can be read without, and the authority signs without the root's.
-func TestEncrypted(t *testing.T) {
+// TestRootElsewhere has the root's key go to a file of its own, encrypted: the
+// authority signs without it.
+func TestRootElsewhere(t *testing.T) {
 	made := testpki.Must(New(demo, now))
 	folder := filepath.Join(t.TempDir(), "ca")
 	away := filepath.Join(t.TempDir(), "root.pem")
-	how := Kept{Passphrase: []byte("correct horse"), RootFile: away, RootPassphrase: []byte("battery staple")}
-	if err := made.Save(folder, how); err != nil {
+	if err := made.Save(folder, Kept{RootFile: away, RootPassphrase: []byte("battery staple")}); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := os.Stat(filepath.Join(folder, rootFile)); err == nil {
 		t.Error("the root's key is in the folder, too")
 	}
-	for _, path := range []string{filepath.Join(folder, intermediateFile), away} {
-		data := testpki.Must(os.ReadFile(path))
-		if !bytes.Contains(data, []byte("BEGIN ENCRYPTED PRIVATE KEY")) || bytes.Contains(data, []byte("BEGIN PRIVATE KEY")) {
-			t.Errorf("%s holds %s", path, data)
-		}
-	}
+	wantSealed(t, away)
 	stored := made.stored()
 	stored.RootElsewhere = true
-	missing := fault.New("passphrase_missing", "there is nobody to ask").WithHint("be there")
+	wantVerified(t, made.Root(), issue(t, testpki.Must(Load(folder, demo, stored, nil)), "web"))
+	err := made.Save(folder, Kept{RootFile: away})
+	wantFault(t, err, KeyFileFault, "cannot be kept") // a file that is there already
+}
+
+func wantSealed(t *testing.T, path string) {
+	t.Helper()
+	data := testpki.Must(os.ReadFile(path))
+	if !bytes.Contains(data, []byte("BEGIN ENCRYPTED PRIVATE KEY")) || bytes.Contains(data, []byte("BEGIN PRIVATE KEY")) {
+		t.Errorf("%s holds %s", path, data)
+	}
+}
+
+// TestEncrypted opens an intermediate's key that OpenSSL has encrypted, which is
+// quicker than ours: it lies in testdata, by "openssl pkcs8 -topk8 -iter 1000".
+func TestEncrypted(t *testing.T) {
+	key := testpki.Must(os.ReadFile("testdata/encrypted.key"))
 	say := func(word string, err error) pki.Passphrase {
 		return func() ([]byte, error) { return []byte(word), err }
 	}
+	signer := testpki.Must(testpki.Must(pki.ParsePrivateKey(key, say("correct horse", nil))).Signer())
+	root := testpki.Must(pki.SelfSigned(pki.Spec{Profile: pki.Root, Name: "root", Now: now}))
+	own := testpki.Must(root.New(pki.Spec{Profile: pki.Intermediate, Name: "authority", Key: signer, Now: now}))
+	made := &CA{demo, root.Leaf(), nil, own}
+	folder := t.TempDir()
+	write(t, folder, intermediateFile, append(own.ChainPEM(), key...))
+	stored := made.stored()
+	stored.RootElsewhere = true
 	loaded, err := Load(folder, demo, stored, say("correct horse", nil))
 	if err != nil {
 		t.Fatal(err)
 	}
 	wantVerified(t, made.Root(), issue(t, loaded, "web"))
-	if _, err = Load(folder, demo, stored, say("incorrect", nil)); !errors.Is(err, pki.PassphraseWrong) {
-		t.Errorf("with a wrong passphrase: %v", err)
-	}
-	if _, err = Load(folder, demo, stored, say("", missing)); !errors.Is(err, missing.Code) {
-		t.Errorf("without a passphrase: %v", err)
-	}
-	if err := made.Save(folder, how); !errors.Is(err, KeyFileFault) { // the file of the root is there already
-		t.Errorf("the second time: %v", err)
-	}
+	_, err = Load(folder, demo, stored, say("incorrect", nil))
+	wantFault(t, err, pki.PassphraseWrong, "the passphrase does not open the authority's key in ")
+	missing := fault.New("passphrase_missing", "there is nobody to ask").WithHint("be there")
+	_, err = Load(folder, demo, stored, say("", missing))
+	wantFault(t, err, missing.Code, "there is nobody to ask")
+	_, err = Load(folder, demo, stored, nil)
+	wantFault(t, err, KeyFileFault, "cannot be used")
 }
 
 // TestPlanned: a plan and a key make one certificate, however often it is signed.
