@@ -1,6 +1,7 @@
 package signet
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -24,6 +25,9 @@ type Client struct {
 	Roots verify.Roots
 	// Name is who the server must be; zero means the host that is dialed.
 	Name verify.Name
+	// ServerName is which of a server's hosts is asked for (SNI); "" means that of
+	// Name, which a SPIFFE ID does not have. Who the server must be, it does not say.
+	ServerName string
 	// Identity is our own certificate, for servers that want one, or nil.
 	Identity identity.Source
 	// Rules are what else the server's certificates must keep: a profile,
@@ -221,7 +225,7 @@ func (c *Client) config(name verify.Name, alpn []string) (*tls.Config, error) {
 	}
 	return &tls.Config{
 		InsecureSkipVerify: true,
-		ServerName:         name.ServerName(),
+		ServerName:         cmp.Or(c.ServerName, name.ServerName()),
 		MinVersion:         minVersion(c.Roots, name, c.Dangerous),
 		CipherSuites:       suites,
 		KeyLogWriter:       switches(c.Dangerous).keys(),
@@ -291,6 +295,9 @@ func (c *Conn) verifyServer(state tls.ConnectionState) error {
 func (c *Client) check(name verify.Name) error {
 	if err := checkSettings(c.ALPN, c.HandshakeTimeout, c.MaxHandshakeBytes); err != nil {
 		return err
+	}
+	if c.ServerName != "" && !pki.IsHostname(c.ServerName) {
+		return fault.New(ConfigInvalid, "%q is no name to ask a server for", fault.Printable(c.ServerName, 80)).WithHint("set ServerName to a host's name, or leave it empty")
 	}
 	if switches(c.Dangerous).has(dangerous.SkipVerification()) {
 		return nil

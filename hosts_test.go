@@ -226,3 +226,36 @@ func TestMisdirectedRequest(t *testing.T) {
 		}
 	}
 }
+
+// TestServerName: a client says which host of a server it wants, whoever that must be.
+func TestServerName(t *testing.T) {
+	w := newWorld(t)
+	server, certs := w.hosts(shopHost, wildHost)
+	for _, host := range []string{shopHost, "b.shop.example", "-"} {
+		client := &signet.Client{Roots: w.roots, Name: verify.Host("localhost"), ServerName: host}
+		near, far := pair(t)
+		var both sync.WaitGroup
+		both.Go(func() { server.Wrap(t.Context(), near) })
+		conn, err := client.Wrap(t.Context(), far, "other.example")
+		if err != nil {
+			far.Close()
+		}
+		both.Wait()
+		switch {
+		case host == "-":
+			wantCode(t, "client", err, signet.ConfigInvalid)
+		case err != nil:
+			t.Errorf("%s: %v", host, err)
+		default:
+			want := certs[shopHost]
+			if host != shopHost {
+				want = certs[wildHost]
+			}
+			if !conn.Peer().Chain[0].Equal(want.Leaf()) {
+				t.Errorf("%s: another host's certificate", host)
+			}
+		}
+		near.Close()
+		far.Close()
+	}
+}

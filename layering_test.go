@@ -62,7 +62,7 @@ var rooms = []room{
 	{"internal/ca", with(library), "it signs, and knows neither who asks nor where it is recorded"},
 	{"internal/agent/api", []string{"fault", "spiffeid"}, "messages are plain data that both ends know"},
 	{"internal/audit", with(library, "tlog", "internal/agent/api"), "it keeps what it is given, and proves that it did"},
-	{"internal/authority", with(library, "policy", "internal/control", "internal/ca", "internal/agent/api", "internal/audit"), "it knows its agents by their messages only"},
+	{"internal/authority", with(library, "policy", "internal/control", "internal/ca", "internal/agent/api", "internal/audit", "internal/crowd"), "it knows its agents by their messages only"},
 	{"internal/agent", with(library, "policy", "internal/agent/api"), "it reaches the control plane over the network only"},
 	{"internal/proxy", with(library, "policy", "internal/agent", "internal/agent/api", "internal/crowd"), "it asks its agent, and never the control plane"},
 

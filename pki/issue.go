@@ -5,8 +5,9 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"crypto/x509"
+	"encoding/hex"
 	"errors"
-	"math/big"
+	"io"
 	"slices"
 	"strings"
 	"time"
@@ -30,7 +31,7 @@ func SelfSigned(spec Spec) (*Credential, error) {
 		return nil, err
 	}
 	template.AuthorityKeyId = template.SubjectKeyId
-	cert, err := sign(template, template, key.Public(), key)
+	cert, err := sign(spec.randomness(), template, template, key.Public(), key)
 	if err != nil {
 		return nil, err
 	}
@@ -66,7 +67,7 @@ func (c *Credential) Issue(spec Spec, public crypto.PublicKey) (*Certificate, er
 	if template.NotBefore.Before(issuer.NotBefore) {
 		template.NotBefore = issuer.NotBefore
 	}
-	cert, err := sign(template, issuer, public, c.Key)
+	cert, err := sign(spec.randomness(), template, issuer, public, c.Key)
 	if err != nil {
 		return nil, err
 	}
@@ -174,8 +175,10 @@ func (c *Credential) stands(cert *Certificate, spec Spec) error {
 		if err != nil {
 			return err
 		}
-		if options.Intermediates.AddCert(issuer); i == len(c.Chain)-1 {
-			options.Roots.AddCert(issuer)
+		if i == len(c.Chain)-1 {
+			options.Roots.AddCert(issuer) // and not besides, where its signature would be checked again
+		} else {
+			options.Intermediates.AddCert(issuer)
 		}
 	}
 	if _, err := leaf.Verify(options); err != nil {
@@ -205,13 +208,23 @@ func (c *Credential) ChainBelowRoot() []*Certificate {
 	return below
 }
 
-// newSerial returns 158 random bits below a one: a positive number of exactly
-// 20 bytes (RFC 5280, section 4.1.2.2).
-func newSerial() *big.Int {
-	serial := make([]byte, 20)
+// serialBytes is how long our serial numbers are: as long as RFC 5280, section
+// 4.1.2.2, allows.
+const serialBytes = 20
+
+// NewSerial returns a serial number in hexadecimal, as Certificate.Serial does: 158
+// random bits below a one, a positive number of exactly 20 bytes.
+func NewSerial() string {
+	serial := make([]byte, serialBytes)
 	rand.Read(serial) // never fails
 	serial[0] = serial[0]&0x7f | 0x40
-	return new(big.Int).SetBytes(serial)
+	return hex.EncodeToString(serial)
+}
+
+// isSerial reports whether text is one of NewSerial's.
+func isSerial(text string) bool {
+	serial, err := hex.DecodeString(text)
+	return err == nil && len(serial) == serialBytes && serial[0]&0xc0 == 0x40 && text == strings.ToLower(text)
 }
 
 // certifiable returns the key's identifier, or why no certificate is issued for
@@ -242,8 +255,8 @@ func (k *PublicKey) id() []byte {
 	return sum[:20]
 }
 
-func sign(template, issuer *x509.Certificate, public crypto.PublicKey, key crypto.Signer) (*Certificate, error) {
-	der, err := x509.CreateCertificate(rand.Reader, template, issuer, public, key)
+func sign(random io.Reader, template, issuer *x509.Certificate, public crypto.PublicKey, key crypto.Signer) (*Certificate, error) {
+	der, err := x509.CreateCertificate(random, template, issuer, public, key)
 	if err != nil {
 		return nil, fault.Wrap(err, SigningFailed, "signing").WithHint(signingHint)
 	}

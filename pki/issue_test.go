@@ -331,3 +331,22 @@ func TestPresent(t *testing.T) {
 		t.Errorf("the root begins %v ago, want %v", age, pki.Backdate)
 	}
 }
+
+// TestPlanned: with a serial number the same is made again, with every kind of key
+// that signs; anything but a number of NewSerial's is refused.
+func TestPlanned(t *testing.T) {
+	public := testpki.Must(pki.NewKey()).Public()
+	for kind, key := range strongSigners(t) {
+		root := testpki.Must(pki.SelfSigned(pki.Spec{Profile: pki.Root, Name: "root", Key: key, Now: now}))
+		spec := pki.Spec{Profile: pki.Workload, ID: web, Now: now, Serial: pki.NewSerial()}
+		first, again := testpki.Must(root.Issue(spec, public)), testpki.Must(root.Issue(spec, public))
+		if !first.Equal(again) || first.Serial() != spec.Serial {
+			t.Errorf("%s: %s became %s and %s", kind, spec.Serial, first.Serial(), again.Serial())
+		}
+	}
+	root := testpki.Must(pki.SelfSigned(pki.Spec{Profile: pki.Root, Name: "root", Now: now}))
+	for _, serial := range []string{"1", "xyz", strings.Repeat("f", 40), strings.Repeat("0", 40), "4" + strings.Repeat("A", 39), strings.Repeat("4", 42)} {
+		_, err := root.Issue(pki.Spec{Profile: pki.Workload, ID: web, Now: now, Serial: serial}, public)
+		wantFault(t, err, pki.SpecInvalid, "serial number")
+	}
+}

@@ -2,9 +2,12 @@ package pki
 
 import (
 	"crypto"
+	"crypto/rand"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/asn1"
+	"io"
+	"math/big"
 	"net"
 	"net/netip"
 	"net/url"
@@ -23,9 +26,9 @@ const Backdate = 5 * time.Minute
 // hide behind rules of then.
 const maxBackdate = 24 * time.Hour
 
-// Spec says which certificate is wanted. Version 3, a random serial number of
-// 159 bits, both key identifiers, and what is critical (RFC 5280, section 4.2)
-// are not a choice.
+// Spec says which certificate is wanted. Version 3, a serial number of 159 bits,
+// random ones but the first, both key identifiers, and what is critical (RFC 5280,
+// section 4.2) are not a choice.
 type Spec struct {
 	Profile Profile
 	Name    string // common name, at most 64 characters: required for authorities, else optional
@@ -36,6 +39,12 @@ type Spec struct {
 	Emails []string     // Client
 	URIs   []string     // Client; not of the scheme spiffe
 	ID     spiffeid.ID  // Workload
+
+	// Serial, unless it is "", is one of NewSerial's: that of a certificate which was
+	// planned before it is signed. The same Spec, key and issuer then make the same
+	// certificate again, byte by byte, if the issuer's key lies in this process
+	// (ECDSA by RFC 6979; RSA and Ed25519 know nothing else).
+	Serial string
 
 	Key      crypto.Signer // of New and SelfSigned, which make one of P-256 if it is nil
 	Lifetime time.Duration // 0: the profile's; never beyond the issuer's end
@@ -67,6 +76,24 @@ func (s Spec) key() (crypto.Signer, error) {
 	return NewKey()
 }
 
+// serial returns the new certificate's number.
+func (s Spec) serial() *big.Int {
+	text := s.Serial
+	if text == "" {
+		text = NewSerial()
+	}
+	number, _ := new(big.Int).SetString(text, 16) // which check has looked at
+	return number
+}
+
+// randomness returns what the issuer signs with.
+func (s Spec) randomness() io.Reader {
+	if s.Serial != "" {
+		return nil
+	}
+	return rand.Reader
+}
+
 // lifetime returns for how long the certificate is good from now.
 func (s Spec) lifetime() time.Duration {
 	if s.Lifetime == 0 {
@@ -94,7 +121,7 @@ func (s Spec) template(public crypto.PublicKey) (*x509.Certificate, error) {
 	}
 	profile := profiles[s.Profile]
 	template := &x509.Certificate{
-		SerialNumber:          newSerial(),
+		SerialNumber:          s.serial(),
 		Subject:               pkix.Name{CommonName: s.Name},
 		NotBefore:             s.begin(),
 		NotAfter:              s.now().Add(s.lifetime()),

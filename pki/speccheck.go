@@ -46,6 +46,9 @@ func (s Spec) checkTimes() error {
 	case s.Lifetime > profile.longest:
 		return specInvalid("a lifetime of %d days is too long for a certificate of the kind %s; %d are the most: %s",
 			s.Lifetime/day, s.Profile, profile.longest/day, profile.why).WithHint("shorten the lifetime, and renew in time")
+	case s.Serial != "" && !isSerial(s.Serial):
+		return specInvalid("%q is not a serial number to plan a certificate with", fault.Printable(s.Serial, maxName)).
+			WithHint("take one from NewSerial")
 	case s.Backdate < 0 || s.Backdate > maxBackdate:
 		return specInvalid("a certificate cannot begin %s before now; %s are the most", s.Backdate, maxBackdate).
 			WithHint("set the clocks of the peers instead")

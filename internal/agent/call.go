@@ -37,12 +37,26 @@ func (a *Agent) call(ctx context.Context, method, path string, body any) (*http.
 		return response, nil
 	}
 	defer response.Body.Close()
+	return nil, refusalOf(response)
+}
+
+// refusalOf returns the authority's own error.
+func refusalOf(response *http.Response) error {
 	var answer api.Error
 	if json.NewDecoder(io.LimitReader(response.Body, api.MaxRequest)).Decode(&answer) != nil || answer.Code == "" {
-		return nil, fault.New(AuthorityFailed, "the authority answered %s", response.Status).
+		return fault.New(AuthorityFailed, "the authority answered %s", response.Status).
 			WithHint("run authority and proxy with the same version of signet")
 	}
-	return nil, &fault.Error{Code: fault.Code(answer.Code), Message: answer.Message, Hint: answer.Hint, Detail: refusal{response.StatusCode}}
+	return &fault.Error{Code: fault.Code(answer.Code), Message: answer.Message, Hint: answer.Hint, Detail: refusal{response.StatusCode}}
+}
+
+// readAnswer reads a bounded answer.
+func readAnswer(from io.Reader, answer any) error {
+	if err := json.NewDecoder(io.LimitReader(from, api.MaxRequest)).Decode(answer); err != nil {
+		return fault.Wrap(err, AuthorityFailed, "unreadable answer").
+			WithHint("run authority and proxy with the same version of signet")
+	}
+	return nil
 }
 
 // refusal is the Detail of the authority's own error.
@@ -83,9 +97,5 @@ func (a *Agent) post(ctx context.Context, path string, body, result any) error {
 	if result == nil {
 		return nil
 	}
-	if err := json.NewDecoder(io.LimitReader(response.Body, api.MaxRequest)).Decode(result); err != nil {
-		return fault.Wrap(err, AuthorityFailed, "unreadable answer").
-			WithHint("run authority and proxy with the same version of signet")
-	}
-	return nil
+	return readAnswer(response.Body, result)
 }

@@ -8,6 +8,11 @@ const (
 	CertificatePending fault.Code = "certificate_pending"
 	AuthorityFailed    fault.Code = "authority_failed"
 	OutboxFull         fault.Code = "events_lost"
+	RootMismatch       fault.Code = "root_mismatch"
+	HomeMissing        fault.Code = "not_enrolled"
+	HomeUnreadable     fault.Code = "host_folder_unreadable"
+	HomeUnwritable     fault.Code = "host_folder_unwritable"
+	HomeExposed        fault.Code = "host_key_exposed"
 )
 
 // Codes returns the table of this package's codes.
@@ -25,5 +30,20 @@ func Codes() []fault.Entry {
 		{Code: OutboxFull, Meaning: "Events were dropped because the authority took none for too long.",
 			Cause: "The authority is gone or overloaded.",
 			Next:  "The gap stays, and signet conns tells its size; connections were not affected."},
+		{Code: RootMismatch, Meaning: "Who answered at the authority's address has none of the roots that the token names.",
+			Cause: "The address leads to another authority, the authority was started over since, or somebody stands in the way.",
+			Next:  "Ask who made the token whether the address is right, and have another one made. The token's secret was not sent."},
+		{Code: HomeMissing, Meaning: "The folder is not that of a host that has joined a trust domain.",
+			Cause: "The host was not enrolled, or was with another folder.",
+			Next:  "Enroll it with a token, or name its folder with --data."},
+		{Code: HomeUnreadable, Meaning: "A file of the host folder could not be read or used.",
+			Cause: "Missing permissions, or a damaged file.",
+			Next:  "Run as the folder's owner, or enroll the host anew: signet token new WHO --again | signet enroll"},
+		{Code: HomeUnwritable, Meaning: "The host folder could not be written.",
+			Cause: "Missing permissions, or a full disk.",
+			Next:  "Make the folder writable for this user, or free some space."},
+		{Code: HomeExposed, Meaning: "The file with the host's own key may be read or written by others than its owner.",
+			Cause: "Its permissions were changed, or it was copied without them. Who has read it can be this host.",
+			Next:  "chmod 600 the file; where somebody else may have read it, revoke the identity."},
 	}
 }

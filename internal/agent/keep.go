@@ -7,7 +7,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/signet-tls/signet/fault"
 	"github.com/signet-tls/signet/internal/agent/api"
 	"github.com/signet-tls/signet/pki"
 	"github.com/signet-tls/signet/spiffeid"
@@ -46,8 +45,9 @@ func (k *keepers) want(ctx context.Context, ids []spiffeid.ID) {
 	}
 }
 
-// keep renews a certificate at half of its life, with jitter, and at once if
-// there is none.
+// keep renews a certificate at half of its life at the latest, with jitter, and at
+// once if there is none. However long the authority is then gone, the other half
+// remains.
 func (a *Agent) keep(ctx context.Context, id spiffeid.ID) {
 	due := a.due(id)
 	for a.waitUntil(ctx, due) {
@@ -83,7 +83,7 @@ func (a *Agent) due(id spiffeid.ID) time.Time {
 	}
 	leaf := credential.Leaf()
 	life := leaf.NotAfter().Sub(leaf.NotBefore())
-	return leaf.NotBefore().Add(life/2 + rand.N(life/10+1))
+	return leaf.NotBefore().Add(life/2 - rand.N(life/20+1))
 }
 
 // renew reports whether the identity has a new certificate, or ctx has ended.
@@ -98,6 +98,13 @@ func (a *Agent) renew(ctx context.Context, id spiffeid.ID) bool {
 		return false
 	}
 	a.keys.renewed(ctx, id, credential)
+	if id == a.self && a.home != "" {
+		// It is in use already: only a start after the end of the one that is kept
+		// would miss it, and the next renewal writes again.
+		if err := keepRenewed(a.home, credential); err != nil {
+			a.logger.Error("a renewed identity was not kept", slog.String("identity", id.String()), slog.Any("error", err))
+		}
+	}
 	return true
 }
 
@@ -115,21 +122,5 @@ func (a *Agent) obtain(ctx context.Context, id spiffeid.ID) (*pki.Credential, er
 	if err := a.post(ctx, api.PathCertificate, api.CertificateRequest{ID: id, Request: request}, &answer); err != nil {
 		return nil, err
 	}
-	var chain []*pki.Certificate
-	for _, der := range answer.Chain {
-		cert, err := pki.ParseCertificate(der)
-		if err != nil {
-			return nil, err
-		}
-		chain = append(chain, cert)
-	}
-	credential, err := pki.NewCredential(chain, key)
-	if err != nil {
-		return nil, err
-	}
-	if credential.Leaf().ID() != id {
-		return nil, fault.New(AuthorityFailed, "the authority signed for %s instead of %s", credential.Leaf().ID(), id).
-			WithHint("run authority and proxy with the same version of signet")
-	}
-	return credential, nil
+	return issuedTo(id, answer.Chain, key)
 }

@@ -78,7 +78,6 @@ var doors = []struct {
 	kind         control.Kind
 }{
 	{"GET", api.PathWatch, control.Proxy},
-	{"POST", api.PathCertificate, control.Proxy},
 	{"POST", api.PathApplied, control.Proxy},
 	{"POST", api.PathEvents, control.Proxy},
 	{"POST", api.PathLive, control.Proxy},
@@ -89,6 +88,7 @@ var doors = []struct {
 	{"GET", api.PathConns, control.Operator},
 	{"GET", api.PathConn, control.Operator},
 	{"GET", api.PathPair, control.Operator},
+	{"POST", api.PathToken, control.Operator},
 }
 
 func TestKinds(t *testing.T) {

@@ -17,6 +17,7 @@ import (
 	"github.com/signet-tls/signet/internal/audit"
 	"github.com/signet-tls/signet/internal/ca"
 	"github.com/signet-tls/signet/internal/control"
+	"github.com/signet-tls/signet/internal/crowd"
 	"github.com/signet-tls/signet/spiffeid"
 	"github.com/signet-tls/signet/verify"
 )
@@ -38,21 +39,25 @@ type Config struct {
 
 // Authority serves one trust domain.
 type Authority struct {
-	store    *control.Store
-	ca       *ca.CA
-	log      *audit.Log
-	domain   spiffeid.TrustDomain
-	onEvent  func(api.Event)
-	now      func() time.Time
-	started  time.Time
-	logger   *slog.Logger
-	listener *signet.Listener
-	server   *signet.Server
-	roots    verify.Roots
-	own      ownCertificate
-	journal  journal
-	patience time.Duration // how long an act waits for the proxies to have it in force
-	slowest  time.Duration // how long a request may take to arrive
+	store     *control.Store
+	ca        *ca.CA
+	log       *audit.Log
+	domain    spiffeid.TrustDomain
+	address   string   // where hosts reach it
+	admitter  admitter // of those who have no certificate yet
+	onEvent   func(api.Event)
+	now       func() time.Time
+	started   time.Time
+	logger    *slog.Logger
+	listener  *signet.Listener
+	server    *signet.Server
+	roots     verify.Roots
+	own       ownCertificate
+	journal   journal
+	strangers *crowd.Room   // connections that have shown no certificate
+	enrolling chan struct{} // holds a value for each enrolment under way
+	patience  time.Duration // how long an act waits for the proxies to have it in force
+	slowest   time.Duration // how long a request may take to arrive
 
 	mu       sync.Mutex
 	closing  bool                    // guarded by mu; no handler begins from now on
@@ -62,6 +67,7 @@ type Authority struct {
 	asks     uint64                  // guarded by mu; the last number used
 	answers  map[uint64]answer       // guarded by mu; of asks under way
 	streams  map[spiffeid.ID]*stream // guarded by mu; of the events that each proxy sent
+	leaves   map[net.Conn]func()     // guarded by mu; how each stranger is no longer counted
 }
 
 // Path is the authority's own path in its trust domain.
@@ -74,9 +80,10 @@ func New(cfg Config) (*Authority, error) {
 	}
 	a := &Authority{
 		store: cfg.Store, ca: cfg.CA, log: cfg.Log, domain: cfg.Store.State().TrustDomain,
-		onEvent: cfg.OnEvent, now: cfg.Now, logger: cfg.Logger,
+		admitter: cfg.Store, onEvent: cfg.OnEvent, now: cfg.Now, logger: cfg.Logger,
 		patience: 2 * time.Second, slowest: 10 * time.Second,
 		proxies: map[spiffeid.ID]*proxy{}, news: make(chan struct{}), answers: map[uint64]answer{}, streams: map[spiffeid.ID]*stream{},
+		strangers: crowd.NewRoom(maxStrangers), enrolling: make(chan struct{}, maxEnrolling), leaves: map[net.Conn]func(){},
 	}
 	if a.now == nil {
 		a.now = time.Now
@@ -96,7 +103,7 @@ func New(cfg Config) (*Authority, error) {
 		return nil, err
 	}
 	a.own = ownCertificate{id: id, ca: a.ca, now: a.now, issued: a.issued}
-	a.server = &signet.Server{
+	members := &signet.Server{
 		Identity:  &a.own,
 		Roots:     a.roots,
 		Name:      verify.Member(a.domain),
@@ -105,6 +112,8 @@ func New(cfg Config) (*Authority, error) {
 		Now:       a.now,
 		Logger:    a.logger,
 	}
+	// One port for both: who has no certificate asks for a name that is nobody's.
+	a.server = &signet.Server{Hosts: map[string]*signet.Server{"*": members, api.EnrollHost: a.enrolment()}, Now: a.now, Logger: a.logger}
 	return a, nil
 }
 
@@ -116,6 +125,13 @@ func (a *Authority) Listen(ctx context.Context, address string) (err error) {
 	a.listener.Listener = limit(a.listener.Listener, maxConns)
 	return nil
 }
+
+// Addr returns where the authority listens.
+func (a *Authority) Addr() net.Addr { return a.listener.Addr() }
+
+// Advertise says where hosts reach the authority, HOST:PORT: tokens carry it. It is
+// called before Run.
+func (a *Authority) Advertise(address string) { a.address = address }
 
 // Close lets go of the address again, for who listened and does not Run.
 func (a *Authority) Close() {
@@ -146,6 +162,9 @@ func (a *Authority) Run(ctx context.Context) error {
 	server.HTTP2 = &http.HTTP2Config{MaxConcurrentStreams: maxStreams}
 	server.ReadTimeout = a.slowest
 	server.WriteTimeout = a.slowest + lineTimeout
+	known := server.ConnContext
+	server.ConnContext = func(ctx context.Context, conn net.Conn) context.Context { return a.welcome(known(ctx, conn), conn) }
+	server.ConnState = a.gone
 	failed := make(chan error, 1)
 	go func() { failed <- server.Serve(a.listener.TLS()) }()
 	var err error
@@ -189,7 +208,7 @@ func (a *Authority) known(id spiffeid.ID) (control.Identity, error) {
 func (a *Authority) notRevoked(state *control.State, id spiffeid.ID) error {
 	if revocation, revoked := state.Revocations[id]; revoked {
 		return fault.New(api.IdentityRevoked, "%s was revoked in revision %d", id.Short(a.domain), revocation.Revision).
-			WithHint(`it comes back only as a new identity with a new key; here "signet up --fresh" starts over`)
+			WithHint("it comes back only as a new identity with a new key, under another name: signet token new NAME")
 	}
 	return nil
 }

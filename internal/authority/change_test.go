@@ -48,7 +48,7 @@ func TestRule(t *testing.T) {
 
 	for _, pair := range []api.PairRequest{request("web", "orders"), request("orders", "web")} {
 		status, refusal := ann.try("POST", api.PathAllow, jsonBody(pair))
-		wantRefusal(t, refusal, api.IdentityRevoked, "web was revoked in revision 4", "signet up --fresh")
+		wantRefusal(t, refusal, api.IdentityRevoked, "web was revoked in revision 4", "signet token new NAME")
 		if status != http.StatusForbidden {
 			t.Errorf("allow for the revoked: status %d, want 403", status)
 		}

@@ -4,14 +4,16 @@ import "github.com/signet-tls/signet/fault"
 
 // Codes of this package.
 const (
-	NotPermitted  fault.Code = "not_permitted"
-	NotGranted    fault.Code = "not_granted"
-	BadRequest    fault.Code = "bad_request"
-	PolicyFull    fault.Code = "policy_full"
-	RevokedFull   fault.Code = "revocations_full"
-	ConnUnknown   fault.Code = "connection_unknown"
-	ConnAmbiguous fault.Code = "connection_ambiguous"
-	Failed        fault.Code = "authority_internal"
+	NotPermitted   fault.Code = "not_permitted"
+	NotGranted     fault.Code = "not_granted"
+	BadRequest     fault.Code = "bad_request"
+	PolicyFull     fault.Code = "policy_full"
+	RevokedFull    fault.Code = "revocations_full"
+	IdentityExists fault.Code = "identity_exists"
+	Busy           fault.Code = "authority_busy"
+	ConnUnknown    fault.Code = "connection_unknown"
+	ConnAmbiguous  fault.Code = "connection_ambiguous"
+	Failed         fault.Code = "authority_internal"
 )
 
 // Codes returns the table of this package's codes.
@@ -32,6 +34,12 @@ func Codes() []fault.Entry {
 		{Code: RevokedFull, Meaning: "There is no room for another revocation.",
 			Cause: "The revocations fill 4 MiB, about 15,000 of them: more than a proxy could be sent at once, beside the rules.",
 			Next:  "Deny the identity's pairs instead: signet deny FROM TO. Revoked certificates that expire make room."},
+		{Code: IdentityExists, Meaning: "There is an identity of that name already.",
+			Cause: "The host joined before, or two were to have one name.",
+			Next:  "Choose another name; for a host that was away too long: signet token new WHO --again"},
+		{Code: Busy, Meaning: "The authority enrolls as many hosts at this moment as it may at once.",
+			Cause: "Many hosts join together, or somebody tries tokens.",
+			Next:  "Run it again in a moment."},
 		{Code: ConnUnknown, Meaning: "No connection with that ID is known.",
 			Cause: "A typing error, or its events had to go: the authority keeps only the latest 10,000 of connections and changes, and as many refusals.",
 			Next:  "signet conns     # lists the live ones"},

@@ -55,6 +55,17 @@ func FuzzRequests(f *testing.F) {
 		if read(&certificate) {
 			pki.ParseRequest(certificate.Request)
 		}
+		var enrollment api.EnrollRequest
+		if read(&enrollment) {
+			api.HashSecret(enrollment.Secret)
+			pki.ParseRequest(enrollment.Request)
+		}
+		var wanted api.TokenRequest
+		if read(&wanted) {
+			if n, err := a.newcomer(wanted); err == nil {
+				n.check(a, state)
+			}
+		}
 		var applied api.Applied
 		if read(&applied) {
 			new(proxy).add(report{Applied: applied})

@@ -8,44 +8,8 @@ import (
 	"github.com/signet-tls/signet/fault"
 	"github.com/signet-tls/signet/internal/agent/api"
 	"github.com/signet-tls/signet/internal/control"
-	"github.com/signet-tls/signet/pki"
 	"github.com/signet-tls/signet/spiffeid"
 )
-
-// certificate signs for the proxy's own identity and for those granted to it.
-// The record is durable before the certificate leaves.
-func (a *Authority) certificate(r *http.Request) (any, error) {
-	var request api.CertificateRequest
-	if err := readJSON(r, api.MaxRequest, &request); err != nil {
-		return nil, err
-	}
-	id := caller(r)
-	if request.ID != id && !holds(a.store.State(), id, request.ID) {
-		return nil, fault.New(NotGranted, "%s may not hold %q", id.Short(a.domain), request.ID.Short(a.domain)).
-			WithHint("correct the proxy's services and doors, or grant it the identity")
-	}
-	public, err := pki.ParseRequest(request.Request)
-	if err != nil {
-		return nil, err
-	}
-	chain, err := a.ca.Issue(request.ID, public, a.now())
-	if err != nil {
-		return nil, err
-	}
-	leaf := chain[0]
-	record := control.Certificate{Serial: leaf.Serial(), ID: request.ID, NotAfter: leaf.NotAfter(), Holder: id}
-	if err := a.store.RecordCertificate(r.Context(), record); err != nil {
-		return nil, err
-	}
-	if err := a.issued(r.Context(), leaf, id); err != nil {
-		return nil, err
-	}
-	var answer api.Certificate
-	for _, cert := range chain {
-		answer.Chain = append(answer.Chain, cert.Raw())
-	}
-	return answer, nil
-}
 
 // newest names the newest successor of each certificate.
 func (a *Authority) newest(r *http.Request) (any, error) {

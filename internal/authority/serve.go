@@ -14,7 +14,7 @@ import (
 	"github.com/signet-tls/signet/spiffeid"
 )
 
-// route is what one kind of peer may ask for.
+// route is what one kind of peer may ask for; "" is every kind.
 type route struct {
 	kind   control.Kind
 	handle func(http.ResponseWriter, *http.Request) error
@@ -23,7 +23,7 @@ type route struct {
 func (a *Authority) handler() http.Handler {
 	routes := map[string]route{
 		"GET " + api.PathWatch:        {control.Proxy, a.watch},
-		"POST " + api.PathCertificate: {control.Proxy, answering(a.certificate)},
+		"POST " + api.PathCertificate: {"", answering(a.certificate)},
 		"POST " + api.PathApplied:     {control.Proxy, answering(a.applied)},
 		"POST " + api.PathEvents:      {control.Proxy, answering(a.events)},
 		"POST " + api.PathLive:        {control.Proxy, answering(a.live)},
@@ -34,6 +34,7 @@ func (a *Authority) handler() http.Handler {
 		"GET " + api.PathConns:        {control.Operator, answering(a.conns)},
 		"GET " + api.PathConn:         {control.Operator, answering(a.conn)},
 		"GET " + api.PathPair:         {control.Operator, answering(a.pair)},
+		"POST " + api.PathToken:       {control.Operator, answering(a.acting(a.token))},
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !a.enter() {
@@ -60,6 +61,10 @@ func (a *Authority) enter() bool {
 
 // serve lets a peer have what its kind may ask for, and nothing else.
 func (a *Authority) serve(routes map[string]route, w http.ResponseWriter, r *http.Request) error {
+	if isStranger(r) {
+		return a.serveStranger(w, r)
+	}
+	a.proved(r)
 	known, err := a.known(caller(r))
 	if err != nil {
 		return err
@@ -69,7 +74,7 @@ func (a *Authority) serve(routes map[string]route, w http.ResponseWriter, r *htt
 		return fault.New(BadRequest, "there is no %s here", fault.Printable(fmt.Sprintf("%s %q", r.Method, r.URL.Path), 80)).
 			WithHint("use the signet command of the authority's version")
 	}
-	if known.Kind != route.kind {
+	if route.kind != "" && known.Kind != route.kind {
 		return fault.New(NotPermitted, "%s is %s; this is for %s", known.ID.Short(a.domain), one(known.Kind), one(route.kind)).
 			WithHint("use an identity of that kind, for example --as operator/NAME")
 	}

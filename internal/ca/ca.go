@@ -4,15 +4,9 @@ package ca
 
 import (
 	"crypto"
-	"errors"
-	"io"
-	"io/fs"
-	"os"
-	"path/filepath"
 	"time"
 
 	"github.com/signet-tls/signet/fault"
-	"github.com/signet-tls/signet/internal/atomicfile"
 	"github.com/signet-tls/signet/pki"
 	"github.com/signet-tls/signet/spiffeid"
 )
@@ -23,6 +17,7 @@ const (
 	ForeignID    fault.Code = "foreign_id"
 	KeyFileFault fault.Code = "ca_key_unreadable"
 	KeyExposed   fault.Code = "ca_key_exposed"
+	DomainUnfit  fault.Code = "trust_domain_unfit"
 )
 
 // Codes returns the table of this package's codes.
@@ -37,6 +32,9 @@ func Codes() []fault.Entry {
 		{Code: KeyExposed, Meaning: "A file with the authority's key may be read or written by others than its owner.",
 			Cause: "Its permissions were changed, or it was copied without them. Who has read it can sign for everybody.",
 			Next:  "chmod 600 the files that the message names; where somebody else may have read them, start over with signet up --fresh."},
+		{Code: DomainUnfit, Meaning: "An authority's certificate cannot be constrained to this trust domain.",
+			Cause: "Constraints name hosts (RFC 5280, section 4.2.1.10), and the trust domain has no form of a host's name: it is a number or an address, for example.",
+			Next:  "Choose a trust domain with the form of a host's name, such as prod.example."},
 		{Code: ForeignID, Meaning: "An identity of another trust domain was asked for.",
 			Cause: "An authority signs for its own trust domain only.",
 			Next:  "Ask the authority of that trust domain."},
@@ -51,129 +49,78 @@ const DefaultLifetime = 24 * time.Hour
 // use.
 type CA struct {
 	domain       spiffeid.TrustDomain
-	root         *pki.Credential
+	root         *pki.Certificate
+	rootKey      crypto.Signer // nil where it is kept elsewhere
 	intermediate *pki.Credential
 }
 
-// New makes a root and an intermediate for the trust domain.
+// New makes a root and an intermediate for the trust domain. The intermediate is
+// constrained to its names: whoever got hold of its key could sign for nobody else.
 func New(domain spiffeid.TrustDomain, now time.Time) (*CA, error) {
+	within, err := pki.ParseSubtree("URI:" + domain.String())
+	if err != nil {
+		return nil, fault.Wrap(err, DomainUnfit, "certificates cannot be constrained to the trust domain %s", domain).
+			WithHint("choose one with the form of a host's name, such as prod.example")
+	}
 	root, err := pki.SelfSigned(pki.Spec{Profile: pki.Root, Name: domain.String() + " root", Now: now})
 	if err != nil {
 		return nil, err
 	}
-	intermediate, err := root.New(pki.Spec{Profile: pki.Intermediate, Name: domain.String() + " authority", Now: now})
+	intermediate, err := root.New(pki.Spec{Profile: pki.Intermediate, Name: domain.String() + " authority", Now: now,
+		Constraints: &pki.NameConstraints{Permitted: []pki.Subtree{within}}})
 	if err != nil {
 		return nil, err
 	}
-	return &CA{domain, root, intermediate}, nil
-}
-
-// Load reads the authority whose certificates are root and intermediate from
-// the folder that Save wrote.
-func Load(folder string, domain spiffeid.TrustDomain, root, intermediate string) (*CA, error) {
-	ca := &CA{domain: domain}
-	for _, part := range ca.parts() {
-		credential, err := load(filepath.Join(folder, part.file))
-		if err != nil {
-			return nil, err
-		}
-		*part.credential = credential
-	}
-	if string(ca.root.Leaf().PEM()) != root {
-		return nil, lost(folder, "the root's key is another authority's")
-	}
-	if string(ca.intermediate.Leaf().PEM()) != intermediate {
-		return nil, lost(folder, "the intermediate's key is another authority's")
-	}
-	return ca, nil
-}
-
-type part struct {
-	file       string
-	credential **pki.Credential
-}
-
-func (c *CA) parts() []part {
-	return []part{{"root.pem", &c.root}, {"intermediate.pem", &c.intermediate}}
-}
-
-func load(path string) (*pki.Credential, error) {
-	data, err := read(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, lost(filepath.Dir(path), filepath.Base(path)+" is missing")
-	}
-	if errors.Is(err, KeyExposed) {
-		return nil, err
-	}
-	if err != nil {
-		return nil, fault.Wrap(err, KeyFileFault, "the authority's key cannot be read").
-			WithHint("make %s readable for this user alone, or run as its owner", path)
-	}
-	credential, err := pki.ParseCredential(data)
-	if err != nil {
-		return nil, fault.Wrap(err, KeyFileFault, "the authority's key in %s cannot be used", path).WithHint(restoreHint)
-	}
-	return credential, nil
-}
-
-// read returns the content of a file that is its owner's alone, up to one byte
-// beyond what package pki accepts.
-func read(path string) ([]byte, error) {
-	file, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer file.Close()
-	info, err := file.Stat()
-	if err != nil {
-		return nil, err
-	}
-	if mode := info.Mode(); mode.IsRegular() && mode.Perm()&0o077 != 0 {
-		return nil, fault.New(KeyExposed, "the authority's key in %s is open to others: its permissions are %04o", path, mode.Perm()).
-			WithHint("chmod 600 %s      # and signet up --fresh, if somebody else may have read it", path)
-	}
-	return io.ReadAll(io.LimitReader(file, pki.MaxInput+1))
-}
-
-const restoreHint = "bring the folder back from a backup\nsignet up --fresh     # starts over; every identity and rule is forgotten"
-
-func lost(folder, what string) error {
-	return fault.New(KeyLost, "the authority's key is lost: in %s %s", folder, what).
-		WithHint(restoreHint)
-}
-
-// Save writes the keys into the folder, for their owner alone.
-func (c *CA) Save(folder string) error {
-	for _, part := range c.parts() {
-		data, err := (*part.credential).PEM()
-		if err != nil {
-			return err
-		}
-		if err := atomicfile.Write(filepath.Join(folder, part.file), data, atomicfile.Private); err != nil {
-			return fault.Wrap(err, KeyFileFault, "the authority's key cannot be kept").
-				WithHint("make %s writable for this user, or free some space", folder)
-		}
-	}
-	return nil
+	return &CA{domain, root.Leaf(), root.Key, intermediate}, nil
 }
 
 // Root returns the trust domain's anchor.
-func (c *CA) Root() *pki.Certificate { return c.root.Leaf() }
+func (c *CA) Root() *pki.Certificate { return c.root }
 
 // Intermediate returns the certificate whose key signs.
 func (c *CA) Intermediate() *pki.Certificate { return c.intermediate.Leaf() }
 
-// Issue signs a certificate for an identity of the trust domain and returns the
-// chain to send with it, leaf first and without the root. Recording it comes
-// before handing it out, and is the caller's.
-func (c *CA) Issue(id spiffeid.ID, public crypto.PublicKey, now time.Time) ([]*pki.Certificate, error) {
+// Plan is a certificate that is going to be signed. Who signs by the same one for
+// the same key again gets the same certificate.
+type Plan struct {
+	ID       spiffeid.ID
+	Serial   string    // lower-case hexadecimal
+	At       time.Time // as of which it is signed, in whole seconds
+	NotAfter time.Time
+}
+
+// Plan decides on the next certificate of an identity of the trust domain. The plan
+// goes on record before Sign is called, which is the caller's part.
+func (c *CA) Plan(id spiffeid.ID, now time.Time) (Plan, error) {
 	if id.TrustDomain() != c.domain {
-		return nil, fault.New(ForeignID, "%s is not an identity of %s", id, c.domain).
+		return Plan{}, fault.New(ForeignID, "%s is not an identity of %s", id, c.domain).
 			WithHint("ask the authority of %s", id.TrustDomain())
 	}
-	leaf, err := c.intermediate.Issue(pki.Spec{Profile: pki.Workload, ID: id, Lifetime: DefaultLifetime, Now: now}, public)
+	at := now.UTC().Truncate(time.Second)
+	end := at.Add(DefaultLifetime)
+	if last := c.intermediate.Leaf().NotAfter(); end.After(last) {
+		end = last
+	}
+	return Plan{ID: id, Serial: pki.NewSerial(), At: at, NotAfter: end}, nil
+}
+
+// Sign signs what was planned, and returns the chain to send with it, leaf first and
+// without the root.
+func (c *CA) Sign(plan Plan, public crypto.PublicKey) ([]*pki.Certificate, error) {
+	leaf, err := c.intermediate.Issue(pki.Spec{Profile: pki.Workload, ID: plan.ID, Serial: plan.Serial,
+		Lifetime: plan.NotAfter.Sub(plan.At), Now: plan.At}, public)
 	if err != nil {
 		return nil, err
 	}
 	return []*pki.Certificate{leaf, c.intermediate.Leaf()}, nil
+}
+
+// Issue plans a certificate and signs it at once. What it signs is on nobody's
+// record: it is for the authority's own certificate, which no one else can hold.
+func (c *CA) Issue(id spiffeid.ID, public crypto.PublicKey, now time.Time) ([]*pki.Certificate, error) {
+	plan, err := c.Plan(id, now)
+	if err != nil {
+		return nil, err
+	}
+	return c.Sign(plan, public)
 }

@@ -31,14 +31,18 @@ func saved(t *testing.T, domain spiffeid.TrustDomain) (*CA, string) {
 		t.Fatal(err)
 	}
 	folder := filepath.Join(t.TempDir(), "ca")
-	if err := ca.Save(folder); err != nil {
+	if err := ca.Save(folder, Kept{}); err != nil {
 		t.Fatal(err)
 	}
 	return ca, folder
 }
 
 func (c *CA) load(folder string) (*CA, error) {
-	return Load(folder, c.domain, string(c.Root().PEM()), string(c.Intermediate().PEM()))
+	return Load(folder, c.domain, c.stored(), nil)
+}
+
+func (c *CA) stored() Stored {
+	return Stored{Root: string(c.Root().PEM()), Intermediate: string(c.Intermediate().PEM())}
 }
 
 func TestSaveAndLoad(t *testing.T) {
@@ -137,7 +141,7 @@ func TestLoadRefuses(t *testing.T) {
 func TestSaveRefused(t *testing.T) {
 	made, folder := saved(t, demo)
 	write(t, folder, "file", nil)
-	err := made.Save(filepath.Join(folder, "file", "ca"))
+	err := made.Save(filepath.Join(folder, "file", "ca"), Kept{})
 	wantFault(t, err, KeyFileFault, "cannot be kept")
 }
 

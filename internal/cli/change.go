@@ -36,7 +36,7 @@ type pairArgs struct {
 }
 
 func (c *pairArgs) post(ctx context.Context, s *shell, path string, words func(view, api.Change) changed) error {
-	authority, err := s.operator(c.As)
+	authority, err := s.operator(ctx, c.As)
 	if err != nil {
 		return err
 	}
@@ -58,7 +58,7 @@ type revokeCmd struct {
 func (revokeCmd) Help() string { return `signet revoke web --because "key on a lost laptop"` }
 
 func (c *revokeCmd) run(ctx context.Context, s *shell) error {
-	authority, err := s.operator(c.As)
+	authority, err := s.operator(ctx, c.As)
 	if err != nil {
 		return err
 	}
@@ -118,7 +118,7 @@ func (v view) revoked(c api.Change) changed {
 		dead = "Its certificate is dead and it cannot renew."
 	}
 	return changed{head: "Revoked: " + who, more: dead, width: 67,
-		label: "back in", back: who + ` needs a new identity; here "signet up --fresh" starts over`}
+		label: "back in", back: who + " needs a new identity; " + v.anew()}
 }
 
 // showChange says what a change did, and how far it has come.
@@ -135,7 +135,7 @@ func (s *shell) showChange(change api.Change, words func(view, api.Change) chang
 	case err != nil:
 		return err
 	case nobodyLeft(change):
-		s.steps("next", startOver)
+		s.steps("next", v.startOver())
 		return exitNo
 	case !everywhere(change):
 		s.steps("next", "bring back the proxies that are not reached: each gets the change as soon as it is back")
@@ -147,7 +147,9 @@ func (s *shell) showChange(change api.Change, words func(view, api.Change) chang
 }
 
 // startOver is the step where every proxy is revoked.
-const startOver = `stop the programs of the revoked proxies; new proxies need new identities: here "signet up --fresh" starts over`
+func (v view) startOver() string {
+	return "stop the programs of the revoked proxies; new proxies need new identities: " + v.anew()
+}
 
 // nobodyLeft reports whether every proxy that there was is revoked.
 func nobodyLeft(c api.Change) bool { return c.Proxies == 0 && c.Barred > 0 }

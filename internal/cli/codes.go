@@ -36,6 +36,8 @@ const (
 	WouldRemoveOneself fault.Code = "own_access"
 	SettingsUnreadable fault.Code = "settings_unreadable"
 	FolderUnwritable   fault.Code = "data_unwritable"
+	AuthorityExists    fault.Code = "authority_exists"
+	HostTaken          fault.Code = "host_folder_taken"
 )
 
 // Codes returns the table of this package's codes.
@@ -134,6 +136,12 @@ func Codes() []fault.Entry {
 		{Code: FolderUnwritable, Meaning: "Signet could not write into its data folder.",
 			Cause: "Missing permissions, or a full disk.",
 			Next:  "Make the folder writable for this user, or free some space."},
+		{Code: AuthorityExists, Meaning: "The folder holds an authority already; it was left as it is.",
+			Cause: "The command ran before, or the folder is another's.",
+			Next:  "signet authority serve runs it; name another folder with --data for another one."},
+		{Code: HostTaken, Meaning: "The folder is not for this host to join in; it was left as it is.",
+			Cause: "It is an authority's, another host's, or holds files of somebody else.",
+			Next:  "Name another folder with --data. The token is still good for this one."},
 		{Code: WouldRemoveOneself, Meaning: "The act would remove the operator's own access, and it was not confirmed.",
 			Cause: "The operator named their own identity.",
 			Next:  "Repeat it with --yes if it is meant."},

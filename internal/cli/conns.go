@@ -17,7 +17,7 @@ type connsCmd struct {
 func (connsCmd) Help() string { return "signet conns" }
 
 func (c *connsCmd) run(ctx context.Context, s *shell) error {
-	authority, err := s.operator(c.As)
+	authority, err := s.operator(ctx, c.As)
 	if err != nil {
 		return err
 	}
@@ -31,7 +31,7 @@ func (c *connsCmd) run(ctx context.Context, s *shell) error {
 		err = s.print(s.view(conns.TrustDomain).conns(conns))
 	}
 	if err == nil && conns.Proxies == 0 && conns.Barred > 0 {
-		s.steps("next", startOver)
+		s.steps("next", s.view(conns.TrustDomain).startOver())
 		return exitNo
 	}
 	return err

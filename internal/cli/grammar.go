@@ -24,6 +24,8 @@ type grammar struct {
 	Crl     crlCmds    `cmd:"" group:"Identity" help:"revocation lists in files"`
 	Key     keyCmds    `cmd:"" group:"Identity" help:"private keys"`
 	Revoke  revokeCmd  `cmd:"" group:"Identity" help:"an identity is no longer trusted; what it has open ends"`
+	Token   tokenCmds  `cmd:"" group:"Identity" help:"what a host joins by"`
+	Enroll  enrollCmd  `cmd:"" group:"Identity" help:"join a trust domain, by a token on standard input"`
 	Allow   allowCmd   `cmd:"" group:"Policy" help:"let one identity open connections to another"`
 	Deny    denyCmd    `cmd:"" group:"Policy" help:"forbid it; what is open between them ends"`
 	Why     whyCmd     `cmd:"" group:"Evidence" args:"CONN | FROM TO | CODE" help:"any question: a connection, a pair, or the code of an error"`
@@ -32,6 +34,8 @@ type grammar struct {
 	Inspect inspectCmd `cmd:"" group:"Evidence" help:"what is in this file?"`
 	Audit   auditCmds  `cmd:"" group:"Evidence" help:"the log of everything that was issued, changed, decided and ended"`
 	Version versionCmd `cmd:"" group:"Evidence" help:"which Signet this is"`
+
+	Authority authorityCmds `cmd:"" group:"Roots" help:"the control plane of a trust domain"`
 
 	Completion completionCmd `cmd:"" group:"Evidence" help:"a script that completes commands and flags in a shell"`
 }

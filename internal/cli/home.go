@@ -13,6 +13,7 @@ import (
 
 	"github.com/signet-tls/signet/fault"
 	"github.com/signet-tls/signet/identity"
+	"github.com/signet-tls/signet/internal/agent"
 	"github.com/signet-tls/signet/pki"
 	"github.com/signet-tls/signet/spiffeid"
 	"github.com/signet-tls/signet/verify"
@@ -28,18 +29,21 @@ const (
 	demoSocket     = "orders.sock"
 )
 
-// folder is where this host keeps what it knows of one trust domain.
+// folder is where this host keeps what it knows of one trust domain: a data folder,
+// or a host folder.
 type folder struct {
 	dir    string
 	domain spiffeid.TrustDomain
+	host   *agent.Home // of a host folder
 }
 
-// settings are the addresses (HOST:PORT) that "up" listens on.
+// settings are the addresses (HOST:PORT) that "up" listens on; of "authority serve"
+// the first two.
 type settings struct {
 	Authority string `json:"authority"`
 	Status    string `json:"status"`
-	Orders    string `json:"orders"`
-	Web       string `json:"web"`
+	Orders    string `json:"orders,omitempty"`
+	Web       string `json:"web,omitempty"`
 }
 
 // dataHome returns the folder that holds one folder a trust domain, after the
@@ -74,7 +78,7 @@ func (s *shell) folders() ([]folder, error) {
 	var known []folder
 	for _, entry := range entries {
 		dir := filepath.Join(home, entry.Name())
-		if _, err := os.Stat(filepath.Join(dir, markerFile)); errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
+		if _, err := os.Stat(filepath.Join(dir, markerFile)); (errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR)) && !agent.IsHome(dir) {
 			continue // some other folder, or file
 		}
 		f, err := openFolder(dir)
@@ -116,7 +120,15 @@ func openFolder(dir string) (folder, error) {
 		TrustDomain spiffeid.TrustDomain `json:"trust_domain"`
 	}
 	path := filepath.Join(dir, markerFile)
-	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+	_, err := os.Stat(path)
+	if errors.Is(err, fs.ErrNotExist) && agent.IsHome(dir) {
+		home, err := agent.LoadHome(dir)
+		if err != nil {
+			return folder{}, err
+		}
+		return folder{dir, home.ID().TrustDomain(), &home}, nil
+	}
+	if errors.Is(err, fs.ErrNotExist) {
 		return folder{}, fault.New(DataUnreadable, "%s is no data folder of Signet: it has no %s", dir, markerFile).
 			WithHint("name the folder of a trust domain\nsignet up --data %s      # makes one there", quote(dir))
 	}
@@ -126,7 +138,7 @@ func openFolder(dir string) (folder, error) {
 	if marker.TrustDomain.IsZero() {
 		return folder{}, unreadableData(errors.New("it names no trust domain"), filepath.Join(dir, markerFile))
 	}
-	return folder{dir, marker.TrustDomain}, nil
+	return folder{dir, marker.TrustDomain, nil}, nil
 }
 
 // roots returns the trust domain's anchors.
@@ -145,6 +157,9 @@ func (f folder) roots() (verify.Roots, error) {
 
 // settings returns where things listen.
 func (f folder) settings() (set settings, err error) {
+	if f.host != nil {
+		return settings{Authority: f.host.Authority}, nil
+	}
 	path := filepath.Join(f.dir, settingsFile)
 	if err = readJSON(path, &set); err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, fs.ErrPermission) {
 		err = fault.Wrap(err, SettingsUnreadable, "%s cannot be used", path).
@@ -157,14 +172,20 @@ func (f folder) settings() (set settings, err error) {
 // The error is fs.ErrNotExist if there is none of that name.
 func (f folder) credential(path string) (*pki.Credential, error) {
 	id, err := f.domain.ID(path)
-	if err != nil {
+	if err != nil || f.host != nil && f.host.ID() != id {
 		return nil, fs.ErrNotExist
+	}
+	if f.host != nil {
+		return f.host.Credential, nil
 	}
 	return identity.Load(kept{}, filepath.Join(f.dir, identityFolder, id.Path()+".pem"))
 }
 
 // identities lists the paths of the identities that are kept here.
 func (f folder) identities() []string {
+	if f.host != nil {
+		return []string{f.host.ID().Path()}
+	}
 	var names []string
 	root := filepath.Join(f.dir, identityFolder)
 	// What cannot be listed cannot be used either, so errors only shorten the list.

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"io/fs"
 	"net/http"
 	"net/url"
 	"slices"
@@ -15,6 +16,7 @@ import (
 	"github.com/signet-tls/signet"
 	"github.com/signet-tls/signet/fault"
 	"github.com/signet-tls/signet/identity"
+	"github.com/signet-tls/signet/internal/agent"
 	"github.com/signet-tls/signet/internal/agent/api"
 	"github.com/signet-tls/signet/pki"
 	"github.com/signet-tls/signet/spiffeid"
@@ -33,24 +35,29 @@ type operator struct {
 	id      spiffeid.ID
 	until   time.Time // the end of its certificate
 	address string
+	home    folder // where all of this is kept
 	client  *signet.Client
 	http    *http.Client
 }
 
 // operator returns a client to the authority, with the operator's identity that
 // --as names or that is kept here.
-func (s *shell) operator(as string) (*operator, error) {
+func (s *shell) operator(ctx context.Context, as string) (*operator, error) {
 	home, err := s.folder()
 	if err != nil {
 		return nil, err
 	}
+	home = home.renewed(ctx, time.Now())
 	credential, err := s.operatorCredential(home, as)
 	if err != nil {
 		return nil, err
 	}
 	set, err := home.settings()
-	if err != nil {
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
+	}
+	if set.Authority == "" {
+		return nil, fault.New(NotRunning, "the authority of %s was never started", home.domain).WithHint("%s", home.start())
 	}
 	roots, err := home.roots()
 	if err != nil {
@@ -62,7 +69,7 @@ func (s *shell) operator(as string) (*operator, error) {
 	}
 	client := &signet.Client{Roots: roots, Name: verify.ID(authority), Identity: identity.Static(credential)}
 	leaf := credential.Leaf()
-	return &operator{leaf.ID(), leaf.NotAfter(), set.Authority, client, client.HTTP()}, nil
+	return &operator{leaf.ID(), leaf.NotAfter(), set.Authority, home, client, client.HTTP()}, nil
 }
 
 func (s *shell) operatorCredential(home folder, as string) (*pki.Credential, error) {
@@ -85,6 +92,45 @@ func (s *shell) operatorCredential(home folder, as string) (*pki.Credential, err
 	}
 	return nil, fault.New(CredentialUnknown, "several operators' identities are kept on this host").
 		WithHint("name one with --as: %s", strings.Join(mine, ", "))
+}
+
+// start is how the authority of a folder is started.
+func (f folder) start() string {
+	switch {
+	case f.host != nil:
+		return "see that the authority runs at " + f.host.Authority + ", and that this host may connect to it"
+	case f.domain.String() == demoDomain:
+		return "signet up      # in another terminal; it goes on where it stopped"
+	}
+	return "signet authority serve      # in another terminal, or as a service; it goes on where it stopped"
+}
+
+// renewal is how somebody of a folder whose certificate has expired comes back.
+func (f folder) renewal(name string) string {
+	switch {
+	case f.host != nil:
+		return "have an operator make a token, and enroll again: signet token new " + name + " --again | signet enroll"
+	case f.domain.String() == demoDomain:
+		return "signet up      # renews it, where it was made"
+	}
+	return "signet authority serve      # renews it, where it was made"
+}
+
+// renewed is a host folder whose certificate is in the first half of its life, as
+// far as it can be: where the authority does not answer, the old one is still good.
+func (f folder) renewed(ctx context.Context, now time.Time) folder {
+	if f.host == nil {
+		return f
+	}
+	leaf := f.host.Credential.Leaf()
+	half := leaf.NotBefore().Add(leaf.NotAfter().Sub(leaf.NotBefore()) / 2)
+	if now.Before(half) || !now.Before(leaf.NotAfter()) {
+		return f
+	}
+	if home, err := agent.Renew(ctx, f.dir, *f.host, nil); err == nil {
+		f.host = &home
+	}
+	return f
 }
 
 // get asks a question.
@@ -151,14 +197,14 @@ func (o *operator) unanswered(ctx context.Context, err error) error {
 		return err
 	case errors.Is(err, signet.Unreachable):
 		return fault.New(NotRunning, "Signet does not run: nobody listens at %s, its authority's address", o.address).
-			WithHint("signet up      # in another terminal; it goes on where it stopped")
+			WithHint("%s", o.home.start())
 	case ours && !errors.Is(err, signet.Truncated):
 		return err
 	case o.refused(ctx):
 		return o.locked(time.Now())
 	}
 	return fault.Wrap(cause(err), AuthorityBrokeOff, "the authority at %s broke off", o.address).
-		WithHint("try again; if it stays, stop signet up and start it again")
+		WithHint("try again; if it stays, stop the authority and start it again")
 }
 
 // refusalTimeout is how long a refusal of ours may take to arrive.
@@ -183,10 +229,13 @@ func (o *operator) locked(now time.Time) error {
 	name := o.id.Path()
 	if now.After(o.until) {
 		return fault.New(AccessRefused, "the authority refuses %s: its certificate expired %s", name, verify.Ago(now.Sub(o.until))).
-			WithHint("signet up      # renews it, where it was made")
+			WithHint("%s", o.home.renewal(name))
 	}
-	return fault.New(AccessRefused, "the authority refuses %s: it was revoked, or is not enrolled", name).
-		WithHint("ask another operator; who has another identity names it with --as\nwhere nobody has one, stop signet up; \"signet up --fresh\" starts the trust domain over")
+	refused := fault.New(AccessRefused, "the authority refuses %s: it was revoked, or is not enrolled", name)
+	if o.home.domain.String() == demoDomain {
+		return refused.WithHint("ask another operator; who has another identity names it with --as\nwhere nobody has one, stop signet up; \"signet up --fresh\" starts the trust domain over")
+	}
+	return refused.WithHint("ask another operator; who has another identity names it with --as")
 }
 
 // cause leaves out what net/http says about the request.

@@ -195,7 +195,7 @@ func TestOperatorIsKnown(t *testing.T) {
 		{"none is kept", []string{"web"}, "", "", "[identity_not_here]\n  next: name its PEM file with --as"},
 		{"several are kept", []string{"operator/ann", "operator/ben"}, "", "", "[identity_not_here]\n  next: name one with --as: operator/ann, operator/ben"},
 		{"unknown", []string{"operator/ann"}, "operator/ben", "", "[identity_not_here]\n  next: name a PEM file with the certificate chain and its key, or one that is kept here: operator/ann"},
-		{"no settings", []string{"operator/ann"}, "", "settings.json", "[data_unreadable]"},
+		{"no settings", []string{"operator/ann"}, "", "settings.json", "[not_running]"},
 		{"no roots", []string{"operator/ann"}, "", "roots.pem", "[data_unreadable]"},
 		{"oneself", []string{"operator/ann"}, "", "", "error: operator/ann is the identity that you are using: this would lock you out [own_access]\n  next: signet revoke operator/ann --yes      # if it is meant\n"},
 	}

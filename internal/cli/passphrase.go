@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"unicode/utf8"
 
 	"golang.org/x/term"
@@ -28,6 +29,22 @@ const maxPassphrase = 4 << 10
 
 // given reports whether the flags name a passphrase.
 func (f secret) given() bool { return f.PassphraseFile != "" || f.PassphraseFD != nil }
+
+// credentialName is what the passphrase of an authority's keys is called among the
+// credentials that systemd hands a service (LoadCredential=).
+const credentialName = "ca-passphrase"
+
+// orCredential is the same where flags name a passphrase; else that of systemd's
+// credential, if there is one.
+func (f secret) orCredential() secret {
+	if folder := os.Getenv("CREDENTIALS_DIRECTORY"); !f.given() && filepath.IsAbs(folder) {
+		path := filepath.Join(folder, credentialName)
+		if _, err := os.Stat(path); err == nil {
+			f.PassphraseFile = path
+		}
+	}
+	return f
+}
 
 // asker returns the passphrase of an existing key or file once it is needed, and
 // the same again for what needs it later.

@@ -33,7 +33,7 @@ func operatorPath() string {
 
 // enrolOperator makes an operator of whoever runs this, unless they are one:
 // who holds the authority's keys may do everything anyhow.
-func (s *system) enrolOperator(ctx context.Context) error {
+func (s *plane) enrolOperator(ctx context.Context) error {
 	_, err := s.store.Change(ctx, func(tx *control.Tx) error {
 		id := s.id(operatorPath())
 		if _, known := tx.State.Identities[id]; !known {
@@ -46,12 +46,12 @@ func (s *system) enrolOperator(ctx context.Context) error {
 
 // writeOperator writes the operator's identity, for its owner alone, unless it
 // was revoked: then commands are refused, which is what the revocation was for.
-func (s *system) writeOperator(ctx context.Context) error {
+func (s *plane) writeOperator(ctx context.Context) error {
 	path := operatorPath()
 	if s.revoked(path) {
 		return nil
 	}
-	credential, err := s.credential(ctx, path)
+	credential, err := s.authority.Credential(ctx, s.id(path))
 	if err != nil {
 		return err
 	}
@@ -64,7 +64,7 @@ func (s *system) writeOperator(ctx context.Context) error {
 
 // exposedOperator returns the operator's path if others than its owner may read
 // the file of its identity.
-func (s *system) exposedOperator() string {
+func (s *plane) exposedOperator() string {
 	path := operatorPath()
 	info, err := os.Stat(filepath.Join(s.dir, identityFolder, path+".pem"))
 	if err != nil || runtime.GOOS == "windows" || info.Mode().Perm()&0o077 == 0 {
@@ -74,7 +74,7 @@ func (s *system) exposedOperator() string {
 }
 
 // keepOperator renews the operator's identity while the system runs.
-func (s *system) keepOperator(ctx context.Context) error {
+func (s *plane) keepOperator(ctx context.Context) error {
 	keepFresh(ctx, ca.DefaultLifetime/2, func() error {
 		err := s.writeOperator(ctx)
 		if err != nil {

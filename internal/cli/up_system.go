@@ -2,57 +2,27 @@ package cli
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
-	"log/slog"
-	"net"
-	"net/http"
-	"path/filepath"
 	"sync"
 	"time"
 
-	"github.com/signet-tls/signet/fault"
 	"github.com/signet-tls/signet/internal/agent"
-	"github.com/signet-tls/signet/internal/agent/api"
-	"github.com/signet-tls/signet/internal/atomicfile"
-	"github.com/signet-tls/signet/internal/audit"
-	"github.com/signet-tls/signet/internal/authority"
-	"github.com/signet-tls/signet/internal/bind"
 	"github.com/signet-tls/signet/internal/ca"
 	"github.com/signet-tls/signet/internal/control"
 	"github.com/signet-tls/signet/internal/proxy"
-	"github.com/signet-tls/signet/pki"
-	"github.com/signet-tls/signet/spiffeid"
-	"github.com/signet-tls/signet/verify"
 )
 
 // system is the whole of Signet in one process: the authority on its store, two
 // proxies and a demo service. They meet over their loopback ports only.
 type system struct {
-	systemConfig
-	settings  settings
-	again     bool // it ran here before
-	moved     bool // its ports are not those of the last time
-	store     *control.Store
-	log       *audit.Log
-	ca        *ca.CA
-	roots     verify.Roots
-	authority *authority.Authority
-	agents    map[string]*agent.Agent // by the service identity that each proxy holds
-	proxies   []*proxy.Proxy
-	barred    []string // paths of the proxies that do not run because they were revoked
-	exposed   string   // the operator's path, if others than its owner could read its file before the start
-	status    net.Listener
-	demo      *demo
-}
-
-// systemConfig is what a system is made of.
-type systemConfig struct {
-	dir     string
-	domain  spiffeid.TrustDomain
-	port    int             // the first of four; 0 for those of the last time
-	onEvent func(api.Event) // must not block
-	logger  *slog.Logger
+	plane
+	settings settings
+	again    bool                    // it ran here before
+	moved    bool                    // its ports are not those of the last time
+	agents   map[string]*agent.Agent // by the service identity that each proxy holds
+	proxies  []*proxy.Proxy
+	barred   []string // paths of the proxies that do not run because they were revoked
+	demo     *demo
 }
 
 // The identities of the demonstration.
@@ -63,10 +33,11 @@ const (
 )
 
 // startSystem opens everything and binds every port, so that what can fail has
-// failed when it returns. Run then serves.
-func startSystem(ctx context.Context, cfg systemConfig) (_ *system, err error) {
-	s := &system{systemConfig: cfg, agents: map[string]*agent.Agent{}}
-	if s.store, err = control.Open(ctx, control.Config{Dir: s.dir, TrustDomain: s.domain, Logger: s.logger}); err != nil {
+// failed when it returns. Run then serves. The ports are four from the given one on;
+// 0 means those of the last time.
+func startSystem(ctx context.Context, cfg planeConfig, port int) (_ *system, err error) {
+	s := &system{plane: plane{planeConfig: cfg}, agents: map[string]*agent.Agent{}}
+	if err := s.open(ctx); err != nil {
 		return nil, err
 	}
 	defer func() {
@@ -74,17 +45,14 @@ func startSystem(ctx context.Context, cfg systemConfig) (_ *system, err error) {
 			s.close()
 		}
 	}()
-	if s.log, err = audit.Open(audit.Config{Dir: s.dir, Origin: audit.Origin(s.domain.String()), Logger: s.logger}); err != nil {
+	if s.settings, s.again, err = chooseSettings(s.dir, port); err != nil {
 		return nil, err
 	}
-	if s.settings, s.again, err = chooseSettings(s.dir, s.port); err != nil {
+	s.moved = port != 0
+	if err := s.openKeys(ctx); err != nil {
 		return nil, err
 	}
-	s.moved = s.port != 0
-	if err := s.openCA(ctx); err != nil {
-		return nil, err
-	}
-	if err := s.openAuthority(ctx); err != nil {
+	if err := s.listen(ctx, s.settings.Authority, s.settings.Status); err != nil {
 		return nil, err
 	}
 	if s.demo, err = newDemo(s.dir); err != nil {
@@ -93,66 +61,24 @@ func startSystem(ctx context.Context, cfg systemConfig) (_ *system, err error) {
 	if err := s.openProxies(ctx); err != nil {
 		return nil, err
 	}
-	return s, s.writeFolder(ctx)
+	return s, s.writeFolder(ctx, s.settings)
 }
 
-// openCA loads the authority's keys, or makes them and the first revision on a
-// new folder. The keys are durable before anything refers to them.
-func (s *system) openCA(ctx context.Context) (err error) {
-	folder := filepath.Join(s.dir, caFolder)
-	state := s.store.State()
-	if state.Revision > 0 {
-		s.ca, err = ca.Load(folder, s.domain, state.CA.Root, state.CA.Intermediate)
-	} else {
-		s.ca, err = ca.New(s.domain, time.Now())
-		if err == nil {
-			err = s.ca.Save(folder)
-		}
-		if err == nil {
-			err = s.firstRevision(ctx)
-		}
+// openKeys loads the authority's keys, or makes them and the first revision on a
+// new folder. Nobody is there to ask for a passphrase: the folder's permissions are
+// all that guards them.
+func (s *system) openKeys(ctx context.Context) error {
+	if s.founded() {
+		return s.openCA(nil)
 	}
-	if err != nil {
-		return err
-	}
-	s.roots, err = verify.ForTrustDomain(s.domain, s.ca.Root())
-	return err
-}
-
-func (s *system) firstRevision(ctx context.Context) error {
-	_, err := s.store.Change(ctx, func(tx *control.Tx) error {
-		tx.SetCA(control.CA{Root: string(s.ca.Root().PEM()), Intermediate: string(s.ca.Intermediate().PEM())})
+	return s.found(ctx, ca.Kept{}, func(tx *control.Tx) {
 		for _, name := range []string{ordersName, webName} {
 			service, proxy := s.id(name), s.id(proxyPath+name)
 			tx.PutIdentity(control.Identity{ID: service, Kind: control.Service})
 			tx.PutIdentity(control.Identity{ID: proxy, Kind: control.Proxy})
 			tx.PutGrant(control.Grant{Proxy: proxy, Identity: service})
 		}
-		tx.PutIdentity(control.Identity{ID: s.id(operatorPath()), Kind: control.Operator})
-		return nil
 	})
-	return err
-}
-
-// id is for paths that are known to be right.
-func (s *system) id(path string) spiffeid.ID {
-	id, err := s.domain.ID(path)
-	if err != nil {
-		panic("cli: " + err.Error())
-	}
-	return id
-}
-
-func (s *system) openAuthority(ctx context.Context) (err error) {
-	s.authority, err = authority.New(authority.Config{Store: s.store, CA: s.ca, Log: s.log, OnEvent: s.onEvent, Logger: s.logger})
-	if err != nil {
-		return err
-	}
-	if err := s.authority.Listen(ctx, s.settings.Authority); err != nil {
-		return err
-	}
-	s.status, err = bind.Loopback(ctx, s.settings.Status)
-	return err
 }
 
 func (s *system) openProxies(ctx context.Context) error {
@@ -166,7 +92,7 @@ func (s *system) openProxies(ctx context.Context) error {
 			s.barred = append(s.barred, proxyPath+name)
 			continue
 		}
-		self, err := s.credential(ctx, proxyPath+name)
+		self, err := s.authority.Credential(ctx, s.id(proxyPath+name))
 		if err != nil {
 			return err
 		}
@@ -181,60 +107,6 @@ func (s *system) openProxies(ctx context.Context) error {
 		if err := made.Listen(ctx); err != nil {
 			return err
 		}
-	}
-	return nil
-}
-
-func (s *system) revoked(path string) bool {
-	_, revoked := s.store.State().Revocations[s.id(path)]
-	return revoked
-}
-
-// credential issues a certificate for a new key.
-func (s *system) credential(ctx context.Context, path string) (*pki.Credential, error) {
-	key, err := pki.NewKey()
-	if err != nil {
-		return nil, err
-	}
-	id := s.id(path)
-	chain, err := s.ca.Issue(id, key.Public(), time.Now())
-	if err != nil {
-		return nil, err
-	}
-	leaf := chain[0]
-	record := control.Certificate{Serial: leaf.Serial(), ID: id, NotAfter: leaf.NotAfter()}
-	if err := s.store.RecordCertificate(ctx, record); err != nil {
-		return nil, err
-	}
-	if _, err := s.log.Append(ctx, audit.OfCertificate(time.Now(), leaf, id)); err != nil {
-		return nil, err
-	}
-	return pki.NewCredential(chain, key)
-}
-
-// writeFolder leaves what commands need to find the system. It comes last, when
-// every port is ours.
-func (s *system) writeFolder(ctx context.Context) error {
-	if err := s.enrolOperator(ctx); err != nil {
-		return err
-	}
-	s.exposed = s.exposedOperator()
-	if err := s.writeOperator(ctx); err != nil {
-		return err
-	}
-	if err := s.write(rootsFile, s.ca.Root().PEM()); err != nil {
-		return err
-	}
-	data, err := json.Marshal(s.settings)
-	if err != nil {
-		return err
-	}
-	return s.write(settingsFile, append(data, '\n'))
-}
-
-func (s *system) write(name string, data []byte) error {
-	if err := atomicfile.Write(filepath.Join(s.dir, name), data, atomicfile.Private); err != nil {
-		return fault.Wrap(err, FolderUnwritable, "the data folder cannot be written").WithHint("make %s writable, or free some space", s.dir)
 	}
 	return nil
 }
@@ -314,37 +186,13 @@ func (s *system) ready() bool {
 	return true
 }
 
-func (s *system) serveStatus(ctx context.Context) error {
-	server := &http.Server{Handler: s.authority.StatusHandler(), ReadTimeout: 5 * time.Second, WriteTimeout: 5 * time.Second,
-		MaxHeaderBytes: 16 << 10, ErrorLog: slog.NewLogLogger(s.logger.Handler(), slog.LevelDebug)}
-	stop := context.AfterFunc(ctx, func() { server.Close() })
-	defer stop()
-	if err := server.Serve(s.status); !errors.Is(err, http.ErrServerClosed) {
-		return err
-	}
-	return nil
-}
-
 // close lets go of what startSystem opened, as far as it did.
 func (s *system) close() {
-	if s.authority != nil {
-		s.authority.Close()
-	}
-	if s.status != nil {
-		s.status.Close()
-	}
 	for _, proxy := range s.proxies {
 		proxy.Close()
 	}
 	if s.demo != nil {
 		s.demo.close()
 	}
-	if s.log != nil {
-		if err := s.log.Close(); err != nil {
-			s.logger.Error("the audit log did not close well", slog.Any("error", err))
-		}
-	}
-	if err := s.store.Close(); err != nil {
-		s.logger.Error("the store did not close well", slog.Any("error", err))
-	}
+	s.plane.close()
 }

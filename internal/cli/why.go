@@ -38,7 +38,7 @@ func (c *whyCmd) run(ctx context.Context, s *shell) error {
 }
 
 func (c *whyCmd) pair(ctx context.Context, s *shell) error {
-	authority, err := s.operator(c.As)
+	authority, err := s.operator(ctx, c.As)
 	if err != nil {
 		return err
 	}
@@ -59,7 +59,7 @@ func (c *whyCmd) pair(ctx context.Context, s *shell) error {
 }
 
 func (c *whyCmd) connection(ctx context.Context, s *shell) error {
-	authority, err := s.operator(c.As)
+	authority, err := s.operator(ctx, c.As)
 	if err != nil {
 		return err
 	}

@@ -122,7 +122,7 @@ func (v view) remedy(p api.Pair) string {
 	case policy.DeniedByRule:
 		return allow + "      # replaces a deny of exactly this pair"
 	case api.IdentityRevoked:
-		return `a revoked identity comes back only as a new one, with a new key; here "signet up --fresh" starts over`
+		return "a revoked identity comes back only as a new one, with a new key; " + v.anew()
 	}
 	return "whoever wrote " + strings.Join(p.Rules, ", ") + " must correct it"
 }

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"go.etcd.io/etcd/api/v3/etcdserverpb"
 	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 	clientv3 "go.etcd.io/etcd/client/v3"
 
@@ -20,6 +21,8 @@ type Certificate struct {
 	Serial   string      `json:"serial"` // lower-case hexadecimal, at most 40 digits (RFC 5280, section 4.1.2.2)
 	ID       spiffeid.ID `json:"id"`
 	NotAfter time.Time   `json:"not_after"`
+	// At is as of when it was planned, with which it can be signed again.
+	At time.Time `json:"at,omitzero"`
 	// Holder is the proxy that it was handed to; zero where that is ID itself.
 	Holder spiffeid.ID `json:"holder,omitzero"`
 }
@@ -58,19 +61,34 @@ func (s *Store) RecordCertificate(ctx context.Context, c Certificate) error {
 	}
 	s.issuing.RLock()
 	defer s.issuing.RUnlock()
-	err := s.hasRoom(ctx, c.Holder)
-	if err != nil {
+	if err := s.hasRoom(ctx, c.Holder); err != nil {
 		return err
 	}
+	return s.leased(ctx, c.NotAfter, func(lease clientv3.LeaseID) error {
+		planned, err := planOf(c, lease)
+		if err != nil {
+			return err
+		}
+		answer, err := s.client.Txn(ctx).If(planned.live...).Then(planned.puts...).Else(planned.looks...).Commit()
+		if err != nil || answer.Succeeded {
+			return err
+		}
+		return planned.refusal(answer.Responses)
+	})
+}
+
+// leased writes something that nobody needs after end. write is called again where
+// the lease turns out to have run out.
+func (s *Store) leased(ctx context.Context, end time.Time, write func(clientv3.LeaseID) error) (err error) {
 	for range maxLeaseTries {
 		var lease clientv3.LeaseID
-		if lease, err = s.leases.until(ctx, s, c.NotAfter); err != nil {
+		if lease, err = s.leases.until(ctx, s, end); err != nil {
 			break
 		}
-		if err = s.record(ctx, c, lease); !errors.Is(err, rpctypes.ErrLeaseNotFound) {
+		if err = write(lease); !errors.Is(err, rpctypes.ErrLeaseNotFound) {
 			break
 		}
-		s.leases.forget(c.NotAfter)
+		s.leases.forget(end)
 	}
 	if _, ours := fault.Of(err); ours || err == nil {
 		return err
@@ -78,34 +96,46 @@ func (s *Store) RecordCertificate(ctx context.Context, c Certificate) error {
 	return s.explain(ctx, err)
 }
 
-// record writes a certificate's records, under a lease.
-func (s *Store) record(ctx context.Context, c Certificate, lease clientv3.LeaseID) error {
-	var live []clientv3.Cmp
-	var puts, looks []clientv3.Op
-	for _, owner := range c.owners() {
+// plan is what a transaction asks and writes to put a certificate on record.
+type plan struct {
+	owners []spiffeid.ID
+	live   []clientv3.Cmp // each owner is known, and not revoked
+	puts   []clientv3.Op
+	looks  []clientv3.Op // two an owner, where one is not
+}
+
+func planOf(c Certificate, lease clientv3.LeaseID) (p plan, err error) {
+	p.owners = c.owners()
+	for _, owner := range p.owners {
 		key := certificateKeys(owner) + c.Serial
 		value, err := encode(key, c)
 		if err != nil {
-			return err
+			return p, err
 		}
-		live = append(live, clientv3.Compare(clientv3.CreateRevision(identities.key(owner)), ">", 0),
+		p.live = append(p.live, clientv3.Compare(clientv3.CreateRevision(identities.key(owner)), ">", 0),
 			clientv3.Compare(clientv3.CreateRevision(revocations.key(owner)), "=", 0))
-		puts = append(puts, clientv3.OpPut(key, value, clientv3.WithLease(lease)))
-		looks = append(looks, clientv3.OpGet(identities.key(owner), clientv3.WithCountOnly()),
+		p.puts = append(p.puts, clientv3.OpPut(key, value, clientv3.WithLease(lease)))
+		p.looks = append(p.looks, clientv3.OpGet(identities.key(owner), clientv3.WithCountOnly()),
 			clientv3.OpGet(revocations.key(owner), clientv3.WithCountOnly()))
 	}
-	answer, err := s.client.Txn(ctx).If(live...).Then(puts...).Else(looks...).Commit()
-	if err != nil || answer.Succeeded {
-		return err
-	}
-	for i, owner := range c.owners() {
-		known := answer.Responses[2*i].GetResponseRange().Count > 0
-		if barred := answer.Responses[2*i+1].GetResponseRange().Count > 0; barred || !known {
+	return p, nil
+}
+
+// refusal says which owner is not known, or revoked, by the answers to looks; nil:
+// all are known, and none is revoked.
+func (p plan) refusal(answers []*etcdserverpb.ResponseOp) error {
+	for i, owner := range p.owners {
+		known := answers[2*i].GetResponseRange().Count > 0
+		if barred := answers[2*i+1].GetResponseRange().Count > 0; barred || !known {
 			return refuse(owner, barred)
 		}
 	}
-	return errors.New("the store refuses a record whose owners are known and not revoked")
+	return errNoReason
 }
+
+// errNoReason says that a transaction was refused, and none of its conditions seems
+// to fail: its answer was read after another change.
+var errNoReason = errors.New("the store refuses a record whose owners are known and not revoked")
 
 // maxHeld bounds the valid certificates in one proxy's hands: its revocation has
 // to name all of them, in one change and to every other proxy at once.

@@ -33,6 +33,10 @@ const (
 	CertificateInvalid fault.Code = "certificate_invalid"
 	CertificatesFull   fault.Code = "certificates_full"
 
+	TokenUnknown fault.Code = "token_unknown"
+	TokenExpired fault.Code = "token_expired"
+	TokenUsed    fault.Code = "token_used"
+
 	// These two are the authority's answers too: their rows stand in the table
 	// of internal/agent/api.
 	IdentityUnknown fault.Code = "identity_unknown"
@@ -120,6 +124,15 @@ func Codes() []fault.Entry {
 		{Code: CertificatesFull, Meaning: "A proxy holds as many valid certificates as it may.",
 			Cause: "It asks for new ones without end: it is started again and again, or misused.",
 			Next:  "Look at the proxy's log. There is room again as its certificates expire, within a day; a proxy that is misused: signet revoke it."},
+		{Code: TokenUnknown, Meaning: "The authority does not know the token.",
+			Cause: "It expired more than an hour ago, was changed on its way, or is another authority's.",
+			Next:  "Make another one: signet token new WHO; add --again if the identity is there already."},
+		{Code: TokenExpired, Meaning: "The token expired before it was used, or the certificate that it was used for has.",
+			Cause: "A token is good for ten minutes at most.",
+			Next:  "Make another one: signet token new WHO --again"},
+		{Code: TokenUsed, Meaning: "The token was used already, for another key.",
+			Cause: "It was tried twice, or somebody else had it: whoever came first has joined.",
+			Next:  "Make another one: signet token new WHO --again. Where it was not you who came first: signet revoke WHO"},
 		{Code: CertificateInvalid, Meaning: "A certificate cannot be recorded as described.",
 			Cause: "A serial number that is not lower-case hexadecimal, or a certificate that is expired already.",
 			Next:  "Set this host's clock, then ask for a new certificate."},

@@ -64,6 +64,8 @@ type Revocation struct {
 type CA struct {
 	Root         string `json:"root"`
 	Intermediate string `json:"intermediate"`
+	// RootElsewhere says that the root's key was carried away.
+	RootElsewhere bool `json:"root_elsewhere,omitempty"`
 }
 
 // State is everything the control plane has decided, at one revision. It is

@@ -9,7 +9,7 @@ import (
 )
 
 // Paths of the authority. A proxy may use the first group, an operator the
-// second.
+// second; PathCertificate is everybody's, for their own.
 const (
 	PathWatch       = "/v1/watch"       // GET: a stream of Update, one JSON value a line
 	PathCertificate = "/v1/certificate" // POST CertificateRequest → Certificate
@@ -24,6 +24,7 @@ const (
 	PathConns  = "/v1/conns"  // GET → Conns
 	PathConn   = "/v1/conn"   // GET ?id=PREFIX → History
 	PathPair   = "/v1/pair"   // GET ?from=NAME&to=NAME → Pair
+	PathToken  = "/v1/token"  // POST TokenRequest → TokenMade
 )
 
 // Bounds of what is read from the other end, in bytes, and of a batch.

@@ -6,6 +6,7 @@ import "github.com/signet-tls/signet/fault"
 const (
 	IdentityUnknown fault.Code = "identity_unknown"
 	IdentityRevoked fault.Code = "identity_revoked"
+	TokenMalformed  fault.Code = "token_malformed"
 )
 
 // Codes returns the table of this package's codes.
@@ -17,5 +18,8 @@ func Codes() []fault.Entry {
 		{Code: IdentityRevoked, Meaning: "The identity was revoked: its certificates are dead and it gets no new one.",
 			Cause: "An operator revoked it; signet why CONN tells who, when and why.",
 			Next:  "It comes back only as a new identity with a new key."},
+		{Code: TokenMalformed, Meaning: "What was given is not a token, or not a whole one.",
+			Cause: "A part of the line was lost on its way, or it is something else.",
+			Next:  "Give the whole line: signet token new WHO | signet enroll"},
 	}
 }

@@ -1,0 +1,190 @@
+package agent
+
+import (
+	"bytes"
+	"context"
+	"crypto"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"io"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/signet-tls/signet"
+	"github.com/signet-tls/signet/dangerous"
+	"github.com/signet-tls/signet/fault"
+	"github.com/signet-tls/signet/identity"
+	"github.com/signet-tls/signet/internal/agent/api"
+	"github.com/signet-tls/signet/pki"
+	"github.com/signet-tls/signet/spiffeid"
+	"github.com/signet-tls/signet/verify"
+)
+
+// authorityPath is the authority's own path in each trust domain.
+const authorityPath = "authority"
+
+// Enroll has a token's authority sign for a key, which stays here, and returns what
+// the host then is. Whoever answers has to prove to be the authority that the token
+// means before it gets to see the token's secret. Now is the clock; nil means
+// time.Now.
+func Enroll(ctx context.Context, token api.Token, key crypto.Signer, now func() time.Time) (home Home, err error) {
+	if now == nil {
+		now = time.Now
+	}
+	root, err := rootOf(ctx, token, now)
+	if err != nil {
+		return home, err
+	}
+	domain := token.ID.TrustDomain()
+	roots, err := verify.ForTrustDomain(domain, root)
+	if err != nil {
+		return home, err
+	}
+	name, err := domain.ID(authorityPath)
+	if err != nil {
+		return home, err
+	}
+	request, err := pki.NewRequest(key)
+	if err != nil {
+		return home, err
+	}
+	client := &signet.Client{Roots: roots, Name: verify.ID(name), ServerName: api.EnrollHost, ALPN: []string{"http/1.1"}, Dialer: enrolmentAt{token.Authority}, Now: now}
+	var answer api.Enrolled
+	if err := ask(ctx, client.HTTP(), api.EnrollHost, api.PathEnroll, api.EnrollRequest{Secret: token.Secret, Request: request}, &answer); err != nil {
+		return home, err
+	}
+	home.Authority = token.Authority
+	if home.Anchors, err = parseAll(answer.Roots); err != nil {
+		return home, err
+	}
+	if home.Roots, err = verify.ForTrustDomain(domain, home.Anchors...); err != nil {
+		return home, err
+	}
+	home.Credential, err = issuedTo(token.ID, answer.Chain, key)
+	if err != nil {
+		return home, err
+	}
+	_, err = verify.Verify(home.Credential.Chain, verify.Options{Roots: roots, Name: verify.ID(token.ID), Purpose: verify.AnyPurpose, Now: now()})
+	return home, err
+}
+
+// rootOf asks for the roots, which are public, and takes the one that the token
+// names. Who answers has proved nothing yet, and gets nothing from us.
+func rootOf(ctx context.Context, token api.Token, now func() time.Time) (*pki.Certificate, error) {
+	client := &signet.Client{Dangerous: []dangerous.Switch{dangerous.SkipVerification()}, ALPN: []string{"http/1.1"}, Dialer: enrolmentAt{token.Authority}, Now: now}
+	var answer api.Roots
+	if err := ask(ctx, client.HTTP(), api.EnrollHost, api.PathRoots, nil, &answer); err != nil {
+		return nil, err
+	}
+	for _, der := range answer.Roots {
+		if sum := sha256.Sum256(der); hex.EncodeToString(sum[:]) == token.Root {
+			return pki.ParseCertificate(der)
+		}
+	}
+	return nil, fault.New(RootMismatch, "who answers at %s is not the authority that made this token: it has another root", token.Authority).
+		WithHint("ask who made the token whether this is the right address, and make another one; nothing of this one was given away")
+}
+
+// Renew has the authority sign for a new key of a host whose certificate is still
+// good, and keeps it in the host folder.
+func Renew(ctx context.Context, dir string, home Home, now func() time.Time) (Home, error) {
+	name, err := home.ID().TrustDomain().ID(authorityPath)
+	if err != nil {
+		return home, err
+	}
+	key, err := pki.NewKey()
+	if err != nil {
+		return home, err
+	}
+	request, err := pki.NewRequest(key)
+	if err != nil {
+		return home, err
+	}
+	client := &signet.Client{Roots: home.Roots, Name: verify.ID(name), Identity: identity.Static(home.Credential), Now: now}
+	http := client.HTTP()
+	defer http.CloseIdleConnections()
+	var answer api.Certificate
+	if err := ask(ctx, http, home.Authority, api.PathCertificate, api.CertificateRequest{ID: home.ID(), Request: request}, &answer); err != nil {
+		return home, err
+	}
+	credential, err := issuedTo(home.ID(), answer.Chain, key)
+	if err != nil {
+		return home, err
+	}
+	home.Credential = credential
+	return home, keepRenewed(dir, credential)
+}
+
+// enrolmentAt dials the authority, whatever the name that it is asked for by.
+type enrolmentAt struct{ address string }
+
+// DialContext implements signet.Client's Dialer.
+func (e enrolmentAt) DialContext(ctx context.Context, network, _ string) (net.Conn, error) {
+	var dialer net.Dialer
+	conn, err := dialer.DialContext(ctx, network, e.address)
+	if err != nil {
+		return nil, fault.Wrap(err, signet.Unreachable, "the authority at %s cannot be reached", e.address).
+			WithHint("see that it runs, and that this host may connect to it; then run it again, with the same token")
+	}
+	return conn, nil
+}
+
+// ask posts a message, or gets an answer where there is none, once.
+func ask(ctx context.Context, client *http.Client, host, path string, body, answer any) error {
+	defer client.CloseIdleConnections()
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	method, reader := http.MethodGet, io.Reader(nil)
+	if body != nil {
+		data, err := json.Marshal(body)
+		if err != nil {
+			return err
+		}
+		method, reader = http.MethodPost, bytes.NewReader(data)
+	}
+	request, err := http.NewRequestWithContext(ctx, method, "https://"+host+path, reader)
+	if err != nil {
+		return fault.Wrap(err, AuthorityFailed, "the authority's address").WithHint("write HOST:PORT")
+	}
+	response, err := client.Do(request)
+	if err != nil {
+		return err
+	}
+	defer response.Body.Close()
+	if response.StatusCode/100 != 2 {
+		return refusalOf(response)
+	}
+	return readAnswer(response.Body, answer)
+}
+
+// parseAll reads certificates in DER.
+func parseAll(ders [][]byte) ([]*pki.Certificate, error) {
+	var certs []*pki.Certificate
+	for _, der := range ders {
+		cert, err := pki.ParseCertificate(der)
+		if err != nil {
+			return nil, err
+		}
+		certs = append(certs, cert)
+	}
+	return certs, nil
+}
+
+// issuedTo pairs a chain in DER, which was asked for an identity, with its key.
+func issuedTo(id spiffeid.ID, chain [][]byte, key crypto.Signer) (*pki.Credential, error) {
+	certs, err := parseAll(chain)
+	if err != nil {
+		return nil, err
+	}
+	credential, err := pki.NewCredential(certs, key)
+	if err != nil {
+		return nil, err
+	}
+	if credential.Leaf().ID() != id {
+		return nil, fault.New(AuthorityFailed, "the authority signed for %s instead of %s", credential.Leaf().ID(), id).
+			WithHint("run authority and proxy with the same version of signet")
+	}
+	return credential, nil
+}

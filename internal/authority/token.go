@@ -1,0 +1,155 @@
+package authority
+
+import (
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/signet-tls/signet/fault"
+	"github.com/signet-tls/signet/internal/agent/api"
+	"github.com/signet-tls/signet/internal/control"
+	"github.com/signet-tls/signet/spiffeid"
+)
+
+// Bounds of a token.
+const (
+	maxTokenLife = 10 * time.Minute
+	maxHolds     = 100 // identities that one request grants
+)
+
+// token makes a token by which somebody can join, and enters them, unless they are
+// known. The token comes first: one of nobody admits nobody.
+func (a *Authority) token(r *http.Request) (any, error) {
+	var request api.TokenRequest
+	if err := readJSON(r, api.MaxRequest, &request); err != nil {
+		return nil, err
+	}
+	wanted, err := a.newcomer(request)
+	if err != nil {
+		return nil, err
+	}
+	if err := wanted.check(a, a.store.State()); err != nil {
+		return nil, err
+	}
+	var random [16]byte
+	rand.Read(random[:]) // never fails
+	secret := api.NewSecret(random)
+	hash, err := api.HashSecret(secret)
+	if err != nil {
+		return nil, err
+	}
+	expires := a.now().UTC().Add(request.For).Truncate(time.Second)
+	if err := a.store.PutToken(r.Context(), control.Token{Hash: hash, ID: wanted.id, Expires: expires, By: caller(r)}); err != nil {
+		return nil, err
+	}
+	made := api.TokenMade{ID: wanted.id, Kind: string(wanted.kind), Expires: expires}
+	state, err := a.store.Change(r.Context(), func(tx *control.Tx) error {
+		if err := wanted.check(a, tx.State); err != nil {
+			return err
+		}
+		made.New = wanted.enter(tx, a.now())
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	for grant := range state.Grants {
+		if grant.Proxy == wanted.id {
+			made.Holds = append(made.Holds, grant.Identity)
+		}
+	}
+	slices.SortFunc(made.Holds, byID)
+	root := sha256.Sum256(a.ca.Root().Raw())
+	made.Token = api.Token{ID: wanted.id, Authority: a.address, Root: hex.EncodeToString(root[:]), Secret: secret}.String()
+	return made, nil
+}
+
+// newcomer is somebody who is to join.
+type newcomer struct {
+	id    spiffeid.ID
+	kind  control.Kind
+	holds []spiffeid.ID
+	again bool
+}
+
+// kinds are those of identities, by how their paths begin; all others are services.
+var kinds = map[string]control.Kind{"proxy/": control.Proxy, "operator/": control.Operator}
+
+func kindOf(path string) control.Kind {
+	for begin, kind := range kinds {
+		if strings.HasPrefix(path, begin) {
+			return kind
+		}
+	}
+	return control.Service
+}
+
+// newcomer reads who is to join, and holds it against what there can be.
+func (a *Authority) newcomer(request api.TokenRequest) (n newcomer, err error) {
+	if n.id, err = a.parse(request.Who); err != nil {
+		return n, err
+	}
+	n.kind, n.again = kindOf(n.id.Path()), request.Again
+	switch {
+	case n.id.TrustDomain() != a.domain || n.id.Path() == Path:
+		return n, fault.New(BadRequest, "%s cannot join %s", fault.Printable(request.Who, 80), a.domain).
+			WithHint("choose another name: that of a service, proxy/NAME or operator/NAME")
+	case request.Kind != "" && request.Kind != string(n.kind):
+		return n, fault.New(BadRequest, "%s is the name of %s, not of %s", fault.Printable(request.Who, 80), one(n.kind), one(control.Kind(fault.Printable(request.Kind, 20)))).
+			WithHint("proxies are called proxy/NAME, operators operator/NAME, and all others are services")
+	case request.For <= 0 || request.For > maxTokenLife:
+		return n, fault.New(BadRequest, "a token is good for ten minutes at most, and %s were asked for", request.For).WithHint("leave --for away, or make it shorter")
+	case len(request.Holds) > 0 && n.kind != control.Proxy:
+		return n, fault.New(BadRequest, "only a proxy holds other identities, and %s is %s", n.id.Short(a.domain), one(n.kind)).WithHint("leave --holds away")
+	case len(request.Holds) > maxHolds:
+		return n, fault.New(BadRequest, "%d identities to hold; %d are the most at once", len(request.Holds), maxHolds).WithHint("name the others in a second token")
+	}
+	for _, name := range request.Holds {
+		held, err := a.parse(name)
+		if err != nil {
+			return n, err
+		}
+		if held.TrustDomain() != a.domain || held.Path() == Path || kindOf(held.Path()) != control.Service {
+			return n, fault.New(BadRequest, "a proxy holds services, and %s is none", fault.Printable(name, 80)).WithHint("name services in --holds")
+		}
+		n.holds = append(n.holds, held)
+	}
+	return n, nil
+}
+
+// check refuses who is there already, unless that is meant, and who was revoked.
+func (n newcomer) check(a *Authority, state *control.State) error {
+	for _, id := range append(n.holds, n.id) {
+		if err := a.notRevoked(state, id); err != nil {
+			return err
+		}
+	}
+	if _, known := state.Identities[n.id]; known && !n.again {
+		return fault.New(IdentityExists, "%s is there already", n.id.Short(a.domain)).
+			WithHint("signet token new %s --again      # for a host that was away too long, or another one", n.id.Short(a.domain))
+	}
+	return nil
+}
+
+// enter makes the newcomer known, and what it holds, and returns who is new.
+func (n newcomer) enter(tx *control.Tx, now time.Time) []spiffeid.ID {
+	var entered []spiffeid.ID
+	add := func(id spiffeid.ID, kind control.Kind) {
+		if _, known := tx.State.Identities[id]; !known && !slices.Contains(entered, id) {
+			tx.PutIdentity(control.Identity{ID: id, Kind: kind, Created: now.UTC()})
+			entered = append(entered, id)
+		}
+	}
+	add(n.id, n.kind)
+	for _, held := range n.holds {
+		add(held, control.Service)
+		if grant := (control.Grant{Proxy: n.id, Identity: held}); !holds(tx.State, grant.Proxy, grant.Identity) {
+			tx.PutGrant(grant)
+		}
+	}
+	return entered
+}

@@ -1,0 +1,190 @@
+package ca
+
+import (
+	"crypto"
+	"encoding/pem"
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+
+	"github.com/signet-tls/signet/fault"
+	"github.com/signet-tls/signet/internal/atomicfile"
+	"github.com/signet-tls/signet/pki"
+	"github.com/signet-tls/signet/spiffeid"
+)
+
+// Files of the folder with the keys.
+const (
+	rootFile         = "root.pem"
+	intermediateFile = "intermediate.pem"
+)
+
+// Kept says how the keys are written down.
+type Kept struct {
+	// Passphrase encrypts the keys in the folder; nil: they are not encrypted.
+	Passphrase []byte
+	// RootFile, unless it is "", is where the root's key goes in the folder's place:
+	// a new file, to be carried away. RootPassphrase encrypts it.
+	RootFile       string
+	RootPassphrase []byte
+}
+
+// Save writes the keys into the folder, for their owner alone.
+func (c *CA) Save(folder string, how Kept) error {
+	intermediate, err := sealed(c.intermediate.ChainPEM(), c.intermediate.Key, how.Passphrase)
+	if err != nil {
+		return err
+	}
+	passphrase, path, write := how.Passphrase, filepath.Join(folder, rootFile), atomicfile.Write
+	if how.RootFile != "" {
+		passphrase, path, write = how.RootPassphrase, how.RootFile, atomicfile.Create
+	}
+	root, err := sealed(c.root.PEM(), c.rootKey, passphrase)
+	if err != nil {
+		return err
+	}
+	if err := write(path, root, atomicfile.Private); err != nil {
+		return notKept(err, filepath.Dir(path))
+	}
+	return notKept(atomicfile.Write(filepath.Join(folder, intermediateFile), intermediate, atomicfile.Private), folder)
+}
+
+// sealed returns certificates and a key in PEM, the key encrypted if there is a
+// passphrase.
+func sealed(certs []byte, key crypto.Signer, passphrase []byte) ([]byte, error) {
+	seal := func() (*pem.Block, error) { return pki.MarshalKey(key, pki.PKCS8) }
+	if passphrase != nil {
+		seal = func() (*pem.Block, error) { return pki.EncryptKey(key, passphrase) }
+	}
+	block, err := seal()
+	if err != nil {
+		return nil, err
+	}
+	return append(certs, pem.EncodeToMemory(block)...), nil
+}
+
+func notKept(err error, folder string) error {
+	if err == nil {
+		return nil
+	}
+	return fault.Wrap(err, KeyFileFault, "the authority's key cannot be kept").
+		WithHint("make %s writable for this user, or free some space; a file that is there already is not overwritten", folder)
+}
+
+// Stored is what is on record of an authority's certificates.
+type Stored struct {
+	Root          string // PEM
+	Intermediate  string // PEM
+	RootElsewhere bool   // its key is not in the folder
+}
+
+// Load reads the authority that is on record from the folder that Save wrote. The
+// passphrase is asked for if a key turns out to be encrypted.
+func Load(folder string, domain spiffeid.TrustDomain, stored Stored, passphrase pki.Passphrase) (*CA, error) {
+	roots, err := pki.ParseCertificates([]byte(stored.Root))
+	if err != nil {
+		return nil, err
+	}
+	ca := &CA{domain: domain, root: roots[0]}
+	if !stored.RootElsewhere {
+		root, err := load(filepath.Join(folder, rootFile), passphrase)
+		if err != nil {
+			return nil, err
+		}
+		if !root.Leaf().Equal(ca.root) {
+			return nil, lost(folder, "the root's key is another authority's")
+		}
+		ca.rootKey = root.Key
+	}
+	if ca.intermediate, err = load(filepath.Join(folder, intermediateFile), passphrase); err != nil {
+		return nil, err
+	}
+	if string(ca.intermediate.Leaf().PEM()) != stored.Intermediate {
+		return nil, lost(folder, "the intermediate's key is another authority's")
+	}
+	return ca, nil
+}
+
+func load(path string, passphrase pki.Passphrase) (*pki.Credential, error) {
+	data, err := read(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, lost(filepath.Dir(path), filepath.Base(path)+" is missing")
+	}
+	if errors.Is(err, KeyExposed) {
+		return nil, err
+	}
+	if err != nil {
+		return nil, fault.Wrap(err, KeyFileFault, "the authority's key cannot be read").
+			WithHint("make %s readable for this user alone, or run as its owner", path)
+	}
+	var refused error // why there is no passphrase
+	ask := passphrase
+	if passphrase != nil {
+		ask = func() (known []byte, err error) {
+			known, refused = passphrase()
+			return known, refused
+		}
+	}
+	key, err := pki.ParsePrivateKey(data, ask)
+	switch {
+	case refused != nil:
+		return nil, refused
+	case errors.Is(err, pki.PassphraseWrong):
+		return nil, fault.New(pki.PassphraseWrong, "the passphrase does not open the authority's key in %s, or that is damaged", path).
+			WithHint("run it again with the right one")
+	}
+	credential, err := pair(data, key, err)
+	if errors.Is(err, pki.KeyEncrypted) {
+		return nil, fault.Wrap(err, KeyFileFault, "the authority's key in %s cannot be used here", path).
+			WithHint("signet authority serve      # which takes the passphrase")
+	}
+	if err != nil {
+		return nil, fault.Wrap(err, KeyFileFault, "the authority's key in %s cannot be used", path).WithHint(restoreHint)
+	}
+	return credential, nil
+}
+
+// pair reads the chain of a key, unless there was an error with that.
+func pair(data []byte, key *pki.PrivateKey, err error) (*pki.Credential, error) {
+	if err != nil {
+		return nil, err
+	}
+	signer, err := key.Signer()
+	if err != nil {
+		return nil, err
+	}
+	chain, err := pki.ParseCertificates(data)
+	if err != nil {
+		return nil, err
+	}
+	return pki.NewCredential(chain, signer)
+}
+
+// read returns the content of a file that is its owner's alone, up to one byte
+// beyond what package pki accepts.
+func read(path string) ([]byte, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	info, err := file.Stat()
+	if err != nil {
+		return nil, err
+	}
+	if mode := info.Mode(); mode.IsRegular() && mode.Perm()&0o077 != 0 && runtime.GOOS != "windows" {
+		return nil, fault.New(KeyExposed, "the authority's key in %s is open to others: its permissions are %04o", path, mode.Perm()).
+			WithHint("chmod 600 %s      # and signet up --fresh, if somebody else may have read it", path)
+	}
+	return io.ReadAll(io.LimitReader(file, pki.MaxInput+1))
+}
+
+const restoreHint = "bring the folder back from a backup\nsignet up --fresh     # starts over; every identity and rule is forgotten"
+
+func lost(folder, what string) error {
+	return fault.New(KeyLost, "the authority's key is lost: in %s %s", folder, what).
+		WithHint(restoreHint)
+}

@@ -1,0 +1,154 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"net/netip"
+	"os"
+	"os/signal"
+	"sync"
+	"syscall"
+
+	"github.com/signet-tls/signet/fault"
+)
+
+type authorityServeCmd struct {
+	Listen  string `default:":7400" placeholder:"ADDR" help:"Where hosts and operators connect: HOST:PORT, or :PORT for all addresses of this host."`
+	Address string `placeholder:"HOST:PORT" help:"Where other hosts reach it; tokens carry this. Without it, the address of --listen, or this host's name where that is for all."`
+	Status  string `default:"127.0.0.1:7401" placeholder:"ADDR" help:"A loopback address for /status, in the clear."`
+	Verbose bool   `help:"Log to standard error what goes on inside."`
+	secret
+	plain
+}
+
+func (authorityServeCmd) Help() string {
+	return "signet authority serve\nsignet authority serve --address authority.prod.example:7400"
+}
+
+func (c *authorityServeCmd) run(ctx context.Context, s *shell) error {
+	home, err := s.folder()
+	if err != nil {
+		return err
+	}
+	if home.host != nil {
+		return fault.New(DataUnreadable, "%s is a host folder of %s, not its authority's", home.dir, home.domain).
+			WithHint("name the authority's folder with --data\nsignet authority init TRUST-DOMAIN      # makes one")
+	}
+	signal.Ignore(syscall.SIGPIPE) // that nobody reads the answer is no reason to stop
+	logger := slog.New(slog.NewTextHandler(s.stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	if c.Verbose {
+		logger = slog.New(slog.NewTextHandler(s.stderr, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	}
+	p := &plane{planeConfig: planeConfig{dir: home.dir, domain: home.domain, logger: logger}}
+	if err := p.open(ctx); err != nil {
+		return err
+	}
+	defer p.close()
+	if !p.founded() {
+		return fault.New(DataUnreadable, "%s is empty: no authority was made there", home.dir).
+			WithHint("signet authority init %s", home.domain)
+	}
+	if err := p.openCA(c.orCredential().asker(ctx, s, "the authority's keys")); err != nil {
+		return err
+	}
+	if err := p.listen(ctx, c.Listen, c.Status); err != nil {
+		return err
+	}
+	where, err := c.addresses(p.authority.Addr())
+	if err != nil {
+		return err
+	}
+	p.authority.Advertise(where.outside)
+	if err := p.writeFolder(ctx, settings{Authority: where.here, Status: p.status.Addr().String()}); err != nil {
+		return err
+	}
+	if err := p.welcome(s, where); err != nil {
+		return err
+	}
+	return p.serve(ctx)
+}
+
+// addresses are where an authority is reached: from other hosts, and from this one.
+type addresses struct{ outside, here string }
+
+func (c *authorityServeCmd) addresses(bound net.Addr) (a addresses, err error) {
+	at, err := netip.ParseAddrPort(bound.String())
+	if err != nil {
+		return a, err
+	}
+	a.here = at.String()
+	_, port, err := net.SplitHostPort(a.here)
+	if err != nil {
+		return a, err
+	}
+	a.outside = a.here
+	if at.Addr().IsUnspecified() {
+		name, err := os.Hostname()
+		if err != nil {
+			return a, fault.Wrap(err, Usage, "this host has no name").WithHint("add --address HOST:PORT")
+		}
+		a.here, a.outside = net.JoinHostPort("127.0.0.1", port), net.JoinHostPort(name, port)
+		if at.Addr().Is6() && !dualStack(port) {
+			a.here = net.JoinHostPort("::1", port)
+		}
+	}
+	if c.Address != "" {
+		host, port, err := net.SplitHostPort(c.Address)
+		if err != nil || host == "" || port == "" {
+			return a, fault.New(Usage, "--address %s is not HOST:PORT", fault.Printable(c.Address, 80)).WithHint("write, for example, authority.prod.example:7400")
+		}
+		a.outside = c.Address
+	}
+	return a, nil
+}
+
+// dualStack reports whether a port that is bound for all addresses is reached by
+// those of IPv4, too.
+func dualStack(port string) bool {
+	conn, err := net.Dial("tcp", net.JoinHostPort("127.0.0.1", port))
+	if err != nil {
+		return false
+	}
+	conn.Close()
+	return true
+}
+
+// welcome says what runs.
+func (p *plane) welcome(s *shell, where addresses) error {
+	state := p.store.State()
+	var out page
+	out.headline("The authority of "+p.domain.String()+" is running: revision "+thousands(state.Revision)+", "+
+		count(len(state.Identities), "identity", "identities")+", "+count(len(state.Rules), "rule", "rules")+".", "")
+	out.fact("hosts", "reach it at %s, as every token says; it listens at %s", where.outside, p.authority.Addr())
+	out.fact("status", "http://%s/status", p.status.Addr())
+	out.fact("data", "%s", tilde(p.dir))
+	if p.exposed != "" {
+		out.fact("warning", "the file of %s, with its key, was open to others on this machine; now it is its owner's alone", p.exposed)
+	}
+	if err := s.print(out.String()); err != nil {
+		return err
+	}
+	s.steps("next", "signet token new proxy/edge-1 --holds web      # what it prints lets a host join: signet enroll")
+	return nil
+}
+
+// serve runs the control plane until ctx ends or a part fails.
+func (p *plane) serve(ctx context.Context) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	var parts sync.WaitGroup
+	for _, run := range []func(context.Context) error{p.authority.Run, p.serveStatus, p.keepOperator, p.store.Wait} {
+		parts.Go(func() {
+			if err := run(ctx); err != nil {
+				cancel(err)
+			}
+		})
+	}
+	parts.Wait()
+	if cause := context.Cause(ctx); cause != nil && !errors.Is(cause, context.Canceled) {
+		return cause
+	}
+	return nil
+}

@@ -1,0 +1,182 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"net"
+	"net/http"
+	"path/filepath"
+	"time"
+
+	"github.com/signet-tls/signet/fault"
+	"github.com/signet-tls/signet/internal/agent/api"
+	"github.com/signet-tls/signet/internal/atomicfile"
+	"github.com/signet-tls/signet/internal/audit"
+	"github.com/signet-tls/signet/internal/authority"
+	"github.com/signet-tls/signet/internal/bind"
+	"github.com/signet-tls/signet/internal/ca"
+	"github.com/signet-tls/signet/internal/control"
+	"github.com/signet-tls/signet/pki"
+	"github.com/signet-tls/signet/spiffeid"
+	"github.com/signet-tls/signet/verify"
+)
+
+// plane is the control plane on a data folder: its truth, its keys and its port.
+// "up" and "authority serve" open the same.
+type plane struct {
+	planeConfig
+	store     *control.Store
+	log       *audit.Log
+	ca        *ca.CA
+	roots     verify.Roots
+	authority *authority.Authority
+	status    net.Listener
+	exposed   string // the operator's path, if others than its owner could read its file before the start
+}
+
+// planeConfig says which one.
+type planeConfig struct {
+	dir     string
+	domain  spiffeid.TrustDomain
+	onEvent func(api.Event) // must not block; nil: nobody
+	logger  *slog.Logger
+}
+
+// open opens the truth, and the evidence. Whoever opens closes.
+func (s *plane) open(ctx context.Context) (err error) {
+	if s.store, err = control.Open(ctx, control.Config{Dir: s.dir, TrustDomain: s.domain, Logger: s.logger}); err != nil {
+		return err
+	}
+	if s.log, err = audit.Open(audit.Config{Dir: s.dir, Origin: audit.Origin(s.domain.String()), Logger: s.logger}); err != nil {
+		s.close()
+	}
+	return err
+}
+
+// founded reports whether the folder has its keys and its first revision.
+func (s *plane) founded() bool { return s.store.State().Revision > 0 }
+
+// openCA loads the authority's keys.
+func (s *plane) openCA(passphrase pki.Passphrase) (err error) {
+	stored := s.store.State().CA
+	s.ca, err = ca.Load(filepath.Join(s.dir, caFolder), s.domain, ca.Stored(stored), passphrase)
+	if err != nil {
+		return err
+	}
+	s.roots, err = verify.ForTrustDomain(s.domain, s.ca.Root())
+	return err
+}
+
+// found makes the authority's keys, and the first revision with whoever runs this as
+// its operator and with what more adds. The keys are durable before anything refers
+// to them.
+func (s *plane) found(ctx context.Context, kept ca.Kept, more func(*control.Tx)) (err error) {
+	if s.ca, err = ca.New(s.domain, time.Now()); err != nil {
+		return err
+	}
+	if err := s.ca.Save(filepath.Join(s.dir, caFolder), kept); err != nil {
+		return err
+	}
+	_, err = s.store.Change(ctx, func(tx *control.Tx) error {
+		tx.SetCA(control.CA{Root: string(s.ca.Root().PEM()), Intermediate: string(s.ca.Intermediate().PEM()), RootElsewhere: kept.RootFile != ""})
+		tx.PutIdentity(control.Identity{ID: s.id(operatorPath()), Kind: control.Operator})
+		more(tx)
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	s.roots, err = verify.ForTrustDomain(s.domain, s.ca.Root())
+	return err
+}
+
+// id is for paths that are known to be right.
+func (s *plane) id(path string) spiffeid.ID {
+	id, err := s.domain.ID(path)
+	if err != nil {
+		panic("cli: " + err.Error())
+	}
+	return id
+}
+
+func (s *plane) revoked(path string) bool {
+	_, revoked := s.store.State().Revocations[s.id(path)]
+	return revoked
+}
+
+// makeAuthority makes the control plane's API, which listens nowhere yet.
+func (s *plane) makeAuthority() (err error) {
+	s.authority, err = authority.New(authority.Config{Store: s.store, CA: s.ca, Log: s.log, OnEvent: s.onEvent, Logger: s.logger})
+	return err
+}
+
+// listen binds the ports: the authority's, and that of its status, on loopback.
+func (s *plane) listen(ctx context.Context, at, status string) (err error) {
+	if err := s.makeAuthority(); err != nil {
+		return err
+	}
+	if err := s.authority.Listen(ctx, at); err != nil {
+		return err
+	}
+	s.authority.Advertise(s.authority.Addr().String())
+	s.status, err = bind.Loopback(ctx, status)
+	return err
+}
+
+// writeFolder leaves what commands need to find the control plane. It comes last,
+// when every port is ours; nil settings are left as they are.
+func (s *plane) writeFolder(ctx context.Context, settings any) error {
+	if err := s.enrolOperator(ctx); err != nil {
+		return err
+	}
+	s.exposed = s.exposedOperator()
+	if err := s.writeOperator(ctx); err != nil {
+		return err
+	}
+	if err := s.write(rootsFile, s.ca.Root().PEM()); err != nil || settings == nil {
+		return err
+	}
+	data, err := json.Marshal(settings)
+	if err != nil {
+		return err
+	}
+	return s.write(settingsFile, append(data, '\n'))
+}
+
+func (s *plane) write(name string, data []byte) error {
+	if err := atomicfile.Write(filepath.Join(s.dir, name), data, atomicfile.Private); err != nil {
+		return fault.Wrap(err, FolderUnwritable, "the data folder cannot be written").WithHint("make %s writable, or free some space", s.dir)
+	}
+	return nil
+}
+
+func (s *plane) serveStatus(ctx context.Context) error {
+	server := &http.Server{Handler: s.authority.StatusHandler(), ReadTimeout: 5 * time.Second, WriteTimeout: 5 * time.Second,
+		MaxHeaderBytes: 16 << 10, ErrorLog: slog.NewLogLogger(s.logger.Handler(), slog.LevelDebug)}
+	stop := context.AfterFunc(ctx, func() { server.Close() })
+	defer stop()
+	if err := server.Serve(s.status); !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
+	return nil
+}
+
+// close lets go of what was opened.
+func (s *plane) close() {
+	if s.authority != nil {
+		s.authority.Close()
+	}
+	if s.status != nil {
+		s.status.Close()
+	}
+	if s.log != nil {
+		if err := s.log.Close(); err != nil {
+			s.logger.Error("the audit log did not close well", slog.Any("error", err))
+		}
+	}
+	if err := s.store.Close(); err != nil {
+		s.logger.Error("the store did not close well", slog.Any("error", err))
+	}
+}
