@@ -180,9 +180,9 @@ var damages = map[string]damage{
 func TestDamage(t *testing.T) {
 	s := newSample(t)
 	var older []fstest.MapFS
-	for n := range 50 {
+	for n := range 37 {
 		s.connection(n)
-		if n == 20 || n == 42 {
+		if n == 12 || n == 30 {
 			older = append(older, s.files())
 			if err := s.log.publish(); err != nil {
 				t.Fatal(err)
@@ -194,7 +194,7 @@ func TestDamage(t *testing.T) {
 	closed := s.files()
 	s.log = openLog(t, s.dir)
 	before := older // the log was closed
-	for n := 50; n < 52; n++ {
+	for n := 37; n < 38; n++ {
 		older = append(older, s.files())
 		s.connection(n)
 	}
