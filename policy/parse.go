@@ -18,9 +18,9 @@ type Position struct {
 	Line, Column int // from 1, the column in characters; 0 if the whole rule is meant
 }
 
-// parse turns one rule into one Cedar policy. Everything is bounded before
+// parse reads one rule. Everything is bounded before
 // Cedar compiles it.
-func parse(r Rule) (*cedar.Policy, error) {
+func parse(r Rule) (*rule, error) {
 	if err := checkName(r.Name); err != nil {
 		return nil, err
 	}
@@ -52,7 +52,13 @@ func parse(r Rule) (*cedar.Policy, error) {
 		}
 		return nil, ruleFault(UnknownEntity, at.in(r), "%s %s", clean(bad.name), bad.problem)
 	}
-	return cedar.NewPolicyFromAST(&tree), nil
+	if err := checkConditions(r, &tree, tokens); err != nil {
+		return nil, err
+	}
+	parsed := &rule{Rule: r, tree: &tree, groups: groupsIn(&tree), rest: restOf(&tree)}
+	parsed.moments, _ = momentsOf(&tree)
+	parsed.cedar = cedar.NewPolicyFromAST(&tree)
+	return parsed, nil
 }
 
 // tokensOf splits a rule's text and makes sure that it is of a fair size, one
