@@ -107,7 +107,7 @@ func compareIDs(a, b spiffeid.ID) int { return strings.Compare(a.String(), b.Str
 
 // Get implements types.EntityGetter: every identity and service is there, with
 // the groups that it is in.
-func (h hierarchy) Get(uid cedar.EntityUID) (cedar.Entity, bool) {
+func (h *hierarchy) Get(uid cedar.EntityUID) (cedar.Entity, bool) {
 	if uid.Type != identityType && uid.Type != serviceType {
 		return cedar.Entity{}, false
 	}

@@ -30,8 +30,8 @@ type scope struct{ principal, resource term }
 
 // newIndex indexes policies by their positions.
 func newIndex(trees []*ast.Policy) *index {
-	x := &index{entities: map[cedar.EntityUID]term{}, types: map[cedar.EntityType]term{},
-		scopes: map[scope][]int{}, permitsFrom: map[term][]int{}, permitsTo: map[term][]int{}}
+	x := &index{entities: make(map[cedar.EntityUID]term, len(trees)), types: map[cedar.EntityType]term{},
+		scopes: make(map[scope][]int, len(trees)), permitsFrom: map[term][]int{}, permitsTo: map[term][]int{}}
 	for i, tree := range trees {
 		at := scope{x.number(tree.Principal), x.number(tree.Resource)}
 		x.scopes[at] = append(x.scopes[at], i)
@@ -111,32 +111,24 @@ func (x *index) question(hierarchy types.EntityGetter, principal, resource cedar
 }
 
 // candidates returns the positions of the policies whose scope the question can
-// match, ascending.
-func (x *index) candidates(q question) []int {
-	var found []int
-	lists := 0
+// match, ascending. It belongs to the index where one list has them all.
+func (x *index) candidates(q question) (found []int) {
+	owned := false
 	for _, principal := range q.principal {
 		for _, resource := range q.resource {
-			if at := x.scopes[scope{principal, resource}]; len(at) > 0 {
-				found = append(found, at...)
-				lists++
+			switch list := x.scopes[scope{principal, resource}]; {
+			case len(list) == 0:
+			case found == nil:
+				found = list
+			case !owned:
+				found, owned = slices.Concat(found, list), true
+			default:
+				found = append(found, list...)
 			}
 		}
 	}
-	if lists > 1 {
+	if owned {
 		slices.Sort(found)
 	}
 	return found
-}
-
-// any reports whether there are candidates.
-func (x *index) any(q question) bool {
-	for _, principal := range q.principal {
-		for _, resource := range q.resource {
-			if len(x.scopes[scope{principal, resource}]) > 0 {
-				return true
-			}
-		}
-	}
-	return false
 }

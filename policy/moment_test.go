@@ -45,7 +45,9 @@ when { context.now < datetime("2026-11-22T14:00:00Z") };
 func TestUntil(t *testing.T) {
 	const all = "(principal, action, resource)"
 	at := func(h int) time.Time { return noon.Add(time.Duration(h) * time.Hour) }
-	now := func(sign string, h int) string { return fmt.Sprintf("context.now %s datetime(%q)", sign, at(h).Format(time.RFC3339)) }
+	now := func(sign string, h int) string {
+		return fmt.Sprintf("context.now %s datetime(%q)", sign, at(h).Format(time.RFC3339))
+	}
 	for _, test := range []struct {
 		name  string
 		rules []string

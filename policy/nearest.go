@@ -44,7 +44,7 @@ func (s *Set) nearest(r cedar.Request, q question, candidates []int, at time.Tim
 				if looked++; looked > mostNear {
 					break
 				}
-				if rule := s.rules[i]; len(rule.against(at)) == 0 && rule.rest.holds(s.hierarchy, r) {
+				if rule := s.rules[i]; len(rule.against(at)) == 0 && rule.rest.holds(&s.hierarchy, r) {
 					return rule.missOf(end.clause)
 				}
 			}
@@ -68,7 +68,7 @@ func (s *Set) nearestInTime(r cedar.Request, candidates []int, at time.Time) (mi
 		switch {
 		case len(against) == 0 && miss == nil:
 			miss = &Miss{Rule: rule.Name, Clause: "when"}
-		case len(against) == 1 && rule.ever(against[0]) && rule.rest.holds(s.hierarchy, r):
+		case len(against) == 1 && rule.ever(against[0]) && rule.rest.holds(&s.hierarchy, r):
 			if against[0].until {
 				return &Miss{Rule: rule.Name, Clause: "now", Until: against[0].at}
 			}
@@ -136,7 +136,7 @@ func restOf(tree *ast.Policy) *rest {
 }
 
 // holds reports whether a request meets the rest of a rule.
-func (r *rest) holds(h hierarchy, request cedar.Request) bool {
+func (r *rest) holds(h *hierarchy, request cedar.Request) bool {
 	if r == nil {
 		return true
 	}

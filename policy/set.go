@@ -129,14 +129,19 @@ func (c chosen) All() iter.Seq2[cedar.PolicyID, *cedar.Policy] {
 	}
 }
 
-// request is what Cedar is asked about a pair.
-func request(p Pair, at time.Time) cedar.Request {
+// request is what Cedar is asked about a pair, but for the context.
+func request(p Pair) cedar.Request {
 	return cedar.Request{
 		Principal: cedar.NewEntityUID(identityType, cedar.String(p.From.String())),
 		Action:    connect,
 		Resource:  cedar.NewEntityUID(serviceType, cedar.String(p.To.String())),
-		Context:   cedar.NewRecord(cedar.RecordMap{now: cedar.NewDatetime(at)}),
 	}
+}
+
+// timed reports whether one of the rules uses the context; making one for those
+// that do not would cost as much as deciding.
+func (s *Set) timed(candidates []int) bool {
+	return slices.ContainsFunc(candidates, func(i int) bool { return len(s.rules[i].moments) > 0 })
 }
 
 // Decide says whether p.From may connect to p.To at a time, which rules decided
@@ -146,10 +151,13 @@ func (s *Set) Decide(p Pair, at time.Time) Decision {
 	if p.From.IsZero() || p.To.IsZero() || s.index == nil {
 		return d // nobody may do nothing, not even by a rule for everybody
 	}
-	r := request(p, at)
-	q := s.index.question(s.hierarchy, r.Principal, r.Resource)
+	r := request(p)
+	q := s.index.question(&s.hierarchy, r.Principal, r.Resource)
 	candidates := s.index.candidates(q)
-	verdict, diagnostic := cedar.Authorize(chosen{s.rules, candidates}, s.hierarchy, r)
+	if s.timed(candidates) {
+		r.Context = cedar.NewRecord(cedar.RecordMap{now: cedar.NewDatetime(at)})
+	}
+	verdict, diagnostic := cedar.Authorize(chosen{s.rules, candidates}, &s.hierarchy, r)
 	if len(diagnostic.Errors) > 0 {
 		d.Code, d.Cause = RuleFailed, clean(diagnostic.Errors[0].Message)
 		for _, e := range diagnostic.Errors {

@@ -119,7 +119,7 @@ func (a *Authority) decide(out *api.Pair, state *control.State) error {
 	if err != nil {
 		return err
 	}
-	decision := set.Decide(policy.Pair{From: out.From.ID, To: out.To.ID})
+	decision := set.Decide(policy.Pair{From: out.From.ID, To: out.To.ID}, a.now())
 	out.Allowed, out.Code, out.Rules, out.Reason = decision.Allowed, string(decision.Code), decision.Rules, decision.Reason()
 	return nil
 }

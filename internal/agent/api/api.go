@@ -53,6 +53,7 @@ type Slice struct {
 	Revision   int64         `json:"revision"`
 	Identities []spiffeid.ID `json:"identities"` // granted to the proxy
 	Rules      []Rule        `json:"rules"`
+	Groups     []Group       `json:"groups,omitempty"` // that the rules name
 	Revoked    []Revocation  `json:"revoked"`
 }
 
@@ -60,6 +61,12 @@ type Slice struct {
 type Rule struct {
 	Name string `json:"name"`
 	Text string `json:"text"`
+}
+
+// Group is a name for several identities.
+type Group struct {
+	Name    string        `json:"name"`
+	Members []spiffeid.ID `json:"members"`
 }
 
 // Revocation bars an identity: its certificates, and those of others that it
@@ -121,6 +128,9 @@ type Conn struct {
 	// PeerUntil is when the newest certificate ends that is known of the other
 	// end. It is the deadline where no proxy stands at that end.
 	PeerUntil time.Time `json:"peer_until,omitzero"`
+	// Until is when the rules have to be asked again, and by what is known now
+	// will say no.
+	Until time.Time `json:"until,omitzero"`
 }
 
 // Kind is what happened.
