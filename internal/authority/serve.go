@@ -34,6 +34,10 @@ func (a *Authority) handler() http.Handler {
 		"GET " + api.PathConns:        {control.Operator, answering(a.conns)},
 		"GET " + api.PathConn:         {control.Operator, answering(a.conn)},
 		"GET " + api.PathPair:         {control.Operator, answering(a.pair)},
+		"GET " + api.PathPolicy:       {control.Operator, answering(a.policy)},
+		"POST " + api.PathPolicy:      {control.Operator, answering(a.edit)},
+		"POST " + api.PathUndo:        {control.Operator, answering(a.undo)},
+		"POST " + api.PathDecide:      {control.Operator, answering(a.decisions)},
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !a.enter() {

@@ -35,8 +35,8 @@ const (
 	maxActBytes = 256 << 10 // of one; a larger one is not kept
 )
 
-// act gathers what the staged writes change in rules and groups.
-func (tx *Tx) act() Act {
+// Act gathers what is staged of rules and groups.
+func (tx *Tx) Act() Act {
 	act := Act{Revision: tx.Revision(), By: tx.By, Because: tx.Because, At: tx.now}
 	for _, key := range slices.Sorted(maps.Keys(tx.writes)) {
 		switch {
@@ -72,7 +72,7 @@ func edited[V any](staged any, before *V) Edited[V] {
 
 // keepAct stages the act of this change, and the end of the oldest ones.
 func (tx *Tx) keepAct() {
-	act := tx.act()
+	act := tx.Act()
 	if len(act.Rules)+len(act.Groups) == 0 {
 		return
 	}
