@@ -36,6 +36,8 @@ const (
 	WouldRemoveOneself fault.Code = "own_access"
 	SettingsUnreadable fault.Code = "settings_unreadable"
 	FolderUnwritable   fault.Code = "data_unwritable"
+	CaseInvalid        fault.Code = "policy_case_invalid"
+	CaseDiffers        fault.Code = "policy_case_differs"
 )
 
 // Codes returns the table of this package's codes.
@@ -134,6 +136,12 @@ func Codes() []fault.Entry {
 		{Code: FolderUnwritable, Meaning: "Signet could not write into its data folder.",
 			Cause: "Missing permissions, or a full disk.",
 			Next:  "Make the folder writable for this user, or free some space."},
+		{Code: CaseInvalid, Meaning: "The file of cases for the policy could not be understood.",
+			Cause: "A line that is not FROM TO allowed or FROM TO denied, more than 10,000 cases, or none.",
+			Next:  "Write one case a line: web orders allowed."},
+		{Code: CaseDiffers, Meaning: "The policy decides otherwise than a case says.",
+			Cause: "A rule is missing or too wide, or the case is out of date.",
+			Next:  "signet why FROM TO names the rule that decides, or the one that came near."},
 		{Code: WouldRemoveOneself, Meaning: "The act would remove the operator's own access, and it was not confirmed.",
 			Cause: "The operator named their own identity.",
 			Next:  "Repeat it with --yes if it is meant."},
