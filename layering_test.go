@@ -57,10 +57,11 @@ var rooms = []room{
 	{"engine", []string{"fault", "."}, "it moves bytes, and everything that they mean is the library's"},
 
 	{"policy", []string{"fault", "spiffeid"}, "it decides by names alone: no connection, no certificate"},
+	{"internal/spelling", nil, "it compares words and does not know what they name"},
 	{"internal/control", []string{"fault", "spiffeid", "internal/atomicfile", "internal/bind"}, "it keeps the truth and does not judge it"},
 	{"internal/ca", with(library), "it signs, and knows neither who asks nor where it is recorded"},
 	{"internal/agent/api", []string{"fault", "spiffeid"}, "messages are plain data that both ends know"},
-	{"internal/authority", with(library, "policy", "internal/control", "internal/ca", "internal/agent/api"), "it knows its agents by their messages only"},
+	{"internal/authority", with(library, "policy", "internal/control", "internal/ca", "internal/agent/api", "internal/spelling"), "it knows its agents by their messages only"},
 	{"internal/agent", with(library, "policy", "internal/agent/api"), "it reaches the control plane over the network only"},
 	{"internal/proxy", with(library, "policy", "internal/agent", "internal/agent/api", "internal/crowd"), "it asks its agent, and never the control plane"},
 
@@ -70,7 +71,7 @@ var rooms = []room{
 	{"internal/tamper", with(library, "internal/starttls"), "it attacks from outside and needs no system to do it"},
 	{"internal/bogoshim", nil, "it is tests, and what they are run by"},
 	{"internal/recognise", []string{"fault", "pki", "pki/pkcs7", "pki/pkcs12"}, "it tells what bytes are, and trusts none of them"},
-	{"internal/cli", with(library, "policy", "internal/control", "internal/ca", "internal/authority", "internal/agent", "internal/agent/api", "internal/proxy", "internal/tamper", "internal/starttls", "internal/recognise", "revocation/fetch", "identity/staple", "pki/pkcs7", "pki/pkcs12"), "it wires the system together, and fixtures are not part of it"},
+	{"internal/cli", with(library, "policy", "internal/control", "internal/ca", "internal/authority", "internal/agent", "internal/agent/api", "internal/proxy", "internal/tamper", "internal/starttls", "internal/recognise", "internal/spelling", "revocation/fetch", "identity/staple", "pki/pkcs7", "pki/pkcs12"), "it wires the system together, and fixtures are not part of it"},
 	{"cmd/signet", []string{"internal/cli"}, "it is a few lines"},
 	{"bench", []string{".", "pki", "verify", "policy", "spiffeid"}, "it measures the library from outside"},
 	{"examples/certificates", []string{"fault", "pki"}, "an example shows the library"},
