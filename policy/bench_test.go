@@ -40,3 +40,16 @@ func BenchmarkNew(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkRevise makes the set after one rule of many changed.
+func BenchmarkRevise(b *testing.B) {
+	rules, p := sized(b, 10_000)
+	set := mustNew(b, rules...)
+	rules[17] = Deny(p)
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := set.Revise(rules); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
