@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"slices"
 	"time"
 
 	"github.com/cedar-policy/cedar-go"
@@ -122,6 +123,11 @@ func next(moments []moment, t time.Time) (first time.Time) {
 		}
 	}
 	return first
+}
+
+// begins returns the moments from which on a rule can hold.
+func begins(moments []moment) []moment {
+	return slices.DeleteFunc(slices.Clone(moments), func(m moment) bool { return m.until })
 }
 
 // earlier returns the earlier of two times, of which the zero time is never.

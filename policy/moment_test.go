@@ -61,6 +61,9 @@ func TestUntil(t *testing.T) {
 		{"a permit for good", []string{"permit" + all + " when { " + now("<", 2) + " }", "permit" + all}, time.Time{}},
 		{"a forbid that begins", []string{"permit" + all, "forbid" + all + " when { " + now(">=", 4) + " }"}, at(4)},
 		{"a forbid that begins after", []string{"permit" + all, "forbid" + all + " when { " + now(">", 4) + " }"}, at(4).Add(time.Millisecond)},
+		{"a permit that begins", []string{"permit" + all, "permit" + all + " when { " + now(">=", 4) + " }"}, time.Time{}},
+		{"a permit that begins and may fail", []string{"permit" + all, "permit" + all + " when { " + now(">=", 4) + " && 1 + 1 == 2 }"}, at(4)},
+		{"a forbid that ends without having held", []string{"permit" + all, "forbid" + all + " when { " + now("<", 4) + " && 1 == 2 }"}, time.Time{}},
 		{"a forbid that is over", []string{"permit" + all, "forbid" + all + " when { " + now("<", -4) + " }"}, time.Time{}},
 		{"another pair's", []string{"permit" + all, `forbid(principal == Identity::"spiffe://demo.signet/ops", action, resource) when { ` + now(">=", 4) + " }"}, time.Time{}},
 	} {

@@ -183,22 +183,26 @@ func (s *Set) Decide(p Pair, at time.Time) Decision {
 	return d
 }
 
-// until returns when a decision has to be made anew: at the first moment of a
-// rule that has a say in it. Of the permits that hold one is enough, so that the
-// last of these moments counts.
+// until returns when a decision has to be made anew. One that denies: at the
+// first moment of a rule that has a say in it. One that allows: when the last of
+// the permits that hold ends, or before when another rule begins, unless that is
+// a permit which cannot fail and so cannot deny.
 func (s *Set) until(candidates []int, permits []string, at time.Time) (until time.Time) {
 	last, holding := time.Time{}, 0
 	for _, i := range candidates {
-		moment := next(s.rules[i].moments, at)
-		if holding < len(permits) && s.rules[i].Name == permits[holding] { // both are in the order of names
+		r := s.rules[i]
+		switch {
+		case len(permits) == 0:
+			until = earlier(until, next(r.moments, at))
+		case holding < len(permits) && r.Name == permits[holding]: // both are in the order of names
 			if holding++; holding == 1 {
-				last = moment
+				last = next(r.moments, at)
 			} else {
-				last = later(last, moment)
+				last = later(last, next(r.moments, at))
 			}
-			continue
+		case r.cedar.Effect() == cedar.Forbid || r.rest != nil:
+			until = earlier(until, next(begins(r.moments), at))
 		}
-		until = earlier(until, moment)
 	}
 	return earlier(until, last)
 }
