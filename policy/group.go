@@ -63,6 +63,18 @@ func newHierarchy(groups []Group) (hierarchy, error) {
 	return h, nil
 }
 
+// has reports whether these are the groups of a hierarchy.
+func (h hierarchy) has(groups []Group) bool {
+	seen := make(map[string]bool, len(groups))
+	for _, g := range groups {
+		if members, ok := h.groups[g.Name]; !ok || seen[g.Name] || !slices.Equal(members, g.Members) {
+			return false
+		}
+		seen[g.Name] = true
+	}
+	return len(seen) == len(h.groups)
+}
+
 // check refuses a rule that names a group which is not there: in a forbid it
 // would silently leave open what somebody meant to close.
 func (h hierarchy) check(r *rule) error {

@@ -74,6 +74,13 @@ func TestNewRefusesGroup(t *testing.T) {
 			}
 		})
 	}
+	two, err := New(nil, Group{Name: "a"}, Group{Name: "b"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := two.Revise(nil, Group{Name: "a"}, Group{Name: "a"}); !errors.Is(err, DuplicateRule) {
+		t.Errorf("after two groups one of them twice: %v, want %s", err, DuplicateRule)
+	}
 	if _, err := New(nil, many[1:]...); err != nil {
 		t.Errorf("groups at the bound: %v", err)
 	}

@@ -55,9 +55,11 @@ func (s *Set) Revise(rules []Rule, groups ...Group) (*Set, error) {
 	if err := checkSize(rules); err != nil {
 		return nil, err
 	}
-	hierarchy, err := newHierarchy(groups)
-	if err != nil {
-		return nil, err
+	hierarchy, err := s.hierarchy, error(nil)
+	if !hierarchy.has(groups) {
+		if hierarchy, err = newHierarchy(groups); err != nil {
+			return nil, err
+		}
 	}
 	parsed := make([]*rule, 0, len(rules))
 	for _, r := range rules {
