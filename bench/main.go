@@ -2,6 +2,7 @@
 // on: figures to look at, never a test that fails on time.
 //
 //	go run ./bench connections
+//	go run ./bench decide
 //	go run ./bench parse
 //	go run ./bench verify
 //	go run ./bench limbo limbo.json.gz
@@ -20,6 +21,7 @@ import (
 // benches are what can be measured, by name.
 var benches = map[string]func(out io.Writer, rounds int, args []string) error{
 	"connections": connections,
+	"decide":      decide,
 	"limbo":       limbo,
 	"parse":       parse,
 	"verify":      verifyChains,

@@ -15,13 +15,13 @@ func sized(b *testing.B, n int) ([]Rule, Pair) {
 }
 
 func BenchmarkDecide(b *testing.B) {
-	for _, n := range []int{10, 1000} {
+	for _, n := range []int{10, 10_000} {
 		b.Run(fmt.Sprintf("rules=%d", n), func(b *testing.B) {
 			rules, p := sized(b, n)
 			set := mustNew(b, rules...)
 			b.ReportAllocs()
 			for b.Loop() {
-				if !set.Decide(p).Allowed {
+				if !set.Decide(p, noon).Allowed {
 					b.Fatal("denied")
 				}
 			}
@@ -30,7 +30,7 @@ func BenchmarkDecide(b *testing.B) {
 }
 
 func BenchmarkNew(b *testing.B) {
-	for _, n := range []int{10, 1000} {
+	for _, n := range []int{10, 10_000} {
 		b.Run(fmt.Sprintf("rules=%d", n), func(b *testing.B) {
 			rules, _ := sized(b, n)
 			b.ReportAllocs()
@@ -38,5 +38,18 @@ func BenchmarkNew(b *testing.B) {
 				mustNew(b, rules...)
 			}
 		})
+	}
+}
+
+// BenchmarkRevise makes the set after one rule of many changed.
+func BenchmarkRevise(b *testing.B) {
+	rules, p := sized(b, 10_000)
+	set := mustNew(b, rules...)
+	rules[17] = Deny(p)
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := set.Revise(rules); err != nil {
+			b.Fatal(err)
+		}
 	}
 }

@@ -3,6 +3,7 @@ package policy
 import (
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/signet-tls/signet/fault"
 )
@@ -21,6 +22,11 @@ type Decision struct {
 	// Cause says why the first of Rules could not be evaluated; "" unless Code
 	// is RuleFailed.
 	Cause string
+	// Until is when it has to be decided anew; zero if it holds until rules or
+	// groups change. One that allows holds until then for certain.
+	Until time.Time
+	// Nearest is the permit that came nearest, for NoRule; nil if none did.
+	Nearest *Miss
 }
 
 // Reason says in one line why the decision is as it is: "allow-web-orders
@@ -33,6 +39,8 @@ func (d Decision) Reason() string {
 		return d.names() + d.verb(" forbids it", " forbid it")
 	case d.Code == RuleFailed:
 		return d.verb("rule ", "rules ") + d.names() + " could not be evaluated: " + d.Cause
+	case d.Nearest != nil && d.Nearest.Clause == "now":
+		return "no rule allows it now; " + d.Near()
 	default:
 		return "no rule allows it"
 	}

@@ -15,6 +15,7 @@ const (
 	identityType cedar.EntityType = "Identity"
 	actionType   cedar.EntityType = "Action"
 	serviceType  cedar.EntityType = "Service"
+	groupType    cedar.EntityType = "Group"
 )
 
 var connect = cedar.NewEntityUID(actionType, "connect")
@@ -38,6 +39,9 @@ func checkEntities(tree *ast.Policy) *misnomer {
 		{"resource", tree.Resource, serviceType},
 	} {
 		types, entities := namesOfScope(scope.node)
+		if _, list := scope.node.(syntax.ScopeTypeInSet); list && len(entities) == 0 {
+			return &misnomer{"[]", "has no action in it, so that the rule would never match"}
+		}
 		for _, t := range types {
 			if bad := checkType(t); bad != nil {
 				return bad
@@ -50,7 +54,7 @@ func checkEntities(tree *ast.Policy) *misnomer {
 			if bad := checkEntity(e); bad != nil {
 				return bad
 			}
-			if e.Type != scope.want {
+			if e.Type != scope.want && !(e.Type == groupType && scope.want != actionType && isIn(scope.node)) {
 				return &misnomer{e.String(), fmt.Sprintf("is never the %s, whose type is %s", scope.variable, scope.want)}
 			}
 		}
@@ -61,6 +65,15 @@ func checkEntities(tree *ast.Policy) *misnomer {
 		}
 	}
 	return nil
+}
+
+// isIn reports whether a scope asks for members.
+func isIn(scope syntax.IsScopeNode) bool {
+	switch scope.(type) {
+	case syntax.ScopeTypeIn, syntax.ScopeTypeIsIn:
+		return true
+	}
+	return false
 }
 
 // namesOfScope returns the entity types and entities that a scope names.
@@ -79,6 +92,32 @@ func namesOfScope(scope syntax.IsScopeNode) ([]cedar.EntityType, []cedar.EntityU
 	default: // syntax.ScopeTypeAll
 		return nil, nil
 	}
+}
+
+// groupsIn lists the groups that a policy names.
+func groupsIn(tree *ast.Policy) (names []string) {
+	add := func(e cedar.EntityUID) {
+		if e.Type == groupType {
+			names = append(names, string(e.ID))
+		}
+	}
+	for _, scope := range []syntax.IsScopeNode{tree.Principal, tree.Resource} {
+		_, entities := namesOfScope(scope)
+		for _, e := range entities {
+			add(e)
+		}
+	}
+	for _, condition := range tree.Conditions {
+		syntax.Inspect(syntax.NewNode(condition.Body), func(n syntax.IsNode) bool {
+			if value, ok := n.(syntax.NodeValue); ok {
+				if e, ok := value.Value.(cedar.EntityUID); ok {
+					add(e)
+				}
+			}
+			return true
+		})
+	}
+	return names
 }
 
 // checkExpression returns the first misnomer of a condition, or nil.
@@ -104,10 +143,10 @@ func checkExpression(body syntax.IsNode) (bad *misnomer) {
 
 func checkType(t cedar.EntityType) *misnomer {
 	switch t {
-	case identityType, actionType, serviceType:
+	case identityType, actionType, serviceType, groupType:
 		return nil
 	}
-	return &misnomer{string(t), "is not an entity type; there are Identity, Action and Service"}
+	return &misnomer{string(t), "is not an entity type; there are Identity, Action, Service and Group"}
 }
 
 // checkEntity also holds the entity's own name to what can occur.
@@ -118,6 +157,12 @@ func checkEntity(e cedar.EntityUID) *misnomer {
 	if e.Type == actionType {
 		if e != connect {
 			return &misnomer{e.String(), `is not an action; there is Action::"connect"`}
+		}
+		return nil
+	}
+	if e.Type == groupType {
+		if !isGroupName(string(e.ID)) {
+			return &misnomer{e.String(), "is no group's name: letters, digits and - . _"}
 		}
 		return nil
 	}

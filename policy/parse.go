@@ -18,9 +18,17 @@ type Position struct {
 	Line, Column int // from 1, the column in characters; 0 if the whole rule is meant
 }
 
-// parse turns one rule into one Cedar policy. Everything is bounded before
+// String says where it is: "rule r1, line 2, column 7".
+func (p Position) String() string {
+	if p.Line == 0 {
+		return "rule " + p.Rule
+	}
+	return "rule " + p.Rule + ", line " + strconv.Itoa(p.Line) + ", column " + strconv.Itoa(p.Column)
+}
+
+// parse reads one rule. Everything is bounded before
 // Cedar compiles it.
-func parse(r Rule) (*cedar.Policy, error) {
+func parse(r Rule) (*rule, error) {
 	if err := checkName(r.Name); err != nil {
 		return nil, err
 	}
@@ -52,7 +60,13 @@ func parse(r Rule) (*cedar.Policy, error) {
 		}
 		return nil, ruleFault(UnknownEntity, at.in(r), "%s %s", clean(bad.name), bad.problem)
 	}
-	return cedar.NewPolicyFromAST(&tree), nil
+	if err := checkConditions(r, &tree, tokens); err != nil {
+		return nil, err
+	}
+	parsed := &rule{Rule: r, tree: &tree, groups: groupsIn(&tree), rest: restOf(&tree)}
+	parsed.moments, _ = momentsOf(&tree)
+	parsed.cedar = cedar.NewPolicyFromAST(&tree)
+	return parsed, nil
 }
 
 // tokensOf splits a rule's text and makes sure that it is of a fair size, one
@@ -111,11 +125,7 @@ func checkName(name string) error {
 
 // ruleFault is an error about one rule, whose message begins with its place.
 func ruleFault(code fault.Code, at Position, format string, args ...any) *fault.Error {
-	place := "rule " + at.Rule
-	if at.Line > 0 {
-		place += ", line " + strconv.Itoa(at.Line) + ", column " + strconv.Itoa(at.Column)
-	}
-	return fault.New(code, "%s: "+format, append([]any{place}, args...)...).
+	return fault.New(code, "%s: "+format, append([]any{at}, args...)...).
 		WithHint("correct rule %s", at.Rule).WithDetail(at)
 }
 

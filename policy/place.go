@@ -24,16 +24,21 @@ func (t token) in(r Rule) Position { return Position{r.Name, t.line, t.column} }
 // every text that Cedar's own scanner accepts both agree on where strings and
 // comments end, and Cedar scans a whole text before it parses any of it.
 func scan(text string) []token {
-	var s scanner.Scanner
-	s.Init(strings.NewReader(text))
-	s.Mode = scanner.ScanIdents | scanner.ScanInts | scanner.ScanStrings | scanner.ScanComments | scanner.SkipComments
-	s.Error = func(*scanner.Scanner, string) {} // Cedar's parser reports it
+	s := newScanner(text)
 	var tokens []token
 	for s.Scan() != scanner.EOF && len(tokens) <= maxRuleTokens {
 		text := s.TokenText()
 		tokens = append(tokens, token{text, s.Position.Line, s.Position.Column, s.Position.Offset + len(text)})
 	}
 	return tokens
+}
+
+func newScanner(text string) *scanner.Scanner {
+	var s scanner.Scanner
+	s.Init(strings.NewReader(text))
+	s.Mode = scanner.ScanIdents | scanner.ScanInts | scanner.ScanStrings | scanner.ScanComments | scanner.SkipComments
+	s.Error = func(*scanner.Scanner, string) {} // Cedar's parser reports it
+	return &s
 }
 
 // find returns the first token of the first run of tokens that spells name.

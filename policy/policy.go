@@ -1,20 +1,24 @@
 // Package policy decides who may talk to whom. Rules are Cedar policies over
-// three kinds of entity, and nothing else:
+// these kinds of entity, and nothing else:
 //
 //	principal   Identity::"spiffe://demo.signet/web"     who opens the connection
 //	action      Action::"connect"                        the one action there is
 //	resource    Service::"spiffe://demo.signet/orders"   who receives it
+//	            Group::"ops"                             several of both, by in
 //
 // Without a rule the answer is no, and a forbid beats every permit. A rule that
 // cannot be evaluated denies: Cedar itself skips such a rule, and so a forbid
 // that fails would let everyone in.
 //
-// Entities have no attributes and no groups, and the context is empty.
+// Entities have no attributes. The context has the time, context.now, which can
+// be compared with a datetime("…"), alone or joined by &&: so it is known until
+// when a decision holds.
 package policy
 
 import (
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/signet-tls/signet/spiffeid"
 )
@@ -37,23 +41,32 @@ type Rule struct{ Name, Text string }
 
 // Allow returns the rule that lets p.From connect to p.To, called
 // allow-web-orders for web and orders.
-func Allow(p Pair) Rule { return pairRule("allow", "permit", p) }
+func Allow(p Pair) Rule { return pairRule("allow", "permit", p, time.Time{}) }
+
+// AllowUntil is Allow for a time, which has whole seconds.
+func AllowUntil(p Pair, until time.Time) Rule { return pairRule("allow", "permit", p, until) }
 
 // Deny returns the rule that forbids p.From to connect to p.To, called
 // deny-web-orders for web and orders. It beats every allow.
-func Deny(p Pair) Rule { return pairRule("deny", "forbid", p) }
+func Deny(p Pair) Rule { return pairRule("deny", "forbid", p, time.Time{}) }
 
-// pairRule writes a rule for exactly one pair. A SPIFFE ID has no character
+// DenyUntil is Deny for a time, which has whole seconds.
+func DenyUntil(p Pair, until time.Time) Rule { return pairRule("deny", "forbid", p, until) }
+
+// pairRule writes a rule for exactly one pair, for good if until is zero. A SPIFFE ID has no character
 // that a Cedar string would need to escape.
-func pairRule(verb, effect string, p Pair) Rule {
-	name := pairName(verb, p)
+func pairRule(verb, effect string, p Pair, until time.Time) Rule {
+	name, condition := pairName(verb, p), ""
+	if !until.IsZero() {
+		condition = fmt.Sprintf("\nwhen { context.now < datetime(%q) }", until.UTC().Format(time.RFC3339))
+	}
 	return Rule{Name: name, Text: fmt.Sprintf(`@id(%q)
 %s (
   principal == Identity::"%s",
   action == Action::"connect",
   resource == Service::"%s"
-);
-`, name, effect, p.From, p.To)}
+)%s;
+`, name, effect, p.From, p.To, condition)}
 }
 
 // pairName names the rule of a pair after its two paths, with "." for "/".

@@ -2,6 +2,7 @@ package policy
 
 import (
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -95,9 +96,12 @@ func TestPairRuleCoversExactlyItsPair(t *testing.T) {
 		{"another trust domain", pair(t, "spiffe://evil.example/web", "orders"), false},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			if got := set.Decide(test.pair); got.Allowed != test.want {
+			if got := set.Decide(test.pair, noon); got.Allowed != test.want {
 				t.Errorf("allowed is %t, want %t: %s", got.Allowed, test.want, got.Reason())
 			}
 		})
 	}
 }
+
+// noon is when the tests ask.
+var noon = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)

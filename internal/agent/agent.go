@@ -51,6 +51,7 @@ type Agent struct {
 	http      *http.Client
 	keys      keyring
 	outbox    outbox
+	view      *View // the last, of Run alone
 }
 
 // silence is how long the authority may say nothing (it sends a heartbeat every
@@ -176,7 +177,9 @@ func readUpdate(line []byte) (update api.Update, err error) {
 }
 
 func (a *Agent) enforce(enforcer Enforcer, slice *api.Slice) {
-	view, err := NewView(slice)
+	view, err := a.view.Next(slice)
+	view.Now = a.now
+	a.view = view
 	if err != nil {
 		a.logger.Error("the rules cannot be used; nothing is allowed", slog.Int64("revision", slice.Revision), slog.Any("error", err))
 	}

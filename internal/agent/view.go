@@ -1,6 +1,8 @@
 package agent
 
 import (
+	"time"
+
 	"github.com/signet-tls/signet/fault"
 	"github.com/signet-tls/signet/internal/agent/api"
 	"github.com/signet-tls/signet/pki"
@@ -12,6 +14,7 @@ import (
 // nil View lets nobody pass.
 type View struct {
 	Revision int64
+	Now      func() time.Time // nil means time.Now
 
 	policy   *policy.Set
 	unusable error // why the rules cannot be used; nobody passes then
@@ -21,8 +24,13 @@ type View struct {
 
 // NewView compiles a slice. Where the rules cannot be used the view still has
 // the revocations, and allows nothing; the error says why.
-func NewView(slice *api.Slice) (*View, error) {
-	view := &View{Revision: slice.Revision, policy: &policy.Set{},
+func NewView(slice *api.Slice) (*View, error) { return (*View)(nil).Next(slice) }
+
+// Next is NewView for the slice that follows v's, which may be nil: what both
+// have in common is not compiled again.
+func (v *View) Next(slice *api.Slice) (*View, error) {
+	last := &policy.Set{}
+	view := &View{Revision: slice.Revision, policy: last,
 		revoked: map[spiffeid.ID]api.Revocation{}, serials: map[string]api.Revocation{}}
 	for _, revocation := range slice.Revoked {
 		if !revocation.ID.IsZero() { // an authority's certificate has no ID either
@@ -36,7 +44,14 @@ func NewView(slice *api.Slice) (*View, error) {
 	for i, rule := range slice.Rules {
 		rules[i] = policy.Rule(rule)
 	}
-	set, err := policy.New(rules)
+	groups := make([]policy.Group, len(slice.Groups))
+	for i, group := range slice.Groups {
+		groups[i] = policy.Group(group)
+	}
+	if v != nil {
+		last, view.Now = v.policy, v.Now
+	}
+	set, err := last.Revise(rules, groups...)
 	if err != nil {
 		view.unusable = fault.Wrap(err, policy.RuleFailed, "the rules of revision %d cannot be used, so nobody passes", slice.Revision)
 		return view, view.unusable
@@ -55,9 +70,13 @@ func (v *View) Generation() uint64 {
 
 // Verdict is a decision and what it rests on.
 type Verdict struct {
-	Rule     string // that allows it
-	Revision int64  // that it was decided in; of a refusal by revocation, the revocation's
+	Rule     string    // that allows it
+	Revision int64     // that it was decided in; of a refusal by revocation, the revocation's
+	Until    time.Time // when it has to be decided anew; zero if at the next change
 }
+
+// Over reports whether the verdict has to be made anew.
+func (v *Verdict) Over(now time.Time) bool { return !v.Until.IsZero() && !now.Before(v.Until) }
 
 // Decide says whether from may talk to to. A refusal is a coded error.
 func (v *View) Decide(from, to spiffeid.ID) (Verdict, error) {
@@ -74,12 +93,37 @@ func (v *View) Decide(from, to spiffeid.ID) (Verdict, error) {
 	if v.unusable != nil {
 		return verdict, v.unusable
 	}
-	decision := v.policy.Decide(policy.Pair{From: from, To: to})
+	decision := v.policy.Decide(policy.Pair{From: from, To: to}, v.now())
 	if !decision.Allowed {
 		return verdict, decision.Err()
 	}
-	verdict.Rule = decision.Rules[0]
+	verdict.Rule, verdict.Until = decision.Rules[0], decision.Until
 	return verdict, nil
+}
+
+func (v *View) now() time.Time {
+	if v.Now == nil {
+		return time.Now()
+	}
+	return v.Now()
+}
+
+// Since returns which decisions can be others than in an earlier view, which may
+// be nil.
+func (v *View) Since(earlier *View) (touches func(from, to spiffeid.ID) bool) {
+	if earlier == nil || earlier.unusable != nil || v.unusable != nil {
+		return func(_, _ spiffeid.ID) bool { return true }
+	}
+	difference := v.policy.Since(earlier.policy)
+	return func(from, to spiffeid.ID) bool {
+		for _, id := range []spiffeid.ID{from, to} {
+			_, before := earlier.revoked[id]
+			if _, after := v.revoked[id]; before != after {
+				return true
+			}
+		}
+		return difference.Touches(policy.Pair{From: from, To: to})
+	}
 }
 
 // Peer refuses a chain that has a revoked identity or certificate.

@@ -104,6 +104,9 @@ func merge(reports answer, state *control.State, silent []api.Missing) []api.Con
 				if other.Opened.Before(conn.Opened) {
 					conn.Opened = other.Opened
 				}
+				if conn.Until.IsZero() || !other.Until.IsZero() && other.Until.Before(conn.Until) {
+					conn.Until = other.Until
+				}
 				if other.Deadline.Before(conn.Deadline) {
 					conn.Deadline, conn.Renewing = other.Deadline, other.Renewing
 				}

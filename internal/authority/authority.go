@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/signet-tls/signet"
@@ -18,6 +19,7 @@ import (
 	"github.com/signet-tls/signet/internal/ca"
 	"github.com/signet-tls/signet/internal/control"
 	"github.com/signet-tls/signet/internal/crowd"
+	"github.com/signet-tls/signet/policy"
 	"github.com/signet-tls/signet/spiffeid"
 	"github.com/signet-tls/signet/verify"
 )
@@ -54,10 +56,11 @@ type Authority struct {
 	roots     verify.Roots
 	own       ownCertificate
 	journal   journal
-	strangers *crowd.Room   // connections that have shown no certificate
-	enrolling chan struct{} // holds a value for each enrolment under way
-	patience  time.Duration // how long an act waits for the proxies to have it in force
-	slowest   time.Duration // how long a request may take to arrive
+	strangers *crowd.Room                // connections that have shown no certificate
+	enrolling chan struct{}              // holds a value for each enrolment under way
+	patience  time.Duration              // how long an act waits for the proxies to have it in force
+	slowest   time.Duration              // how long a request may take to arrive
+	compiled  atomic.Pointer[policy.Set] // the last that was made, to make the next from; nil before the first
 
 	mu       sync.Mutex
 	closing  bool                    // guarded by mu; no handler begins from now on
@@ -217,7 +220,7 @@ func (a *Authority) notRevoked(state *control.State, id spiffeid.ID) error {
 func (a *Authority) Status() api.Status {
 	state := a.store.State()
 	out := api.Status{TrustDomain: a.domain, Revision: state.Revision, Identities: len(state.Identities),
-		Rules: len(state.Rules), Revoked: len(state.Revocations), Proxies: []api.ProxyStatus{}}
+		Rules: state.RuleCount(), Revoked: len(state.Revocations), Proxies: []api.ProxyStatus{}}
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for _, id := range enrolled(state) {

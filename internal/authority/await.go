@@ -102,5 +102,8 @@ func ends(change *api.Change, conn api.EndedConn) bool {
 	if !change.Who.IsZero() {
 		return conn.Revocation == change.Revision || conn.From == change.Who || conn.To == change.Who
 	}
+	if change.From.IsZero() && change.To.IsZero() { // rules and groups of whomever
+		return conn.Revocation == 0
+	}
 	return conn.From == change.From && conn.To == change.To
 }

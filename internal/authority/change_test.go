@@ -25,17 +25,19 @@ func TestRule(t *testing.T) {
 	pair := control.Pair{From: id("web"), To: id("orders")}
 
 	change := ask[api.Change](ann, "POST", api.PathAllow, api.PairRequest{From: "web", To: "orders", Because: "a test"})
-	want := api.Change{TrustDomain: domain, Revision: 2, From: pair.From, To: pair.To, Rule: "allow-web-orders", Proxies: 2, InForce: 2}
+	want := api.Change{TrustDomain: domain, Revision: 2, From: pair.From, To: pair.To, Rule: "allow-web-orders", Proxies: 2, InForce: 2,
+		Edits: []api.Edit{{What: "rule", Name: "allow-web-orders", How: "added"}}}
 	wantChange(t, change, want)
 	rule := r.store.State().Rules[pair]
 	if rule.By != id("operator/ann") || rule.Because != "a test" || rule.Text != policy.Allow(policy.Pair(pair)).Text {
 		t.Errorf("the rule is %+v", rule)
 	}
 
-	want.Unchanged = true
+	want.Unchanged, want.Edits = true, nil
 	wantChange(t, ann.allow("web", "orders"), want)
 
-	want = api.Change{TrustDomain: domain, Revision: 3, From: pair.From, To: pair.To, Rule: "deny-web-orders", Replaced: "allow-web-orders", Proxies: 2, InForce: 2}
+	want = api.Change{TrustDomain: domain, Revision: 3, From: pair.From, To: pair.To, Rule: "deny-web-orders", Replaced: "allow-web-orders", Proxies: 2, InForce: 2,
+		Edits: []api.Edit{{What: "rule", Name: "deny-web-orders", How: "changed"}}}
 	wantChange(t, ask[api.Change](ann, "POST", api.PathDeny, request("spiffe://test.signet/web", "orders")), want)
 	if len(r.store.State().Rules) != 1 {
 		t.Errorf("there are %d rules, want one: the last word counts", len(r.store.State().Rules))
@@ -53,7 +55,8 @@ func TestRule(t *testing.T) {
 			t.Errorf("allow for the revoked: status %d, want 403", status)
 		}
 	}
-	want = api.Change{TrustDomain: domain, Revision: 5, From: pair.To, To: pair.From, Rule: "deny-orders-web", Proxies: 2, InForce: 2, Revoked: []spiffeid.ID{id("web")}}
+	want = api.Change{TrustDomain: domain, Revision: 5, From: pair.To, To: pair.From, Rule: "deny-orders-web", Proxies: 2, InForce: 2, Revoked: []spiffeid.ID{id("web")},
+		Edits: []api.Edit{{What: "rule", Name: "deny-orders-web", How: "added"}}}
 	wantChange(t, ask[api.Change](ann, "POST", api.PathDeny, request("orders", "web")), want)
 }
 
@@ -192,7 +195,7 @@ func TestIdentityUnknown(t *testing.T) {
 	_, refusal := ann.try("POST", api.PathAllow, jsonBody(request("ann", "orders")))
 	wantRefusal(t, refusal, api.IdentityUnknown, "no identity is called ann", "use the whole name: operator/ann")
 	for _, test := range []struct{ name, from, to, text string }{
-		{"from", "wbe", "orders", "no identity is called wbe"},
+		{"from", "frontend", "orders", "no identity is called frontend"},
 		{"to", "web", "spiffe://test.signet/order", "no identity is called spiffe://test.signet/order"},
 		{"of another trust domain", "web", "spiffe://prod.example/orders", "no identity is called spiffe://prod.example/orders"},
 		{"very long", "web", strings.Repeat("x", 1000), "no identity is called " + strings.Repeat("x", 60) + "…"},
@@ -240,7 +243,7 @@ func TestPolicyFull(t *testing.T) {
 		{"as much text as there may be", 8, maxRuleText / 8, true},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			if have := full(rules(test.n, test.size)); have != test.full {
+			if have := full(&control.State{Rules: rules(test.n, test.size)}); have != test.full {
 				t.Errorf("full is %v, want %v", have, test.full)
 			}
 		})

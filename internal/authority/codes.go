@@ -8,6 +8,9 @@ const (
 	NotGranted     fault.Code = "not_granted"
 	BadRequest     fault.Code = "bad_request"
 	PolicyFull     fault.Code = "policy_full"
+	PolicyMoved    fault.Code = "policy_moved"
+	UndoUnknown    fault.Code = "undo_unknown"
+	UndoOutdated   fault.Code = "undo_outdated"
 	RevokedFull    fault.Code = "revocations_full"
 	IdentityExists fault.Code = "identity_exists"
 	Busy           fault.Code = "authority_busy"
@@ -31,6 +34,15 @@ func Codes() []fault.Entry {
 		{Code: PolicyFull, Meaning: "The policy has no room for another rule.",
 			Cause: "There are 10,000 rules, or 8 MiB of them: more than a proxy could be sent at once.",
 			Next:  "Replace rules for single pairs by one rule for many."},
+		{Code: PolicyMoved, Meaning: "The policy that was edited is no longer the one in force; nothing was changed.",
+			Cause: "Somebody else changed it between the look at it and the edit.",
+			Next:  "Look at it anew, and repeat the edit there."},
+		{Code: UndoUnknown, Meaning: "There is nothing of that revision that could be taken back.",
+			Cause: "It changed no rule or group, is older than the latest 100 such changes, changed more than 256 KiB of them, or does not exist.",
+			Next:  "signet policy show says of each rule which revision wrote it."},
+		{Code: UndoOutdated, Meaning: "What the revision changed was changed again since.",
+			Cause: "A later allow, deny, edit or undo of the same rule or group.",
+			Next:  "Undo the later revision first, which the message names."},
 		{Code: RevokedFull, Meaning: "There is no room for another revocation.",
 			Cause: "The revocations fill 4 MiB, about 15,000 of them: more than a proxy could be sent at once, beside the rules.",
 			Next:  "Deny the identity's pairs instead: signet deny FROM TO. Revoked certificates that expire make room."},

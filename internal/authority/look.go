@@ -2,7 +2,6 @@ package authority
 
 import (
 	"context"
-	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -83,7 +82,7 @@ func (a *Authority) pair(r *http.Request) (any, error) {
 		return nil, err
 	}
 	state := a.store.State()
-	out := api.Pair{TrustDomain: a.domain, Revision: state.Revision, Now: a.now(), RuleCount: len(state.Rules),
+	out := api.Pair{TrustDomain: a.domain, Revision: state.Revision, Now: a.now(), RuleCount: state.RuleCount(),
 		LastTry: a.journal.lastTry(from, to)}
 	if out.From, err = a.end(r.Context(), state, from); err != nil {
 		return nil, err
@@ -111,16 +110,13 @@ func (a *Authority) decide(out *api.Pair, state *control.State) error {
 			return nil
 		}
 	}
-	rules := make([]policy.Rule, 0, len(state.Rules))
-	for rule := range maps.Values(state.Rules) {
-		rules = append(rules, policy.Rule{Name: rule.Name, Text: rule.Text})
-	}
-	set, err := policy.New(rules)
+	set, err := a.compile(rulesOf(state), groupsOf(state))
 	if err != nil {
 		return err
 	}
-	decision := set.Decide(policy.Pair{From: out.From.ID, To: out.To.ID})
+	decision := set.Decide(policy.Pair{From: out.From.ID, To: out.To.ID}, a.now())
 	out.Allowed, out.Code, out.Rules, out.Reason = decision.Allowed, string(decision.Code), decision.Rules, decision.Reason()
+	out.Nearest, out.Until = decision.Near(), decision.Until
 	return nil
 }
 

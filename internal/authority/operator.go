@@ -12,7 +12,7 @@ import (
 	"github.com/signet-tls/signet/internal/agent/api"
 	"github.com/signet-tls/signet/internal/audit"
 	"github.com/signet-tls/signet/internal/control"
-	"github.com/signet-tls/signet/policy"
+	"github.com/signet-tls/signet/internal/spelling"
 	"github.com/signet-tls/signet/spiffeid"
 )
 
@@ -24,88 +24,6 @@ const (
 	maxRevoked  = api.MaxUpdate / 4 // bytes, as they are sent; the last may go beyond, by its own serials
 	maxRuleText = api.MaxUpdate / 2 // bytes, names included
 )
-
-func (a *Authority) allow(r *http.Request) (any, error) {
-	return a.rule(r, policy.Allow, func(state *control.State, pair control.Pair) error {
-		if err := a.notRevoked(state, pair.From); err != nil {
-			return err
-		}
-		return a.notRevoked(state, pair.To)
-	})
-}
-
-func (a *Authority) deny(r *http.Request) (any, error) {
-	return a.rule(r, policy.Deny, func(*control.State, control.Pair) error { return nil })
-}
-
-// rule makes the last word on a pair, unless check is against it.
-func (a *Authority) rule(r *http.Request, write func(policy.Pair) policy.Rule, check func(*control.State, control.Pair) error) (any, error) {
-	var request api.PairRequest
-	if err := readJSON(r, api.MaxRequest, &request); err != nil {
-		return nil, err
-	}
-	if err := checkReason(request.Because); err != nil {
-		return nil, err
-	}
-	from, to, err := a.pairOf(request.From, request.To)
-	if err != nil {
-		return nil, err
-	}
-	since := a.now()
-	change := api.Change{TrustDomain: a.domain, From: from, To: to}
-	pair := control.Pair{From: from, To: to}
-	state, err := a.store.Change(r.Context(), func(tx *control.Tx) error {
-		if err := check(tx.State, pair); err != nil {
-			return err
-		}
-		rule := unique(write(policy.Pair(pair)), pair, tx.State.Rules)
-		old, replaces := tx.State.Rules[pair]
-		change.Rule, change.Replaced, change.Unchanged = rule.Name, old.Name, old.Text == rule.Text
-		if change.Unchanged {
-			change.Replaced = ""
-			return nil
-		}
-		if !replaces && full(tx.State.Rules) {
-			return fault.New(PolicyFull, "the policy has %d rules, and no room for another", len(tx.State.Rules)).
-				WithHint("replace rules for single pairs by one rule for many")
-		}
-		tx.PutRule(control.Rule{Name: rule.Name, Text: rule.Text, From: from, To: to, By: caller(r), Because: request.Because})
-		return nil
-	})
-	if err != nil {
-		return nil, err
-	}
-	change.Revision = state.Revision
-	for _, id := range []spiffeid.ID{from, to} {
-		if _, revoked := state.Revocations[id]; revoked && !slices.Contains(change.Revoked, id) {
-			change.Revoked = append(change.Revoked, id)
-		}
-	}
-	return a.finish(r, change, api.Event{From: from, To: to, Rule: change.Rule, Because: request.Because}, since)
-}
-
-// unique gives a rule another name if another pair's rule has it: the names of
-// a/b and a.b are written alike.
-func unique(rule policy.Rule, pair control.Pair, rules map[control.Pair]control.Rule) policy.Rule {
-	taken := map[string]bool{}
-	for other, old := range rules {
-		taken[old.Name] = taken[old.Name] || other != pair
-	}
-	name := rule.Name
-	for n := 2; taken[name]; n++ {
-		name = fmt.Sprintf("%s-%d", rule.Name, n)
-	}
-	return policy.Rule{Name: name, Text: strings.Replace(rule.Text, `"`+rule.Name+`"`, `"`+name+`"`, 1)}
-}
-
-// full reports whether the rules leave no room for another.
-func full(rules map[control.Pair]control.Rule) bool {
-	size := 0
-	for _, rule := range rules {
-		size += len(rule.Name) + len(rule.Text)
-	}
-	return len(rules) >= maxRules || size >= maxRuleText
-}
 
 func checkReason(because string) error {
 	if n := utf8.RuneCountInString(because); n > maxReason {
@@ -202,6 +120,9 @@ func (a *Authority) identity(name string) (spiffeid.ID, error) {
 		return id, nil
 	}
 	unknown := fault.New(api.IdentityUnknown, "no identity is called %s", fault.Printable(name, 60))
+	if meant := a.meant(name); meant != "" {
+		unknown.Message += "; did you mean " + meant + "?"
+	}
 	var services, longer []string
 	for id, known := range state.Identities {
 		short := id.Short(a.domain)
@@ -221,6 +142,16 @@ func (a *Authority) identity(name string) (spiffeid.ID, error) {
 	}
 	slices.Sort(services)
 	return id, unknown.WithHint("use one that is known: %s", list(services))
+}
+
+// meant returns the identity that a mistyped name may be for, or "".
+func (a *Authority) meant(name string) string {
+	var names []string
+	for id := range a.store.State().Identities {
+		names = append(names, id.Short(a.domain))
+	}
+	slices.Sort(names)
+	return spelling.Nearest(name, names)
 }
 
 func (a *Authority) parse(name string) (spiffeid.ID, error) {

@@ -34,6 +34,10 @@ func (a *Authority) handler() http.Handler {
 		"GET " + api.PathConns:        {control.Operator, answering(a.conns)},
 		"GET " + api.PathConn:         {control.Operator, answering(a.conn)},
 		"GET " + api.PathPair:         {control.Operator, answering(a.pair)},
+		"GET " + api.PathPolicy:       {control.Operator, answering(a.policy)},
+		"POST " + api.PathPolicy:      {control.Operator, answering(a.acting(a.edit))},
+		"POST " + api.PathUndo:        {control.Operator, answering(a.acting(a.undo))},
+		"POST " + api.PathDecide:      {control.Operator, answering(a.decisions)},
 		"POST " + api.PathToken:       {control.Operator, answering(a.acting(a.token))},
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -101,6 +101,12 @@ func slice(state *control.State, proxy spiffeid.ID, now time.Time) *api.Slice {
 			out.Rules = append(out.Rules, api.Rule{Name: rule.Name, Text: rule.Text})
 		}
 	}
+	for rule := range maps.Values(state.FreeRules) { // they concern whoever their text says
+		out.Rules = append(out.Rules, api.Rule{Name: rule.Name, Text: rule.Text})
+	}
+	for group := range maps.Values(state.Groups) {
+		out.Groups = append(out.Groups, api.Group{Name: group.Name, Members: group.Members})
+	}
 	return out
 }
 

@@ -12,7 +12,9 @@ import (
 
 type allowCmd struct{ pairArgs }
 
-func (allowCmd) Help() string { return "signet allow web orders" }
+func (allowCmd) Help() string {
+	return "signet allow web orders\nsignet allow batch orders --for 2h --because INC-4411 --dry-run"
+}
 
 func (c *allowCmd) run(ctx context.Context, s *shell) error {
 	return c.post(ctx, s, api.PathAllow, view.allowed)
@@ -28,8 +30,11 @@ func (c *denyCmd) run(ctx context.Context, s *shell) error {
 
 // pairArgs are the arguments of a change of the policy for a pair.
 type pairArgs struct {
-	From string `arg:"" name:"FROM" help:"Who opens connections: an identity's name, or a SPIFFE ID."`
-	To   string `arg:"" name:"TO" help:"Who receives them."`
+	From   string   `arg:"" name:"FROM" help:"Who opens connections: an identity's name, or a SPIFFE ID."`
+	To     string   `arg:"" name:"TO" help:"Who receives them."`
+	For    lifetime `placeholder:"SPAN" help:"How long the rule holds, such as 2h or 7d; what it allows ends with it. Without it, for good."`
+	Anyway bool     `help:"Write the rule though the authority does not know one of the two yet."`
+	dryRun
 	reason
 	operate
 	spoken
@@ -41,7 +46,8 @@ func (c *pairArgs) post(ctx context.Context, s *shell, path string, words func(v
 		return err
 	}
 	var change api.Change
-	if err := authority.post(ctx, path, api.PairRequest{From: c.From, To: c.To, Because: c.Because}, &change); err != nil {
+	request := api.PairRequest{From: c.From, To: c.To, Because: c.Because, For: time.Duration(c.For), Anyway: c.Anyway, DryRun: c.DryRun}
+	if err := authority.post(ctx, path, request, &change); err != nil {
 		return err
 	}
 	return s.showChange(change, words)
@@ -79,22 +85,46 @@ func (c *revokeCmd) run(ctx context.Context, s *shell) error {
 
 // changed is what a change says in words of its own.
 type changed struct {
-	head  string // the answer, without its full stop
-	more  string // a sentence behind it
-	width int    // of both, up to the revision
-	rule  string // the rule that was written
-	label string // of the step back
+	head  string     // the answer, without its full stop
+	more  string     // a sentence behind it
+	width int        // of both, up to the revision
+	rule  string     // the rule that was written
+	edits []api.Edit // the rules and groups, where there can be several
+	label string     // of the step back
 	back  string
 }
 
 func (v view) allowed(c api.Change) changed {
-	return changed{head: "Allowed: " + v.pair(c.From, c.To), width: 56, rule: c.Rule + inPlaceOf(c.Replaced),
-		label: "undo", back: fmt.Sprintf("signet deny %s %s", v.id(c.From), v.id(c.To))}
+	return changed{head: v.headOf(c, "Allowed", "allow", v.pair(c.From, c.To)+v.until(c)), width: 56, rule: c.Rule + inPlaceOf(c.Replaced),
+		label: "undo", back: undoOf(c)}
+}
+
+// undoOf takes a change back.
+func undoOf(c api.Change) string { return fmt.Sprintf("signet policy undo %d", c.Revision) }
+
+// headOf is the answer: what was done, or would be.
+func (v view) headOf(c api.Change, done, would, what string) string {
+	if c.Would != nil {
+		return "Would " + would + ": " + what
+	}
+	return done + ": " + what
+}
+
+// until says when a rule for a time ends.
+func (v view) until(c api.Change) string {
+	if c.Until.IsZero() {
+		return ""
+	}
+	form := "15:04"
+	if time.Until(c.Until) > 20*time.Hour {
+		form = "2 Jan 2006 15:04"
+	}
+	return " until " + c.Until.In(v.zone).Format(form)
 }
 
 func (v view) denied(c api.Change) changed {
-	said := changed{head: "Denied: " + v.pair(c.From, c.To), width: 56, rule: c.Rule + inPlaceOf(c.Replaced) + "; beats every allow",
-		label: "undo", back: fmt.Sprintf("signet allow %s %s", v.id(c.From), v.id(c.To))}
+	said := changed{head: v.headOf(c, "Denied", "deny", v.pair(c.From, c.To)+v.until(c)), width: 56, rule: c.Rule + inPlaceOf(c.Replaced) + "; beats every allow",
+		label: "undo", back: undoOf(c)}
 	if len(c.Revoked) > 0 {
 		said.label, said.back = "note", v.id(c.Revoked[0])+" is revoked: no rule lets it in again"
 	}
@@ -132,7 +162,7 @@ func (s *shell) showChange(change api.Change, words func(view, api.Change) chang
 		err = s.print(v.change(change, said, time.Now()))
 	}
 	switch {
-	case err != nil:
+	case err != nil || change.Would != nil:
 		return err
 	case nobodyLeft(change):
 		s.steps("next", v.startOver())
@@ -159,6 +189,9 @@ func everywhere(c api.Change) bool { return c.InForce == c.Proxies && !nobodyLef
 
 // change writes the page of a change.
 func (v view) change(c api.Change, said changed, now time.Time) string {
+	if c.Would != nil {
+		return v.foresight(c, said)
+	}
 	head := said.head + "."
 	switch {
 	case nobodyLeft(c):
@@ -175,6 +208,7 @@ func (v view) change(c api.Change, said changed, now time.Time) string {
 	if said.rule != "" {
 		p.fact("rule", "%s", said.rule)
 	}
+	p.edits(said.edits)
 	p.fact("in force", "%s", v.inForce(c))
 	for _, missing := range c.Missing {
 		p.fact("not yet", "%s: %s", v.proxy(missing.Proxy), silence(missing, now))
@@ -205,34 +239,41 @@ func (v view) inForce(c api.Change) string {
 
 // ended tells which connections a change ended, and who knows of it.
 func (v view) ended(c api.Change) string {
-	const most = 3 // that are named
 	switch {
 	case !everywhere(c) || len(c.Ended) == 0 && (!c.WhoIsProxy || c.Unchanged):
 		return ""
 	case len(c.Ended) == 0:
 		return fmt.Sprintf("none that another proxy carried; what %s ended itself it may not report", v.id(c.Who))
 	}
-	ids := make([]string, len(c.Ended))
 	both := 0
-	for i, conn := range c.Ended {
-		ids[i] = conn.ID
+	for _, conn := range c.Ended {
 		if conn.Ends >= 2 {
 			both++
 		}
-	}
-	short := prefixes(ids)
-	var named []string
-	for _, conn := range c.Ended[:min(len(c.Ended), most)] {
-		named = append(named, short[conn.ID]+" "+v.pair(conn.From, conn.To))
-	}
-	if rest := len(c.Ended) - most; rest > 0 {
-		named = append(named, fmt.Sprintf("and %d more", rest))
 	}
 	told := told(both, len(c.Ended))
 	if c.WhoIsProxy {
 		told = fmt.Sprintf("the other ends told this: %s may not report", v.id(c.Who))
 	}
-	return fmt.Sprintf("%d: %s; %s. %s", len(c.Ended), strings.Join(named, ", "), told, untouched(c.Others))
+	return fmt.Sprintf("%d: %s; %s. %s", len(c.Ended), v.named(c.Ended), told, untouched(c.Others))
+}
+
+// named lists connections by their IDs, the first few of many.
+func (v view) named(conns []api.EndedConn) string {
+	const most = 3
+	ids := make([]string, len(conns))
+	for i, conn := range conns {
+		ids[i] = conn.ID
+	}
+	short := prefixes(ids)
+	var named []string
+	for _, conn := range conns[:min(len(conns), most)] {
+		named = append(named, short[conn.ID]+" "+v.pair(conn.From, conn.To))
+	}
+	if rest := len(conns) - most; rest > 0 {
+		named = append(named, fmt.Sprintf("and %d more", rest))
+	}
+	return strings.Join(named, ", ")
 }
 
 // untouched says how many connections went on.

@@ -38,6 +38,8 @@ const (
 	FolderUnwritable   fault.Code = "data_unwritable"
 	AuthorityExists    fault.Code = "authority_exists"
 	HostTaken          fault.Code = "host_folder_taken"
+	CaseInvalid        fault.Code = "policy_case_invalid"
+	CaseDiffers        fault.Code = "policy_case_differs"
 )
 
 // Codes returns the table of this package's codes.
@@ -136,6 +138,12 @@ func Codes() []fault.Entry {
 		{Code: FolderUnwritable, Meaning: "Signet could not write into its data folder.",
 			Cause: "Missing permissions, or a full disk.",
 			Next:  "Make the folder writable for this user, or free some space."},
+		{Code: CaseInvalid, Meaning: "The file of cases for the policy could not be understood.",
+			Cause: "A line that is not FROM TO allowed or FROM TO denied, more than 10,000 cases, or none.",
+			Next:  "Write one case a line: web orders allowed."},
+		{Code: CaseDiffers, Meaning: "The policy decides otherwise than a case says.",
+			Cause: "A rule is missing or too wide, or the case is out of date.",
+			Next:  "signet why FROM TO names the rule that decides, or the one that came near."},
 		{Code: AuthorityExists, Meaning: "The folder holds an authority already; it was left as it is.",
 			Cause: "The command ran before, or the folder is another's.",
 			Next:  "signet authority serve runs it; name another folder with --data for another one."},

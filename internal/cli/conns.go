@@ -102,6 +102,9 @@ func (v view) table(p *page, c api.Conns) {
 
 // deadline says until when a connection may stay open.
 func (v view) deadline(conn api.Conn) string {
+	if !conn.Until.IsZero() && (conn.Renewing || conn.Until.Before(conn.Deadline)) {
+		return conn.Until.In(v.zone).Format("15:04") + "  the grant ends"
+	}
 	if conn.Renewing {
 		return "certificate, renews itself"
 	}

@@ -28,6 +28,7 @@ type grammar struct {
 	Enroll  enrollCmd  `cmd:"" group:"Identity" help:"join a trust domain, by a token on standard input"`
 	Allow   allowCmd   `cmd:"" group:"Policy" help:"let one identity open connections to another"`
 	Deny    denyCmd    `cmd:"" group:"Policy" help:"forbid it; what is open between them ends"`
+	Policy  policyCmds `cmd:"" group:"Policy" help:"rules as text"`
 	Why     whyCmd     `cmd:"" group:"Evidence" args:"CONN | FROM TO | CODE" help:"any question: a connection, a pair, or the code of an error"`
 	Tamper  tamperCmd  `cmd:"" group:"Evidence" help:"attack TLS on purpose, and count what gets through"`
 	File    fileCmds   `cmd:"" group:"Evidence" help:"detached signatures"`

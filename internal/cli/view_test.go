@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/signet-tls/signet/internal/agent/api"
+	"github.com/signet-tls/signet/policy"
 	"github.com/signet-tls/signet/spiffeid"
 )
 
@@ -94,6 +95,36 @@ func TestChange(t *testing.T) {
 		{"allowed-replaces", view.allowed, func(c *api.Change) { c.Rule, c.Replaced = "allow-web-orders", "deny-web-orders" }},
 		{"allowed-already", view.allowed, func(c *api.Change) { c.Rule, c.Unchanged, c.After = "allow-web-orders", true, 0 }},
 		{"allowed-no-proxy", view.allowed, func(c *api.Change) { c.Rule, c.Proxies, c.InForce, c.After = "allow-web-orders", 0, 0, 0 }},
+		{"allowed-for-a-time", view.allowed, func(c *api.Change) {
+			c.Rule, c.Until = "allow-web-orders", time.Date(2126, 11, 21, 14, 0, 0, 0, time.UTC)
+		}},
+		{"would-allow", view.allowed, func(c *api.Change) {
+			c.Rule, c.Until = "allow-web-orders", time.Date(2126, 11, 21, 14, 0, 0, 0, time.UTC)
+			c.Would = &api.Foresight{LetsIn: 3, Stay: 2, Flips: []api.Flip{{From: c.From, To: c.To, Allowed: true, Reason: "allow-web-orders allows it", Tries: 7}}}
+		}},
+		{"would-deny", view.denied, func(c *api.Change) {
+			c.Rule, c.Replaced = "deny-web-orders", "allow-web-orders"
+			c.Would = &api.Foresight{Ends: f.ended("c4f2aa00"), Stay: 2, Silent: []api.Missing{{Proxy: f.id("proxy/edge-3")}},
+				Flips: []api.Flip{{From: c.From, To: c.To, Reason: "deny-web-orders forbids it", Live: 1, Tries: 7}}}
+		}},
+		{"would-do-nothing", view.allowed, func(c *api.Change) { c.Rule, c.Unchanged, c.Would = "allow-web-orders", true, &api.Foresight{} }},
+		{"edited", view.edited, func(c *api.Change) {
+			c.From, c.To = spiffeid.ID{}, spiffeid.ID{}
+			c.Ended, c.Others = f.ended("c4f2aa00"), 2
+			for _, name := range []string{"a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k"} {
+				c.Edits = append(c.Edits, api.Edit{What: "rule", Name: name, How: "added"})
+			}
+			c.Edits[0] = api.Edit{What: "group", Name: "ops", How: "changed"}
+		}},
+		{"would-edit", view.edited, func(c *api.Change) {
+			pair := policy.Pair{From: c.From, To: c.To}
+			c.From, c.To, c.Edits = spiffeid.ID{}, spiffeid.ID{}, []api.Edit{{What: "rule", Name: "ops", How: "removed"}}
+			c.Would = &api.Foresight{Ends: f.ended("c4f2aa00"), Stay: 2, Flips: []api.Flip{{From: pair.From, To: pair.To, Reason: "no rule allows it", Live: 1, Tries: 7}}}
+		}},
+		{"undone", view.undone, func(c *api.Change) {
+			c.Undone, c.Edits = 2, []api.Edit{{What: "rule", Name: "allow-web-orders", How: "removed"}}
+		}},
+		{"undone-already", view.undone, func(c *api.Change) { c.Undone, c.Unchanged, c.After = 2, true, 0 }},
 		{"denied-nobody-left", view.denied, func(c *api.Change) {
 			c.Rule, c.Proxies, c.InForce, c.After, c.Barred = "deny-web-orders", 0, 0, 0, 2
 		}},

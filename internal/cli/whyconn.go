@@ -175,6 +175,8 @@ func (t story) byside() []api.Event {
 // verb says what an operator did.
 func verb(change api.Event) string {
 	switch {
+	case change.From.IsZero():
+		return "changed"
 	case change.Rule == "":
 		return "revoked"
 	case strings.HasPrefix(change.Rule, "deny-"):
@@ -186,6 +188,9 @@ func verb(change api.Event) string {
 // change says by whom, why, and in which revision.
 func (t story) change(e api.Event) string {
 	what := t.id(e.From)
+	if e.From.IsZero() {
+		what = "the policy"
+	}
 	if e.Rule != "" {
 		what = t.pair(e.From, e.To)
 	}

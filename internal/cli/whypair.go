@@ -23,8 +23,16 @@ func (v view) whyPair(p api.Pair) string {
 	v.end(&out, p.From, certificate(p.From, p.Now), p.Now)
 	v.end(&out, p.To, service(p.To), p.Now)
 	v.policy(&out, p)
-	if p.RuleCount == 0 {
+	switch {
+	case p.RuleCount == 0:
 		out.fact("nearest", "none: there are no rules yet")
+	case p.Nearest != "":
+		out.fact("nearest", "%s", p.Nearest)
+	case p.Code == string(policy.NoRule):
+		out.fact("nearest", "none: every rule differs in more than one point")
+	}
+	if p.Allowed && !p.Until.IsZero() {
+		out.fact("until", "%s", p.Until.In(v.zone).Format("2 Jan 2006 15:04:05"))
 	}
 	if p.Live > 0 {
 		out.fact("open now", "%s", count(p.Live, "connection", "connections"))

@@ -17,6 +17,10 @@ import (
 type Tx struct {
 	// State is the state before the change, without what is staged.
 	State *State
+	// By and Because are whose change it is, and why; they are kept with what it
+	// changes in rules and groups.
+	By      spiffeid.ID
+	Because string
 
 	now    time.Time
 	writes map[string]any              // what to store by key; deleted marks a key to delete
@@ -55,12 +59,36 @@ func (tx *Tx) PutRule(rule Rule) {
 }
 
 // DeleteRule deletes the pair's rule; one that is not there is no mistake.
-func (tx *Tx) DeleteRule(pair Pair) {
-	if _, ok := tx.State.Rules[pair]; ok {
-		tx.writes[rules.key(pair)] = deleted{}
+func (tx *Tx) DeleteRule(pair Pair) { remove(tx, rules, pair) }
+
+// PutFreeRule adds or replaces a rule that is not the last word on one pair, by
+// its name, and stamps its Revision and At.
+func (tx *Tx) PutFreeRule(rule Rule) {
+	tx.require(rule.Name != "" && rule.Text != "", "a rule has a name and a text; this has the name %q and %d bytes of text", rule.Name, len(rule.Text))
+	rule.Revision, rule.At, rule.From, rule.To = tx.Revision(), tx.now, spiffeid.ID{}, spiffeid.ID{}
+	tx.writes[freeRules.key(rule.Name)] = rule
+}
+
+// DeleteFreeRule deletes a free rule by its name.
+func (tx *Tx) DeleteFreeRule(name string) { remove(tx, freeRules, name) }
+
+// PutGroup adds or replaces a group, and stamps its Revision and At.
+func (tx *Tx) PutGroup(group Group) {
+	tx.require(group.Name != "", "a group has a name")
+	group.Revision, group.At = tx.Revision(), tx.now
+	tx.writes[groups.key(group.Name)] = group
+}
+
+// DeleteGroup deletes a group by its name.
+func (tx *Tx) DeleteGroup(name string) { remove(tx, groups, name) }
+
+// remove stages that a value goes; one that is not there is no mistake.
+func remove[K comparable, V any](tx *Tx, t table[K, V], key K) {
+	if _, ok := (*t.field(tx.State))[key]; ok {
+		tx.writes[t.key(key)] = deleted{}
 		return
 	}
-	delete(tx.writes, rules.key(pair))
+	delete(tx.writes, t.key(key))
 }
 
 // Revoke revokes an identity, and stamps Serials, Revision and At. From this
@@ -170,6 +198,10 @@ func (s *Store) commit(ctx context.Context, tx *Tx) (done bool, revision int64, 
 
 // ops returns the staged writes, and the new revision, for etcd.
 func (tx *Tx) ops() ([]clientv3.Op, error) {
+	if len(tx.writes) > maxOps {
+		return nil, tooLarge()
+	}
+	tx.keepAct()
 	tx.writes[revisionKey] = tx.Revision()
 	var ops []clientv3.Op
 	for _, key := range slices.Sorted(maps.Keys(tx.writes)) {

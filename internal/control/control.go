@@ -164,9 +164,13 @@ func (s *Store) explain(ctx context.Context, err error) error {
 		return fault.New(StoreFull, "the store has reached its limit of %d MiB", quotaBytes>>20).
 			WithHint("delete rules that are no longer needed, and issue certificates less often")
 	case errors.Is(err, rpctypes.ErrRequestTooLarge), errors.Is(err, rpctypes.ErrTooManyOps):
-		return fault.New(ChangeTooLarge, "a change holds at most %d values and %d MiB", maxOps, requestBytes>>20).
-			WithHint("split it into smaller changes")
+		return tooLarge()
 	}
 	return fault.Wrap(err, StoreFailed, "the store failed").
 		WithHint("look at the disk, then start Signet again: what was confirmed is kept")
+}
+
+func tooLarge() error {
+	return fault.New(ChangeTooLarge, "a change holds at most %d values and %d MiB", maxOps, requestBytes>>20).
+		WithHint("split it into smaller changes")
 }

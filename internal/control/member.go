@@ -108,7 +108,7 @@ func newEtcd(dir string, log *zap.Logger) (*etcdserver.EtcdServer, error) {
 
 		QuotaBackendBytes: quotaBytes,
 		MaxRequestBytes:   requestBytes,
-		MaxTxnOps:         maxOps + 1, // and the revision
+		MaxTxnOps:         maxOps + 3, // and the revision, the act, and the oldest act that goes
 
 		// Bounds of disk and memory: a snapshot lets go of older log files and
 		// of the entries that are kept in memory for members to catch up.

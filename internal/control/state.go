@@ -1,6 +1,8 @@
 package control
 
 import (
+	"iter"
+	"maps"
 	"time"
 
 	"github.com/signet-tls/signet/spiffeid"
@@ -44,6 +46,16 @@ type Rule struct {
 // Pair returns the rule's key.
 func (r Rule) Pair() Pair { return Pair{r.From, r.To} }
 
+// Group is a name for several identities, which rules can mean.
+type Group struct {
+	Name     string        `json:"name"`
+	Members  []spiffeid.ID `json:"members"`
+	By       spiffeid.ID   `json:"by"`
+	Because  string        `json:"because,omitempty"`
+	Revision int64         `json:"revision"` // set by the store
+	At       time.Time     `json:"at"`       // set by the store
+}
+
 // Revocation says that an identity gets no certificates, and that those it had
 // are dead: its own, and those of others that were handed to it.
 type Revocation struct {
@@ -77,6 +89,9 @@ type State struct {
 	Identities  map[spiffeid.ID]Identity
 	Grants      map[Grant]struct{}
 	Rules       map[Pair]Rule
+	FreeRules   map[string]Rule // by name: those that are not the last word on one pair
+	Groups      map[string]Group
+	Acts        map[int64]Act // the latest changes of rules and groups, by revision; at most MaxActs
 	Revocations map[spiffeid.ID]Revocation
 
 	head int64 // etcd's revision of the last change: what Change compares and waits for
@@ -89,6 +104,25 @@ func newState(td spiffeid.TrustDomain) *State {
 		Identities:  map[spiffeid.ID]Identity{},
 		Grants:      map[Grant]struct{}{},
 		Rules:       map[Pair]Rule{},
+		FreeRules:   map[string]Rule{},
+		Groups:      map[string]Group{},
+		Acts:        map[int64]Act{},
 		Revocations: map[spiffeid.ID]Revocation{},
 	}
 }
+
+// AllRules gives every rule, in no order.
+func (s *State) AllRules() iter.Seq[Rule] {
+	return func(yield func(Rule) bool) {
+		for _, rules := range []iter.Seq[Rule]{maps.Values(s.Rules), maps.Values(s.FreeRules)} {
+			for rule := range rules {
+				if !yield(rule) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// RuleCount counts them.
+func (s *State) RuleCount() int { return len(s.Rules) + len(s.FreeRules) }

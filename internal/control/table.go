@@ -30,11 +30,14 @@ var (
 		func(p Pair) (a, b spiffeid.ID) { return p.From, p.To },
 		func(a, b spiffeid.ID) Pair { return Pair{a, b} },
 		func(s *State) *map[Pair]Rule { return &s.Rules })
+	freeRules = nameTable("free", func(s *State) *map[string]Rule { return &s.FreeRules })
+	groups    = nameTable("group", func(s *State) *map[string]Group { return &s.Groups })
+	acts      = table[int64, Act]{statePrefix + "act/", actText, parseActText, func(s *State) *map[int64]Act { return &s.Acts }}
 
 	tables = []interface {
 		owns(key string) bool
 		apply(d *draft, e edit) error
-	}{identities, revocations, grants, rules}
+	}{identities, revocations, grants, rules, freeRules, groups, acts}
 )
 
 // table maps one map of a State to the keys under a prefix, and back.
@@ -47,6 +50,11 @@ type table[K comparable, V any] struct {
 
 func idTable[V any](name string, field func(*State) *map[spiffeid.ID]V) table[spiffeid.ID, V] {
 	return table[spiffeid.ID, V]{statePrefix + name + "/", spiffeid.ID.String, spiffeid.Parse, field}
+}
+
+func nameTable[V any](name string, field func(*State) *map[string]V) table[string, V] {
+	whole := func(name string) string { return name }
+	return table[string, V]{statePrefix + name + "/", whole, func(name string) (string, error) { return name, nil }, field}
 }
 
 func pairTable[K comparable, V any](name string, split func(K) (a, b spiffeid.ID), join func(a, b spiffeid.ID) K, field func(*State) *map[K]V) table[K, V] {

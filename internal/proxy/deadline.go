@@ -31,18 +31,24 @@ func (p *Proxy) limits() []limit {
 	}
 }
 
-// expired says which limit a connection has passed, nil if none: of two ends
-// that a limit ends, one may see the other's reset first.
+// expired says which limit a connection has passed, or why the rules allow it no
+// longer, nil if none: of two ends that a time ends, one may see the other's reset
+// first.
 func (p *Proxy) expired(l *live) error {
 	for _, limit := range p.limits() {
 		if limit.passed(l) {
 			return limit.cause
 		}
 	}
+	if l.verdict.Load().Over(p.now()) {
+		_, err := p.table.current().Decide(l.from, l.to)
+		return err
+	}
 	return nil
 }
 
-// watchDeadlines ends the connections that have passed a limit.
+// watchDeadlines ends the connections that have passed a limit, or whose rules
+// were for a time that is over.
 func (p *Proxy) watchDeadlines(ctx context.Context) {
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
@@ -55,6 +61,7 @@ func (p *Proxy) watchDeadlines(ctx context.Context) {
 		for _, limit := range p.limits() {
 			p.table.endAll(limit.cause, limit.passed)
 		}
+		p.table.redecide()
 	}
 }
 

@@ -85,25 +85,30 @@ func (t *table) admit(l *live) error {
 }
 
 // decisions are those of one view, each made once however many connections it
-// is about.
+// is about, and only where the view can have another than the one before.
 type decisions struct {
-	decide func(from, to spiffeid.ID) (agent.Verdict, error)
-	made   map[policy.Pair]decision
+	decide  func(from, to spiffeid.ID) (agent.Verdict, error)
+	touches func(from, to spiffeid.ID) bool
+	made    map[policy.Pair]decision
 }
 
 type decision struct {
-	verdict agent.Verdict
+	verdict *agent.Verdict // nil if it was not made: the one before holds
 	err     error
 }
 
-func (d decisions) of(from, to spiffeid.ID) (agent.Verdict, error) {
+func (d decisions) of(from, to spiffeid.ID) decision {
 	pair := policy.Pair{From: from, To: to}
 	made, ok := d.made[pair]
-	if !ok {
-		made.verdict, made.err = d.decide(from, to)
-		d.made[pair] = made
+	if ok {
+		return made
 	}
-	return made.verdict, made.err
+	if d.touches(from, to) {
+		verdict, err := d.decide(from, to)
+		made = decision{&verdict, err}
+	}
+	d.made[pair] = made
+	return made
 }
 
 // grace is how long a connection that the other proxy reset is still held to
@@ -133,16 +138,18 @@ func (t *table) remove(l *live, err error) (told bool) {
 	return false
 }
 
-// Enforce implements agent.Enforcer: it decides anew on every live connection
-// and ends exactly those that the view no longer allows.
+// Enforce implements agent.Enforcer: it decides anew on the live connections
+// that the change can touch, and ends exactly those that the view no longer
+// allows. A connection that it does not touch keeps the rule that it has.
 func (t *table) Enforce(view *agent.View) api.Applied {
 	applied := api.Applied{Revision: view.Revision}
-	decisions := decisions{view.Decide, map[policy.Pair]decision{}}
 	denied := map[*live]error{}
 	t.mu.Lock()
+	decisions := decisions{view.Decide, view.Since(t.view), map[policy.Pair]decision{}}
 	t.view = view
 	for l := range t.conns {
-		verdict, err := decisions.of(l.from, l.to)
+		made := decisions.of(l.from, l.to)
+		err := made.err
 		if err == nil {
 			err = view.Peer(l.chain)
 		}
@@ -157,6 +164,11 @@ func (t *table) Enforce(view *agent.View) api.Applied {
 		default:
 			applied.Services++
 		}
+		verdict := *l.verdict.Load()
+		if made.verdict != nil {
+			verdict = *made.verdict
+		}
+		verdict.Revision = view.Revision // it is in force in this one, too
 		l.verdict.Store(&verdict)
 	}
 	t.mu.Unlock()
@@ -165,6 +177,30 @@ func (t *table) Enforce(view *agent.View) api.Applied {
 		applied.Ended = append(applied.Ended, api.EndedConn{ID: l.id, From: l.from, To: l.to, Revocation: revocation(cause)})
 	}
 	return applied
+}
+
+// redecide decides anew on the connections whose decisions hold no longer than
+// now, and ends those that are no longer allowed.
+func (t *table) redecide() {
+	denied := map[*live]error{}
+	t.mu.Lock()
+	now := t.now()
+	for l := range t.conns {
+		if !l.verdict.Load().Over(now) {
+			continue
+		}
+		verdict, err := t.view.Decide(l.from, l.to)
+		if err != nil {
+			denied[l] = err
+			t.condemn(l)
+			continue
+		}
+		l.verdict.Store(&verdict)
+	}
+	t.mu.Unlock()
+	for l, cause := range denied {
+		t.end(l, cause, 0)
+	}
 }
 
 // revocation returns the revision of the revocation that a refusal rests on, 0
@@ -228,7 +264,7 @@ func (t *table) list(deadline func(spiffeid.ID) (time.Time, bool)) []api.Conn {
 			continue
 		}
 		conn := api.Conn{ID: l.id, From: l.from, To: l.to, Opened: l.opened,
-			Sent: l.sent.Load(), Back: l.back.Load(), Rule: l.verdict.Load().Rule}
+			Sent: l.sent.Load(), Back: l.back.Load(), Rule: l.verdict.Load().Rule, Until: l.verdict.Load().Until}
 		conn.Deadline, conn.Renewing = deadline(l.own)
 		if peer := l.peer.Load(); peer != nil {
 			conn.PeerUntil = peer.NotAfter

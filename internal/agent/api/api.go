@@ -25,6 +25,9 @@ const (
 	PathConn   = "/v1/conn"   // GET ?id=PREFIX → History
 	PathPair   = "/v1/pair"   // GET ?from=NAME&to=NAME → Pair
 	PathToken  = "/v1/token"  // POST TokenRequest → TokenMade
+	PathPolicy = "/v1/policy" // GET → Policy; POST Policy → Change: this is the whole of it from now on
+	PathUndo   = "/v1/undo"   // POST UndoRequest → Change
+	PathDecide = "/v1/decide" // POST []PairRequest → []Decision
 )
 
 // Bounds of what is read from the other end, in bytes, and of a batch.
@@ -54,6 +57,7 @@ type Slice struct {
 	Revision   int64         `json:"revision"`
 	Identities []spiffeid.ID `json:"identities"` // granted to the proxy
 	Rules      []Rule        `json:"rules"`
+	Groups     []Group       `json:"groups,omitempty"` // that the rules name
 	Revoked    []Revocation  `json:"revoked"`
 }
 
@@ -61,6 +65,12 @@ type Slice struct {
 type Rule struct {
 	Name string `json:"name"`
 	Text string `json:"text"`
+}
+
+// Group is a name for several identities.
+type Group struct {
+	Name    string        `json:"name"`
+	Members []spiffeid.ID `json:"members"`
 }
 
 // Revocation bars an identity: its certificates, and those of others that it
@@ -122,6 +132,9 @@ type Conn struct {
 	// PeerUntil is when the newest certificate ends that is known of the other
 	// end. It is the deadline where no proxy stands at that end.
 	PeerUntil time.Time `json:"peer_until,omitzero"`
+	// Until is when the rules have to be asked again, and by what is known now
+	// will say no.
+	Until time.Time `json:"until,omitzero"`
 }
 
 // Kind is what happened.
@@ -170,6 +183,11 @@ type PairRequest struct {
 	From    string `json:"from"`
 	To      string `json:"to"`
 	Because string `json:"because,omitempty"`
+	// For is how long a rule holds; 0 is for good.
+	For time.Duration `json:"for_ns,omitempty"`
+	// Anyway lets the two be unknown.
+	Anyway bool `json:"anyway,omitempty"`
+	DryRun bool `json:"dry_run,omitempty"` // only say what it would do
 }
 
 // RevokeRequest names an identity, as PairRequest.
@@ -190,6 +208,10 @@ type Change struct {
 	Certificates int                  `json:"certificates,omitempty"` // that the revocation killed
 	Rule         string               `json:"rule,omitempty"`         // that was written
 	Replaced     string               `json:"replaced,omitempty"`     // that it stands in place of
+	Until        time.Time            `json:"until,omitzero"`         // the end of the rule
+	Undone       int64                `json:"undone,omitempty"`       // the revision that was taken back
+	Edits        []Edit               `json:"edits,omitempty"`        // of rules and groups
+	Would        *Foresight           `json:"would,omitempty"`        // nothing was changed; this is what would happen
 	Proxies      int                  `json:"proxies"`                // that the change concerns
 	Barred       int                  `json:"barred,omitempty"`       // proxies that are revoked, and hear of no change
 	InForce      int                  `json:"in_force"`               // of them, have it
@@ -199,6 +221,81 @@ type Change struct {
 	Others       int                  `json:"others"`              // connections that went on
 	Unchanged    bool                 `json:"unchanged,omitempty"` // it was so already: no new revision
 	Revoked      []spiffeid.ID        `json:"revoked,omitempty"`   // of the pair: no rule lets these in again
+}
+
+// Edit is a rule or a group that a change adds, changes or removes.
+type Edit struct {
+	What string `json:"what"` // "rule" or "group"
+	Name string `json:"name"`
+	How  string `json:"how"` // "added", "changed" or "removed"
+}
+
+// Foresight is what a change would do, by what is known when it is asked.
+type Foresight struct {
+	Ends   []EndedConn `json:"ends,omitempty"`    // live connections
+	Stay   int         `json:"stay"`              // live connections that would go on
+	LetsIn int         `json:"lets_in,omitempty"` // attempts refused in the last hour that would have passed
+	Flips  []Flip      `json:"flips,omitempty"`   // pairs of recorded connections that would be decided otherwise
+	Silent []Missing   `json:"silent,omitempty"`  // proxies that did not say what is open
+}
+
+// Flip is a pair that would be decided otherwise.
+type Flip struct {
+	From    spiffeid.ID `json:"from"`
+	To      spiffeid.ID `json:"to"`
+	Allowed bool        `json:"allowed"` // from then on
+	Reason  string      `json:"reason"`  // then
+	Live    int         `json:"live"`    // connections open now
+	Tries   int         `json:"tries"`   // recorded: opened and refused
+}
+
+// Policy is all rules and groups.
+type Policy struct {
+	TrustDomain spiffeid.TrustDomain `json:"trust_domain,omitzero"`
+	// Revision is the present one; in a request the one that was edited, 0 for
+	// whichever there is.
+	Revision int64         `json:"revision"`
+	Rules    []PolicyRule  `json:"rules"`
+	Groups   []PolicyGroup `json:"groups"`
+	Because  string        `json:"because,omitempty"` // in a request
+	DryRun   bool          `json:"dry_run,omitempty"` // in a request
+}
+
+// PolicyRule is a rule and where it comes from.
+type PolicyRule struct {
+	Rule
+	Origin
+}
+
+// PolicyGroup is a group and where it comes from.
+type PolicyGroup struct {
+	Group
+	Origin
+}
+
+// Origin is who wrote something last, and why; a request has none.
+type Origin struct {
+	By      spiffeid.ID `json:"by,omitzero"`
+	Because string      `json:"because,omitempty"`
+	Since   int64       `json:"since,omitempty"` // the revision
+	At      time.Time   `json:"at,omitzero"`
+}
+
+// UndoRequest names a revision whose change of rules and groups is taken back.
+type UndoRequest struct {
+	Revision int64  `json:"revision"`
+	Because  string `json:"because,omitempty"`
+	DryRun   bool   `json:"dry_run,omitempty"`
+}
+
+// Decision is the answer for one pair.
+type Decision struct {
+	From    spiffeid.ID `json:"from"`
+	To      spiffeid.ID `json:"to"`
+	Allowed bool        `json:"allowed"`
+	Code    string      `json:"code,omitempty"`
+	Reason  string      `json:"reason"`
+	Nearest string      `json:"nearest,omitempty"`
 }
 
 // Missing is a proxy that has not confirmed a change.
@@ -255,6 +352,8 @@ type Pair struct {
 	Rules       []string             `json:"rules,omitempty"` // that decided
 	Reason      string               `json:"reason"`
 	RuleCount   int                  `json:"rule_count"`         // in the whole policy
+	Nearest     string               `json:"nearest,omitempty"`  // the rule that would allow it but for one clause
+	Until       time.Time            `json:"until,omitzero"`     // when it has to be decided anew
 	LastTry     *Event               `json:"last_try,omitempty"` // the latest opened or refused
 	Live        int                  `json:"live"`               // connections open now
 }

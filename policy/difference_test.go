@@ -1,0 +1,63 @@
+package policy
+
+import (
+	"math/rand/v2"
+	"slices"
+	"testing"
+)
+
+// What a difference does not touch is decided as before, by Cedar alone, and
+// most of what a small change does not concern is not touched.
+func TestDifference(t *testing.T) {
+	random := rand.New(rand.NewPCG(11, 0))
+	names := []string{"web", "orders", "batch", "ops", "proxy/edge-3"}
+	changed, touched, spared := 0, 0, 0
+	for range 40 + 360/share {
+		rules, groups := randomRules(random), randomGroups(t, random)
+		before, err := New(rules, groups...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		plainBefore := plainly(t, rules, groups)
+		rules = slices.Clone(rules)
+		switch other := randomRules(random); {
+		case random.IntN(3) == 0:
+			groups = randomGroups(t, random)
+		case len(other) > 0 && len(rules) > 0: // edited
+			rules[0].Text = other[0].Text
+		case len(rules) > 0: // removed
+			rules = rules[1:]
+		}
+		after, err := before.Revise(rules, groups...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		plainAfter, difference := plainly(t, rules, groups), after.Since(before)
+		for _, from := range names {
+			for _, to := range names {
+				p := pair(t, from, to)
+				was, is := plainBefore.decide(p, noon), plainAfter.decide(p, noon)
+				differs := was.Code != is.Code || !slices.Equal(was.Rules, is.Rules)
+				touches := difference.Touches(p)
+				switch {
+				case differs && !touches:
+					t.Fatalf("%s → %s is not touched, and was %+v, is %+v\n%s\n%s", from, to, was, is, plainBefore.policies.MarshalCedar(), plainAfter.policies.MarshalCedar())
+				case differs:
+					changed++
+				}
+				if touches {
+					touched++
+				} else {
+					spared++
+				}
+				if got := after.Decide(p, noon); got.Code != is.Code || !slices.Equal(got.Rules, is.Rules) {
+					t.Fatalf("a revised set decides %+v, Cedar %+v", got, is)
+				}
+			}
+		}
+	}
+	t.Log(changed, touched, spared)
+	if changed < 500/share || spared < 3000/share {
+		t.Errorf("%d decisions changed and %d were spared: too few to show anything", changed, spared)
+	}
+}
