@@ -34,6 +34,7 @@ type Config struct {
 	Authority string          // HOST:PORT
 	Self      *pki.Credential // the proxy's own; renewed from then on
 	Roots     verify.Roots    // of the trust domain
+	Home      string          // the host folder in which a renewed Self is kept; "": nowhere
 	Now       func() time.Time
 	Logger    *slog.Logger
 }
@@ -43,6 +44,7 @@ type Agent struct {
 	authority string
 	self      spiffeid.ID
 	roots     verify.Roots
+	home      string
 	now       func() time.Time
 	logger    *slog.Logger
 	dialer    dialer
@@ -57,7 +59,7 @@ const silence = 15 * time.Second
 
 // New returns an agent that does nothing yet.
 func New(cfg Config) (*Agent, error) {
-	a := &Agent{authority: cfg.Authority, self: cfg.Self.Leaf().ID(), roots: cfg.Roots, now: cfg.Now, logger: cfg.Logger, outbox: newOutbox()}
+	a := &Agent{authority: cfg.Authority, self: cfg.Self.Leaf().ID(), roots: cfg.Roots, home: cfg.Home, now: cfg.Now, logger: cfg.Logger, outbox: newOutbox()}
 	if a.now == nil {
 		a.now = time.Now
 	}

@@ -8,6 +8,10 @@ const (
 	CertificatePending fault.Code = "certificate_pending"
 	AuthorityFailed    fault.Code = "authority_failed"
 	OutboxFull         fault.Code = "events_lost"
+	HomeMissing        fault.Code = "not_enrolled"
+	HomeUnreadable     fault.Code = "host_folder_unreadable"
+	HomeUnwritable     fault.Code = "host_folder_unwritable"
+	HomeExposed        fault.Code = "host_key_exposed"
 )
 
 // Codes returns the table of this package's codes.
@@ -25,5 +29,17 @@ func Codes() []fault.Entry {
 		{Code: OutboxFull, Meaning: "Events were dropped because the authority took none for too long.",
 			Cause: "The authority is gone or overloaded.",
 			Next:  "The gap stays, and signet conns tells its size; connections were not affected."},
+		{Code: HomeMissing, Meaning: "The folder is not that of a host that has joined a trust domain.",
+			Cause: "The host was not enrolled, or was with another folder.",
+			Next:  "Enroll it with a token, or name its folder with --data."},
+		{Code: HomeUnreadable, Meaning: "A file of the host folder could not be read or used.",
+			Cause: "Missing permissions, or a damaged file.",
+			Next:  "Run as the folder's owner, or enroll the host anew: signet token new WHO --again | signet enroll"},
+		{Code: HomeUnwritable, Meaning: "The host folder could not be written.",
+			Cause: "Missing permissions, or a full disk.",
+			Next:  "Make the folder writable for this user, or free some space."},
+		{Code: HomeExposed, Meaning: "The file with the host's own key may be read or written by others than its owner.",
+			Cause: "Its permissions were changed, or it was copied without them. Who has read it can be this host.",
+			Next:  "chmod 600 the file; where somebody else may have read it, revoke the identity."},
 	}
 }

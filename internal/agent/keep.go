@@ -98,6 +98,13 @@ func (a *Agent) renew(ctx context.Context, id spiffeid.ID) bool {
 		return false
 	}
 	a.keys.renewed(ctx, id, credential)
+	if id == a.self && a.home != "" {
+		// It is in use already: only a start after the end of the one that is kept
+		// would miss it, and the next renewal writes again.
+		if err := keepRenewed(a.home, credential); err != nil {
+			a.logger.Error("a renewed identity was not kept", slog.String("identity", id.String()), slog.Any("error", err))
+		}
+	}
 	return true
 }
 
