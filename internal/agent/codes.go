@@ -8,6 +8,7 @@ const (
 	CertificatePending fault.Code = "certificate_pending"
 	AuthorityFailed    fault.Code = "authority_failed"
 	OutboxFull         fault.Code = "events_lost"
+	RootsChanged       fault.Code = "roots_changed"
 	HomeMissing        fault.Code = "not_enrolled"
 	HomeUnreadable     fault.Code = "host_folder_unreadable"
 	HomeUnwritable     fault.Code = "host_folder_unwritable"
@@ -26,6 +27,9 @@ func Codes() []fault.Entry {
 		{Code: AuthorityFailed, Meaning: "The authority gave an answer that cannot be used.",
 			Cause: "Proxy and authority are of different versions, or one of them has a defect.",
 			Next:  "Run both with the same version of signet."},
+		{Code: RootsChanged, Meaning: "The connection ended because the roots changed, and no longer vouch for the other end.",
+			Cause: "A root was taken out of the file while the other end still had a certificate of it.",
+			Next:  "Give the other end a certificate of the new roots, or put the old root back until it has one."},
 		{Code: OutboxFull, Meaning: "Events were dropped because the authority took none for too long.",
 			Cause: "The authority is gone or overloaded.",
 			Next:  "The gap stays, and signet conns tells its size; connections were not affected."},

@@ -380,7 +380,7 @@ func TestSlam(t *testing.T) {
 					time.AfterFunc(test.stops, cancel)
 				}
 				start := time.Now()
-				slam(ctx, &plainConn{stream: pipe{ours}, program: "the client program"})
+				slam(ctx, &plainConn{stream: pipe{ours}, program: "the client program"}, nil)
 				if took := time.Since(start); took != test.resets {
 					t.Errorf("reset after %v, want %v", took, test.resets)
 				}

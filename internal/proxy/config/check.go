@@ -24,7 +24,7 @@ import (
 // Bounds of a configuration.
 const (
 	maxPorts     = 1000
-	maxAddresses = 64 // of one service
+	maxAddresses = 64  // of one service
 	maxUnix      = 107 // bytes of a Unix socket's path (unix(7): sun_path)
 )
 
@@ -128,9 +128,9 @@ func (f *File) checkTruth() error {
 		}
 		return f.folder("host", f.Resolve(f.Host))
 	}
-	for key, value := range map[string]string{"trust_domain": f.TrustDomain, "roots": f.Roots, "policy": f.Policy} {
-		if value == "" {
-			return f.Fault(key, Invalid, "%s is missing; without an authority (host) it takes trust_domain, roots, policy and identity", key)
+	for _, needed := range []struct{ key, value string }{{"trust_domain", f.TrustDomain}, {"roots", f.Roots}, {"policy", f.Policy}} {
+		if needed.value == "" {
+			return f.Fault(needed.key, Invalid, "%s is missing; without an authority (host) it takes trust_domain, roots, policy and identity", needed.key)
 		}
 	}
 	domain, err := spiffeid.ParseTrustDomain(f.TrustDomain)
