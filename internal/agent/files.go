@@ -254,20 +254,16 @@ func (f *Files) take(next *files) (Enforcer, *View) {
 }
 
 // Reload reads everything that another configuration names and, if nothing is
-// wrong and ready agrees, puts it in force: with it happen at once the changes
-// that ready stands for. Nil is ready.
-func (f *Files) Reload(cfg FilesConfig, ready func() error) error {
+// wrong, has with put it in force by calling commit, in one step with what else
+// changes. An error of either leaves all as it was.
+func (f *Files) Reload(cfg FilesConfig, with func(commit func()) error) error {
 	f.apply.Lock()
 	defer f.apply.Unlock()
 	next, err := f.read(cfg)
 	if err != nil {
 		return err
 	}
-	if err := ready(); err != nil {
-		return err
-	}
-	f.enforce(next)
-	return nil
+	return with(func() { f.enforce(next) })
 }
 
 // enforce puts what was read in force. The caller holds apply.

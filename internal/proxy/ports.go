@@ -55,14 +55,14 @@ func (p *Proxy) wanted(services []Service, doors []Door) (all []wanted) {
 // Listen binds every port, so that Run cannot fail on one. After an error none
 // is bound.
 func (p *Proxy) Listen(ctx context.Context) error {
-	return p.Reload(ctx, p.config.Services, p.config.Doors, func() {})
+	return p.Reload(ctx, p.config, func() {})
 }
 
-// Reload has other services and doors from now on. Ports that stay go on
-// listening, and live connections go on, also those of ports that are gone. The
-// new ones are bound first; then commit puts into force what belongs to the
-// change. After an error everything is as it was.
-func (p *Proxy) Reload(ctx context.Context, services []Service, doors []Door, commit func()) error {
+// Reload has the services, doors, Drain and StaleAfter of another Config from now
+// on. Ports that stay go on listening, and live connections go on, also those of
+// ports that are gone. The new ones are bound first; then commit puts into force
+// what belongs to the change. After an error everything is as it was.
+func (p *Proxy) Reload(ctx context.Context, next Config, commit func()) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.over {
@@ -74,7 +74,7 @@ func (p *Proxy) Reload(ctx context.Context, services []Service, doors []Door, co
 			before[port.address] = port
 		}
 	}
-	wanted := p.wanted(services, doors)
+	wanted := p.wanted(next.Services, next.Doors)
 	ports, fresh := make([]*port, len(wanted)), []*port(nil)
 	for i, want := range wanted {
 		if ports[i] = before[want.address]; ports[i] != nil {
@@ -100,6 +100,7 @@ func (p *Proxy) Reload(ctx context.Context, services []Service, doors []Door, co
 		port.listener.Close()
 	}
 	p.ports = ports
+	p.settle(next)
 	if p.start != nil {
 		for _, port := range fresh {
 			p.start(port)

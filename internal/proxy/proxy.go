@@ -80,6 +80,10 @@ const (
 	DefaultStaleFor = 12 * time.Hour // as long as a renewed certificate has at least
 )
 
+// DefaultStaleAfter is how long an authority may be silent, which sends a sign of
+// life every 5 s.
+const DefaultStaleAfter = 30 * time.Second
+
 func (l Limits) settled() Limits {
 	l.Conns = cmp.Or(l.Conns, DefaultConns)
 	l.Each = cmp.Or(l.Each, min(DefaultEach, l.Conns))
@@ -105,7 +109,7 @@ type Config struct {
 	Doors      []Door
 	Truth      Truth
 	Drain      time.Duration           // how long connections may go on once Run's ctx has ended
-	StaleAfter time.Duration           // how long Truth may be silent until the proxy is stale; 0 means 30 s
+	StaleAfter time.Duration           // how long Truth may be silent until the proxy is stale; 0 means DefaultStaleAfter
 	Inherited  map[string]net.Listener // sockets that systemd has handed over, by name
 	OnEvent    func(api.Event)         // hears of every event, too; it must not block; nil: nobody does
 	Now        func() time.Time        // nil means time.Now
@@ -119,6 +123,9 @@ type Proxy struct {
 	table  table
 	now    func() time.Time
 	logger *slog.Logger
+
+	drainFor   atomic.Int64 // nanoseconds
+	staleAfter atomic.Int64 // nanoseconds
 
 	mu    sync.Mutex
 	ports []*port     // guarded by mu; the services', then the doors'
@@ -150,9 +157,15 @@ func New(cfg Config) *Proxy {
 	if p.logger == nil {
 		p.logger = slog.New(slog.DiscardHandler)
 	}
-	p.config.StaleAfter = cmp.Or(p.config.StaleAfter, 30*time.Second)
+	p.settle(cfg)
 	p.table = table{now: p.now, report: p.report, conns: map[*live]struct{}{}}
 	return p
+}
+
+// settle takes over the settings of no single port.
+func (p *Proxy) settle(cfg Config) {
+	p.drainFor.Store(int64(cfg.Drain))
+	p.staleAfter.Store(int64(cmp.Or(cfg.StaleAfter, DefaultStaleAfter)))
 }
 
 // report tells of an event.
@@ -193,7 +206,8 @@ func (p *Proxy) Run(ctx context.Context) error {
 
 // drain waits until the connections have ended, as long as they may go on.
 func (p *Proxy) drain(conns *sync.WaitGroup) {
-	if p.config.Drain <= 0 {
+	wait := time.Duration(p.drainFor.Load())
+	if wait <= 0 {
 		return
 	}
 	gone := make(chan struct{})
@@ -201,7 +215,7 @@ func (p *Proxy) drain(conns *sync.WaitGroup) {
 		defer close(gone)
 		conns.Wait()
 	}()
-	timer := time.NewTimer(p.config.Drain)
+	timer := time.NewTimer(wait)
 	defer timer.Stop()
 	select {
 	case <-gone:

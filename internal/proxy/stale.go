@@ -11,14 +11,14 @@ import (
 // when it last was.
 func (p *Proxy) Stale() (since time.Time, stale bool) {
 	since = p.truth.Heard()
-	return since, p.now().Sub(since) > p.config.StaleAfter
+	return since, p.now().Sub(since) > time.Duration(p.staleAfter.Load())
 }
 
 // closed reports whether a port lets nobody pass because the proxy has been stale
 // for too long.
 func (p *Proxy) closed(limits Limits) bool {
 	since, stale := p.Stale()
-	return stale && !limits.OpenWhenStale && p.now().Sub(since) > p.config.StaleAfter+limits.StaleFor
+	return stale && !limits.OpenWhenStale && p.now().Sub(since) > time.Duration(p.staleAfter.Load())+limits.StaleFor
 }
 
 func (p *Proxy) staleFault() error {
