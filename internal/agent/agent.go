@@ -91,6 +91,9 @@ func (a *Agent) Heard() time.Time { return *a.heard.Load() }
 // Roots returns the trust domain's anchors.
 func (a *Agent) Roots() verify.Roots { return a.roots }
 
+// Begin knows nothing yet: all comes from the authority.
+func (a *Agent) Begin(Enforcer) {}
+
 // Run holds the watch, keeps certificates fresh and sends events, until ctx
 // ends; then it sends what is left, within a second. It goes on trying when the
 // authority is gone: what was in force stays so.

@@ -55,7 +55,7 @@ type Files struct {
 	config   FilesConfig                        // guarded by mu
 	view     *View                              // guarded by mu
 	held     map[spiffeid.ID]*identity.Rotating // guarded by mu
-	enforcer Enforcer                           // guarded by mu; nil until Run
+	enforcer Enforcer                           // guarded by mu; nil until Begin
 	refused  string                             // guarded by mu; why what is there now is not in force, as it was logged
 	roots    string                             // guarded by mu; the bytes of the roots that are in force
 	rules    []policy.Rule                      // guarded by mu; those that are in force
@@ -275,21 +275,28 @@ func (f *Files) enforce(next *files) {
 	}
 }
 
-// Run puts what was read in force, and follows the files until ctx ends.
-func (f *Files) Run(ctx context.Context, enforcer Enforcer) {
+// Begin puts what was read in force.
+func (f *Files) Begin(enforcer Enforcer) {
 	f.apply.Lock()
+	defer f.apply.Unlock()
 	f.mu.Lock()
 	f.enforcer = enforcer
-	view, interval := f.view, f.config.Interval
+	view := f.view
 	f.mu.Unlock()
 	enforcer.Enforce(view)
-	f.apply.Unlock()
-	for sleep(ctx, interval) {
+}
+
+// Run follows the files until ctx ends, for whom Begin has named.
+func (f *Files) Run(ctx context.Context, _ Enforcer) {
+	for sleep(ctx, f.interval()) {
 		f.look()
-		f.mu.Lock()
-		interval = f.config.Interval
-		f.mu.Unlock()
 	}
+}
+
+func (f *Files) interval() time.Duration {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.config.Interval
 }
 
 // look reads the files once more. Roots and rules count together or not at all;

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -96,8 +97,10 @@ func (p *Proxy) Reload(ctx context.Context, next Config, commit func()) error {
 		serve := want.serves(ports[i].seats)
 		ports[i].serve.Store(&serve)
 	}
-	for _, port := range before {
-		port.listener.Close()
+	for _, port := range p.ports {
+		if !slices.Contains(ports, port) {
+			port.listener.Close()
+		}
 	}
 	p.ports = ports
 	p.settle(next)

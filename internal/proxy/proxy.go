@@ -24,6 +24,8 @@ import (
 // Truth is where a proxy has its identities, its roots and its policy from, and
 // whom it reports to: an *agent.Agent of an authority, or *agent.Files.
 type Truth interface {
+	// Begin has the enforcer put in force what is known without asking anybody.
+	Begin(enforcer agent.Enforcer)
 	// Run has the enforcer put every change in force, until ctx ends.
 	Run(ctx context.Context, enforcer agent.Enforcer)
 	// Source is an identity's present certificate.
@@ -186,6 +188,7 @@ func (p *Proxy) Run(ctx context.Context) error {
 	traffic, end := context.WithCancel(life)
 	defer end()
 	var truth, watches, conns sync.WaitGroup
+	p.truth.Begin(p) // before anybody comes in
 	truth.Go(func() { p.truth.Run(life, p) })
 	watches.Go(func() { p.watchDeadlines(traffic) })
 	watches.Go(func() { p.watchPeers(traffic) })
