@@ -94,6 +94,9 @@ func (a *Agent) Roots() verify.Roots { return a.roots }
 // Begin knows nothing yet: all comes from the authority.
 func (a *Agent) Begin(Enforcer) {}
 
+// Hurry is of no use: the authority sends what is new as soon as it can.
+func (a *Agent) Hurry() {}
+
 // Run holds the watch, keeps certificates fresh and sends events, until ctx
 // ends; then it sends what is left, within a second. It goes on trying when the
 // authority is gone: what was in force stays so.

@@ -49,7 +49,8 @@ type FilesConfig struct {
 // files: what is there is put in force when all of it can be, and until then what
 // was before stays. They are safe for concurrent use.
 type Files struct {
-	apply sync.Mutex // held while something is put in force, so that Views come in their order
+	hurry chan struct{} // has a value when the files are to be looked at
+	apply sync.Mutex    // held while something is put in force, so that Views come in their order
 
 	mu       sync.Mutex
 	config   FilesConfig                        // guarded by mu
@@ -63,7 +64,7 @@ type Files struct {
 
 // OpenFiles reads all of the files. Nothing may be wrong with any.
 func OpenFiles(cfg FilesConfig) (*Files, error) {
-	f := &Files{}
+	f := &Files{hurry: make(chan struct{}, 1)}
 	next, err := f.read(cfg)
 	if err != nil {
 		return nil, err
@@ -288,10 +289,32 @@ func (f *Files) Begin(enforcer Enforcer) {
 
 // Run follows the files until ctx ends, for whom Begin has named.
 func (f *Files) Run(ctx context.Context, _ Enforcer) {
-	for sleep(ctx, f.interval()) {
+	for sleep(ctx, shortest) {
+		f.wait(ctx, f.interval()-shortest)
+		if ctx.Err() != nil {
+			return
+		}
 		f.look()
 	}
 }
+
+// shortest is how long the files are left alone in any case.
+const shortest = 20 * time.Millisecond
+
+// wait waits until Hurry, for some time at most.
+func (f *Files) wait(ctx context.Context, most time.Duration) {
+	timer := time.NewTimer(most)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+	case <-f.hurry:
+	case <-timer.C:
+	}
+}
+
+// Hurry has the files looked at once: another proxy that reads the same may have
+// seen a change first.
+func (f *Files) Hurry() { signal(f.hurry) }
 
 func (f *Files) interval() time.Duration {
 	f.mu.Lock()

@@ -9,6 +9,7 @@ import (
 	"github.com/alecthomas/kong"
 
 	"github.com/signet-tls/signet/fault"
+	"github.com/signet-tls/signet/internal/spelling"
 )
 
 // unknownWord matches what kong says of a word that it does not know, whatever
@@ -69,7 +70,7 @@ func misuse(err error, args []string) error {
 	case unknown[1] == "unknown flag" && strings.HasPrefix(word, "--"):
 		flags := flagsOf(parse.Context.Model, node)
 		if meant = elsewhere[strings.TrimLeft(word, "-")]; !slices.Contains(flags, meant) {
-			meant = nearest(word, flags)
+			meant = spelling.Nearest(word, flags)
 		}
 		if hint := never[strings.TrimLeft(word, "-")]; hint != "" {
 			return result.WithHint("%s", hint)
@@ -137,7 +138,7 @@ func likely(word string, commands []string) string {
 	if meant := sayings[word]; slices.Contains(commands, meant) {
 		return meant
 	}
-	return nearest(word, commands)
+	return spelling.Nearest(word, commands)
 }
 
 // flagWith returns the flag of a command whose values have this word among them.

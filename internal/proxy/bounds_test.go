@@ -16,7 +16,7 @@ func TestSeats(t *testing.T) {
 	s := newSeats()
 	s.limit(Limits{}.settled())
 	for client := range 2 {
-		for i := range DefaultEach {
+		for i := range defaultEach {
 			if err := s.take(who(client)); err != nil {
 				t.Fatalf("client %d, connection %d: %v", client, i, err)
 			}
@@ -34,7 +34,7 @@ func TestSeats(t *testing.T) {
 	}
 	s.leave(who(2))
 	for client := range 2 {
-		for range DefaultEach - (1 - client) {
+		for range defaultEach - (1 - client) {
 			s.leave(who(client))
 		}
 	}

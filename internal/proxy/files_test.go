@@ -39,8 +39,7 @@ func TestRulesInFiles(t *testing.T) {
 
 	w.allow("bob")
 	wantReset(t, ann)
-	w.wantEvent(api.Ended, api.Door, "no_rule")
-	w.wantEvent(api.Ended, api.Service, "no_rule")
+	w.wantBothEnds("no_rule")
 	if _, err := w.try(w.doors[0], "ann-3"); err == nil {
 		t.Error("ann connects, though no rule allows it")
 	}
@@ -69,7 +68,7 @@ func TestRootsInFiles(t *testing.T) {
 	w.wantLive(1)
 	w.write("roots.pem", pem(next.Root))
 	wantReset(t, conn)
-	w.wantEvent(api.Ended, api.Service, "roots_changed")
+	w.wantBothEnds("roots_changed")
 	w.until("the door takes the new roots alone", func() bool {
 		conn, err := w.try(w.doors[0], "ann-3")
 		if err == nil {

@@ -6,6 +6,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -204,6 +205,18 @@ func (w *fileWorld) wantEvent(kind api.Kind, side api.Side, code string) {
 	w.t.Helper()
 	w.until(fmt.Sprintf("%s tells that a connection was %s: %s", side, kind, code), func() bool {
 		return w.events.count(func(e api.Event) bool { return e.Kind == kind && e.Side == side && e.Code == code }) > 0
+	})
+}
+
+// wantBothEnds waits until both proxies tell of an end, of which one at least says
+// why: the other may have seen the reset long before it saw the change.
+func (w *fileWorld) wantBothEnds(code string) {
+	w.t.Helper()
+	w.until("both ends tell that it ended", func() bool {
+		count := func(codes ...string) int {
+			return w.events.count(func(e api.Event) bool { return e.Kind == api.Ended && slices.Contains(codes, e.Code) })
+		}
+		return count(code, "truncated") >= 2 && count(code) >= 1
 	})
 }
 

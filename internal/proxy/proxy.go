@@ -28,6 +28,8 @@ type Truth interface {
 	Begin(enforcer agent.Enforcer)
 	// Run has the enforcer put every change in force, until ctx ends.
 	Run(ctx context.Context, enforcer agent.Enforcer)
+	// Hurry has it look at once for what is new; it must not block.
+	Hurry()
 	// Source is an identity's present certificate.
 	Source(spiffeid.ID) identity.Source
 	// Roots are whom to believe at present.
@@ -66,31 +68,31 @@ type Door struct {
 
 // Limits are the bounds of one port. A zero field means its default.
 type Limits struct {
-	Conns         int           // connections at once; DefaultConns
-	Each          int           // of one identity; DefaultEach
-	Connect       time.Duration // to reach the program, or an address of the service; DefaultConnect
+	Conns         int           // connections at once; defaultConns
+	Each          int           // of one identity; defaultEach
+	Connect       time.Duration // to reach the program, or an address of the service; defaultConnect
 	OpenWhenStale bool          // go on with what was known last, however long the authority is silent
-	StaleFor      time.Duration // how long connections go on otherwise; DefaultStaleFor
+	StaleFor      time.Duration // how long connections go on otherwise; defaultStaleFor
 }
 
 // Defaults of Limits. A connection costs two descriptors; one identity has half
 // of a port, so that none takes all of it.
 const (
-	DefaultConns    = 8192
-	DefaultEach     = DefaultConns / 2
-	DefaultConnect  = 5 * time.Second
-	DefaultStaleFor = 12 * time.Hour // as long as a renewed certificate has at least
+	defaultConns    = 8192
+	defaultEach     = defaultConns / 2
+	defaultConnect  = 5 * time.Second
+	defaultStaleFor = 12 * time.Hour // as long as a renewed certificate has at least
 )
 
-// DefaultStaleAfter is how long an authority may be silent, which sends a sign of
+// defaultStaleAfter is how long an authority may be silent, which sends a sign of
 // life every 5 s.
-const DefaultStaleAfter = 30 * time.Second
+const defaultStaleAfter = 30 * time.Second
 
 func (l Limits) settled() Limits {
-	l.Conns = cmp.Or(l.Conns, DefaultConns)
-	l.Each = cmp.Or(l.Each, min(DefaultEach, l.Conns))
-	l.Connect = cmp.Or(l.Connect, DefaultConnect)
-	l.StaleFor = cmp.Or(l.StaleFor, DefaultStaleFor)
+	l.Conns = cmp.Or(l.Conns, defaultConns)
+	l.Each = cmp.Or(l.Each, min(defaultEach, l.Conns))
+	l.Connect = cmp.Or(l.Connect, defaultConnect)
+	l.StaleFor = cmp.Or(l.StaleFor, defaultStaleFor)
 	return l
 }
 
@@ -111,7 +113,7 @@ type Config struct {
 	Doors      []Door
 	Truth      Truth
 	Drain      time.Duration           // how long connections may go on once Run's ctx has ended
-	StaleAfter time.Duration           // how long Truth may be silent until the proxy is stale; 0 means DefaultStaleAfter
+	StaleAfter time.Duration           // how long Truth may be silent until the proxy is stale; 0 means defaultStaleAfter
 	Inherited  map[string]net.Listener // sockets that systemd has handed over, by name
 	OnEvent    func(api.Event)         // hears of every event, too; it must not block; nil: nobody does
 	Now        func() time.Time        // nil means time.Now
@@ -160,14 +162,14 @@ func New(cfg Config) *Proxy {
 		p.logger = slog.New(slog.DiscardHandler)
 	}
 	p.settle(cfg)
-	p.table = table{now: p.now, report: p.report, conns: map[*live]struct{}{}}
+	p.table = table{now: p.now, report: p.report, hurry: p.truth.Hurry, conns: map[*live]struct{}{}}
 	return p
 }
 
 // settle takes over the settings of no single port.
 func (p *Proxy) settle(cfg Config) {
 	p.drainFor.Store(int64(cfg.Drain))
-	p.staleAfter.Store(int64(cmp.Or(cfg.StaleAfter, DefaultStaleAfter)))
+	p.staleAfter.Store(int64(cmp.Or(cfg.StaleAfter, defaultStaleAfter)))
 }
 
 // report tells of an event.

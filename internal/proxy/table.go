@@ -54,6 +54,7 @@ func (l *live) abort() {
 type table struct {
 	now    func() time.Time
 	report func(api.Event)
+	hurry  func() // has a change looked for that the other end may know already
 
 	mu     sync.Mutex
 	view   *agent.View        // guarded by mu
@@ -123,6 +124,7 @@ const grace = 500 * time.Millisecond
 func (t *table) remove(l *live, err error) (told bool) {
 	l.over.Store(true)
 	if errors.Is(err, signet.Truncated) {
+		t.hurry()
 		timer := time.NewTimer(grace)
 		defer timer.Stop()
 		select {

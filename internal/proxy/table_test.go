@@ -44,7 +44,7 @@ type record struct {
 
 func newRecord(view *agent.View) *record {
 	r := &record{}
-	r.table = table{now: time.Now, view: view, conns: map[*live]struct{}{}, report: func(e api.Event) {
+	r.table = table{now: time.Now, view: view, hurry: func() {}, conns: map[*live]struct{}{}, report: func(e api.Event) {
 		r.mu.Lock()
 		defer r.mu.Unlock()
 		r.events = append(r.events, e)

@@ -92,7 +92,7 @@ func (f *File) checkValues(table reflect.Value, prefix string) error {
 			for j := 0; j < value.Len() && err == nil; j++ {
 				err = f.checkValues(value.Index(j), fmt.Sprintf("%s[%d]", key, j))
 			}
-		case field.Tag.Get("need") != "" && value.IsZero():
+		case field.Tag.Get("need") != "" && (value.IsZero() || value.Kind() == reflect.Slice && value.Len() == 0):
 			err = f.Fault(key, Invalid, "%s is missing", field.Tag.Get("toml"))
 		case field.Type == reflect.TypeFor[Duration]() || field.Type.Kind() == reflect.Int:
 			if value.Int() <= 0 && key != "drain" || value.Int() < 0 {

@@ -7,6 +7,8 @@ import (
 	"time"
 )
 
+//go:generate go test -run "^TestDocument$" . -update
+
 // File is a whole configuration. Paths in it are relative to its own folder.
 type File struct {
 	// Folder that enrolment made on this host: identities, roots, policy and

@@ -8,13 +8,13 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
-	"slices"
 	"strings"
 
 	"github.com/pelletier/go-toml/v2"
 	"github.com/pelletier/go-toml/v2/unstable"
 
 	"github.com/signet-tls/signet/fault"
+	"github.com/signet-tls/signet/internal/spelling"
 )
 
 // maxFile is the largest configuration that is read, in bytes; a port has a few hundred.
@@ -138,7 +138,7 @@ func (f *File) unknown(wrong *toml.DecodeError) error {
 		}
 	}
 	text := fmt.Sprintf("%s has no key %q", where, fault.Printable(last, 60))
-	if near := nearest(last, known); near != "" {
+	if near := spelling.Nearest(last, known); near != "" {
 		text += fmt.Sprintf("; did you mean %s?", near)
 	}
 	return f.at(place{line, column, len(last)}, UnknownKey, "%s", text)
@@ -155,31 +155,6 @@ func keys(table reflect.Type) (all []string) {
 		}
 	}
 	return all
-}
-
-// nearest is the key that has the most pairs of letters in common with what was
-// written: more than half, or none is.
-func nearest(written string, known []string) (best string) {
-	pairs := func(word string) (all []string) {
-		for i := range len(word) - 1 {
-			all = append(all, word[i:i+2])
-		}
-		return all
-	}
-	most, have := 0.5, pairs(strings.ToLower(written))
-	for _, key := range known {
-		want := pairs(key)
-		common := 0
-		for _, pair := range have {
-			if slices.Contains(want, pair) {
-				common++
-			}
-		}
-		if score := 2 * float64(common) / float64(len(have)+len(want)); score > most {
-			best, most = key, score
-		}
-	}
-	return best
 }
 
 // fill puts a default in the place of every key that was not written.

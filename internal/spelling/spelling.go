@@ -1,12 +1,13 @@
-package cli
+// Package spelling finds which word may be meant by a mistyped one.
+package spelling
 
 // mistypes is how many mistakes a word may have, and still be meant for another.
 const mistypes = 2
 
-// nearest returns which of the words may be meant by one that is not among them:
+// Nearest returns which of the words may be meant by one that is not among them:
 // the first that fewest mistakes lead to, at most two, and no more than half of
 // what was typed; or "".
-func nearest(typed string, words []string) string {
+func Nearest(typed string, words []string) string {
 	best, least := "", min(mistypes, len(typed)/2)+1
 	for _, word := range words {
 		if d := distance(typed, word); d < least {
@@ -18,7 +19,7 @@ func nearest(typed string, words []string) string {
 
 // distance counts the letters to leave out, put in, replace or swap with their
 // neighbour to make one word of another (Damerau and Levenshtein; no letter is
-// changed twice). Words that are too different in length for nearest are not
+// changed twice). Words that are too different in length for Nearest are not
 // compared.
 func distance(a, b string) int {
 	from, to := []rune(a), []rune(b)

@@ -1,4 +1,4 @@
-package cli
+package spelling
 
 import "testing"
 
@@ -22,7 +22,7 @@ func TestNearest(t *testing.T) {
 		"vérify":     "verify",
 		"ab\xff\xfe": "",
 	} {
-		if have := nearest(typed, words); have != want {
+		if have := Nearest(typed, words); have != want {
 			t.Errorf("%q is taken for %q, want %q", typed, have, want)
 		}
 	}
