@@ -102,6 +102,13 @@ func (f *Files) read(cfg FilesConfig) (*files, error) {
 	if err := next.truth(f); err != nil {
 		return nil, err
 	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for id, source := range f.held { // live connections of a port that is gone have it still
+		if next.held[id] == nil {
+			next.held[id] = source
+		}
+	}
 	return next, nil
 }
 

@@ -23,8 +23,7 @@ type proxyServeCmd struct {
 }
 
 func (proxyServeCmd) Help() string {
-	return "signet proxy serve --config proxy.toml\n" +
-		"kill -HUP PID      # reads it anew: what is wrong leaves all as it was"
+	return "signet proxy serve --config proxy.toml"
 }
 
 // run serves until ctx ends, and then until the connections have ended or been

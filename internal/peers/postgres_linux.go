@@ -9,6 +9,7 @@ import (
 	"os/user"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -39,7 +40,9 @@ func StartRedis(t testing.TB, program string) (address string) {
 	t.Helper()
 	address = freeAddress(t)
 	_, port, _ := net.SplitHostPort(address) // it was made of both
-	start(t, exec.Command(program, "--port", port, "--bind", "127.0.0.1", "--save", "", "--dir", t.TempDir()), address)
+	server := exec.Command(program, "-")
+	server.Stdin = strings.NewReader("bind 127.0.0.1\nport " + port + "\nsave \"\"\ndir " + t.TempDir() + "\n")
+	start(t, server, address)
 	return address
 }
 

@@ -47,12 +47,14 @@ func (p *Proxy) expired(l *live) error {
 func (p *Proxy) watchDeadlines(ctx context.Context) {
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
+	stale := false
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
 		}
+		stale = p.noteStale(stale)
 		for _, limit := range p.limits() {
 			p.table.endAll(limit.cause, limit.passed)
 		}

@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"log/slog"
 	"time"
 
 	"github.com/signet-tls/signet/fault"
@@ -19,6 +20,18 @@ func (p *Proxy) Stale() (since time.Time, stale bool) {
 func (p *Proxy) closed(limits Limits) bool {
 	since, stale := p.Stale()
 	return stale && !limits.OpenWhenStale && p.now().Sub(since) > time.Duration(p.staleAfter.Load())+limits.StaleFor
+}
+
+// noteStale logs when the proxy has become stale, or is so no more.
+func (p *Proxy) noteStale(before bool) (stale bool) {
+	since, stale := p.Stale()
+	switch {
+	case stale && !before:
+		p.logger.Warn("STALE: the authority says nothing; what is in force stays so, until stale_for has passed", slog.Time("since", since))
+	case before && !stale:
+		p.logger.Info("the authority is heard again")
+	}
+	return stale
 }
 
 func (p *Proxy) staleFault() error {

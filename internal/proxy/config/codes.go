@@ -4,10 +4,10 @@ import "github.com/signet-tls/signet/fault"
 
 // Codes of this package.
 const (
-	Unreadable fault.Code = "config_unreadable"
-	Invalid    fault.Code = "config_invalid"
-	UnknownKey fault.Code = "config_key_unknown"
-	BadPath    fault.Code = "config_path_invalid"
+	Unreadable fault.Code = "proxy_config_unreadable"
+	Invalid    fault.Code = "proxy_config_invalid"
+	UnknownKey fault.Code = "proxy_config_key_unknown"
+	BadPath    fault.Code = "proxy_config_path_invalid"
 )
 
 // Codes returns the table of this package's codes.

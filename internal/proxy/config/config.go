@@ -66,7 +66,7 @@ type Service struct {
 	// systemd hands over.
 	Listen string `toml:"listen" need:"always" example:"0.0.0.0:7443"`
 	// The program: `HOST:PORT`, or `unix:PATH`. Over a Unix socket a cut stream
-	// looks like its end until the program writes: see Address in the package proxy.
+	// looks like its end until the program writes.
 	Backend string `toml:"backend" need:"always" example:"127.0.0.1:5432"`
 	// `v2` has the program hear first who connects: a PROXY protocol header of
 	// version 2, with the client's SPIFFE ID in TLV 0xE0 and the connection's ID in
@@ -82,7 +82,8 @@ type Door struct {
 	// Who it wants to talk to: a name in the trust domain.
 	To string `toml:"to" need:"always" example:"orders"`
 	// Where the program connects, in plain: `unix:PATH`, `systemd:NAME`, or a
-	// loopback address where `loopback` allows it.
+	// loopback address where `loopback` allows it. A Unix socket has no reset: a
+	// stream that was cut looks to the program like its end until it writes.
 	Listen string `toml:"listen" need:"always" example:"unix:web-orders.sock"`
 	// Allows `listen` to be a port of 127.0.0.1 or [::1]: every user of this
 	// machine can then speak as `identity`.
