@@ -5,10 +5,10 @@ import "github.com/signet-tls/signet/fault"
 // Codes of this package.
 const (
 	NoTruthYet         fault.Code = "no_truth_yet"
+	RootsChanged       fault.Code = "roots_changed"
 	CertificatePending fault.Code = "certificate_pending"
 	AuthorityFailed    fault.Code = "authority_failed"
 	OutboxFull         fault.Code = "events_lost"
-	RootsChanged       fault.Code = "roots_changed"
 	HomeMissing        fault.Code = "not_enrolled"
 	HomeUnreadable     fault.Code = "host_folder_unreadable"
 	HomeUnwritable     fault.Code = "host_folder_unwritable"
@@ -21,15 +21,15 @@ func Codes() []fault.Entry {
 		{Code: NoTruthYet, Meaning: "The proxy has not heard from its authority since it started, so it lets nobody pass.",
 			Cause: "The authority is not running, or not reachable from the proxy.",
 			Next:  "Start the authority, or look at the proxy's log for why it cannot be reached."},
+		{Code: RootsChanged, Meaning: "The connection ended because the roots changed, and no longer vouch for the other end.",
+			Cause: "A root was taken out of the file while the other end still had a certificate of it.",
+			Next:  "Give the other end a certificate of the new roots, or put the old root back until it has one."},
 		{Code: CertificatePending, Meaning: "The proxy has no certificate for the identity yet.",
 			Cause: "It has just started, the authority is not reachable, or the identity was revoked.",
 			Next:  "Try again in a moment; if it stays so, look at the proxy's log."},
 		{Code: AuthorityFailed, Meaning: "The authority gave an answer that cannot be used.",
 			Cause: "Proxy and authority are of different versions, or one of them has a defect.",
 			Next:  "Run both with the same version of signet."},
-		{Code: RootsChanged, Meaning: "The connection ended because the roots changed, and no longer vouch for the other end.",
-			Cause: "A root was taken out of the file while the other end still had a certificate of it.",
-			Next:  "Give the other end a certificate of the new roots, or put the old root back until it has one."},
 		{Code: OutboxFull, Meaning: "Events were dropped because the authority took none for too long.",
 			Cause: "The authority is gone or overloaded.",
 			Next:  "The gap stays, and signet conns tells its size; connections were not affected."},

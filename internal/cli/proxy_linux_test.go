@@ -91,7 +91,9 @@ func TestProxyTellsSystemd(t *testing.T) {
 // TestProxyLintHost reads a host folder in the place of files.
 func TestProxyLintHost(t *testing.T) {
 	dir := proxyFolder(t, "host = \"host\"\n"+proxyDoor)
-	lint := func() outcome { return signetMain(t, nil, "proxy", "lint", "--config", filepath.Join(dir, "proxy.toml")) }
+	lint := func() outcome {
+		return signetMain(t, nil, "proxy", "lint", "--config", filepath.Join(dir, "proxy.toml"))
+	}
 	if said := lint(); said.code != 0 || !strings.Contains(said.stdout, "0 services and 1 door of demo.signet.\n") ||
 		!strings.Contains(said.stdout, "  authority  127.0.0.1:1, by the host folder host") {
 		t.Errorf("exit code %d: %s%s", said.code, said.stdout, said.stderr)
