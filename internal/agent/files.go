@@ -411,8 +411,4 @@ func (f *Files) Newest(_ context.Context, certs []api.Issued) ([]api.Issued, err
 func (f *Files) Report(api.Event) {}
 
 // Heard is always now: files do not fall silent.
-func (f *Files) Heard() time.Time {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return f.config.Now()
-}
+func (f *Files) Heard() time.Time { return time.Now() }

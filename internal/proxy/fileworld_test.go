@@ -48,7 +48,6 @@ type fileSetup struct {
 	door    func(*proxy.Door)
 	truth   func(proxy.Truth) proxy.Truth // the outbound proxy's
 	drain   time.Duration
-	now     func() time.Time
 }
 
 func newFileWorld(t *testing.T, s fileSetup) *fileWorld {
@@ -66,7 +65,7 @@ func newFileWorld(t *testing.T, s fileSetup) *fileWorld {
 	}
 	w.in = w.proxy(proxy.Config{Services: []proxy.Service{service}, Drain: s.drain}, nil, "orders")
 	w.service = w.in.Addresses()[0].String()
-	cfg := proxy.Config{Drain: s.drain, Now: s.now}
+	cfg := proxy.Config{Drain: s.drain}
 	for _, name := range s.names {
 		door := proxy.Door{From: w.id(name), To: w.id("orders"), Address: "127.0.0.1:0", Targets: []string{w.service}}
 		if s.door != nil {

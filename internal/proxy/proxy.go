@@ -40,7 +40,7 @@ type Truth interface {
 	Newest(context.Context, []api.Issued) ([]api.Issued, error)
 	// Report takes an event; it must not block.
 	Report(api.Event)
-	// Heard is when it was last known to be up to date.
+	// Heard is when it was last known to be up to date, by time.Now.
 	Heard() time.Time
 }
 

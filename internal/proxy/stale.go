@@ -8,18 +8,20 @@ import (
 	"github.com/signet-tls/signet/verify"
 )
 
+// Silence is measured by the machine's own steady clock, which nobody sets.
+
 // Stale reports whether the proxy can no longer be sure that it is up to date, and
 // when it last was.
 func (p *Proxy) Stale() (since time.Time, stale bool) {
 	since = p.truth.Heard()
-	return since, p.now().Sub(since) > time.Duration(p.staleAfter.Load())
+	return since, time.Since(since) > time.Duration(p.staleAfter.Load())
 }
 
 // closed reports whether a port lets nobody pass because the proxy has been stale
 // for too long.
 func (p *Proxy) closed(limits Limits) bool {
 	since, stale := p.Stale()
-	return stale && !limits.OpenWhenStale && p.now().Sub(since) > time.Duration(p.staleAfter.Load())+limits.StaleFor
+	return stale && !limits.OpenWhenStale && time.Since(since) > time.Duration(p.staleAfter.Load())+limits.StaleFor
 }
 
 // noteStale logs when the proxy has become stale, or is so no more.
@@ -36,6 +38,6 @@ func (p *Proxy) noteStale(before bool) (stale bool) {
 
 func (p *Proxy) staleFault() error {
 	since, _ := p.Stale()
-	return fault.New(Stale, "the authority has said nothing for %s, so that it is not known who was revoked since", verify.Span(p.now().Sub(since))).
+	return fault.New(Stale, "the authority has said nothing for %s, so that it is not known who was revoked since", verify.Span(time.Since(since))).
 		WithHint("bring the authority back, or the way to it")
 }
