@@ -8,10 +8,8 @@ import (
 	"github.com/signet-tls/signet/verify"
 )
 
-// Silence is measured by the machine's own steady clock, which nobody sets.
-
 // Stale reports whether the proxy can no longer be sure that it is up to date, and
-// when it last was.
+// when it last was: by the machine's steady clock, which nobody sets.
 func (p *Proxy) Stale() (since time.Time, stale bool) {
 	since = p.truth.Heard()
 	return since, time.Since(since) > time.Duration(p.staleAfter.Load())
