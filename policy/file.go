@@ -60,6 +60,9 @@ func ParseFile(text string, domain spiffeid.TrustDomain) (*File, error) {
 	return f, nil
 }
 
+// Line returns the line on which a rule begins, or 0 if there is none of that name.
+func (f *File) Line(rule string) int { return f.begins[rule].line }
+
 // add takes one statement in.
 func (f *File) add(text string, statement []token, domain spiffeid.TrustDomain) error {
 	first := statement[0]

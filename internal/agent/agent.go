@@ -10,6 +10,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/signet-tls/signet"
@@ -51,7 +52,8 @@ type Agent struct {
 	http      *http.Client
 	keys      keyring
 	outbox    outbox
-	view      *View // the last, of Run alone
+	view      *View                     // the last, of Run alone
+	heard     atomic.Pointer[time.Time] // when the authority last said anything
 }
 
 // silence is how long the authority may say nothing (it sends a heartbeat every
@@ -74,11 +76,27 @@ func New(cfg Config) (*Agent, error) {
 	a.keys.put(a.self, cfg.Self)
 	client := &signet.Client{Roots: cfg.Roots, Name: verify.ID(name), Identity: a.Source(a.self), Dialer: &a.dialer, Now: a.now, Logger: a.logger}
 	a.http = client.HTTP()
+	a.hear()
 	return a, nil
 }
 
+func (a *Agent) hear() {
+	now := time.Now() // the steady clock: what the present date is has nothing to do with silence
+	a.heard.Store(&now)
+}
+
+// Heard returns when the authority last said anything; at first, when the agent
+// was made.
+func (a *Agent) Heard() time.Time { return *a.heard.Load() }
+
 // Roots returns the trust domain's anchors.
 func (a *Agent) Roots() verify.Roots { return a.roots }
+
+// Begin knows nothing yet: all comes from the authority.
+func (a *Agent) Begin(Enforcer) {}
+
+// Hurry is of no use: the authority sends what is new as soon as it can.
+func (a *Agent) Hurry() {}
 
 // Run holds the watch, keeps certificates fresh and sends events, until ctx
 // ends; then it sends what is left, within a second. It goes on trying when the
@@ -145,6 +163,7 @@ func (a *Agent) watch(ctx context.Context, enforcer Enforcer, keepers *keepers) 
 	lines.Buffer(nil, api.MaxUpdate)
 	for lines.Scan() {
 		watchdog.Reset(silence)
+		a.hear()
 		update, err := readUpdate(lines.Bytes())
 		if err != nil {
 			return heard, err

@@ -5,6 +5,7 @@ import "github.com/signet-tls/signet/fault"
 // Codes of this package.
 const (
 	NoTruthYet         fault.Code = "no_truth_yet"
+	RootsChanged       fault.Code = "roots_changed"
 	CertificatePending fault.Code = "certificate_pending"
 	AuthorityFailed    fault.Code = "authority_failed"
 	OutboxFull         fault.Code = "events_lost"
@@ -21,6 +22,9 @@ func Codes() []fault.Entry {
 		{Code: NoTruthYet, Meaning: "The proxy has not heard from its authority since it started, so it lets nobody pass.",
 			Cause: "The authority is not running, or not reachable from the proxy.",
 			Next:  "Start the authority, or look at the proxy's log for why it cannot be reached."},
+		{Code: RootsChanged, Meaning: "The connection ended because the roots changed, and no longer vouch for the other end.",
+			Cause: "A root was taken out of the file while the other end still had a certificate of it.",
+			Next:  "Give the other end a certificate of the new roots, or put the old root back until it has one."},
 		{Code: CertificatePending, Meaning: "The proxy has no certificate for the identity yet.",
 			Cause: "It has just started, the authority is not reachable, or the identity was revoked.",
 			Next:  "Try again in a moment; if it stays so, look at the proxy's log."},

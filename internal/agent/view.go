@@ -8,6 +8,7 @@ import (
 	"github.com/signet-tls/signet/pki"
 	"github.com/signet-tls/signet/policy"
 	"github.com/signet-tls/signet/spiffeid"
+	"github.com/signet-tls/signet/verify"
 )
 
 // View is one revision of the truth, ready to decide with. It is immutable. A
@@ -20,6 +21,7 @@ type View struct {
 	unusable error // why the rules cannot be used; nobody passes then
 	revoked  map[spiffeid.ID]api.Revocation
 	serials  map[string]api.Revocation
+	roots    verify.Roots // whom a peer's chain must lead to; zero: those that it was verified by
 }
 
 // NewView compiles a slice. Where the rules cannot be used the view still has
@@ -138,6 +140,20 @@ func (v *View) Peer(chain []*pki.Certificate) error {
 		if revocation, ok := v.serials[cert.Serial()]; ok {
 			return revokedFault(revocation.ID, revocation)
 		}
+	}
+	return nil
+}
+
+// Vouches refuses a chain that was verified by other roots than this View's, and
+// does not lead to these.
+func (v *View) Vouches(chain []*pki.Certificate, by verify.Roots) error {
+	if v == nil || v.roots.IsZero() || v.roots == by {
+		return nil
+	}
+	options := verify.Options{Roots: v.roots, Name: verify.Member(v.roots.TrustDomain()), Purpose: verify.AnyPurpose, Now: v.now()}
+	if _, err := verify.Verify(chain, options); err != nil {
+		return fault.Wrap(err, RootsChanged, "the roots changed, and no longer vouch for the other end").
+			WithHint("give the other end a certificate of the new roots")
 	}
 	return nil
 }

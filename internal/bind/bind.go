@@ -7,6 +7,7 @@ import (
 	"errors"
 	"net"
 	"net/netip"
+	"os"
 	"syscall"
 
 	"github.com/signet-tls/signet/fault"
@@ -72,4 +73,39 @@ func Loopback(ctx context.Context, address string) (net.Listener, error) {
 			WithHint("listen on 127.0.0.1 or [::1]")
 	}
 	return Listen(ctx, address)
+}
+
+// Unix listens on a Unix socket. One that a program left behind which is gone is
+// replaced. Every user may connect: who listens asks the system who came.
+func Unix(ctx context.Context, path string) (net.Listener, error) {
+	var config net.ListenConfig
+	listener, err := config.Listen(ctx, "unix", path)
+	if errors.Is(err, syscall.EADDRINUSE) && abandoned(ctx, path) {
+		os.Remove(path) // an error here shows below
+		listener, err = config.Listen(ctx, "unix", path)
+	}
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return nil, &fault.Error{Code: AddressInUse, Err: err, Message: path + " is there already, and in use", Hint: "end the program that listens there, or choose another path"}
+	}
+	if err == nil {
+		if err = os.Chmod(path, 0o666); err == nil {
+			return listener, nil
+		}
+		listener.Close()
+	}
+	return nil, fault.Wrap(err, CannotListen, "cannot listen on %s", path).
+		WithHint("name a path in a folder that this user may write to")
+}
+
+// abandoned reports whether a path is a socket at which nobody listens.
+func abandoned(ctx context.Context, path string) bool {
+	if info, err := os.Lstat(path); err != nil || info.Mode()&os.ModeSocket == 0 {
+		return false
+	}
+	var dialer net.Dialer
+	conn, err := dialer.DialContext(ctx, "unix", path)
+	if err == nil {
+		conn.Close()
+	}
+	return errors.Is(err, syscall.ECONNREFUSED)
 }

@@ -29,7 +29,7 @@ type policyShowCmd struct {
 func (policyShowCmd) Help() string { return "signet policy show" }
 
 func (c *policyShowCmd) run(ctx context.Context, s *shell) error {
-	authority, err := s.operator(c.As)
+	authority, err := s.operator(ctx, c.As)
 	if err != nil {
 		return err
 	}
@@ -121,7 +121,7 @@ func (c *policyDiffCmd) run(ctx context.Context, s *shell) error {
 // offerPolicy has the authority make a file the policy, or say what that would
 // do.
 func (s *shell) offerPolicy(ctx context.Context, as, path, because string, dry bool) error {
-	authority, err := s.operator(as)
+	authority, err := s.operator(ctx, as)
 	if err != nil {
 		return err
 	}
@@ -161,7 +161,7 @@ type policyUndoCmd struct {
 func (policyUndoCmd) Help() string { return "signet policy undo 2" }
 
 func (c *policyUndoCmd) run(ctx context.Context, s *shell) error {
-	authority, err := s.operator(c.As)
+	authority, err := s.operator(ctx, c.As)
 	if err != nil {
 		return err
 	}

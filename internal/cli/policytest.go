@@ -150,7 +150,7 @@ func parseCases(text string) (cases []policyCase, err error) {
 
 // askAuthority has the policy in force decide.
 func (c *policyTestCmd) askAuthority(ctx context.Context, s *shell, cases []policyCase) error {
-	authority, err := s.operator(c.As)
+	authority, err := s.operator(ctx, c.As)
 	if err != nil {
 		return err
 	}

@@ -2,17 +2,10 @@ package cli
 
 import (
 	"bytes"
-	"errors"
-	"net"
 	"os"
-	"os/exec"
-	"os/user"
 	"path/filepath"
-	"strconv"
 	"strings"
-	"syscall"
 	"testing"
-	"time"
 
 	"github.com/signet-tls/signet/internal/peers"
 )
@@ -59,71 +52,5 @@ func (h *badHosts) postgres(bin, tls string) string {
 	}
 	key := own("key.pem", pem[bytes.LastIndex(pem, []byte("-----BEGIN")):])
 	chain := own("chain.pem", pem)
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	h.check(err)
-	port := strconv.Itoa(listener.Addr().(*net.TCPAddr).Port)
-	listener.Close()
-	as := asNobody(h.t, dir)
-	data := filepath.Join(dir, "data")
-	out, err := as(filepath.Join(bin, "initdb"), "-D", data, "-A", "trust", "-N", "-U", "signet").CombinedOutput()
-	if err != nil {
-		h.t.Fatalf("initdb: %v: %s", err, out)
-	}
-	server := as(filepath.Join(bin, "postgres"), "-D", data, "-p", port, "-h", "127.0.0.1", "-k", dir, "-F",
-		"-c", "ssl="+tls, "-c", "ssl_cert_file="+chain, "-c", "ssl_key_file="+key)
-	var log bytes.Buffer
-	server.Stdout, server.Stderr = &log, &log
-	h.check(server.Start())
-	h.t.Cleanup(func() { server.Process.Signal(os.Interrupt); server.Wait() })
-	address := "127.0.0.1:" + port
-	for range 600 {
-		conn, err := net.Dial("tcp", address)
-		if err == nil {
-			conn.Close()
-			return address
-		}
-		time.Sleep(50 * time.Millisecond)
-	}
-	server.Process.Kill()
-	server.Wait()
-	h.t.Fatalf("PostgreSQL does not start: %s", log.String())
-	return ""
-}
-
-// asNobody returns what makes commands that run as another user than root, whom
-// PostgreSQL refuses, and gives that user the folder.
-func asNobody(t *testing.T, dir string) func(string, ...string) *exec.Cmd {
-	t.Helper()
-	if os.Getuid() != 0 {
-		return exec.Command
-	}
-	nobody, err := user.Lookup("nobody")
-	if err != nil {
-		t.Skipf("NOT RUN: PostgreSQL does not run as root, and there is no other user: %v", err)
-	}
-	uid, uidErr := strconv.Atoi(nobody.Uid)
-	gid, gidErr := strconv.Atoi(nobody.Gid)
-	if err := errors.Join(uidErr, gidErr); err != nil {
-		t.Fatal(err)
-	}
-	files, err := filepath.Glob(filepath.Join(dir, "*"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, file := range append(files, dir) {
-		if err := os.Chown(file, uid, gid); err != nil {
-			t.Fatal(err)
-		}
-	}
-	for above := filepath.Dir(dir); above != os.TempDir() && len(above) > 1; above = filepath.Dir(above) {
-		if err := os.Chmod(above, 0o755); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return func(name string, args ...string) *exec.Cmd {
-		command := exec.Command(name, args...)
-		command.Dir = dir
-		command.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}}
-		return command
-	}
+	return peers.StartPostgres(h.t, bin, dir, "ssl="+tls, "ssl_cert_file="+chain, "ssl_key_file="+key)
 }

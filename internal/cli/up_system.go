@@ -85,7 +85,7 @@ func (s *system) openProxies(ctx context.Context) error {
 	orders, web := s.id(ordersName), s.id(webName)
 	configs := map[string]proxy.Config{
 		ordersName: {Services: []proxy.Service{{ID: orders, Address: s.settings.Orders, Backend: s.demo.address()}}},
-		webName:    {Doors: []proxy.Door{{From: web, To: orders, Address: s.settings.Web, Target: s.settings.Orders}}},
+		webName:    {Doors: []proxy.Door{{From: web, To: orders, Address: s.settings.Web, Targets: []string{s.settings.Orders}}}},
 	}
 	for _, name := range []string{ordersName, webName} {
 		if s.revoked(proxyPath + name) {
@@ -98,12 +98,13 @@ func (s *system) openProxies(ctx context.Context) error {
 		}
 		cfg := configs[name]
 		cfg.Logger = s.logger
-		cfg.Agent, err = agent.New(agent.Config{Authority: s.settings.Authority, Self: self, Roots: s.roots, Logger: s.logger})
+		keeper, err := agent.New(agent.Config{Authority: s.settings.Authority, Self: self, Roots: s.roots, Logger: s.logger})
 		if err != nil {
 			return err
 		}
+		cfg.Truth = keeper
 		made := proxy.New(cfg)
-		s.agents[name], s.proxies = cfg.Agent, append(s.proxies, made)
+		s.agents[name], s.proxies = keeper, append(s.proxies, made)
 		if err := made.Listen(ctx); err != nil {
 			return err
 		}

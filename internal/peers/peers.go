@@ -85,6 +85,12 @@ func Postgres(t testing.TB) string {
 	return filepath.Dir(find(t, "postgres"))
 }
 
+// Redis returns Redis' server, beside which its client lies.
+func Redis(t testing.TB) string {
+	t.Helper()
+	return find(t, "redis-server")
+}
+
 // find returns the path of program, which is a name on the PATH or a path.
 func find(t testing.TB, program string) string {
 	t.Helper()

@@ -14,8 +14,9 @@ func TestSeats(t *testing.T) {
 	domain := testpki.Must(spiffeid.ParseTrustDomain("test.signet"))
 	who := func(i int) spiffeid.ID { return testpki.Must(domain.ID(fmt.Sprintf("client-%d", i))) }
 	s := newSeats()
+	s.limit(Limits{}.settled())
 	for client := range 2 {
-		for i := range maxEach {
+		for i := range defaultEach {
 			if err := s.take(who(client)); err != nil {
 				t.Fatalf("client %d, connection %d: %v", client, i, err)
 			}
@@ -33,7 +34,7 @@ func TestSeats(t *testing.T) {
 	}
 	s.leave(who(2))
 	for client := range 2 {
-		for range maxEach - (1 - client) {
+		for range defaultEach - (1 - client) {
 			s.leave(who(client))
 		}
 	}

@@ -19,6 +19,7 @@ type plainConn struct {
 	stream
 	program string      // whose it is, for messages
 	said    atomic.Bool // that this was all
+	head    []byte      // what was read ahead; only who reads touches it
 }
 
 // stream is what *net.TCPConn and *net.UnixConn are.
@@ -31,6 +32,11 @@ type stream interface {
 // Read reads what the program sends. The error is io.EOF if the program said
 // that this was all.
 func (c *plainConn) Read(p []byte) (int, error) {
+	if len(c.head) > 0 {
+		n := copy(p, c.head)
+		c.head = c.head[n:]
+		return n, nil
+	}
 	n, err := c.stream.Read(p)
 	if err == io.EOF && c.gone() && !c.said.Load() { // in this order
 		err = syscall.ECONNRESET
@@ -59,7 +65,12 @@ func (c *plainConn) Write(p []byte) (int, error) {
 }
 
 // await returns when Read has something to give.
-func (c *plainConn) await() error { return c.explain(awaitReadable(c.stream)) }
+func (c *plainConn) await() error {
+	if len(c.head) > 0 {
+		return nil
+	}
+	return c.explain(awaitReadable(c.stream))
+}
 
 // CloseWrite says to the program that this was all, and leaves the other
 // direction open.

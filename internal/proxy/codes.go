@@ -10,6 +10,9 @@ const (
 	PeerExpired        fault.Code = "peer_certificate_expired"
 	ShuttingDown       fault.Code = "shutting_down"
 	TooManyConnections fault.Code = "too_many_connections"
+	UserRefused        fault.Code = "user_refused"
+	NotPostgres        fault.Code = "not_postgres"
+	Stale              fault.Code = "authority_silent"
 )
 
 // Codes returns the table of this package's codes.
@@ -33,5 +36,14 @@ func Codes() []fault.Entry {
 		{Code: TooManyConnections, Meaning: "The port carries as many connections as it may, in all or of this identity.",
 			Cause: "A client opens connections and does not close them, or is busier than one port is meant for.",
 			Next:  "Have the client close what it does not use, or spread the service over more ports."},
+		{Code: UserRefused, Meaning: "The user who runs the program may not connect to the door's Unix socket.",
+			Cause: "The program runs as another user than those whom the door lets in.",
+			Next:  "Name the user in the door's list of users, in the proxy's configuration."},
+		{Code: NotPostgres, Meaning: "The program at a door for PostgreSQL did not begin as a PostgreSQL client does.",
+			Cause: "Another protocol, or a client that insists on TLS on the way to the door, which is on its own machine.",
+			Next:  "Connect with a PostgreSQL client, and sslmode=prefer or disable: TLS begins behind the door."},
+		{Code: Stale, Meaning: "The proxy has not heard from the authority for so long that it lets nobody pass.",
+			Cause: "The authority is gone, or the way to it is cut, for longer than stale_after and stale_for together.",
+			Next:  "Bring the authority back; or set when_stale = \"open\" where being served counts more."},
 	}
 }

@@ -52,29 +52,31 @@ func awaitFirstByte(ctx context.Context, conn net.Conn) error {
 	return nil
 }
 
-// Bounds of what has proved who it is. A connection costs two descriptors.
-const (
-	maxConns = 8192         // of one port
-	maxEach  = maxConns / 2 // of one identity at one port, so that none takes all of it
-)
-
-// seats are the connections that a port carries.
+// seats are the connections that a port carries. They stay with the port when its
+// settings change.
 type seats struct {
-	mu    sync.Mutex
-	total int                 // guarded by mu
-	each  map[spiffeid.ID]int // guarded by mu
+	mu     sync.Mutex
+	limits Limits              // guarded by mu
+	total  int                 // guarded by mu
+	each   map[spiffeid.ID]int // guarded by mu
 }
 
 func newSeats() *seats { return &seats{each: map[spiffeid.ID]int{}} }
+
+func (s *seats) limit(limits Limits) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.limits = limits
+}
 
 // take takes a seat for one more connection of an identity, or refuses.
 func (s *seats) take(id spiffeid.ID) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
-	case s.total == maxConns:
+	case s.total >= s.limits.Conns:
 		return tooMany("this port carries %d connections already", s.total)
-	case s.each[id] == maxEach:
+	case s.each[id] >= s.limits.Each:
 		return tooMany("this port carries %d connections of %s already", s.each[id], id)
 	}
 	s.total++

@@ -24,10 +24,11 @@ func (p *Proxy) limits() []limit {
 	return []limit{
 		{fault.New(CertificateExpired, "this end's certificate expired and was not renewed").
 			WithHint("bring the authority back: certificates renew by themselves"),
-			func(l *live) bool { until, _ := p.agent.Deadline(l.own); return now.After(until) }},
+			func(l *live) bool { until, _ := p.truth.Deadline(l.own); return now.After(until) }},
 		{fault.New(PeerExpired, "the other end's certificate expired, and no newer one of it is known").
 			WithHint("the other end connects again, with a new certificate"),
 			func(l *live) bool { peer := l.peer.Load(); return peer != nil && now.After(peer.NotAfter) }},
+		{p.staleFault(), func(l *live) bool { return p.closed(l.limits) }},
 	}
 }
 
@@ -52,12 +53,14 @@ func (p *Proxy) expired(l *live) error {
 func (p *Proxy) watchDeadlines(ctx context.Context) {
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
+	stale := false
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
 		}
+		stale = p.noteStale(stale)
 		for _, limit := range p.limits() {
 			p.table.endAll(limit.cause, limit.passed)
 		}
@@ -92,7 +95,7 @@ func (p *Proxy) watchPeers(ctx context.Context) {
 
 func (p *Proxy) askForNewer(ctx context.Context, due []api.Issued) {
 	for batch := range slices.Chunk(due, api.MaxBatch) {
-		newest, err := p.agent.Newest(ctx, batch)
+		newest, err := p.truth.Newest(ctx, batch)
 		if err != nil {
 			p.logger.Warn("newer certificates are not known", slog.Any("error", err))
 			return

@@ -181,7 +181,7 @@ func (w *world) startProxies(s setup) {
 	}
 	var doors []proxy.Door
 	for _, name := range s.names {
-		doors = append(doors, proxy.Door{From: w.id(name), To: w.id("orders"), Address: "127.0.0.1:0", Target: target})
+		doors = append(doors, proxy.Door{From: w.id(name), To: w.id("orders"), Address: "127.0.0.1:0", Targets: []string{target}})
 	}
 	outbound := w.proxy("proxy/out", s.now, proxy.Config{Doors: doors})
 	for _, address := range outbound.Addresses() {
@@ -307,13 +307,12 @@ func (w *world) credentialOf(path string, now time.Time) *pki.Credential {
 // proxy returns one that listens.
 func (w *world) proxy(path string, now func() time.Time, cfg proxy.Config) *proxy.Proxy {
 	w.t.Helper()
-	var err error
 	cfg.Now = now
-	cfg.Agent, err = agent.New(agent.Config{Authority: w.authority, Self: w.credential(path), Roots: w.roots, Now: now})
+	keeper, err := agent.New(agent.Config{Authority: w.authority, Self: w.credential(path), Roots: w.roots, Now: now})
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	w.agents[w.id(path)] = cfg.Agent
+	cfg.Truth, w.agents[w.id(path)] = keeper, keeper
 	made := proxy.New(cfg)
 	if err := made.Listen(w.t.Context()); err != nil {
 		w.t.Fatal(err)

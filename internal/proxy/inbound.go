@@ -13,14 +13,52 @@ import (
 	"github.com/signet-tls/signet/verify"
 )
 
-// dialTimeout bounds the way to a program on this host.
-const dialTimeout = 5 * time.Second
-
 // inbound returns what a service's port does with a connection.
-func (p *Proxy) inbound(service Service) serve {
-	server := &signet.Server{
-		Identity:   p.agent.Source(service.ID),
-		Roots:      p.agent.Roots(),
+func (p *Proxy) inbound(service Service, seats *seats) serve {
+	servers := &trusting[signet.Server]{roots: p.truth.Roots, make: func(roots verify.Roots) *signet.Server { return p.server(service, roots) }}
+	silent := crowd.NewRoom(maxSilent)
+	return func(ctx context.Context, raw net.Conn) {
+		var secure *signet.Conn
+		server, roots := servers.get()
+		err := awaitSpeech(ctx, silent, raw)
+		if err == nil {
+			secure, err = apart(func() (*signet.Conn, error) { return server.Wrap(ctx, raw) })
+		}
+		if err != nil {
+			if already := (*reported)(nil); !errors.As(err, &already) {
+				p.refused(ctx, api.Event{Side: api.Service, To: service.ID, Remote: raw.RemoteAddr().String()}, err)
+			}
+			return
+		}
+		l := &live{id: secure.ID(), side: api.Service, from: secure.Peer().ID, to: service.ID, own: service.ID,
+			remote: raw.RemoteAddr().String(), limits: service.Limits, roots: roots}
+		refuse := func(err error) {
+			secure.Abort()
+			p.refused(ctx, api.Event{Side: api.Service, Conn: l.id, From: l.from, To: l.to, Remote: l.remote}, err)
+		}
+		if p.closed(service.Limits) {
+			refuse(p.staleFault())
+			return
+		}
+		if err := seats.take(l.from); err != nil {
+			refuse(err)
+			return
+		}
+		defer seats.leave(l.from)
+		plain, err := p.dialBackend(ctx, service, l, raw)
+		if err != nil {
+			refuse(err)
+			return
+		}
+		p.join(ctx, l, secure, plain, &l.back, &l.sent)
+	}
+}
+
+// server is the TLS of a service.
+func (p *Proxy) server(service Service, roots verify.Roots) *signet.Server {
+	return &signet.Server{
+		Identity:   p.truth.Source(service.ID),
+		Roots:      roots,
 		Name:       verify.Member(service.ID.TrustDomain()),
 		Now:        p.now,
 		Logger:     p.logger,
@@ -38,36 +76,6 @@ func (p *Proxy) inbound(service Service) serve {
 			return nil
 		},
 	}
-	silent, seats := crowd.NewRoom(maxSilent), newSeats()
-	return func(ctx context.Context, raw net.Conn) {
-		var secure *signet.Conn
-		err := awaitSpeech(ctx, silent, raw)
-		if err == nil {
-			secure, err = apart(func() (*signet.Conn, error) { return server.Wrap(ctx, raw) })
-		}
-		if err != nil {
-			if already := (*reported)(nil); !errors.As(err, &already) {
-				p.refused(ctx, api.Event{Side: api.Service, To: service.ID}, err)
-			}
-			return
-		}
-		l := &live{id: secure.ID(), side: api.Service, from: secure.Peer().ID, to: service.ID, own: service.ID}
-		refuse := func(err error) {
-			secure.Abort()
-			p.refused(ctx, api.Event{Side: api.Service, Conn: l.id, From: l.from, To: l.to}, err)
-		}
-		if err := seats.take(l.from); err != nil {
-			refuse(err)
-			return
-		}
-		defer seats.leave(l.from)
-		plain, err := dialBackend(ctx, service.Backend)
-		if err != nil {
-			refuse(err)
-			return
-		}
-		p.join(ctx, l, secure, plain, &l.back, &l.sent)
-	}
 }
 
 // reported marks a refusal that has its event already.
@@ -76,11 +84,19 @@ type reported struct{ error }
 // Unwrap returns the refusal.
 func (r *reported) Unwrap() error { return r.error }
 
-func dialBackend(ctx context.Context, backend Address) (*plainConn, error) {
-	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
-	defer cancel()
-	var dialer net.Dialer
-	conn, err := dialer.DialContext(ctx, backend.Network, backend.Address)
+// dialBackend connects to the program, and tells it first who comes, if it wants
+// to know.
+func (p *Proxy) dialBackend(ctx context.Context, service Service, l *live, raw net.Conn) (*plainConn, error) {
+	dialer := net.Dialer{Timeout: service.Connect}
+	conn, err := dialer.DialContext(ctx, service.Backend.Network, service.Backend.Address)
+	if err == nil && service.Header {
+		conn.SetWriteDeadline(time.Now().Add(service.Connect))
+		_, err = conn.Write(proxyHeader(raw.RemoteAddr(), raw.LocalAddr(), l.from, l.id))
+		conn.SetWriteDeadline(time.Time{})
+		if err != nil {
+			conn.Close()
+		}
+	}
 	if err != nil {
 		return nil, fault.Wrap(err, BackendUnreachable, "the service behind the proxy does not answer").
 			WithHint("start the program, or correct its address")

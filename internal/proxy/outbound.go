@@ -11,22 +11,23 @@ import (
 )
 
 // outbound returns what a door does with a connection.
-func (p *Proxy) outbound(door Door) serve {
-	client := &signet.Client{
-		Roots:    p.agent.Roots(),
-		Name:     verify.ID(door.To),
-		Identity: p.agent.Source(door.From),
-		Now:      p.now,
-		Logger:   p.logger,
-		Authorize: func(_ context.Context, peer *signet.Peer) error {
-			return p.table.current().Peer(peer.Chain)
-		},
+func (p *Proxy) outbound(door Door, seats *seats) serve {
+	way := &way{
+		addresses: newAddresses(door.Targets, p.now),
+		clients:   &trusting[signet.Client]{roots: p.truth.Roots, make: func(roots verify.Roots) *signet.Client { return p.client(door, roots) }},
+		own:       p.truth.Source(door.From),
+		shakes:    make(places, signet.DefaultMaxHandshakes),
+		logger:    p.logger,
 	}
-	seats, shakes := newSeats(), make(places, signet.DefaultMaxHandshakes)
 	return func(ctx context.Context, raw net.Conn) {
 		plain := &plainConn{stream: raw.(stream), program: "the client program"}
 		tell := func(err error, revision int64) {
 			p.refused(ctx, api.Event{Side: api.Door, From: door.From, To: door.To, Revision: revision}, err)
+		}
+		if err := admitUser(raw, door); err != nil {
+			tell(err, 0)
+			plain.Abort()
+			return
 		}
 		if err := seats.take(door.From); err != nil {
 			tell(err, 0)
@@ -34,32 +35,56 @@ func (p *Proxy) outbound(door Door) serve {
 			return
 		}
 		defer seats.leave(door.From)
+		refuse := slam
+		if door.Postgres {
+			if err := greetPostgres(ctx, plain); err != nil {
+				tell(err, 0)
+				plain.Abort()
+				return
+			}
+			refuse = refusePostgres
+		}
 		// Decided before dialing: a denied program's bytes never leave the host.
-		if verdict, err := p.table.current().Decide(door.From, door.To); err != nil {
+		verdict, err := p.table.current().Decide(door.From, door.To)
+		if err == nil && p.closed(door.Limits) {
+			err = p.staleFault()
+		}
+		if err != nil {
 			tell(err, verdict.Revision)
-			slam(ctx, plain)
+			refuse(ctx, plain, err)
 			return
 		}
-		if !shakes.enter(ctx) {
-			plain.Abort()
-			return
-		}
-		secure, err := apart(func() (*signet.Conn, error) { return client.Dial(ctx, "tcp", door.Target) })
-		shakes.leave()
+		secure, roots, err := way.open(ctx)
 		if err != nil {
 			tell(err, 0)
-			slam(ctx, plain)
+			refuse(ctx, plain, err)
 			return
 		}
-		l := &live{id: secure.ID(), side: api.Door, from: door.From, to: door.To, own: door.From}
+		l := &live{id: secure.ID(), side: api.Door, from: door.From, to: door.To, own: door.From,
+			remote: secure.RemoteAddr().String(), limits: door.Limits, roots: roots}
 		p.join(ctx, l, secure, plain, &l.sent, &l.back)
+	}
+}
+
+// client is the TLS of a door.
+func (p *Proxy) client(door Door, roots verify.Roots) *signet.Client {
+	return &signet.Client{
+		Roots:    roots,
+		Name:     verify.ID(door.To),
+		Identity: p.truth.Source(door.From),
+		Dialer:   &net.Dialer{Timeout: door.Connect},
+		Now:      p.now,
+		Logger:   p.logger,
+		Authorize: func(_ context.Context, peer *signet.Peer) error {
+			return p.table.current().Peer(peer.Chain)
+		},
 	}
 }
 
 // slam resets a refused program's connection, but only after its first bytes or
 // a second: reset at once, many programs report that nobody listens, or that
 // they could not send, instead of a reset.
-func slam(ctx context.Context, plain *plainConn) {
+func slam(ctx context.Context, plain *plainConn, _ error) {
 	stop := context.AfterFunc(ctx, func() { plain.Abort() })
 	defer stop()
 	plain.SetReadDeadline(time.Now().Add(time.Second))

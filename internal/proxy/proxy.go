@@ -3,6 +3,7 @@
 package proxy
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -13,26 +14,86 @@ import (
 
 	"github.com/signet-tls/signet"
 	"github.com/signet-tls/signet/fault"
+	"github.com/signet-tls/signet/identity"
 	"github.com/signet-tls/signet/internal/agent"
 	"github.com/signet-tls/signet/internal/agent/api"
-	"github.com/signet-tls/signet/internal/bind"
 	"github.com/signet-tls/signet/spiffeid"
+	"github.com/signet-tls/signet/verify"
 )
+
+// Truth is where a proxy has its identities, its roots and its policy from, and
+// whom it reports to: an *agent.Agent of an authority, or *agent.Files.
+type Truth interface {
+	// Begin has the enforcer put in force what is known without asking anybody.
+	Begin(enforcer agent.Enforcer)
+	// Run has the enforcer put every change in force, until ctx ends.
+	Run(ctx context.Context, enforcer agent.Enforcer)
+	// Hurry has it look at once for what is new; it must not block.
+	Hurry()
+	// Source is an identity's present certificate.
+	Source(spiffeid.ID) identity.Source
+	// Roots are whom to believe at present.
+	Roots() verify.Roots
+	// Deadline is when an identity's certificate ends, and whether it is being renewed.
+	Deadline(spiffeid.ID) (until time.Time, renewing bool)
+	// Newest asks for the newest successor of each certificate.
+	Newest(context.Context, []api.Issued) ([]api.Issued, error)
+	// Report takes an event; it must not block.
+	Report(api.Event)
+	// Heard is when it was last known to be up to date, by time.Now.
+	Heard() time.Time
+}
 
 // Service is an inbound port: mutual TLS outside, a plain program inside.
 type Service struct {
 	ID      spiffeid.ID // that clients find here
-	Address string      // to listen on, HOST:PORT
+	Address string      // to listen on: HOST:PORT, or "systemd:NAME"
 	Backend Address     // the program
+	Header  bool        // the program hears first who connects, by the PROXY protocol
+	Limits
 }
 
 // Door is an outbound port: a plain program inside, mutual TLS outside. Who can
-// connect to it speaks as From, so it listens on loopback only.
+// connect to it speaks as From, so it listens on loopback, or on a Unix socket
+// that lets in some users.
 type Door struct {
-	From    spiffeid.ID // whom the program speaks as
-	To      spiffeid.ID // whom it wants to talk to
-	Address string      // to listen on, HOST:PORT, loopback
-	Target  string      // where To listens, HOST:PORT
+	From     spiffeid.ID // whom the program speaks as
+	To       spiffeid.ID // whom it wants to talk to
+	Address  string      // to listen on: HOST:PORT on loopback, "unix:PATH", or "systemd:NAME"
+	Users    []uint32    // who may connect to a Unix socket
+	Targets  []string    // where To listens, HOST:PORT, the preferred first
+	Postgres bool        // PostgreSQL's question for TLS is answered here
+	Limits
+}
+
+// Limits are the bounds of one port. A zero field means its default.
+type Limits struct {
+	Conns         int           // connections at once; defaultConns
+	Each          int           // of one identity; defaultEach
+	Connect       time.Duration // to reach the program, or an address of the service; defaultConnect
+	OpenWhenStale bool          // go on with what was known last, however long the authority is silent
+	StaleFor      time.Duration // how long connections go on otherwise; defaultStaleFor
+}
+
+// Defaults of Limits. A connection costs two descriptors; one identity has half
+// of a port, so that none takes all of it.
+const (
+	defaultConns    = 8192
+	defaultEach     = defaultConns / 2
+	defaultConnect  = 5 * time.Second
+	defaultStaleFor = 12 * time.Hour // as long as a renewed certificate has at least
+)
+
+// defaultStaleAfter is how long an authority may be silent, which sends a sign of
+// life every 5 s.
+const defaultStaleAfter = 30 * time.Second
+
+func (l Limits) settled() Limits {
+	l.Conns = cmp.Or(l.Conns, defaultConns)
+	l.Each = cmp.Or(l.Each, min(defaultEach, l.Conns))
+	l.Connect = cmp.Or(l.Connect, defaultConnect)
+	l.StaleFor = cmp.Or(l.StaleFor, defaultStaleFor)
+	return l
 }
 
 // Address is a plain endpoint, as in net.Dial: "tcp", or "unix", which only
@@ -48,33 +109,33 @@ type Address struct{ Network, Address string }
 
 // Config is what a proxy carries.
 type Config struct {
-	Services []Service
-	Doors    []Door
-	Agent    *agent.Agent
-	Now      func() time.Time // nil means time.Now
-	Logger   *slog.Logger     // nil discards
+	Services   []Service
+	Doors      []Door
+	Truth      Truth
+	Drain      time.Duration           // how long connections may go on once Run's ctx has ended
+	StaleAfter time.Duration           // how long Truth may be silent until the proxy is stale; 0 means defaultStaleAfter
+	Inherited  map[string]net.Listener // sockets that systemd has handed over, by name
+	OnEvent    func(api.Event)         // hears of every event, too; it must not block; nil: nobody does
+	Now        func() time.Time        // nil means time.Now
+	Logger     *slog.Logger            // nil discards
 }
 
 // Proxy is the data plane of one host.
 type Proxy struct {
 	config Config
-	agent  *agent.Agent
+	truth  Truth
 	table  table
 	now    func() time.Time
 	logger *slog.Logger
-	ports  []port
-}
 
-// port is a socket and what to do with what it accepts.
-type port struct {
-	listener net.Listener
-	serve    serve
-}
+	drainFor   atomic.Int64 // nanoseconds
+	staleAfter atomic.Int64 // nanoseconds
 
-// serve is what a port does with a connection, from its first byte to its end.
-// It bounds how many it has; the bounds are each port's own, so that strangers
-// at one take nothing from another.
-type serve func(ctx context.Context, conn net.Conn)
+	mu    sync.Mutex
+	ports []*port     // guarded by mu; the services', then the doors'
+	start func(*port) // guarded by mu; nil unless Run accepts
+	over  bool        // guarded by mu; it listens no more
+}
 
 // places are a bounded number of places.
 type places chan struct{}
@@ -93,91 +154,88 @@ func (p places) leave() { <-p }
 
 // New returns a proxy that listens nowhere yet.
 func New(cfg Config) *Proxy {
-	p := &Proxy{config: cfg, agent: cfg.Agent, now: cfg.Now, logger: cfg.Logger}
+	p := &Proxy{config: cfg, truth: cfg.Truth, now: cfg.Now, logger: cfg.Logger}
 	if p.now == nil {
 		p.now = time.Now
 	}
 	if p.logger == nil {
 		p.logger = slog.New(slog.DiscardHandler)
 	}
-	p.table = table{now: p.now, report: cfg.Agent.Report, conns: map[*live]struct{}{}}
+	p.settle(cfg)
+	p.table = table{now: p.now, report: p.report, hurry: p.truth.Hurry, conns: map[*live]struct{}{}}
 	return p
 }
 
-// Listen binds every port, so that Run cannot fail on one. After an error none
-// is bound.
-func (p *Proxy) Listen(ctx context.Context) (err error) {
-	defer func() {
-		if err != nil {
-			p.Close()
-		}
-	}()
-	for _, service := range p.config.Services {
-		listener, err := bind.Listen(ctx, service.Address)
-		if err != nil {
-			return err
-		}
-		p.open(listener, p.inbound(service))
-	}
-	for _, door := range p.config.Doors {
-		listener, err := bind.Loopback(ctx, door.Address)
-		if err != nil {
-			return err
-		}
-		p.open(listener, p.outbound(door))
-	}
-	return nil
+// settle takes over the settings of no single port.
+func (p *Proxy) settle(cfg Config) {
+	p.drainFor.Store(int64(cfg.Drain))
+	p.staleAfter.Store(int64(cmp.Or(cfg.StaleAfter, defaultStaleAfter)))
 }
 
-func (p *Proxy) open(listener net.Listener, serve serve) {
-	p.ports = append(p.ports, port{listener, serve})
-}
-
-// Addresses returns where the services and then the doors listen.
-func (p *Proxy) Addresses() []net.Addr {
-	var addresses []net.Addr
-	for _, port := range p.ports {
-		addresses = append(addresses, port.listener.Addr())
-	}
-	return addresses
-}
-
-// Close lets go of the ports again, for who listened and does not Run.
-func (p *Proxy) Close() {
-	for _, port := range p.ports {
-		port.listener.Close()
+// report tells of an event.
+func (p *Proxy) report(event api.Event) {
+	p.truth.Report(event)
+	if p.config.OnEvent != nil {
+		p.config.OnEvent(event)
 	}
 }
 
-// Run carries connections until ctx ends, then ends them, by reset, and returns
-// when all of them are gone and the authority has heard of it, as far as it
-// answers.
+// Run carries connections until ctx ends. Then it accepts no more, lets those that
+// there are go on while Drain lasts, ends the rest, by reset, and returns when all
+// of them are gone and Truth has heard of it, as far as it listens.
 func (p *Proxy) Run(ctx context.Context) error {
-	life, stop := context.WithCancel(context.WithoutCancel(ctx)) // the agent outlives the connections, to tell of their end
+	// The connections outlive ctx, and Truth the connections, to tell of their end.
+	life, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
-	var agent, conns sync.WaitGroup
-	agent.Go(func() { p.agent.Run(life, p) })
-	for _, port := range p.ports {
-		conns.Go(func() { p.accept(ctx, &conns, port) })
-	}
-	conns.Go(func() { p.watchDeadlines(ctx) })
-	conns.Go(func() { p.watchPeers(ctx) })
+	traffic, end := context.WithCancel(life)
+	defer end()
+	var truth, watches, conns sync.WaitGroup
+	p.truth.Begin(p) // before anybody comes in
+	truth.Go(func() { p.truth.Run(life, p) })
+	watches.Go(func() { p.watchDeadlines(traffic) })
+	watches.Go(func() { p.watchPeers(traffic) })
+	p.begin(func(port *port) {
+		conns.Go(func() { p.accept(traffic, &conns, port) })
+	})
 	<-ctx.Done()
 	p.Close()
+	p.drain(&conns)
+	end()
 	p.table.close(fault.New(ShuttingDown, "its proxy was stopped").WithHint("start the proxy again"))
 	conns.Wait()
+	watches.Wait()
 	stop()
-	agent.Wait()
+	truth.Wait()
 	return nil
+}
+
+// drain waits until the connections have ended, as long as they may go on.
+func (p *Proxy) drain(conns *sync.WaitGroup) {
+	wait := time.Duration(p.drainFor.Load())
+	if wait <= 0 {
+		return
+	}
+	gone := make(chan struct{})
+	go func() {
+		defer close(gone)
+		conns.Wait()
+	}()
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	select {
+	case <-gone:
+	case <-timer.C:
+	}
 }
 
 // accept serves a port. What it accepts waits or is refused where it is served.
-func (p *Proxy) accept(ctx context.Context, wg *sync.WaitGroup, port port) {
+func (p *Proxy) accept(ctx context.Context, wg *sync.WaitGroup, port *port) {
 	for {
 		conn, err := port.listener.Accept()
 		switch {
 		case err == nil:
-			wg.Go(func() { port.serve(ctx, conn) })
+			serve := *port.serve.Load()
+			wg.Go(func() { serve(ctx, conn) })
 		case errors.Is(err, net.ErrClosed):
 			return
 		default:
@@ -220,7 +278,7 @@ func (p *Proxy) join(ctx context.Context, l *live, secure *signet.Conn, plain *p
 	}
 	opened := l.event(api.Opened, p.now())
 	opened.TLS = secure.Peer().TLS()
-	p.agent.Report(opened)
+	p.report(opened)
 	err := carry(secure, plain, out, in)
 	if cause := p.expired(l); cause != nil && errors.Is(err, signet.Truncated) {
 		err = cause
@@ -232,7 +290,7 @@ func (p *Proxy) join(ctx context.Context, l *live, secure *signet.Conn, plain *p
 	if err != nil {
 		explain(&ended, err)
 	}
-	p.agent.Report(ended)
+	p.report(ended)
 }
 
 // refused tells of a connection that never came to be; what fails because the
@@ -243,11 +301,11 @@ func (p *Proxy) refused(ctx context.Context, event api.Event, err error) {
 	}
 	event.Time, event.Kind = p.now(), api.Refused
 	explain(&event, err)
-	p.agent.Report(event)
+	p.report(event)
 }
 
 // Enforce implements agent.Enforcer.
 func (p *Proxy) Enforce(view *agent.View) api.Applied { return p.table.Enforce(view) }
 
 // Live implements agent.Enforcer.
-func (p *Proxy) Live() []api.Conn { return p.table.list(p.agent.Deadline) }
+func (p *Proxy) Live() []api.Conn { return p.table.list(p.truth.Deadline) }

@@ -178,7 +178,7 @@ func TestListenRefuses(t *testing.T) {
 		return proxy.Service{ID: w.id("orders"), Address: address, Backend: proxy.Address{Network: "tcp", Address: free}}
 	}
 	door := func(address string) proxy.Door {
-		return proxy.Door{From: w.id("ann"), To: w.id("orders"), Address: address, Target: w.service}
+		return proxy.Door{From: w.id("ann"), To: w.id("orders"), Address: address, Targets: []string{w.service}}
 	}
 	tests := []struct {
 		name string
@@ -193,7 +193,7 @@ func TestListenRefuses(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			var err error
-			test.cfg.Agent, err = agent.New(agent.Config{Authority: w.authority, Self: w.credential("proxy/in"), Roots: w.roots})
+			test.cfg.Truth, err = agent.New(agent.Config{Authority: w.authority, Self: w.credential("proxy/in"), Roots: w.roots})
 			if err != nil {
 				t.Fatal(err)
 			}

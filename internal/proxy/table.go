@@ -13,6 +13,7 @@ import (
 	"github.com/signet-tls/signet/pki"
 	"github.com/signet-tls/signet/policy"
 	"github.com/signet-tls/signet/spiffeid"
+	"github.com/signet-tls/signet/verify"
 )
 
 // live is one connection that is being carried.
@@ -21,6 +22,9 @@ type live struct {
 	side     api.Side
 	from, to spiffeid.ID
 	own      spiffeid.ID        // ours of the two
+	remote   string             // the other proxy's address, or the client's
+	limits   Limits             // of its port
+	roots    verify.Roots       // that the peer was verified by
 	chain    []*pki.Certificate // the peer's
 	secure   abortable
 	plain    abortable
@@ -50,6 +54,7 @@ func (l *live) abort() {
 type table struct {
 	now    func() time.Time
 	report func(api.Event)
+	hurry  func() // has a change looked for that the other end may know already
 
 	mu     sync.Mutex
 	view   *agent.View        // guarded by mu
@@ -74,6 +79,9 @@ func (t *table) admit(l *live) error {
 	verdict, err := t.view.Decide(l.from, l.to)
 	if err == nil {
 		err = t.view.Peer(l.chain)
+	}
+	if err == nil {
+		err = t.view.Vouches(l.chain, l.roots)
 	}
 	if err != nil {
 		return err
@@ -121,6 +129,7 @@ const grace = 500 * time.Millisecond
 func (t *table) remove(l *live, err error) (told bool) {
 	l.over.Store(true)
 	if errors.Is(err, signet.Truncated) {
+		t.hurry()
 		timer := time.NewTimer(grace)
 		defer timer.Stop()
 		select {
@@ -152,6 +161,9 @@ func (t *table) Enforce(view *agent.View) api.Applied {
 		err := made.err
 		if err == nil {
 			err = view.Peer(l.chain)
+		}
+		if err == nil {
+			err = view.Vouches(l.chain, l.roots)
 		}
 		switch {
 		case err != nil:
@@ -277,7 +289,7 @@ func (t *table) list(deadline func(spiffeid.ID) (time.Time, bool)) []api.Conn {
 // event describes the connection as it is.
 func (l *live) event(kind api.Kind, now time.Time) api.Event {
 	verdict := l.verdict.Load()
-	return api.Event{Time: now, Kind: kind, Conn: l.id, Side: l.side, From: l.from, To: l.to,
+	return api.Event{Time: now, Kind: kind, Conn: l.id, Side: l.side, From: l.from, To: l.to, Remote: l.remote,
 		Rule: verdict.Rule, Revision: verdict.Revision, Sent: l.sent.Load(), Back: l.back.Load()}
 }
 

@@ -44,7 +44,7 @@ type record struct {
 
 func newRecord(view *agent.View) *record {
 	r := &record{}
-	r.table = table{now: time.Now, view: view, conns: map[*live]struct{}{}, report: func(e api.Event) {
+	r.table = table{now: time.Now, view: view, hurry: func() {}, conns: map[*live]struct{}{}, report: func(e api.Event) {
 		r.mu.Lock()
 		defer r.mu.Unlock()
 		r.events = append(r.events, e)
@@ -386,7 +386,7 @@ func TestSlam(t *testing.T) {
 					time.AfterFunc(test.stops, cancel)
 				}
 				start := time.Now()
-				slam(ctx, &plainConn{stream: pipe{ours}, program: "the client program"})
+				slam(ctx, &plainConn{stream: pipe{ours}, program: "the client program"}, nil)
 				if took := time.Since(start); took != test.resets {
 					t.Errorf("reset after %v, want %v", took, test.resets)
 				}

@@ -166,6 +166,7 @@ type Event struct {
 	Side     Side        `json:"side,omitempty"`
 	From     spiffeid.ID `json:"from"`
 	To       spiffeid.ID `json:"to"`
+	Remote   string      `json:"remote,omitempty"`   // address of the other end of TLS
 	Code     string      `json:"code,omitempty"`     // why it was refused or ended; empty: closed by its ends
 	Reason   string      `json:"reason,omitempty"`   // the same in words
 	Rule     string      `json:"rule,omitempty"`     // that allowed, denied or was written

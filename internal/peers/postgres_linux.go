@@ -1,0 +1,118 @@
+package peers
+
+import (
+	"bytes"
+	"errors"
+	"net"
+	"os"
+	"os/exec"
+	"os/user"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// StartPostgres runs a new PostgreSQL server with some settings until the test
+// ends, and returns its address. It trusts the user signet. Bin has its programs;
+// dir, which may have files for it already, becomes its own.
+func StartPostgres(t testing.TB, bin, dir string, settings ...string) (address string) {
+	t.Helper()
+	as := asNobody(t, dir)
+	data := filepath.Join(dir, "data")
+	if out, err := as(filepath.Join(bin, "initdb"), "-D", data, "-A", "trust", "-N", "-U", "signet").CombinedOutput(); err != nil {
+		t.Fatalf("initdb: %v: %s", err, out)
+	}
+	address = freeAddress(t)
+	_, port, _ := net.SplitHostPort(address) // it was made of both
+	args := []string{"-D", data, "-p", port, "-h", "127.0.0.1", "-k", dir, "-F"}
+	for _, setting := range settings {
+		args = append(args, "-c", setting)
+	}
+	start(t, as(filepath.Join(bin, "postgres"), args...), address)
+	return address
+}
+
+// StartRedis runs a Redis server until the test ends, and returns its address.
+func StartRedis(t testing.TB, program string) (address string) {
+	t.Helper()
+	address = freeAddress(t)
+	_, port, _ := net.SplitHostPort(address) // it was made of both
+	server := exec.Command(program, "-")
+	server.Stdin = strings.NewReader("bind 127.0.0.1\nport " + port + "\nsave \"\"\ndir " + t.TempDir() + "\n")
+	start(t, server, address)
+	return address
+}
+
+// freeAddress is one of loopback at which nobody listens.
+func freeAddress(t testing.TB) string {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	return listener.Addr().String()
+}
+
+// start runs a server until the test ends, and returns when it answers.
+func start(t testing.TB, server *exec.Cmd, address string) {
+	t.Helper()
+	var log bytes.Buffer
+	server.Stdout, server.Stderr = &log, &log
+	if err := server.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { server.Process.Signal(os.Interrupt); server.Wait() })
+	for range 600 {
+		conn, err := net.Dial("tcp", address)
+		if err == nil {
+			conn.Close()
+			return
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	server.Process.Kill()
+	server.Wait()
+	t.Fatalf("%s does not start: %s", server.Path, log.String())
+}
+
+// asNobody returns what makes commands that run as another user than root, whom
+// PostgreSQL refuses, and gives that user the folder.
+func asNobody(t testing.TB, dir string) func(string, ...string) *exec.Cmd {
+	t.Helper()
+	if os.Getuid() != 0 {
+		return exec.Command
+	}
+	nobody, err := user.Lookup("nobody")
+	if err != nil {
+		t.Skipf("NOT RUN: PostgreSQL does not run as root, and there is no other user: %v", err)
+	}
+	uid, uidErr := strconv.Atoi(nobody.Uid)
+	gid, gidErr := strconv.Atoi(nobody.Gid)
+	if err := errors.Join(uidErr, gidErr); err != nil {
+		t.Fatal(err)
+	}
+	files, err := filepath.Glob(filepath.Join(dir, "*"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range append(files, dir) {
+		if err := os.Chown(file, uid, gid); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for above := filepath.Dir(dir); above != os.TempDir() && len(above) > 1; above = filepath.Dir(above) {
+		if err := os.Chmod(above, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return func(name string, args ...string) *exec.Cmd {
+		command := exec.Command(name, args...)
+		command.Dir = dir
+		command.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}}
+		return command
+	}
+}

@@ -1,0 +1,239 @@
+package config
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+
+	"github.com/pelletier/go-toml/v2"
+	"github.com/pelletier/go-toml/v2/unstable"
+
+	"github.com/signet-tls/signet/fault"
+	"github.com/signet-tls/signet/internal/spelling"
+)
+
+// maxFile is the largest configuration that is read, in bytes; a port has a few hundred.
+const maxFile = 1 << 20
+
+// Load reads a configuration and checks all of it. Errors begin with the place,
+// FILE:LINE.
+func Load(path string) (*File, error) {
+	data, err := read(path)
+	if err != nil {
+		return nil, fault.Wrap(err, Unreadable, "the configuration").WithHint("name a TOML file with --config FILE")
+	}
+	file, err := Parse(path, data)
+	if err != nil {
+		return nil, err
+	}
+	return file, file.check()
+}
+
+func read(path string) ([]byte, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	data, err := io.ReadAll(io.LimitReader(file, maxFile+1))
+	if err == nil && len(data) > maxFile {
+		err = fmt.Errorf("%s has more than a MiB", path)
+	}
+	return data, err
+}
+
+// Parse reads a configuration's text: its form, and that every key exists.
+func Parse(path string, data []byte) (*File, error) {
+	f := &File{path: path, text: strings.Split(string(data), "\n"), places: map[string]place{}}
+	if err := f.locate(data); err != nil {
+		return nil, err
+	}
+	decoder := toml.NewDecoder(bytes.NewReader(data)).DisallowUnknownFields()
+	var unknown *toml.StrictMissingError
+	var wrong *toml.DecodeError
+	switch err := decoder.Decode(f); {
+	case errors.As(err, &unknown):
+		first := unknown.Errors[0]
+		return nil, f.unknown(&first)
+	case errors.As(err, &wrong):
+		line, column := wrong.Position()
+		return nil, f.at(place{line, column, 1}, Invalid, "%s", fault.Printable(strings.TrimPrefix(wrong.Error(), "toml: "), 200))
+	case err != nil:
+		return nil, f.at(place{1, 1, 0}, Invalid, "%s", fault.Printable(strings.TrimPrefix(err.Error(), "toml: "), 200))
+	}
+	f.fill(reflect.ValueOf(f).Elem(), "")
+	return f, nil
+}
+
+// place is where something stands.
+type place struct{ line, column, width int }
+
+// locate notes where every key stands.
+func (f *File) locate(data []byte) error {
+	var parser unstable.Parser
+	parser.Reset(data)
+	table, counts := "", map[string]int{}
+	for parser.NextExpression() {
+		node := parser.Expression()
+		name, at := "", place{}
+		for key := node.Key(); key.Next(); {
+			part := key.Node()
+			shape := parser.Shape(part.Raw)
+			if name == "" {
+				at = place{line: shape.Start.Line, column: shape.Start.Column}
+			}
+			at.width = shape.End.Column - at.column
+			name = join(name, string(part.Data))
+		}
+		switch node.Kind {
+		case unstable.Table:
+			table = name
+		case unstable.ArrayTable:
+			table = fmt.Sprintf("%s[%d]", name, counts[name])
+			counts[name]++
+			name = table
+		default:
+			name = join(table, name)
+		}
+		f.places[name] = at
+	}
+	var wrong *unstable.ParserError
+	err := parser.Error()
+	switch {
+	case errors.As(err, &wrong):
+		start := parser.Shape(parser.Range(wrong.Highlight)).Start
+		return f.at(place{start.Line, start.Column, max(len(wrong.Highlight), 1)}, Invalid, "%s", fault.Printable(wrong.Message, 200))
+	case err != nil:
+		return f.at(place{1, 1, 0}, Invalid, "%s", fault.Printable(err.Error(), 200))
+	}
+	return nil
+}
+
+func join(table, key string) string {
+	if table == "" {
+		return key
+	}
+	return table + "." + key
+}
+
+// unknown refuses a key that does not exist.
+func (f *File) unknown(wrong *toml.DecodeError) error {
+	line, column := wrong.Position()
+	key := wrong.Key()
+	last := key[len(key)-1]
+	where, known := "a configuration", keys(reflect.TypeFor[File]())
+	if len(key) > 1 {
+		switch key[0] {
+		case "identity":
+			where, known = "an identity", keys(reflect.TypeFor[Identity]())
+		case "service":
+			where, known = "a service", keys(reflect.TypeFor[Service]())
+		case "door":
+			where, known = "a door", keys(reflect.TypeFor[Door]())
+		}
+	}
+	text := fmt.Sprintf("%s has no key %q", where, fault.Printable(last, 60))
+	if near := spelling.Nearest(last, known); near != "" {
+		text += fmt.Sprintf("; did you mean %s?", near)
+	}
+	return f.at(place{line, column, len(last)}, UnknownKey, "%s", text)
+}
+
+// keys are those that a table may have.
+func keys(table reflect.Type) (all []string) {
+	for i := range table.NumField() {
+		field := table.Field(i)
+		if field.Anonymous {
+			all = append(all, keys(field.Type)...)
+		} else if key := field.Tag.Get("toml"); key != "" {
+			all = append(all, key)
+		}
+	}
+	return all
+}
+
+// fill puts a default in the place of every key that was not written.
+func (f *File) fill(table reflect.Value, prefix string) {
+	for i := range table.NumField() {
+		field, value := table.Type().Field(i), table.Field(i)
+		key := join(prefix, field.Tag.Get("toml"))
+		switch {
+		case field.Anonymous:
+			f.fill(value, prefix)
+		case field.Type.Kind() == reflect.Slice && field.Type.Elem().Kind() == reflect.Struct:
+			if field.IsExported() {
+				for j := range value.Len() {
+					f.fill(value.Index(j), fmt.Sprintf("%s[%d]", key, j))
+				}
+			}
+		case field.Tag.Get("default") != "" && !f.has(key):
+			setDefault(value, field.Tag.Get("default"))
+		}
+	}
+}
+
+// setDefault reads a default as the file's own text would be.
+func setDefault(value reflect.Value, text string) {
+	switch target := value.Addr().Interface().(type) {
+	case *string:
+		*target = text
+	case *int:
+		fmt.Sscan(text, target)
+	case *Duration:
+		if err := target.UnmarshalText([]byte(text)); err != nil {
+			panic("config: " + err.Error()) // a tag in this package
+		}
+	}
+}
+
+// has reports whether a key was written.
+func (f *File) has(key string) bool {
+	_, ok := f.places[key]
+	return ok
+}
+
+// Place is where a key stands, FILE:LINE; that of its table if it was not
+// written.
+func (f *File) Place(key string) string { return fmt.Sprintf("%s:%d", f.path, f.placeOf(key).line) }
+
+func (f *File) placeOf(key string) place {
+	for {
+		if at, ok := f.places[key]; ok {
+			return at
+		}
+		dot := strings.LastIndex(key, ".")
+		if dot < 0 {
+			return place{line: 1, column: 1}
+		}
+		key = key[:dot]
+	}
+}
+
+// Fault is an error about a key.
+func (f *File) Fault(key string, code fault.Code, format string, args ...any) *fault.Error {
+	return f.at(f.placeOf(key), code, format, args...)
+}
+
+// at is an error about a place. Its hint shows the line, with a caret below.
+func (f *File) at(at place, code fault.Code, format string, args ...any) *fault.Error {
+	err := fault.New(code, "%s:%d: %s", f.path, at.line, fmt.Sprintf(format, args...))
+	if at.line < 1 || at.line > len(f.text) || strings.TrimSpace(f.text[at.line-1]) == "" {
+		return err.WithHint("correct %s", f.path)
+	}
+	line := strings.TrimSuffix(strings.ReplaceAll(f.text[at.line-1], "\t", " "), "\r")
+	return err.WithHint("correct line %d of %s:\n  %s\n  %s%s", at.line, f.path, line,
+		strings.Repeat(" ", max(at.column-1, 0)), strings.Repeat("^", max(at.width, 1)))
+}
+
+// Resolve makes a path of the file one of this process.
+func (f *File) Resolve(path string) string {
+	if filepath.IsAbs(path) {
+		return path
+	}
+	return filepath.Join(filepath.Dir(f.path), path)
+}

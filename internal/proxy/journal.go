@@ -1,0 +1,136 @@
+package proxy
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"sync/atomic"
+	"time"
+
+	"github.com/signet-tls/signet/internal/agent/api"
+	"github.com/signet-tls/signet/spiffeid"
+)
+
+// journalQueue is how many lines wait for a slow disk before new ones are left out.
+const journalQueue = 4096
+
+// Journal is the access log: a JSON object a line for each connection that was
+// opened, refused or ended, under the ID that it has at both ends. What there is no
+// room for is counted: refusals beyond so many a second, since an attacker makes
+// them, and lines that the disk is too slow for.
+type Journal struct {
+	refusals int64 // a second
+	queue    chan api.Event
+	reopened chan io.WriteCloser
+
+	second  atomic.Int64 // of the refusals that are counted
+	refused atomic.Int64 // in that second
+	left    atomic.Int64 // lines that were left out
+}
+
+// NewJournal returns a journal of at most so many refusals a second.
+func NewJournal(refusals int) *Journal {
+	return &Journal{refusals: int64(refusals), queue: make(chan api.Event, journalQueue), reopened: make(chan io.WriteCloser)}
+}
+
+// line is an Event as the journal has it.
+type line struct {
+	Time     time.Time   `json:"time"`
+	Event    string      `json:"event"` // opened, refused, ended; left_out
+	Conn     string      `json:"conn,omitempty"`
+	Side     api.Side    `json:"side,omitempty"`
+	From     spiffeid.ID `json:"from,omitzero"`
+	To       spiffeid.ID `json:"to,omitzero"`
+	Remote   string      `json:"remote,omitempty"`
+	Code     string      `json:"code,omitempty"`
+	Reason   string      `json:"reason,omitempty"`
+	Rule     string      `json:"rule,omitempty"`
+	Revision int64       `json:"revision,omitempty"`
+	TLS      string      `json:"tls,omitempty"`
+	Sent     *int64      `json:"sent,omitempty"` // of what has ended
+	Back     *int64      `json:"back,omitempty"`
+	Lines    int64       `json:"lines,omitempty"` // that were left out
+}
+
+// Hear takes an event, unless there is no room for it. It never blocks.
+func (j *Journal) Hear(event api.Event) {
+	if event.Kind == api.Refused && !j.mayRefuse(event.Time) {
+		j.left.Add(1)
+		return
+	}
+	select {
+	case j.queue <- event:
+	default:
+		j.left.Add(1)
+	}
+}
+
+// mayRefuse counts a refusal in its second.
+func (j *Journal) mayRefuse(at time.Time) bool {
+	second := at.Unix()
+	if before := j.second.Load(); before != second && j.second.CompareAndSwap(before, second) {
+		j.refused.Store(0)
+	}
+	return j.refused.Add(1) <= j.refusals
+}
+
+// Reopen has the journal write to another place from now on, and closes the one
+// before. It is for while Run runs.
+func (j *Journal) Reopen(ctx context.Context, out io.WriteCloser) {
+	select {
+	case j.reopened <- out:
+	case <-ctx.Done():
+		out.Close()
+	}
+}
+
+// Run writes what is heard until ctx ends, and then what is left. It closes out.
+func (j *Journal) Run(ctx context.Context, out io.WriteCloser) {
+	defer func() { out.Close() }()
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	for {
+		select {
+		case event := <-j.queue:
+			write(out, event)
+		case <-tick.C:
+			j.count(out)
+		case next := <-j.reopened:
+			out.Close()
+			out = next
+		case <-ctx.Done():
+			for {
+				select {
+				case event := <-j.queue:
+					write(out, event)
+				default:
+					j.count(out)
+					return
+				}
+			}
+		}
+	}
+}
+
+// count tells how many lines were left out.
+func (j *Journal) count(out io.Writer) {
+	if n := j.left.Swap(0); n > 0 {
+		put(out, line{Time: time.Now(), Event: "left_out", Lines: n})
+	}
+}
+
+func write(out io.Writer, event api.Event) {
+	told := line{Time: event.Time, Event: string(event.Kind), Conn: event.Conn, Side: event.Side, From: event.From, To: event.To,
+		Remote: event.Remote, Code: event.Code, Reason: event.Reason, Rule: event.Rule, Revision: event.Revision, TLS: event.TLS}
+	if event.Kind == api.Ended {
+		told.Sent, told.Back = &event.Sent, &event.Back
+	}
+	put(out, told)
+}
+
+func put(out io.Writer, told line) {
+	told.Time = told.Time.UTC()
+	if text, err := json.Marshal(told); err == nil { // these types always can be
+		out.Write(append(text, '\n')) // whom could it be told that this failed?
+	}
+}

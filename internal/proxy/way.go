@@ -1,0 +1,128 @@
+package proxy
+
+import (
+	"context"
+	"log/slog"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/signet-tls/signet"
+	"github.com/signet-tls/signet/fault"
+	"github.com/signet-tls/signet/identity"
+	"github.com/signet-tls/signet/verify"
+)
+
+// way is how a door reaches its service: by one of several addresses.
+type way struct {
+	addresses *addresses
+	clients   *trusting[signet.Client]
+	own       identity.Source
+	shakes    places
+	logger    *slog.Logger
+}
+
+// open connects to the first address that answers as the service must, and
+// returns the roots that it was verified by. Each address is tried once at most.
+func (w *way) open(ctx context.Context) (conn *signet.Conn, by verify.Roots, err error) {
+	client, by := w.clients.get()
+	if _, err := w.own.Credential(); err != nil {
+		return nil, by, err // no address is to blame
+	}
+	if !w.shakes.enter(ctx) {
+		return nil, by, context.Cause(ctx)
+	}
+	defer w.shakes.leave()
+	var first error
+	for _, address := range w.addresses.order() {
+		conn, err := apart(func() (*signet.Conn, error) { return client.Dial(ctx, "tcp", address) })
+		if err == nil {
+			w.addresses.answered(address)
+			return conn, by, nil
+		}
+		if ctx.Err() != nil {
+			return nil, by, err
+		}
+		w.addresses.failed(address)
+		w.logger.Warn("an address of a service cannot be used", slog.String("address", address), slog.Any("error", err))
+		if first == nil {
+			first = err
+		}
+	}
+	if many := len(w.addresses.all); many > 1 {
+		if ours, ok := fault.Of(first); ok {
+			first = fault.Wrap(first, ours.Code, "none of %d addresses can be used; of the first tried", many).WithHint("%s", ours.Hint)
+		}
+	}
+	return nil, by, first
+}
+
+// How long an address that failed is left for last: doubling with each failure.
+const (
+	firstRest   = time.Second
+	longestRest = time.Minute
+)
+
+// addresses are those of one service, and what is known of each.
+type addresses struct {
+	now func() time.Time
+	all []string // the preferred first
+
+	mu     sync.Mutex
+	health map[string]health // guarded by mu; of those that failed
+}
+
+// health is that of an address whose last connection failed.
+type health struct {
+	failures int
+	rests    time.Time // until then it is tried last
+}
+
+func newAddresses(all []string, now func() time.Time) *addresses {
+	return &addresses{now: now, all: all, health: map[string]health{}}
+}
+
+// order lists the addresses as they are to be tried: those that work, in the order
+// of preference, and then those that rest, because it is better to try in vain
+// than not at all. An address that has rested is tried in its place again, by one
+// connection: it rests for the others until that has succeeded.
+func (a *addresses) order() []string {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	var good, resting []string
+	now, probing := a.now(), false
+	for _, address := range a.all {
+		state, failed := a.health[address]
+		switch {
+		case !failed:
+			good = append(good, address)
+		case probing || now.Before(state.rests):
+			resting = append(resting, address)
+		default:
+			good, probing = append(good, address), true
+			state.rests = now.Add(rest(state.failures))
+			a.health[address] = state
+		}
+	}
+	return slices.Concat(good, resting)
+}
+
+func rest(failures int) time.Duration {
+	return min(firstRest<<min(failures-1, 10), longestRest)
+}
+
+func (a *addresses) failed(address string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	state := a.health[address]
+	if state.failures++; state.failures == 1 || !a.now().Before(state.rests) {
+		state.rests = a.now().Add(rest(state.failures))
+	}
+	a.health[address] = state
+}
+
+func (a *addresses) answered(address string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	delete(a.health, address)
+}
