@@ -37,7 +37,10 @@ func (r *fileRig) Enforce(view *View) api.Applied {
 // Live implements Enforcer.
 func (r *fileRig) Live() []api.Conn { return nil }
 
-const permitAll = "permit (principal, action, resource);\n"
+// permitAll is a file of one rule.
+func permitAll(name string) string {
+	return "@id(\"" + name + "\")\npermit (principal, action, resource);\n"
+}
 
 func newFileRig(t *testing.T) *fileRig {
 	t.Helper()
@@ -46,7 +49,7 @@ func newFileRig(t *testing.T) *fileRig {
 	web := testpki.Must(domain.ID("web"))
 	r.write("roots.pem", string(r.pki.Root.Leaf().PEM()))
 	r.write("web.pem", string(testpki.Must(testpki.Must(r.pki.Workload(web.String())).PEM())))
-	r.write("rules/a.cedar", permitAll)
+	r.write("rules/a.cedar", permitAll("a"))
 	r.config = FilesConfig{TrustDomain: domain, Roots: Path{r.path("roots.pem"), "proxy.toml:1"}, Policy: Path{r.path("rules"), "proxy.toml:2"},
 		Held: []Held{{ID: web, Chain: Path{r.path("web.pem"), "proxy.toml:3"}}}, Logger: slog.New(slog.NewTextHandler(r.logged, nil))}
 	return r
@@ -78,11 +81,12 @@ func TestOpenFilesRefuses(t *testing.T) {
 			r.write("roots.pem", string(testpki.Must(r.pki.Workload("spiffe://test.signet/x")).Leaf().PEM()))
 		}, verify.RootsIsLeaf, "proxy.toml:1: "},
 		{"no rules", func(r *fileRig) { r.config.Policy.Name = r.path("none.cedar") }, policy.InvalidRule, "proxy.toml:2: "},
-		{"a rule that is none", func(r *fileRig) { r.write("rules/b.cedar", "// one\n\npermit (x);") }, policy.InvalidRule, "/rules/b.cedar:3: rule b:1"},
+		{"a rule that is none", func(r *fileRig) { r.write("rules/b.cedar", "// one\n\n@id(\"b\") permit (x);") }, policy.InvalidRule, "/rules/b.cedar:3: rule b"},
+		{"a rule without a name", func(r *fileRig) { r.write("rules/b.cedar", "permit (principal, action, resource);") }, policy.InvalidRule, "/rules/b.cedar: line 1, column 1"},
 		{"two rules of one name", func(r *fileRig) {
-			r.write("rules/b.cedar", "@id(\"x\")\n"+permitAll)
-			r.write("rules/c.cedar", permitAll+"@id(\"x\")\n"+permitAll)
-		}, policy.DuplicateRule, "/rules/c.cedar:2: "},
+			r.write("rules/b.cedar", permitAll("x"))
+			r.write("rules/c.cedar", permitAll("y")+permitAll("x"))
+		}, policy.DuplicateRule, "/rules/c.cedar:3: "},
 		{"another identity", func(r *fileRig) {
 			r.write("web.pem", string(testpki.Must(testpki.Must(r.pki.Workload("spiffe://test.signet/ops")).PEM())))
 		}, identity.Unfit, "proxy.toml:3: "},
@@ -120,12 +124,12 @@ func TestFilesFollow(t *testing.T) {
 		}
 	}
 	want("nothing changed", 1, 1)
-	r.write("rules/b.cedar", permitAll)
+	r.write("rules/b.cedar", permitAll("b"))
 	want("a file of rules more", 2, 2)
 	r.write("rules/ignored.txt", "permit (x);")
 	want("no file of rules", 2, 2)
 	before := f.Roots()
-	r.write("rules/b.cedar", permitAll+"// the same\n")
+	r.write("rules/b.cedar", permitAll("b")+"// the same\n")
 	want("a comment", 2, 2)
 	r.write("roots.pem", "nothing")
 	r.write("rules/b.cedar", "")
