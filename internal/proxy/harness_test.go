@@ -377,7 +377,7 @@ type backend struct {
 	listener net.Listener
 
 	mu    sync.Mutex
-	open  map[string]bool  // guarded by mu
+	open  int              // guarded by mu; connections, of which several may have one name
 	ended map[string]ended // guarded by mu
 }
 
@@ -392,7 +392,7 @@ func newBackend(t *testing.T) *backend {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := &backend{listener: listener, open: map[string]bool{}, ended: map[string]ended{}}
+	b := &backend{listener: listener, ended: map[string]ended{}}
 	var wg sync.WaitGroup
 	wg.Go(func() {
 		for {
@@ -417,20 +417,20 @@ func (b *backend) serve(conn net.Conn) {
 		return
 	}
 	b.mu.Lock()
-	b.open[name] = true
+	b.open++
 	b.mu.Unlock()
 	fmt.Fprintln(conn, name)
 	_, err := conn.Read(make([]byte, 1)) // clients send nothing more
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	delete(b.open, name)
+	b.open--
 	b.ended[name] = ended{time.Now(), err != nil && err.Error() == "EOF"}
 }
 
 func (b *backend) opened() int {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return len(b.open)
+	return b.open
 }
 
 func (b *backend) end(name string) (ended, bool) {
