@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/cedar-policy/cedar-go/ast"
 	syntax "github.com/cedar-policy/cedar-go/x/exp/ast"
 
 	"github.com/signet-tls/signet/spiffeid"
@@ -26,8 +27,14 @@ func (s *Set) Since(earlier *Set) *Difference {
 	for _, r := range come {
 		d.add(r, s.hierarchy)
 	}
-	d.moved(earlier.hierarchy, s.hierarchy)
-	d.moved(s.hierarchy, earlier.hierarchy)
+	left, came := d.moved(earlier.hierarchy, s.hierarchy), d.moved(s.hierarchy, earlier.hierarchy)
+	if left || came {
+		for _, r := range s.rules {
+			if r.elsewhere {
+				d.add(r, s.hierarchy)
+			}
+		}
+	}
 	return d
 }
 
@@ -45,8 +52,8 @@ func (d *Difference) add(r *rule, h hierarchy) {
 	}
 }
 
-// moved notes who left a group.
-func (d *Difference) moved(before, after hierarchy) {
+// moved notes who left a group, and reports whether somebody did.
+func (d *Difference) moved(before, after hierarchy) (any bool) {
 	for name, members := range before.groups {
 		stayed := after.groups[name]
 		if slices.Equal(members, stayed) {
@@ -54,10 +61,34 @@ func (d *Difference) moved(before, after hierarchy) {
 		}
 		for _, member := range members {
 			if _, both := slices.BinarySearchFunc(stayed, member, compareIDs); !both {
-				d.from[member], d.to[member] = true, true
+				d.from[member], d.to[member], any = true, true, true
 			}
 		}
 	}
+	return any
+}
+
+// looksElsewhere reports whether a rule asks for the groups of others than the two
+// ends: who moves in or out of one then changes decisions that are not about them.
+func looksElsewhere(tree *ast.Policy) (elsewhere bool) {
+	for _, condition := range tree.Conditions {
+		syntax.Inspect(syntax.NewNode(condition.Body), func(n syntax.IsNode) bool {
+			switch n := n.(type) {
+			case syntax.NodeTypeIn:
+				elsewhere = elsewhere || !isEnd(n.Left)
+			case syntax.NodeTypeIsIn:
+				elsewhere = elsewhere || !isEnd(n.Left)
+			}
+			return !elsewhere
+		})
+	}
+	return elsewhere
+}
+
+// isEnd reports whether an expression is one of the two ends of a request.
+func isEnd(node syntax.IsNode) bool {
+	variable, ok := node.(syntax.NodeTypeVariable)
+	return ok && (variable.Name == "principal" || variable.Name == "resource")
 }
 
 func note(whom map[spiffeid.ID]bool, ids []spiffeid.ID) {

@@ -4,6 +4,8 @@ import (
 	"math/rand/v2"
 	"slices"
 	"testing"
+
+	"github.com/signet-tls/signet/spiffeid"
 )
 
 // What a difference does not touch is decided as before, by Cedar alone, and
@@ -59,5 +61,34 @@ func TestDifference(t *testing.T) {
 	t.Log(changed, touched, spared)
 	if changed < 500/share || spared < 3000/share {
 		t.Errorf("%d decisions changed and %d were spared: too few to show anything", changed, spared)
+	}
+}
+
+// TestDifferenceOfOthers has rules for a pair that look at the groups of somebody
+// else, who moves.
+func TestDifferenceOfOthers(t *testing.T) {
+	for name, condition := range map[string]string{
+		"somebody named":  `Identity::"spiffe://demo.signet/ann" in Group::"ops"`,
+		"one of two":      `(if principal == resource then principal else Identity::"spiffe://demo.signet/ann") in Group::"ops"`,
+		"named, and what": `Identity::"spiffe://demo.signet/ann" is Identity in Group::"ops"`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			rules := []Rule{{"all", "permit (principal, action, resource) when { " + condition + " };"}}
+			before, err := New(rules, Group{Name: "ops", Members: []spiffeid.ID{id(t, "ann")}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			after, err := before.Revise(rules, Group{Name: "ops"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			p := pair(t, "web", "orders")
+			if was, is := before.Decide(p, noon).Allowed, after.Decide(p, noon).Allowed; !was || is {
+				t.Fatalf("it was %v, is %v: the case shows nothing", was, is)
+			}
+			if !after.Since(before).Touches(p) {
+				t.Error("the pair is not touched")
+			}
+		})
 	}
 }

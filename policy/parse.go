@@ -63,7 +63,7 @@ func parse(r Rule) (*rule, error) {
 	if err := checkConditions(r, &tree, tokens); err != nil {
 		return nil, err
 	}
-	parsed := &rule{Rule: r, tree: &tree, groups: groupsIn(&tree), rest: restOf(&tree)}
+	parsed := &rule{Rule: r, tree: &tree, groups: groupsIn(&tree), elsewhere: looksElsewhere(&tree), rest: restOf(&tree)}
 	parsed.moments, _ = momentsOf(&tree)
 	parsed.cedar = cedar.NewPolicyFromAST(&tree)
 	return parsed, nil

@@ -35,11 +35,12 @@ type Set struct {
 // rule is a Rule that was parsed. Sets share it.
 type rule struct {
 	Rule
-	tree    *ast.Policy
-	cedar   *cedar.Policy
-	moments []moment
-	rest    *rest
-	groups  []string // that it names
+	tree      *ast.Policy
+	cedar     *cedar.Policy
+	moments   []moment
+	rest      *rest
+	groups    []string // that it names
+	elsewhere bool     // it looks at groups of others than the two ends
 }
 
 // New parses rules and groups. It refuses the whole set if one rule is not
