@@ -1,10 +1,12 @@
 package identity
 
 import (
+	"cmp"
 	"context"
 	"crypto"
 	"crypto/sha256"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"log/slog"
@@ -14,6 +16,7 @@ import (
 
 	"github.com/signet-tls/signet/fault"
 	"github.com/signet-tls/signet/pki"
+	"github.com/signet-tls/signet/spiffeid"
 	"github.com/signet-tls/signet/verify"
 )
 
@@ -40,6 +43,8 @@ type Files struct {
 	// where Key is "". Passphrase and Signer are then left aside. Package
 	// identity/pkcs12 has one.
 	Decode func(chain, key []byte) (*pki.Credential, error)
+	// ID is whose certificate it must be; zero: anybody's.
+	ID spiffeid.ID
 	// Purpose is what the certificate must be good for: verify.ServerAuth, which is
 	// the zero value, verify.ClientAuth, or verify.AnyPurpose for one of the two.
 	Purpose verify.Purpose
@@ -162,7 +167,12 @@ func (r *Rotating) read() (credential *pki.Credential, seen [sha256.Size]byte, e
 		return nil, seen, fault.Wrap(err, Unreadable, "the identity in %s", r.files.Chain).
 			WithHint("name a file with the chain, leaf first, and the file of its private key")
 	}
-	return credential, seen, fit(credential.Leaf(), r.files.Purpose, r.files.Now())
+	leaf := credential.Leaf()
+	if want := r.files.ID; !want.IsZero() && leaf.ID() != want {
+		return nil, seen, unfit(fmt.Sprintf("%s is the certificate of %s, not of %s", r.files.Chain, cmp.Or(leaf.ID().String(), "no SPIFFE ID"), want),
+			"name the file of that identity, or correct the name")
+	}
+	return credential, seen, fit(leaf, r.files.Purpose, r.files.Now())
 }
 
 func (r *Rotating) decode(chain, key []byte) (*pki.Credential, error) {
@@ -208,6 +218,9 @@ func (r *Rotating) content(name string) ([]byte, error) {
 
 func (r *Rotating) open(name string) (io.ReadCloser, error) {
 	if r.files.FS == nil {
+		if info, err := os.Stat(name); err == nil && !info.Mode().IsRegular() { // a pipe would be waited for
+			return nil, errors.New(name + " is no regular file")
+		}
 		return os.Open(name)
 	}
 	return r.files.FS.Open(name)

@@ -150,13 +150,29 @@ func ask(ctx context.Context, client *http.Client, host, path string, body, answ
 	}
 	response, err := client.Do(request)
 	if err != nil {
-		return err
+		return unanswered(ctx, err, request.URL.Path)
 	}
 	defer response.Body.Close()
 	if response.StatusCode/100 != 2 {
 		return refusalOf(response)
 	}
 	return readAnswer(response.Body, answer)
+}
+
+// unanswered is what became of a request that has no answer, in our words.
+func unanswered(ctx context.Context, err error, path string) error {
+	if _, ours := fault.Of(err); ours {
+		return err
+	}
+	hint := "see that the authority runs and that nothing on the way holds it up; then run it again"
+	if path == api.PathEnroll {
+		hint += ", with the same token: what was done for this host's key is done again"
+	}
+	code := AuthorityFailed
+	if ctx.Err() != nil {
+		code = signet.Timeout
+	}
+	return fault.Wrap(err, code, "the authority did not answer").WithHint("%s", hint)
 }
 
 // parseAll reads certificates in DER.

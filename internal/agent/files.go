@@ -114,20 +114,8 @@ func (f *Files) read(cfg FilesConfig) (*files, error) {
 
 // openHeld opens an identity and makes sure that it is the one that was named.
 func openHeld(cfg FilesConfig, held Held) (*identity.Rotating, error) {
-	source, err := identity.Open(identity.Files{Chain: held.Chain.Name, Key: held.Key, Purpose: verify.AnyPurpose,
+	return identity.Open(identity.Files{Chain: held.Chain.Name, Key: held.Key, ID: held.ID, Purpose: verify.AnyPurpose,
 		Interval: cfg.Interval, Now: cfg.Now, Logger: cfg.Logger})
-	if err != nil {
-		return nil, err
-	}
-	credential, err := source.Credential()
-	if err != nil {
-		return nil, err
-	}
-	if have := credential.Leaf().ID(); have != held.ID {
-		return nil, fault.New(identity.Unfit, "%s is the certificate of %s, not of %s", held.Chain.Name, cmp.Or(have.String(), "no SPIFFE ID"), held.ID).
-			WithHint("name the file of that identity, or correct the name")
-	}
-	return source, nil
 }
 
 // truth reads the roots and the rules. Roots whose bytes are those in force are
@@ -241,6 +229,9 @@ func placed(err error, places map[string]Path) error {
 }
 
 func readWhole(name string) ([]byte, error) {
+	if info, err := os.Stat(name); err == nil && !info.Mode().IsRegular() { // a pipe would be waited for
+		return nil, errors.New(name + " is no regular file")
+	}
 	file, err := os.Open(name)
 	if err != nil {
 		return nil, err

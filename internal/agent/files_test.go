@@ -163,3 +163,23 @@ func TestFilesFollow(t *testing.T) {
 	}
 	want("a reload", 5, 0)
 }
+
+// TestFilesOfAnother holds that an identity stays the one that was named, whatever
+// certificate takes the place of its own.
+func TestFilesOfAnother(t *testing.T) {
+	r := newFileRig(t)
+	f, err := OpenFiles(r.config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.Begin(r)
+	web := r.config.Held[0].ID
+	r.write("web.pem", string(testpki.Must(testpki.Must(r.pki.Workload("spiffe://test.signet/ops")).PEM())))
+	f.look()
+	if credential, err := f.Source(web).Credential(); err != nil || credential.Leaf().ID() != web {
+		t.Errorf("it speaks as %v (%v)", credential.Leaf().ID(), err)
+	}
+	if !strings.Contains(r.logged.String(), "is the certificate of spiffe://test.signet/ops") {
+		t.Errorf("the log says %s", r.logged)
+	}
+}

@@ -157,7 +157,8 @@ func (a *Authority) Run(ctx context.Context) error {
 	defer keeping.Wait()
 	keep, stop := context.WithCancel(ctx)
 	defer stop()
-	keeping.Go(func() { a.log.Run(keep) })
+	log := a.log
+	keeping.Go(func() { log.Run(keep) })
 	server := a.server.HTTP(a.handler())
 	server.BaseContext = func(net.Listener) context.Context { return ctx } // so that its end is every request's
 	server.ErrorLog = slog.NewLogLogger(a.logger.Handler(), slog.LevelDebug)

@@ -149,6 +149,15 @@ func TestEnrollRefused(t *testing.T) {
 	}
 }
 
+// TestTokenOfRevoked: whom an operator that was revoked wanted in stays out.
+func TestTokenOfRevoked(t *testing.T) {
+	r := newRig(t, reach)
+	_, token := r.invite(api.TokenRequest{Who: "mail"})
+	r.revokeInStore("operator/ann")
+	_, err := agent.Enroll(t.Context(), token, testpki.Must(pki.NewKey()), nil)
+	wantCode(t, err, control.TokenVoid)
+}
+
 // TestTokenRefused: what an operator cannot ask for.
 func TestTokenRefused(t *testing.T) {
 	r := newRig(t, reach)

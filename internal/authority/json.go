@@ -57,6 +57,7 @@ var statuses = map[fault.Code]int{
 	control.TokenUnknown: http.StatusForbidden,
 	control.TokenExpired: http.StatusForbidden,
 	control.TokenUsed:    http.StatusForbidden,
+	control.TokenVoid:    http.StatusForbidden,
 	IdentityExists:       http.StatusConflict,
 	Busy:                 http.StatusServiceUnavailable,
 	Failed:               http.StatusInternalServerError,

@@ -66,6 +66,10 @@ func (a *Authority) applied(r *http.Request) (any, error) {
 		return nil, err
 	}
 	id, state := caller(r), a.store.State()
+	if applied.Revision > state.Revision {
+		return nil, fault.New(BadRequest, "revision %d is none yet: the newest is %d", applied.Revision, state.Revision).
+			WithHint("report what came over the watch")
+	}
 	applied.Ended = slices.DeleteFunc(applied.Ended, func(c api.EndedConn) bool { return !validConn(c.ID) || !holdsOne(state, id, c.From, c.To) })
 	a.mu.Lock()
 	defer a.mu.Unlock()

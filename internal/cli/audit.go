@@ -81,11 +81,9 @@ func (c *auditVerifyCmd) run(_ context.Context, s *shell) error {
 		}
 	}
 	if c.Roots != "" {
-		b, err := s.basis(trust{Roots: c.Roots})
-		if err != nil {
+		if question.Roots, err = s.roots(trust{Roots: c.Roots, Name: logged(log)}); err != nil {
 			return err
 		}
-		question.Roots = b.roots
 	}
 	report, err := waiting(s, func() (*audit.Report, error) { return audit.Verify(log, question) })
 	if errors.Is(err, tlog.CheckpointUnsigned) || errors.Is(err, tlog.CheckpointInvalid) {
@@ -204,6 +202,17 @@ func kindsOf(r *audit.Report) string {
 }
 
 // domainOf returns the trust domain of a log, zero if its name is another's.
+// logged is some identity of the trust domain whose log it is, as the log itself says;
+// "" if it does not. Roots in a file vouch for that domain alone.
+func logged(log fs.FS) string {
+	signed, err := fs.ReadFile(log, "checkpoint")
+	origin, _, _ := strings.Cut(string(signed), "\n")
+	if domain := domainOf(origin); err == nil && !domain.IsZero() {
+		return "spiffe://" + domain.String() + "/audit"
+	}
+	return ""
+}
+
 func domainOf(origin string) spiffeid.TrustDomain {
 	domain, err := spiffeid.ParseTrustDomain(strings.TrimSuffix(origin, audit.Origin("")))
 	if err != nil {

@@ -28,9 +28,14 @@ func (c *auditReconcileCmd) run(_ context.Context, s *shell) error {
 		return err
 	}
 	if s.json {
-		return s.printJSON(r)
+		err = s.printJSON(r)
+	} else {
+		err = s.print(reconciled(s.view(domainOf(r.Origin)), r))
 	}
-	return s.print(reconciled(s.view(domainOf(r.Origin)), r))
+	if err == nil && len(r.Differences)+r.More > 0 {
+		return exitNo
+	}
+	return err
 }
 
 // reconciled says what the ends of connections have told.

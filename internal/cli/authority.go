@@ -43,6 +43,10 @@ func (c *authorityInitCmd) run(ctx context.Context, s *shell) error {
 	if p.dir, err = s.dataFolder(domain); err != nil {
 		return err
 	}
+	made, err := ca.New(domain, time.Now()) // before the folder is taken: not every domain can have one
+	if err != nil {
+		return err
+	}
 	kept, err := c.kept(ctx, s)
 	if err != nil {
 		return err
@@ -55,7 +59,7 @@ func (c *authorityInitCmd) run(ctx context.Context, s *shell) error {
 		return fault.New(AuthorityExists, "%s holds the authority of %s already", p.dir, domain).
 			WithHint("signet authority serve --data %s", quote(p.dir))
 	}
-	if err := p.found(ctx, kept, func(*control.Tx) {}); err != nil {
+	if err := p.found(ctx, made, kept, func(*control.Tx) {}); err != nil {
 		return err
 	}
 	if err := p.makeAuthority(); err != nil {

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -15,9 +16,9 @@ import (
 )
 
 type authorityServeCmd struct {
-	Listen  string `default:":7400" placeholder:"ADDR" help:"Where hosts and operators connect: HOST:PORT, or :PORT for all addresses of this host."`
-	Address string `placeholder:"HOST:PORT" help:"Where other hosts reach it; tokens carry this. Without it, the address of --listen, or this host's name where that is for all."`
-	Status  string `default:"127.0.0.1:7401" placeholder:"ADDR" help:"A loopback address for /status, in the clear."`
+	Listen  string `placeholder:"ADDR" help:"Where hosts and operators connect: HOST:PORT, or :PORT for all addresses of this host. Without it, as the last time; at first :7400."`
+	Address string `placeholder:"HOST:PORT" help:"Where other hosts reach it; tokens carry this. Without it, as the last time; at first the address of --listen, or this host's name where that is for all."`
+	Status  string `placeholder:"ADDR" help:"A loopback address for /status, in the clear. Without it, as the last time; at first 127.0.0.1:7401."`
 	Verbose bool   `help:"Log to standard error what goes on inside."`
 	secret
 	plain
@@ -50,6 +51,9 @@ func (c *authorityServeCmd) run(ctx context.Context, s *shell) error {
 		return fault.New(DataUnreadable, "%s is empty: no authority was made there", home.dir).
 			WithHint("signet authority init %s", home.domain)
 	}
+	if err := c.remember(home); err != nil {
+		return err
+	}
 	if err := p.openCA(c.orCredential().asker(ctx, s, "the authority's keys")); err != nil {
 		return err
 	}
@@ -61,13 +65,30 @@ func (c *authorityServeCmd) run(ctx context.Context, s *shell) error {
 		return err
 	}
 	p.authority.Advertise(where.outside)
-	if err := p.writeFolder(ctx, settings{Authority: where.here, Status: p.status.Addr().String()}); err != nil {
+	if err := p.writeFolder(ctx, settings{Authority: where.here, Status: p.status.Addr().String(), Listen: c.Listen, Address: c.Address}); err != nil {
 		return err
 	}
 	if err := p.welcome(s, where); err != nil {
 		return err
 	}
 	return p.serve(ctx)
+}
+
+// remember takes the addresses of the last time where none are given: hosts that have
+// joined know no others. --listen alone forgets the --address that went with another.
+func (c *authorityServeCmd) remember(home folder) error {
+	last, err := home.settings()
+	if err != nil {
+		return err
+	}
+	if c.Listen == "" && c.Address == "" {
+		c.Address = last.Address
+	}
+	if last.Listen != "" { // else "up" has written them, if anybody
+		c.Listen, c.Status = cmp.Or(c.Listen, last.Listen), cmp.Or(c.Status, last.Status)
+	}
+	c.Listen, c.Status = cmp.Or(c.Listen, ":7400"), cmp.Or(c.Status, "127.0.0.1:7401")
+	return nil
 }
 
 // addresses are where an authority is reached: from other hosts, and from this one.

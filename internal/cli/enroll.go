@@ -55,6 +55,10 @@ func (c *enrollCmd) run(ctx context.Context, s *shell) error {
 	home, err := agent.Enroll(ctx, token, key, nil)
 	if err != nil {
 		forgetRefused(dir, token, err)
+		if errors.Is(err, control.TokenUsed) && agent.IsHome(dir) {
+			return fault.New(control.TokenUsed, "this host has joined already, as %s, and the token is used up", token.ID).
+				WithHint("nothing is to be done\nsignet token new %s --again     # for another certificate, if it is needed", token.ID.Path())
+		}
 		return err
 	}
 	if err := agent.SaveHome(dir, home); err != nil {

@@ -37,13 +37,15 @@ type folder struct {
 	host   *agent.Home // of a host folder
 }
 
-// settings are the addresses (HOST:PORT) that "up" listens on; of "authority serve"
-// the first two.
+// settings are the addresses (HOST:PORT) of a control plane. The first two are where
+// commands on this host reach it; "up" listens there.
 type settings struct {
 	Authority string `json:"authority"`
 	Status    string `json:"status"`
-	Orders    string `json:"orders,omitempty"`
-	Web       string `json:"web,omitempty"`
+	Orders    string `json:"orders,omitempty"`  // of "up"
+	Web       string `json:"web,omitempty"`     // of "up"
+	Listen    string `json:"listen,omitempty"`  // of "authority serve", as it was told
+	Address   string `json:"address,omitempty"` // the same
 }
 
 // dataHome returns the folder that holds one folder a trust domain, after the

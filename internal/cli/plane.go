@@ -69,13 +69,11 @@ func (s *plane) openCA(passphrase pki.Passphrase) (err error) {
 	return err
 }
 
-// found makes the authority's keys, and the first revision with whoever runs this as
-// its operator and with what more adds. The keys are durable before anything refers
-// to them.
-func (s *plane) found(ctx context.Context, kept ca.Kept, more func(*control.Tx)) (err error) {
-	if s.ca, err = ca.New(s.domain, time.Now()); err != nil {
-		return err
-	}
+// found keeps the authority's new keys, and makes the first revision with whoever runs
+// this as its operator and with what more adds. The keys are durable before anything
+// refers to them.
+func (s *plane) found(ctx context.Context, made *ca.CA, kept ca.Kept, more func(*control.Tx)) (err error) {
+	s.ca = made
 	if err := s.ca.Save(filepath.Join(s.dir, caFolder), kept); err != nil {
 		return err
 	}

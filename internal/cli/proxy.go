@@ -119,7 +119,7 @@ func (p *plan) ports() error {
 			listen = "unix:" + f.Resolve(path)
 		}
 		p.proxy.Doors = append(p.proxy.Doors, proxy.Door{From: from, To: to, Address: listen, Users: users, Targets: door.Addresses,
-			Postgres: door.Protocol != "", Limits: portLimits(door.Common)})
+			Loopback: door.Loopback, Postgres: door.Protocol != "", Limits: portLimits(door.Common)})
 	}
 	return nil
 }

@@ -3,10 +3,12 @@ package cli
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"time"
 
 	"github.com/signet-tls/signet/internal/agent"
+	"github.com/signet-tls/signet/internal/agent/api"
 	"github.com/signet-tls/signet/internal/ca"
 	"github.com/signet-tls/signet/internal/control"
 	"github.com/signet-tls/signet/internal/proxy"
@@ -71,7 +73,11 @@ func (s *system) openKeys(ctx context.Context) error {
 	if s.founded() {
 		return s.openCA(nil)
 	}
-	return s.found(ctx, ca.Kept{}, func(tx *control.Tx) {
+	made, err := ca.New(s.domain, time.Now())
+	if err != nil {
+		return err
+	}
+	return s.found(ctx, made, ca.Kept{}, func(tx *control.Tx) {
 		for _, name := range []string{ordersName, webName} {
 			service, proxy := s.id(name), s.id(proxyPath+name)
 			tx.PutIdentity(control.Identity{ID: service, Kind: control.Service})
@@ -174,13 +180,15 @@ func (s *system) waitReady(ctx context.Context) bool {
 
 func (s *system) ready() bool {
 	status := s.authority.Status()
-	for _, proxy := range status.Proxies {
-		if !proxy.Connected || proxy.Revision < status.Revision {
+	for name, agent := range s.agents {
+		if s.revoked(proxyPath + name) {
+			continue
+		}
+		ours := func(p api.ProxyStatus) bool { return p.ID == s.id(proxyPath+name) }
+		if at := slices.IndexFunc(status.Proxies, ours); at < 0 || !status.Proxies[at].Connected || status.Proxies[at].Revision < status.Revision {
 			return false
 		}
-	}
-	for name, agent := range s.agents {
-		if _, err := agent.Source(s.id(name)).Credential(); err != nil && !s.revoked(name) && !s.revoked(proxyPath+name) {
+		if _, err := agent.Source(s.id(name)).Credential(); err != nil && !s.revoked(name) {
 			return false
 		}
 	}

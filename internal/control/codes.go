@@ -36,6 +36,7 @@ const (
 	TokenUnknown fault.Code = "token_unknown"
 	TokenExpired fault.Code = "token_expired"
 	TokenUsed    fault.Code = "token_used"
+	TokenVoid    fault.Code = "token_void"
 
 	// These two are the authority's answers too: their rows stand in the table
 	// of internal/agent/api.
@@ -133,6 +134,9 @@ func Codes() []fault.Entry {
 		{Code: TokenUsed, Meaning: "The token was used already, for another key.",
 			Cause: "It was tried twice, or somebody else had it: whoever came first has joined.",
 			Next:  "Make another one: signet token new WHO --again. Where it was not you who came first: signet revoke WHO"},
+		{Code: TokenVoid, Meaning: "The token counts no longer, because who made it was revoked.",
+			Cause: "An operator was revoked whose tokens were still open.",
+			Next:  "Have another operator make another one: signet token new WHO --again."},
 		{Code: CertificateInvalid, Meaning: "A certificate cannot be recorded as described.",
 			Cause: "A serial number that is not lower-case hexadecimal, or a certificate that is expired already.",
 			Next:  "Set this host's clock, then ask for a new certificate."},

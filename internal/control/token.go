@@ -101,6 +101,9 @@ func (s *Store) admit(ctx context.Context, hash, key string, plan func(spiffeid.
 	if !s.now().Before(token.Expires) {
 		return c, expiredToken(token.ID, token.Expires)
 	}
+	if _, revoked := s.State().Revocations[token.By]; revoked {
+		return c, voidToken(token)
+	}
 	if c, err = plan(token.ID); err != nil {
 		return c, err
 	}
@@ -126,7 +129,8 @@ func (s *Store) consume(ctx context.Context, token Token, revision int64) error 
 			return err
 		}
 		answer, err := s.client.Txn(ctx).
-			If(append(planned.live, clientv3.Compare(clientv3.ModRevision(key), "=", revision))...).
+			If(append(planned.live, clientv3.Compare(clientv3.ModRevision(key), "=", revision),
+				clientv3.Compare(clientv3.CreateRevision(revocations.key(token.By)), "=", 0))...).
 			Then(append(planned.puts, clientv3.OpPut(key, value, clientv3.WithLease(lease)))...).
 			Else(planned.looks...).Commit()
 		if err != nil || answer.Succeeded {
@@ -163,6 +167,13 @@ func (s *Store) mayRepeat(token Token, key string) error {
 func unknownToken() error {
 	return fault.New(TokenUnknown, "the authority does not know this token").
 		WithHint("%s", another("WHO"))
+}
+
+// voidToken refuses a token whose maker was revoked: it was made to be used, perhaps by
+// whom that was done against.
+func voidToken(token Token) error {
+	return fault.New(TokenVoid, "this token counts no longer: %s, who made it, was revoked", token.By).
+		WithHint("%s", another(token.ID.Path()+" --again"))
 }
 
 func expiredToken(id spiffeid.ID, at time.Time) error {

@@ -329,13 +329,15 @@ func TestInherited(t *testing.T) {
 	door := func(name string) proxy.Door {
 		return proxy.Door{From: w.id("ann"), To: w.id("orders"), Address: "systemd:" + name, Targets: []string{w.service}}
 	}
-	for name, code := range map[string]string{"far": "not_loopback", "none": "cannot_listen"} {
+	for name, code := range map[string]string{"far": "not_loopback", "none": "cannot_listen", "near": "cannot_listen"} { // the last was not asked to be a port
 		p := proxy.New(proxy.Config{Doors: []proxy.Door{door(name)}, Truth: w.out.files, Inherited: given})
 		if err := p.Listen(t.Context()); err == nil || !slices.Contains([]string{code}, codeOf(err)) {
 			t.Errorf("%s: %v, want %s", name, err, code)
 		}
 	}
-	cfg := proxy.Config{Doors: []proxy.Door{door("near")}, Inherited: given}
+	open := door("near")
+	open.Loopback = true
+	cfg := proxy.Config{Doors: []proxy.Door{open}, Inherited: given}
 	p := w.proxy(cfg, nil, "ann")
 	w.join(given["near"].Addr().String(), "ann").Close()
 	next := p.config

@@ -32,20 +32,21 @@ type serve func(ctx context.Context, conn net.Conn)
 type wanted struct {
 	address string
 	door    bool
+	port    bool // of a door: it may be a port
 	serves  func(*seats) serve
 }
 
 func (p *Proxy) wanted(services []Service, doors []Door) (all []wanted) {
 	for _, service := range services {
 		service.Limits = service.settled()
-		all = append(all, wanted{service.Address, false, func(seats *seats) serve {
+		all = append(all, wanted{service.Address, false, true, func(seats *seats) serve {
 			seats.limit(service.Limits)
 			return p.inbound(service, seats)
 		}})
 	}
 	for _, door := range doors {
 		door.Limits = door.settled()
-		all = append(all, wanted{door.Address, true, func(seats *seats) serve {
+		all = append(all, wanted{door.Address, true, door.Loopback, func(seats *seats) serve {
 			seats.limit(door.Limits)
 			return p.outbound(door, seats)
 		}})
@@ -114,7 +115,7 @@ func (p *Proxy) Reload(ctx context.Context, next Config, commit func()) error {
 
 func (p *Proxy) listen(ctx context.Context, want wanted) (net.Listener, error) {
 	if name, ok := strings.CutPrefix(want.address, "systemd:"); ok {
-		return p.inherit(name, want.door)
+		return p.inherit(name, want.door, want.port)
 	}
 	if path, ok := strings.CutPrefix(want.address, "unix:"); ok {
 		return bind.Unix(ctx, path)
@@ -127,7 +128,7 @@ func (p *Proxy) listen(ctx context.Context, want wanted) (net.Listener, error) {
 
 // inherit takes a socket over that systemd has opened. A door's is plain, so it is
 // held to what a door may be.
-func (p *Proxy) inherit(name string, door bool) (net.Listener, error) {
+func (p *Proxy) inherit(name string, door, port bool) (net.Listener, error) {
 	given := p.config.Inherited[name]
 	if given == nil {
 		return nil, fault.New(bind.CannotListen, "systemd has handed over no socket called %q", name).
@@ -135,8 +136,12 @@ func (p *Proxy) inherit(name string, door bool) (net.Listener, error) {
 	}
 	switch at := given.Addr().(type) {
 	case *net.TCPAddr:
-		if !door || at.IP.IsLoopback() {
+		switch {
+		case !door || at.IP.IsLoopback() && port:
 			return again(given)
+		case at.IP.IsLoopback():
+			return nil, fault.New(bind.CannotListen, "systemd's socket %q is a door's at %s, through which every user of this machine could speak for it", name, at).
+				WithHint("write ListenStream=PATH into the socket's unit, or loopback = true into the door")
 		}
 		return nil, fault.New(bind.NotLoopback, "systemd's socket %q is a door's at %s, and a plain port listens on this machine's loopback only", name, at).
 			WithHint("write ListenStream=127.0.0.1:PORT, or a path, into the socket's unit")

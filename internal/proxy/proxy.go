@@ -61,6 +61,7 @@ type Door struct {
 	To       spiffeid.ID // whom it wants to talk to
 	Address  string      // to listen on: HOST:PORT on loopback, "unix:PATH", or "systemd:NAME"
 	Users    []uint32    // who may connect to a Unix socket
+	Loopback bool        // systemd's socket may be a port, whose every user speaks as From
 	Targets  []string    // where To listens, HOST:PORT, the preferred first
 	Postgres bool        // PostgreSQL's question for TLS is answered here
 	Limits

@@ -94,8 +94,16 @@ func (f *File) checkValues(table reflect.Value, prefix string) error {
 			}
 		case field.Tag.Get("need") != "" && (value.IsZero() || value.Kind() == reflect.Slice && value.Len() == 0):
 			err = f.Fault(key, Invalid, "%s is missing", field.Tag.Get("toml"))
-		case field.Type == reflect.TypeFor[Duration]() || field.Type.Kind() == reflect.Int:
-			if value.Int() <= 0 && key != "drain" || value.Int() < 0 {
+		case field.Type == reflect.TypeFor[Duration]():
+			span, bad := time.ParseDuration(value.String())
+			switch {
+			case bad != nil:
+				err = f.Fault(key, Invalid, "%s is a span of time, such as 30s, 5m or 12h, not %q", field.Tag.Get("toml"), fault.Printable(value.String(), 60))
+			case span <= 0 && key != "drain" || span < 0:
+				err = f.Fault(key, Invalid, "%s must be more than nothing", field.Tag.Get("toml"))
+			}
+		case field.Type.Kind() == reflect.Int:
+			if value.Int() <= 0 {
 				err = f.Fault(key, Invalid, "%s must be more than nothing", field.Tag.Get("toml"))
 			}
 		case field.Tag.Get("values") != "" && !value.IsZero():
@@ -335,5 +343,8 @@ func (f *File) socketPath(key, path string) error {
 	return nil
 }
 
-// Span is a duration of the standard library.
-func (d Duration) Span() time.Duration { return time.Duration(d) }
+// Span is a duration of the standard library; the check of the file has parsed it.
+func (d Duration) Span() time.Duration {
+	span, _ := time.ParseDuration(string(d))
+	return span
+}

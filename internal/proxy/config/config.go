@@ -4,7 +4,6 @@ package config
 
 import (
 	"strings"
-	"time"
 )
 
 //go:generate go test -run "^TestDocument$" . -update
@@ -116,15 +115,9 @@ type Common struct {
 	StaleFor Duration `toml:"stale_for" default:"12h"`
 }
 
-// Duration is a time span, such as "30s" or "12h".
-type Duration time.Duration
-
-// UnmarshalText implements encoding.TextUnmarshaler.
-func (d *Duration) UnmarshalText(text []byte) error {
-	span, err := time.ParseDuration(string(text))
-	*d = Duration(span)
-	return err
-}
+// Duration is a time span, such as "30s" or "12h". It is text, so that a bare number
+// is a mistake: nobody could tell of what.
+type Duration string
 
 // Address splits a listen or backend address: "unix:PATH" and "systemd:NAME"
 // have a network of that name, everything else is "tcp".

@@ -84,6 +84,8 @@ func TestRefused(t *testing.T) {
 		{"a key twice", "loopback = true", "loopback = true\nloopback = true", ":33", config.Invalid, ""},
 		{"another type", `max_connections_each = 100`, `max_connections_each = "many"`, ":18", config.Invalid, ""},
 		{"no time span", `"2s"`, `"2 parsecs"`, ":26", config.Invalid, ""},
+		{"a bare number", `"1m"`, `5`, ":7", config.Invalid, ""},
+		{"no span", `"1m"`, `"1 minute"`, ":7", config.Invalid, "drain is a span of time, such as 30s, 5m or 12h"},
 		{"a negative one", `"1m"`, `"-1m"`, ":7", config.Invalid, "drain must be more than nothing"},
 		{"no connections", `max_connections_each = 100`, `max_connections_each = 0`, ":18", config.Invalid, "must be more than nothing"},
 		{"a missing key", `backend = "unix:/run/postgresql/.s.PGSQL.5432"`, "", ":14", config.Invalid, "backend is missing"},
