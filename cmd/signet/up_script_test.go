@@ -21,7 +21,7 @@ import (
 )
 
 // patience is how long scripts wait for what happens soon.
-const patience = time.Minute
+const patience = 3 * time.Minute
 
 // ports finds four free ports in a row and puts them into AUTHORITY, STATUS,
 // ORDERS and WEB.
