@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"io/fs"
 	"log/slog"
 	"net"
 	"net/netip"
@@ -78,7 +79,7 @@ func (c *authorityServeCmd) run(ctx context.Context, s *shell) error {
 // joined know no others. --listen alone forgets the --address that went with another.
 func (c *authorityServeCmd) remember(home folder) error {
 	last, err := home.settings()
-	if err != nil {
+	if err != nil && !errors.Is(err, fs.ErrNotExist) { // at first there are none
 		return err
 	}
 	if c.Listen == "" && c.Address == "" {
