@@ -203,7 +203,7 @@ func (c *Client) TLSConfig(name verify.Name) (*tls.Config, error) {
 
 // Transport returns conn such that TLS over it cannot take a truncated stream
 // for a complete one. Use it under the *tls.Conn of a TLSConfig.
-func Transport(conn net.Conn) net.Conn { return &transport{Conn: conn} }
+func Transport(conn net.Conn) net.Conn { return &transport{Conn: conn, in: newInbox(conn)} }
 
 func (c *Client) name(host string) verify.Name {
 	if c.Name.IsZero() {
@@ -231,6 +231,8 @@ func (c *Client) config(name verify.Name, alpn []string) (*tls.Config, error) {
 		KeyLogWriter:       switches(c.Dangerous).keys(),
 		NextProtos:         alpn,
 		Time:               c.Now,
+
+		DynamicRecordSizingDisabled: true,
 	}, nil
 }
 

@@ -37,6 +37,9 @@ type Conn struct {
 
 	reading sync.Mutex
 	ahead   *lookahead // nil: nothing; guarded by reading
+	dry     bool       // all that had come was read; guarded by reading
+
+	writing sync.Mutex // of what takes several records
 
 	peer  atomic.Pointer[Peer]
 	id    atomic.Pointer[string] // nil: nobody has asked for it
@@ -155,6 +158,7 @@ func (c *Conn) Read(p []byte) (int, error) {
 	}
 	c.reading.Lock()
 	defer c.reading.Unlock()
+	c.dry = false
 	if n, ok, err := c.ahead.take(p); ok {
 		return n, err
 	}
@@ -165,6 +169,12 @@ func (c *Conn) Read(p []byte) (int, error) {
 func (c *Conn) Write(p []byte) (int, error) {
 	if err := c.Handshake(context.Background()); err != nil {
 		return 0, err
+	}
+	if len(p) > maxRecord {
+		c.writing.Lock()
+		defer c.writing.Unlock()
+		c.transport.out.expect(len(p))
+		defer c.transport.out.settle(c.transport.Conn)
 	}
 	n, err := c.tls.Write(p)
 	if err != nil {

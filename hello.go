@@ -67,6 +67,7 @@ const maxHello = 16 << 10
 // nothing: what it cannot read it leaves to crypto/tls.
 type helloReader struct {
 	kind    helloKind
+	brief   bool   // nobody wants lists: they are left out
 	begun   []byte // a record that is not whole yet
 	message []byte // the parts of the hello that have come
 	over    bool   // nothing more is looked for
@@ -151,7 +152,7 @@ func (r *helloReader) find(record []byte) *Hello {
 	return hello
 }
 
-func (r *helloReader) stop() { *r = helloReader{kind: r.kind, over: true} }
+func (r *helloReader) stop() { *r = helloReader{kind: r.kind, brief: r.brief, over: true} }
 
 // whole parses the message once it is there.
 func (r *helloReader) whole(message []byte) (hello *Hello, whole bool) {
@@ -166,7 +167,7 @@ func (r *helloReader) whole(message []byte) (hello *Hello, whole bool) {
 	if len(message) < messageHeader+length {
 		return nil, false
 	}
-	hello = parseHello(r.kind, message[messageHeader:messageHeader+length])
+	hello = parseHello(r.kind, r.brief, message[messageHeader:messageHeader+length])
 	if hello == nil || !hello.Retry {
 		r.stop()
 	}
@@ -174,13 +175,15 @@ func (r *helloReader) whole(message []byte) (hello *Hello, whole bool) {
 }
 
 // parseHello reads the body of a hello, or returns nil.
-func parseHello(kind helloKind, body []byte) *Hello {
+func parseHello(kind helloKind, brief bool, body []byte) *Hello {
 	in := fields{rest: body}
 	hello := &Hello{Versions: []uint16{in.uint16()}}
 	copy(hello.Random[:], in.take(len(hello.Random)))
 	in.vector(1) // the session's ID
 	if kind == clientHello {
-		hello.Suites = in.vector(2).numbers()
+		if suites := in.vector(2); !brief {
+			hello.Suites = suites.numbers()
+		}
 		in.vector(1) // compression
 	} else {
 		hello.Suites = []uint16{in.uint16()}
@@ -190,8 +193,10 @@ func parseHello(kind helloKind, body []byte) *Hello {
 	if len(in.rest) > 0 {
 		extensions := in.vector(2)
 		for len(extensions.rest) > 0 && !extensions.bad {
-			number := extensions.uint16()
-			hello.extension(kind, number, extensions.vector(2))
+			number, data := extensions.uint16(), extensions.vector(2)
+			if !brief || kind == serverHello {
+				hello.extension(kind, number, data)
+			}
 		}
 		in.bad = in.bad || extensions.bad
 	}

@@ -88,6 +88,7 @@ func (c *Conn) Buffered() (int, error) {
 
 // look reads on, until there are n bytes at most; reading is locked.
 func (c *Conn) look(n int) {
+	c.dry = false
 	have := len(c.ahead.data)
 	more := make([]byte, n)
 	copy(more, c.ahead.data)

@@ -231,6 +231,8 @@ func (s *Server) build() error {
 		Time:                   s.Now,
 		SessionTicketsDisabled: s.SessionLifetime < 0 || s.hosts != nil,
 		GetConfigForClient:     s.configFor,
+
+		DynamicRecordSizingDisabled: true,
 	}
 	if s.tickets = s.Tickets; s.tickets == nil {
 		s.tickets = new(Tickets)

@@ -21,6 +21,8 @@ import (
 // is seen here is a cut.
 type transport struct {
 	net.Conn
+	in      *inbox // nil: Conn is read as it is; Read's
+	out     outbox
 	peer    atomic.Pointer[Peer]        // whom verification accepted
 	refusal atomic.Pointer[error]       // why it rejected the peer, or the connection was ended
 	early   atomic.Pointer[early]       // until the verdict; Read's
@@ -59,10 +61,10 @@ type early struct {
 // newTransport returns the transport of a connection whose handshake is to come;
 // peer is which hello its other end sends.
 func newTransport(raw net.Conn, peer helloKind, most int, trace *tracer) *transport {
-	t := &transport{Conn: raw, peerIsServer: peer == serverHello}
+	t := &transport{Conn: raw, in: newInbox(raw), peerIsServer: peer == serverHello}
 	t.trace.Store(trace)
-	t.early.Store(&early{limit: most, most: most, hello: helloReader{kind: peer}})
-	t.opening.Store(&helloReader{kind: serverHello + clientHello - peer})
+	t.early.Store(&early{limit: most, most: most, hello: helloReader{kind: peer, brief: trace == nil}})
+	t.opening.Store(&helloReader{kind: serverHello + clientHello - peer, brief: trace == nil})
 	return t
 }
 
@@ -72,37 +74,62 @@ func (t *transport) begin(most int, trace *tracer) {
 	if t.early.Load() == nil {
 		t.trace.Store(trace)
 		t.early.Store(&early{limit: most, most: most, hello: helloReader{over: true}})
-		t.opening.Store(&helloReader{kind: serverHello})
+		t.opening.Store(&helloReader{kind: serverHello, brief: trace == nil})
 	}
 }
 
 // Read never returns io.EOF, unless a cut is to look like an end.
 func (t *transport) Read(p []byte) (int, error) {
-	if t.dry.Load() {
+	if t.dry.Load() && (t.in == nil || !t.in.ready()) {
 		return 0, errDry
 	}
 	guest := t.guest.Load()
 	if guest != nil {
 		guest.listen()
 	}
-	n, err := t.Conn.Read(p)
+	n, err := t.receive(p, guest)
 	if n == 0 && err != nil {
 		return 0, t.ended(err)
-	}
-	if guest != nil {
-		guest.heard()
-		t.openly = openAlert(p[:n])
-	}
-	if early := t.early.Load(); early != nil {
-		if early.limit -= n; early.limit < 0 {
-			t.end(handshakeTooLarge(early.most))
-		}
-		t.hello(&early.hello, p[:n], Received)
 	}
 	if refusal := t.refusal.Load(); refusal != nil {
 		return 0, *refusal
 	}
 	return n, nil
+}
+
+// receive reads from the connection, and looks at what has come.
+func (t *transport) receive(p []byte, guest *guest) (int, error) {
+	if t.in == nil {
+		n, err := t.Conn.Read(p)
+		t.arrived(p[:n], guest)
+		return n, err
+	}
+	if t.closed.Load() {
+		t.in.clear()
+		return 0, net.ErrClosed
+	}
+	if !t.in.ready() {
+		t.in.await(t.early.Load() == nil)
+		t.arrived(t.in.data, guest)
+	}
+	return t.in.Read(p)
+}
+
+// arrived looks at what a peer sends who has proved nothing yet.
+func (t *transport) arrived(data []byte, guest *guest) {
+	if len(data) == 0 {
+		return
+	}
+	if guest != nil {
+		guest.heard()
+		t.openly = openAlert(data)
+	}
+	if early := t.early.Load(); early != nil {
+		if early.limit -= len(data); early.limit < 0 {
+			t.end(handshakeTooLarge(early.most))
+		}
+		t.hello(&early.hello, data, Received)
+	}
 }
 
 // Write says of a reset what Read says.
@@ -120,7 +147,7 @@ func (t *transport) Write(p []byte) (int, error) {
 	if t.lies(p) {
 		return 0, net.ErrClosed
 	}
-	n, err := t.Conn.Write(p)
+	n, err := t.out.Write(t.Conn, p)
 	if err != nil {
 		err = t.ended(err)
 	}

@@ -71,7 +71,7 @@ func (d *der) certificate() *Certificate {
 	}
 	var tbs der
 	c.tbs, tbs = content.whole(asn1.SEQUENCE, "certificate's contents")
-	c.signedWith = content.algorithm("signature")
+	c.signedWith = content.algorithm("algorithm of the signature")
 	c.signature = content.octets("signature")
 	content.end("the certificate")
 
@@ -82,7 +82,7 @@ func (d *der) certificate() *Certificate {
 		version.end("the version")
 	}
 	c.serial = tbs.integer("serial number")
-	c.algorithm = tbs.algorithm("signature")
+	c.algorithm = tbs.algorithm("algorithm of the signature")
 	c.issuer = tbs.name("issuer")
 	c.life = tbs.life()
 	c.subject = tbs.name("subject")
@@ -113,8 +113,8 @@ func Adopt(x *x509.Certificate) *Certificate {
 	d := newDER(x.RawTBSCertificate)
 	c.serial, c.algorithm, c.life = d.tbsFacts()
 	c.signedWith = c.algorithm // crypto/x509 has compared them
-	key := newDER(x.RawSubjectPublicKeyInfo)
-	c.publicKey = key.publicKey()
+	d.restart(x.RawSubjectPublicKeyInfo)
+	c.publicKey = d.publicKey()
 	if point, ok := x.PublicKey.(*ecdsa.PublicKey); ok {
 		c.publicKey.adopt(point)
 	}
@@ -132,7 +132,7 @@ func (d *der) tbsFacts() (serial []byte, algorithm Algorithm, l life) {
 		tbs.read(constructed(0), "version")
 	}
 	serial = tbs.integer("serial number")
-	algorithm = tbs.algorithm("signature")
+	algorithm = tbs.algorithm("algorithm of the signature")
 	tbs.element("issuer")
 	return serial, algorithm, tbs.life()
 }

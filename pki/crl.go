@@ -60,7 +60,7 @@ func (d *der) revocationList() *RevocationList {
 	if tbs.has(asn1.INTEGER) {
 		l.version = tbs.small("version") + 1
 	}
-	l.inner = tbs.algorithm("signature")
+	l.inner = tbs.algorithm("algorithm of the signature")
 	l.issuer = tbs.name("issuer")
 	l.thisUpdate = tbs.time("this update")
 	if tbs.has(asn1.UTCTime) || tbs.has(asn1.GeneralizedTime) {

@@ -42,6 +42,11 @@ func newDER(data []byte) der {
 	return der{data, &derProblem{size: cap(data)}}
 }
 
+// restart has d read other data, as if nothing had been wrong.
+func (d *der) restart(data []byte) {
+	d.String, *d.problem = data, derProblem{size: cap(data)}
+}
+
 // fail keeps an error about the element that begins where d stands. Slices of
 // one array differ in their capacity by their distance.
 func (d *der) fail(format string, args ...any) {

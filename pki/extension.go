@@ -54,17 +54,19 @@ func (d *der) extension() Extension {
 // as the typed methods of Certificate and RevocationList have it. It is nil for
 // an extension of an unknown kind; one that is not as its kind must be is an
 // error.
-func (e Extension) Decode() (any, error) { return e.decode(new(derProblem)) }
+func (e Extension) Decode() (any, error) {
+	d := newDER(nil)
+	return e.decode(&d)
+}
 
-// decode is Decode, with room for a problem that may be used again afterwards.
-func (e Extension) decode(problem *derProblem) (any, error) {
+// decode is Decode by a reader that may be used again afterwards.
+func (e Extension) decode(d *der) (any, error) {
 	decode, ok := decoders[e.ID]
 	if !ok {
 		return nil, nil
 	}
-	*problem = derProblem{size: cap(e.Value)}
-	d := der{e.Value, problem}
-	value := decode(&d)
+	d.restart(e.Value)
+	value := decode(d)
 	if err := d.end("the value"); err != nil {
 		return nil, fault.Wrap(err, ExtensionInvalid, "the value of the extension %s is not as it must be", e.ID.Name()).
 			WithHint("have it issued again; strict programs refuse it as it is")
@@ -140,10 +142,10 @@ func find[T any](set *extensionSet, id OID) (value T, err error) {
 // an error (RFC 5280, section 4.2).
 func newExtensionSet(list []Extension) *extensionSet {
 	set := &extensionSet{list, make([]decoded, len(list))}
-	first := make(map[OID]int, len(list))
-	problem := new(derProblem)
+	first := map[OID]int{} // small ones are on the stack
+	d := newDER(nil)
 	for i, e := range list {
-		set.decoded[i].value, set.decoded[i].err = e.decode(problem)
+		set.decoded[i].value, set.decoded[i].err = e.decode(&d)
 		if at, twice := first[e.ID]; twice {
 			set.decoded[at].err = fault.New(ExtensionInvalid, "the extension %s stands there twice", e.ID.Name()).
 				WithHint("have it issued again; strict programs refuse it as it is")

@@ -24,7 +24,7 @@ type sealing struct {
 // encryptedKey reads the contents of an EncryptedPrivateKeyInfo (RFC 5958,
 // section 3).
 func (d *der) encryptedKey() (sealing, []byte) {
-	id, params := d.algorithmWith("encryption")
+	id, params := d.algorithmWith("algorithm of the encryption")
 	if !d.has(asn1.OCTET_STRING) {
 		d.fail("no private key but a public one, or another thing,")
 		return sealing{}, nil
@@ -86,8 +86,8 @@ var keyCiphers = map[OID]keyCipher{
 func (d *der) pbes2() sealing {
 	params := d.sequence("parameters of PBES2")
 	d.end("the parameters of PBES2")
-	derivation, derivationParams := params.algorithmWith("key derivation")
-	encryption, encryptionParams := params.algorithmWith("cipher")
+	derivation, derivationParams := params.algorithmWith("algorithm of the key derivation")
+	encryption, encryptionParams := params.algorithmWith("algorithm of the cipher")
 	params.end("the parameters of PBES2")
 	if d.err() != nil {
 		return sealing{}

@@ -82,7 +82,7 @@ func (d *der) pbkdf2(size int) derivation {
 	params.keyLength(size)
 	prf := oidHMACSHA1 // the default
 	if params.more() {
-		prf = params.algorithm("PBKDF2's hash").ID
+		prf = params.algorithm("algorithm of the PBKDF2's hash").ID
 	}
 	params.end("the parameters of PBKDF2")
 	hash, ok := hmacs[prf]

@@ -35,7 +35,7 @@ func (d *der) pkcs8(version int) *PrivateKey {
 	if version > 1 {
 		d.fail("version %d of PKCS#8", version)
 	}
-	algorithm := d.algorithm("private key")
+	algorithm := d.algorithm("algorithm of the private key")
 	content := d.read(asn1.OCTET_STRING, "private key")
 	if d.has(constructed(0)) {
 		d.read(constructed(0), "attributes of the private key")

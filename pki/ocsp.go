@@ -71,7 +71,7 @@ func (id CertID) Matches(cert, issuer *Certificate) bool {
 func (d *der) certID() CertID {
 	item := d.sequence("certificate ID")
 	id := CertID{
-		Digest:   item.algorithm("digest"),
+		Digest:   item.algorithm("algorithm of the digest"),
 		NameHash: item.read(asn1.OCTET_STRING, "digest of an issuer's name").String,
 		KeyHash:  item.read(asn1.OCTET_STRING, "digest of an issuer's key").String,
 	}

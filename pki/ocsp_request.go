@@ -32,7 +32,7 @@ func (d *der) ocspRequest() *OCSPRequest {
 	if content.has(constructed(0)) {
 		outer := content.read(constructed(0), "signature")
 		inner := outer.sequence("signature")
-		r.algorithm = inner.algorithm("signature")
+		r.algorithm = inner.algorithm("algorithm of the signature")
 		r.signature, _ = inner.bits("signature")
 		r.certs = inner.certificatesIn(0)
 		inner.end("the signature")

@@ -49,8 +49,10 @@ func badOID(text string) error {
 // oidOf returns the OID that encoding/asn1 has split into its arcs.
 func oidOf(id asn1.ObjectIdentifier) OID {
 	content := make([]byte, 0, 16)
-	arcs := append([]int{40*id[0] + id[1]}, id[2:]...)
-	for _, arc := range arcs {
+	for i, arc := range id[1:] {
+		if i == 0 {
+			arc += 40 * id[0]
+		}
 		at := len(content)
 		for content = append(content, byte(arc&0x7f)); arc >= 0x80; {
 			arc >>= 7

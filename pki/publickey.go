@@ -36,7 +36,7 @@ func (d *der) publicKey() *PublicKey {
 	k := new(PublicKey)
 	var content der
 	k.raw, content = d.whole(asn1.SEQUENCE, "public key")
-	k.algorithm = content.algorithm("public key")
+	k.algorithm = content.algorithm("algorithm of the public key")
 	k.bits = content.octets("public key")
 	content.end("the public key")
 	return k
@@ -221,7 +221,7 @@ func parsePublicDER(data []byte, where string) (*PublicKey, error) {
 	var key *PublicKey
 	if content.has(asn1.SEQUENCE) {
 		key = d.publicKey()
-		content.algorithm("public key")
+		content.algorithm("algorithm of the public key")
 		if _, unused := content.bits("public key"); unused != 0 {
 			content.fail("a public key that is no whole bytes,")
 		}

@@ -18,7 +18,7 @@ type Algorithm struct {
 }
 
 func (d *der) algorithm(what string) Algorithm {
-	item := d.sequence("algorithm of the " + what)
+	item := d.sequence(what)
 	a := Algorithm{ID: item.oid("algorithm")}
 	if item.more() {
 		a.Parameters, _, _ = item.element("parameters of an algorithm")
@@ -174,11 +174,11 @@ func readPSS(raw []byte) (pss, error) {
 		field := list.tagged(i, "PSS parameters")
 		switch i {
 		case 0:
-			p.hash = field.algorithm("PSS digest").ID
+			p.hash = field.algorithm("algorithm of the PSS digest").ID
 		case 1:
-			mask := field.algorithm("PSS mask")
+			mask := field.algorithm("algorithm of the PSS mask")
 			inner := newDER(mask.Parameters)
-			p.maskHash = inner.algorithm("PSS mask digest").ID
+			p.maskHash = inner.algorithm("algorithm of the PSS mask digest").ID
 			if inner.end("the PSS mask") != nil || mask.ID != oidMGF1 {
 				list.fail("no valid PSS mask")
 			}

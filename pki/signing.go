@@ -27,7 +27,7 @@ func (d *der) signed(what string) (signed, der) {
 	var s signed
 	var content der
 	s.tbs, content = d.whole(asn1.SEQUENCE, what)
-	s.algorithm = d.algorithm("signature")
+	s.algorithm = d.algorithm("algorithm of the signature")
 	s.signature = d.octets("signature")
 	return s, content
 }

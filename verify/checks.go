@@ -46,7 +46,7 @@ func (s *search) checkName() Check {
 // section 4.4.2).
 func (s *search) misplaced() (place int, title string) {
 	for i, cert := range s.chain[1:] {
-		for _, m := range s.others[nameKey(cert.Subject())] {
+		for m := range s.sent(nameKey(cert.Subject())) {
 			if _, named := s.opts.Name.match(m, s.opts); named && s.leaf.isCA() && !m.isCA() && m.cert.Equal(cert) && !s.opts.Name.AcceptsAny() {
 				return i + 2, m.title()
 			}

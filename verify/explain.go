@@ -97,7 +97,7 @@ func (s *search) candidate(a attempt, chosen bool) Candidate {
 			SHA256:    hex.EncodeToString(fingerprint[:]),
 			NotBefore: m.cert.NotBefore().UTC(),
 			NotAfter:  m.cert.NotAfter().UTC(),
-			Checks:    s.checks(v, a),
+			Checks:    s.checks(&v, a),
 		}
 		if answer, asked := s.answers[m]; asked {
 			certificate.Evidence = evidenceOf(answer)

@@ -17,8 +17,7 @@ import (
 // into IPv6 has sixteen, a name label by label,
 // where a wildcard stands for the whole of the first.
 func isFor(leaf *node, host string, opts *Options) bool {
-	address, err := netip.ParseAddr(host)
-	if err == nil {
+	if address, ok := parseAddress(host); ok {
 		return slices.ContainsFunc(leaf.names, func(name pki.GeneralName) bool {
 			have, ok := name.Address()
 			return ok && have == address
@@ -31,6 +30,16 @@ func isFor(leaf *node, host string, opts *Options) bool {
 	return slices.ContainsFunc(leaf.names, func(name pki.GeneralName) bool {
 		return name.Kind == pki.DNSName && matchesHost(string(name.Raw), host)
 	})
+}
+
+// parseAddress reads an address. A host's name is told by its end: to hear why it is no
+// address costs memory.
+func parseAddress(host string) (netip.Addr, bool) {
+	if !strings.Contains(host, ":") && !strings.ContainsAny(host[max(0, len(host)-1):], "0123456789") {
+		return netip.Addr{}, false
+	}
+	address, err := netip.ParseAddr(host)
+	return address, err == nil
 }
 
 // matchesHost holds a presented name against a host, which is lower-case and has

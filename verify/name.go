@@ -2,7 +2,6 @@ package verify
 
 import (
 	"fmt"
-	"net/netip"
 	"slices"
 	"strings"
 	"unicode"
@@ -40,7 +39,7 @@ func Host(name string) Name {
 	if strings.HasPrefix(name, "[") && strings.HasSuffix(name, "]") {
 		address = name[1 : len(name)-1]
 	}
-	if ip, err := netip.ParseAddr(address); err == nil {
+	if ip, ok := parseAddress(address); ok {
 		name = ip.WithZone("").String()
 	}
 	return Name{kind: host, host: name}
@@ -257,6 +256,6 @@ func names(leaf *node) string {
 }
 
 func (n Name) isAddress() bool {
-	_, err := netip.ParseAddr(n.host)
-	return err == nil
+	_, ok := parseAddress(n.host)
+	return ok
 }

@@ -70,7 +70,7 @@ func twice(policies []pki.Policy) pki.OID {
 	if len(policies) < 2 {
 		return ""
 	}
-	seen := make(map[pki.OID]bool, len(policies))
+	seen := map[pki.OID]bool{}
 	for _, policy := range policies {
 		if seen[policy.ID] {
 			return policy.ID

@@ -28,7 +28,7 @@ func (s *search) longest() []*node {
 	for paths := [][]*node{longest}; len(paths) > 0; paths = paths[1:] {
 		longest = paths[0]
 		last := longest[len(longest)-1]
-		for _, issuer := range s.others[last.issuer] {
+		for issuer := range s.sent(last.issuer) {
 			if !seen[issuer] && !repeats(longest, issuer) && s.hasSigned(issuer, last) {
 				seen[issuer] = true
 				paths = append(paths, append(slices.Clip(longest), issuer))

@@ -47,7 +47,7 @@ func (p *Proof) ID() spiffeid.ID {
 // Report explains the proof: what was checked, and what was found. It is made
 // when it is asked for, at the cost of another verification.
 func (p *Proof) Report() *Report {
-	opts := p.opts
+	opts := *p.opts
 	opts.Now = p.now
 	s := newSearch(p.chain, &opts, nil)
 	return s.report(s.find())

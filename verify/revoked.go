@@ -42,6 +42,9 @@ func (s *search) revocationFaults(path []*node) []finding {
 			continue
 		}
 		answer, stapled := s.askAbout(path, depth, asked)
+		if s.answers == nil {
+			s.answers = map[*node]revocation.Answer{}
+		}
 		s.answers[cert] = answer
 		switch {
 		case answer.Status == revocation.Revoked:

@@ -403,15 +403,15 @@ func (s *search) profileFor(v *visit) Profile {
 }
 
 // visit is a certificate as the next of a path.
-func (s *search) visit(path []*node, m *node) *visit {
-	v := &visit{node: m, role: intermediate, below: path, opts: s.opts}
+func (s *search) visit(path []*node, m *node) visit {
+	v := visit{node: m, role: intermediate, below: path, opts: s.opts}
 	switch {
 	case len(path) == 0:
 		v.role = leaf
 	case m.anchor:
 		v.role = anchor
 	}
-	v.profile = s.profileFor(v)
+	v.profile = s.profileFor(&v)
 	return v
 }
 
@@ -423,7 +423,8 @@ func (v *visit) under(r roles, profiles Profile) bool {
 // faults returns the rules that a certificate breaks as the next of a path, at
 // most so many.
 func (s *search) faults(path []*node, m *node, most int) []finding {
-	v := s.visit(path, m)
+	s.place = s.visit(path, m)
+	v := &s.place
 	var found []finding
 	add := func(code fault.Code, section, text, have, want string) {
 		found = append(found, finding{code, section, len(path), text, have, want, m.cert})

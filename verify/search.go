@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"crypto/ecdsa"
 	"crypto/rsa"
+	"iter"
 	mathbits "math/bits"
 	"slices"
 	"time"
@@ -30,9 +31,8 @@ type search struct {
 	opts      *Options
 	chain     []*pki.Certificate // as it was sent
 	leaf      *node
-	others    map[string][]*node          // what was sent besides the leaf, by subject
-	known     map[*node][]*node           // issuers of what was sent
-	signed    map[edge]bool               // signatures that were checked
+	others    []*node                     // what was sent besides the leaf
+	lineages  []lineage                   // of what was sent, as far as they were looked for
 	memory    *Verifier                   // of signatures that were checked before
 	staple    *staple                     // nil: there was no handshake
 	answers   map[*node]revocation.Answer // of those that were asked about
@@ -47,17 +47,47 @@ type search struct {
 	policies  int
 	exhausted string    // which bound was passed, "" if none
 	until     time.Time // when the first certificate ends that signed evidence; zero: there is none
+	place     visit     // of the certificate that faults looks at
 }
 
-// edge is an issuer and what it may have signed.
-type edge struct{ issuer, subject *node }
+// lineage is what is known of a certificate's issuers. There are as many as
+// certificates were sent, most often two, so they stand in no map.
+type lineage struct {
+	of      *node
+	found   bool
+	issuers []*node
+	checked []signer
+}
+
+// signer is who may have made a signature, and whether that is so.
+type signer struct {
+	*node
+	made bool
+}
+
+// lineage returns that of a certificate, until another one's is asked for.
+func (s *search) lineage(of *node) *lineage {
+	i := slices.IndexFunc(s.lineages, func(l lineage) bool { return l.of == of })
+	if i < 0 {
+		i, s.lineages = len(s.lineages), append(s.lineages, lineage{of: of})
+	}
+	return &s.lineages[i]
+}
+
+// sent returns what was sent besides the leaf under a name.
+func (s *search) sent(subject string) iter.Seq[*node] {
+	return func(yield func(*node) bool) {
+		for _, m := range s.others {
+			if m.subject == subject && !yield(m) {
+				return
+			}
+		}
+	}
+}
 
 func newSearch(chain []*pki.Certificate, opts *Options, memory *Verifier) *search {
-	s := &search{opts: opts, memory: memory, chain: chain, leaf: newNode(chain[0], false), others: map[string][]*node{}, known: map[*node][]*node{}, signed: map[edge]bool{}, staple: newStaple(opts.Handshake)}
-	if opts.Revocation != nil || s.staple != nil {
-		s.answers = map[*node]revocation.Answer{}
-	}
-	sent := make([]*node, 0, len(chain))
+	s := &search{opts: opts, memory: memory, chain: chain, leaf: newNode(chain[0], false), staple: newStaple(opts.Handshake)}
+	s.others, s.lineages = make([]*node, 0, len(chain)-1), make([]lineage, 0, len(chain))
 	for i, cert := range chain[1:] {
 		if slices.ContainsFunc(chain[:i+1], cert.Equal) {
 			continue
@@ -65,21 +95,19 @@ func newSearch(chain []*pki.Certificate, opts *Options, memory *Verifier) *searc
 		if !s.pay(reading(cert.PublicKey())) {
 			break
 		}
-		m := newNode(cert, false)
-		s.others[m.subject] = append(s.others[m.subject], m)
-		sent = append(sent, m)
+		s.others = append(s.others, newNode(cert, false))
 	}
 	if slices.Contains(opts.Legacy, dangerous.DSA()) {
-		s.inherit(sent)
+		s.inherit()
 	}
 	return s
 }
 
 // inherit gives keys of DSA without parameters those of their likeliest issuers,
 // and these theirs before.
-func (s *search) inherit(sent []*node) {
-	for range sent { // as many generations as there may be
-		for _, m := range sent {
+func (s *search) inherit() {
+	for range s.others { // as many generations as there may be
+		for _, m := range s.others {
 			if !m.key.InheritsParameters() {
 				continue
 			}
@@ -237,12 +265,13 @@ func (s *search) policyFaults(path []*node) []finding {
 // first: anchors, then those with the key identifier that it names (RFC 4158,
 // section 3.5).
 func (s *search) issuers(cert *node) []*node {
-	all, known := s.known[cert]
-	if known {
-		return all
+	lineage := s.lineage(cert)
+	if lineage.found {
+		return lineage.issuers
 	}
-	all = slices.Clone(s.opts.Roots.set.issuersOf(cert))
-	for _, other := range s.others[cert.issuer] {
+	anchors := s.opts.Roots.set.issuersOf(cert)
+	all := append(make([]*node, 0, len(anchors)+len(s.others)), anchors...)
+	for other := range s.sent(cert.issuer) {
 		if !slices.ContainsFunc(all, func(a *node) bool { return a.cert.Equal(other.cert) }) {
 			all = append(all, other)
 		}
@@ -253,7 +282,7 @@ func (s *search) issuers(cert *node) []*node {
 		}
 		return cmp.Compare(keyDistance(a, cert), keyDistance(b, cert))
 	})
-	s.known[cert] = all
+	lineage.found, lineage.issuers = true, all
 	return all
 }
 
@@ -304,18 +333,18 @@ func repeats(path []*node, issuer *node) bool {
 // hasSigned reports whether the issuer's key made the signature, whatever the
 // algorithm is worth.
 func (s *search) hasSigned(issuer, cert *node) bool {
-	e := edge{issuer, cert}
-	made, known := s.signed[e]
-	if known {
-		return made
+	lineage := s.lineage(cert)
+	if i := slices.IndexFunc(lineage.checked, func(by signer) bool { return by.node == issuer }); i >= 0 {
+		return lineage.checked[i].made
 	}
-	if made = s.memory.knows(issuer, cert); !made {
+	made := s.memory.knows(issuer, cert)
+	if !made {
 		if !s.pay(price(issuer.key)) {
 			return false
 		}
 		made = signedBy(cert.cert, issuer.key)
 	}
-	s.signed[e] = made
+	lineage.checked = append(lineage.checked, signer{issuer, made})
 	return made
 }
 

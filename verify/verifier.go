@@ -23,7 +23,8 @@ const (
 // again. It is safe for concurrent use and must not be copied.
 type Verifier struct {
 	signatures memory[signature, struct{}]
-	chains     memory[question, *answer] // nil: it was asked once, by who may never come again
+	strangers  memory[[sha256.Size]byte, struct{}] // chains that were verified once, by who may never come again
+	chains     memory[question, *answer]
 }
 
 // question is all that an answer depends on, but for the time.
@@ -46,7 +47,7 @@ type answer struct {
 	path        []*pki.Certificate // leaf to anchor
 	from, until time.Time
 	chain       []*pki.Certificate // as the peer sent it
-	opts        Options
+	opts        *Options
 }
 
 // Verify decides whether the chain, leaf first as the peer sent it, proves that
@@ -57,8 +58,8 @@ func (v *Verifier) Verify(chain []*pki.Certificate, opts Options) (*Proof, error
 	if err := opts.settle(chain); err != nil {
 		return nil, err
 	}
-	if stop := unfit(chain, &opts); stop != nil {
-		report := &Report{Checks: []Check{*stop}}
+	if stop, unfit := unfit(chain, &opts); unfit {
+		report := &Report{Checks: []Check{stop}}
 		report.conclude()
 		return nil, report.Err()
 	}
@@ -106,7 +107,7 @@ func newQuestion(chain []*pki.Certificate, opts *Options) question {
 // certificates and the evidence about them are valid, and of evidence that does
 // not say until when it is valid not at all.
 func (s *search) answer(path []*node) *answer {
-	a := &answer{path: certificates(path), until: s.until, chain: s.chain, opts: *s.opts}
+	a := &answer{path: certificates(path), until: s.until, chain: s.chain, opts: s.opts}
 	for _, cert := range a.path {
 		if cert.NotBefore().After(a.from) {
 			a.from = cert.NotBefore()
@@ -133,19 +134,18 @@ func (v *Verifier) recall(asked question) (*answer, bool) {
 	if v == nil {
 		return nil, false
 	}
-	known, _ := v.chains.get(asked)
-	return known, known != nil
+	return v.chains.get(asked)
 }
 
-// learn remembers the answer to what is asked again, and the signatures of a path
+// learn remembers the answer about who comes again, and the signatures of a path
 // that keeps every rule: of others anybody could make as many as there is room for.
 // Most of an answer are its certificates, so those of strangers are not kept.
 func (v *Verifier) learn(asked question, known *answer, path []*node) {
 	if v == nil {
 		return
 	}
-	if _, again := v.chains.get(asked); !again {
-		v.chains.put(asked, nil, maxChains)
+	if _, again := v.strangers.get(asked.chain); !again {
+		v.strangers.put(asked.chain, struct{}{}, maxChains)
 	} else {
 		v.chains.put(asked, known, maxChains)
 	}

@@ -68,10 +68,9 @@ func size(chain []*pki.Certificate) (bytes int) {
 	return bytes
 }
 
-// unfit says why a chain is not even looked at, or nil.
-func unfit(chain []*pki.Certificate, opts *Options) *Check {
+// unfit says why a chain is not even looked at, if that is so.
+func unfit(chain []*pki.Certificate, opts *Options) (stop Check, unfit bool) {
 	peer := opts.Purpose
-	stop := &Check{Name: "chain", Verdict: Stop}
 	switch {
 	case len(chain) == 0 || slices.Contains(chain, nil):
 		stop.Code = NoCertificate
@@ -90,10 +89,10 @@ func unfit(chain []*pki.Certificate, opts *Options) *Check {
 		stop.Text = fmt.Sprintf("a certificate of the %s has more than %d extensions", peer, pki.MaxExtensions)
 		stop.next = []string{fmt.Sprintf("do not trust this %s; if it is yours, have its certificate issued again", peer)}
 	default:
-		return nil
+		return stop, false
 	}
-	stop.message = stop.Text
-	return stop
+	stop.Name, stop.Verdict, stop.message = "chain", Stop, stop.Text
+	return stop, true
 }
 
 // hasTooManyExtensions is asked of what crypto/tls has parsed: package pki reads none

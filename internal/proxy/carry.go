@@ -4,14 +4,13 @@ import (
 	"errors"
 	"io"
 	"net"
-	"os"
 	"sync"
 	"sync/atomic"
 	"syscall"
-	"time"
 
 	"github.com/signet-tls/signet"
 	"github.com/signet-tls/signet/fault"
+	"github.com/signet-tls/signet/internal/buffers"
 )
 
 // plainConn is the leg to a program on this host, over TCP or a Unix socket.
@@ -96,65 +95,35 @@ func (c *plainConn) Abort() error {
 	return c.Close()
 }
 
-// secureConn is the leg over TLS.
-type secureConn struct {
-	*signet.Conn
-	first [1]byte // what await got; only who reads touches it
+// counted counts what is written.
+type counted struct {
+	io.Writer
+	count *atomic.Int64
 }
 
-// await returns when Read has something to give. crypto/tls tells nobody but a
-// reader, so the first byte is read.
-func (c *secureConn) await() error {
-	n, err := c.Conn.Read(c.first[:])
-	if n > 0 {
-		return nil // the next read fails as this one did
-	}
-	return err
+func (c counted) Write(p []byte) (int, error) {
+	n, err := c.Writer.Write(p)
+	c.count.Add(int64(n))
+	return n, err
 }
-
-// Read gives what await got and what has come with it: the rest of its record.
-func (c *secureConn) Read(p []byte) (int, error) {
-	n := copy(p, c.first[:])
-	c.SetReadDeadline(past)
-	more, err := c.Conn.Read(p[n:])
-	c.SetReadDeadline(time.Time{})
-	if errors.Is(err, os.ErrDeadlineExceeded) {
-		err = nil // there is no more yet
-	}
-	return n + more, err
-}
-
-// past, as a deadline, ends a read that would wait.
-var past = time.Unix(1, 0)
-
-// leg is one of the two connections that are joined. Each Read follows an await.
-type leg interface {
-	io.ReadWriteCloser
-	abortable
-	await() error
-	CloseWrite() error
-}
-
-var buffers = sync.Pool{New: func() any { return new([32 << 10]byte) }}
 
 // carry joins two legs until both directions have ended. Each end of a stream
 // is carried on as what it was: the peer's word that this was all as such, and
 // everything else as a reset. The error is the first thing that went wrong.
 func carry(conn *signet.Conn, plain *plainConn, out, in *atomic.Int64) error {
-	secure := &secureConn{Conn: conn}
 	var wg sync.WaitGroup
 	var first atomic.Pointer[error]
-	direction := func(to, from leg, count *atomic.Int64) {
-		if err := pump(to, from, count); err != nil {
+	end := func(err error) {
+		if err != nil {
 			first.CompareAndSwap(nil, &err)
-			to.Abort()
-			from.Abort()
+			conn.Abort()
+			plain.Abort()
 		}
 	}
-	wg.Go(func() { direction(secure, plain, out) })
-	direction(plain, secure, in)
+	wg.Go(func() { end(seal(counted{conn, out}, plain, conn.CloseWrite)) })
+	end(open(counted{plain, in}, conn, plain.CloseWrite))
 	wg.Wait()
-	secure.Close()
+	conn.Close()
 	plain.Close()
 	if err := first.Load(); err != nil {
 		return *err
@@ -162,13 +131,20 @@ func carry(conn *signet.Conn, plain *plainConn, out, in *atomic.Int64) error {
 	return nil
 }
 
-// pump copies one direction to its end and passes a clean end on.
-func pump(to, from leg, count *atomic.Int64) error {
+// open carries what comes over TLS to the program, to its clean end, and passes that on.
+func open(to io.Writer, from *signet.Conn, end func() error) error {
+	if _, err := from.WriteTo(to); err != nil {
+		return err
+	}
+	return end()
+}
+
+// seal carries what the program sends, to its clean end, and passes that on.
+func seal(to io.Writer, from *plainConn, end func() error) error {
 	for {
-		n, err := pass(to, from)
-		count.Add(int64(n))
+		err := pass(to, from)
 		if errors.Is(err, io.EOF) {
-			return to.CloseWrite()
+			return end()
 		}
 		if err != nil {
 			return err
@@ -176,20 +152,20 @@ func pump(to, from leg, count *atomic.Int64) error {
 	}
 }
 
-// pass waits until there is something and passes it on. Only from then on does
-// it hold a buffer: most connections are idle most of the time.
-func pass(to, from leg) (int, error) {
+// pass waits until there is something and passes it on. Only from then on does it hold
+// a buffer: most connections are idle most of the time.
+func pass(to io.Writer, from *plainConn) error {
 	if err := from.await(); err != nil {
-		return 0, err
+		return err
 	}
-	buffer := buffers.Get().(*[32 << 10]byte)
-	defer buffers.Put(buffer)
-	n, err := from.Read(buffer[:])
+	buffer := buffers.Large()
+	defer buffer.Return()
+	n, err := from.Read(buffer.Bytes[:min(len(buffer.Bytes), buffers.Plain)])
 	if n == 0 {
-		return 0, err
+		return err
 	}
-	if _, failed := to.Write(buffer[:n]); failed != nil {
-		return 0, failed
+	if _, failed := to.Write(buffer.Bytes[:n]); failed != nil {
+		return failed
 	}
-	return n, err
+	return err
 }

@@ -97,3 +97,6 @@ func (s *seats) leave(id spiffeid.ID) {
 		delete(s.each, id)
 	}
 }
+
+// past, as a deadline, ends a read that would wait.
+var past = time.Unix(1, 0)

@@ -1,0 +1,78 @@
+// Package buffers lends memory that bytes pass through. Who has nothing to move holds
+// none.
+package buffers
+
+import (
+	"runtime"
+	"sync"
+	"sync/atomic"
+)
+
+// Sizes in bytes. A record of TLS has 16 KiB of data and at most 256 bytes more (RFC
+// 8446, section 5.2).
+const (
+	Plain  = 4 * 16 << 10       // data of as many records as a large buffer holds
+	large  = 4 * (16<<10 + 256) // so many records
+	medium = 16<<10 + 256       // one
+	small  = 4 << 10            // what one end says at once in a handshake
+)
+
+// mostLarge is how many large buffers are lent at once: 65 MiB. Thousands of
+// connections whose readers are slow hold one each.
+const mostLarge = 1024
+
+// Buffer is memory on loan.
+type Buffer struct {
+	Bytes []byte
+	lent  *atomic.Bool
+	home  *home
+}
+
+// home is where buffers of one size are from.
+type home struct {
+	pool sync.Pool
+	lent atomic.Int64
+}
+
+func newHome(size int) *home {
+	h := new(home)
+	h.pool.New = func() any {
+		b := &Buffer{make([]byte, size), new(atomic.Bool), h}
+		runtime.AddCleanup(b, h.end, b.lent) // a connection may go without giving it back
+		return b
+	}
+	return h
+}
+
+var larges, mediums, smalls = newHome(large), newHome(medium), newHome(small)
+
+// Large lends a buffer for several records, or for one where very many are lent.
+func Large() *Buffer {
+	if larges.lent.Load() >= mostLarge { // a few more do no harm
+		return mediums.lend()
+	}
+	return larges.lend()
+}
+
+// Small lends a buffer for who has proved nothing yet.
+func Small() *Buffer { return smalls.lend() }
+
+func (h *home) lend() *Buffer {
+	b := h.pool.Get().(*Buffer)
+	b.lent.Store(true)
+	h.lent.Add(1)
+	return b
+}
+
+// Return ends the loan.
+func (b *Buffer) Return() {
+	b.home.end(b.lent)
+	b.home.pool.Put(b)
+}
+
+// end ends a loan that has not ended.
+func (h *home) end(lent *atomic.Bool) {
+	if lent.Swap(false) {
+		h.lent.Add(-1)
+	}
+}
