@@ -5,6 +5,7 @@
 //	go run ./bench decide
 //	go run ./bench parse
 //	go run ./bench verify
+//	go run ./bench issue
 //	go run ./bench limbo limbo.json.gz
 package main
 
@@ -38,6 +39,7 @@ func main() {
 		flag.PrintDefaults()
 	}
 	flag.Parse()
+	maps.Copy(benches, ofSystem)
 	run, ok := benches[flag.Arg(0)]
 	if !ok || *rounds < leastRounds {
 		flag.Usage()
