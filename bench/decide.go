@@ -69,7 +69,8 @@ func redecisions(out io.Writer, rounds int, set *policy.Set, rules []policy.Rule
 	}{
 		{"a pair's rule", replace(17, fmt.Sprintf(`forbid (principal == Identity::"%s", action, resource == Service::"%s");`, decidePair(17).From, decidePair(17).To)), groups},
 		{"a group's member", rules, joined},
-		{"a rule for everybody", replace(len(rules)-1, `forbid (principal, action, resource) when { principal == Identity::"spiffe://bench.signet/client3" };`), groups},
+		{"a rule for everybody that concerns one", replace(len(rules)-1, `forbid (principal, action, resource) when { principal == Identity::"spiffe://bench.signet/client3" };`), groups},
+		{"a rule for everybody that concerns nearly all", replace(len(rules)-1, `forbid (principal, action, resource) unless { principal in Group::"group1" };`), groups},
 	} {
 		var making, deciding []float64
 		decisions := 0
