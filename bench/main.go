@@ -6,6 +6,7 @@
 //	go run ./bench parse
 //	go run ./bench verify
 //	go run ./bench issue
+//	go run ./bench revoke
 //	go run ./bench limbo limbo.json.gz
 package main
 
@@ -32,6 +33,10 @@ var benches = map[string]func(out io.Writer, rounds int, args []string) error{
 const leastRounds = 15
 
 func main() {
+	if ok, err := child(); ok {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
 	rounds := flag.Int("rounds", 21, "how often each contender runs, at least 15")
 	flag.Usage = func() {
 		fmt.Fprintf(flag.CommandLine.Output(), "go run ./bench [-rounds N] NAME [ARGUMENT…], where NAME is one of: %s\n",
