@@ -7,6 +7,7 @@
 //	go run ./bench verify
 //	go run ./bench issue
 //	go run ./bench revoke
+//	go run ./bench programs
 //	go run ./bench limbo limbo.json.gz
 package main
 

@@ -257,6 +257,13 @@ type process struct {
 
 // start starts a program, whose words go to files of its name.
 func (r *rig) start(name, program string, args ...string) (*process, error) {
+	command := exec.Command(program, args...)
+	command.Env, command.Dir = r.env, r.dir
+	return r.run(name, command)
+}
+
+// run is start for a command that is ready.
+func (r *rig) run(name string, command *exec.Cmd) (*process, error) {
 	p := &process{name: name, out: r.file(name + ".out"), log: r.file(name + ".log"), ended: make(chan struct{})}
 	out, err := os.OpenFile(p.out, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
@@ -271,8 +278,7 @@ func (r *rig) start(name, program string, args ...string) (*process, error) {
 	if info, err := out.Stat(); err == nil {
 		p.begun = info.Size()
 	}
-	p.cmd = exec.Command(program, args...)
-	p.cmd.Env, p.cmd.Dir, p.cmd.Stdout, p.cmd.Stderr = r.env, r.dir, out, log
+	p.cmd, command.Stdout, command.Stderr = command, out, log
 	if err := p.cmd.Start(); err != nil {
 		return nil, err
 	}

@@ -7,8 +7,9 @@ import (
 
 // ofSystem are the benches that run the whole system, and look into /proc.
 var ofSystem = map[string]func(out io.Writer, rounds int, args []string) error{
-	"issue":  issue,
-	"revoke": revocations,
+	"issue":    issue,
+	"programs": programs,
+	"revoke":   revocations,
 }
 
 // child is what this program does when a bench has started it again: ok is false where
