@@ -129,7 +129,7 @@ func policyChanges(out io.Writer, changes int) error {
 		err := sideBySide(lines, 16, func(l *line) error {
 			if allowed(c.pairOf(l)) {
 				if err := l.ping(); err != nil {
-					return fmt.Errorf("%s → %s is allowed: %w", l.from, l.to, err)
+					return fmt.Errorf("%s → %s is allowed: %w; %s", l.from, l.to, err, c.lastOf(l))
 				}
 				return nil
 			}
@@ -156,6 +156,20 @@ func policyChanges(out io.Writer, changes int) error {
 	fmt.Fprintf(out, "\n%d random changes of the policy under %d connections: %s\n  closed as Cedar over all policies denies: %d, no other; %d times one went on\n  %s\n",
 		changes, len(c.names)*len(c.services), counted(kinds), closed, stayed, machine())
 	return nil
+}
+
+// lastOf returns what both proxies logged last about a pair, for whoever looks into it.
+func (c *crowd) lastOf(l *line) (said string) {
+	for _, name := range []string{"in.access", "out.access"} {
+		last := ""
+		for entry := range strings.Lines(string(read(c.file(name)))) {
+			if strings.Contains(entry, "/"+l.from+`"`) && strings.Contains(entry, "/"+l.to+`"`) {
+				last = entry
+			}
+		}
+		said += "\n" + name + ": " + last
+	}
+	return said
 }
 
 // apply puts the rulebook in force, unless it is so already.

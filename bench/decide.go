@@ -159,11 +159,15 @@ func naive(rules []policy.Rule, groups []policy.Group) (*cedar.PolicySet, cedar.
 		}
 		all.Add(cedar.PolicyID(r.Name), &p)
 	}
+	parents := map[cedar.EntityUID][]cedar.EntityUID{}
 	for _, g := range groups {
 		for _, member := range g.Members {
 			uid := cedar.NewEntityUID("Identity", cedar.String(member.String()))
-			entities[uid] = cedar.Entity{UID: uid, Parents: cedar.NewEntityUIDSet(cedar.NewEntityUID("Group", cedar.String(g.Name)))}
+			parents[uid] = append(parents[uid], cedar.NewEntityUID("Group", cedar.String(g.Name)))
 		}
+	}
+	for uid, of := range parents {
+		entities[uid] = cedar.Entity{UID: uid, Parents: cedar.NewEntityUIDSet(of...)}
 	}
 	return all, entities
 }
