@@ -69,7 +69,8 @@ func redecisions(out io.Writer, rounds int, set *policy.Set, rules []policy.Rule
 	}{
 		{"a pair's rule", replace(17, fmt.Sprintf(`forbid (principal == Identity::"%s", action, resource == Service::"%s");`, decidePair(17).From, decidePair(17).To)), groups},
 		{"a group's member", rules, joined},
-		{"a rule for everybody", replace(len(rules)-1, `forbid (principal, action, resource) when { principal == Identity::"spiffe://bench.signet/client3" };`), groups},
+		{"a rule for everybody that concerns one", replace(len(rules)-1, `forbid (principal, action, resource) when { principal == Identity::"spiffe://bench.signet/client3" };`), groups},
+		{"a rule for everybody that concerns nearly all", replace(len(rules)-1, `forbid (principal, action, resource) unless { principal in Group::"group1" };`), groups},
 	} {
 		var making, deciding []float64
 		decisions := 0
@@ -158,11 +159,15 @@ func naive(rules []policy.Rule, groups []policy.Group) (*cedar.PolicySet, cedar.
 		}
 		all.Add(cedar.PolicyID(r.Name), &p)
 	}
+	parents := map[cedar.EntityUID][]cedar.EntityUID{}
 	for _, g := range groups {
 		for _, member := range g.Members {
 			uid := cedar.NewEntityUID("Identity", cedar.String(member.String()))
-			entities[uid] = cedar.Entity{UID: uid, Parents: cedar.NewEntityUIDSet(cedar.NewEntityUID("Group", cedar.String(g.Name)))}
+			parents[uid] = append(parents[uid], cedar.NewEntityUID("Group", cedar.String(g.Name)))
 		}
+	}
+	for uid, of := range parents {
+		entities[uid] = cedar.Entity{UID: uid, Parents: cedar.NewEntityUIDSet(of...)}
 	}
 	return all, entities
 }

@@ -5,6 +5,9 @@
 //	go run ./bench decide
 //	go run ./bench parse
 //	go run ./bench verify
+//	go run ./bench issue
+//	go run ./bench revoke
+//	go run ./bench programs
 //	go run ./bench limbo limbo.json.gz
 package main
 
@@ -31,6 +34,10 @@ var benches = map[string]func(out io.Writer, rounds int, args []string) error{
 const leastRounds = 15
 
 func main() {
+	if ok, err := child(); ok {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
 	rounds := flag.Int("rounds", 21, "how often each contender runs, at least 15")
 	flag.Usage = func() {
 		fmt.Fprintf(flag.CommandLine.Output(), "go run ./bench [-rounds N] NAME [ARGUMENT…], where NAME is one of: %s\n",
@@ -38,6 +45,7 @@ func main() {
 		flag.PrintDefaults()
 	}
 	flag.Parse()
+	maps.Copy(benches, ofSystem)
 	run, ok := benches[flag.Arg(0)]
 	if !ok || *rounds < leastRounds {
 		flag.Usage()

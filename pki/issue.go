@@ -42,6 +42,20 @@ func SelfSigned(spec Spec) (*Credential, error) {
 // signs ends with its issuer at the latest. What the issuer's own chain forbids,
 // by a path length, a name constraint or a purpose, is refused.
 func (c *Credential) Issue(spec Spec, public crypto.PublicKey) (*Certificate, error) {
+	cert, err := c.IssueAlike(spec, public)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.stands(cert, spec); err != nil {
+		return nil, err
+	}
+	return cert, nil
+}
+
+// IssueAlike is Issue for another certificate like one that Issue has signed: of the
+// same profile, with names under the same name constraints. It does not hold it against
+// the name constraints and path lengths above it again, which takes longer than signing.
+func (c *Credential) IssueAlike(spec Spec, public crypto.PublicKey) (*Certificate, error) {
 	if err := c.maySign(spec); err != nil {
 		return nil, err
 	}
@@ -67,14 +81,7 @@ func (c *Credential) Issue(spec Spec, public crypto.PublicKey) (*Certificate, er
 	if template.NotBefore.Before(issuer.NotBefore) {
 		template.NotBefore = issuer.NotBefore
 	}
-	cert, err := sign(spec.randomness(), template, issuer, public, c.Key)
-	if err != nil {
-		return nil, err
-	}
-	if err := c.stands(cert, spec); err != nil {
-		return nil, err
-	}
-	return cert, nil
+	return sign(spec.randomness(), template, issuer, public, c.Key)
 }
 
 // maySign reports whether a certificate that c signs could be valid at all.

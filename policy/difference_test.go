@@ -92,3 +92,58 @@ func TestDifferenceOfOthers(t *testing.T) {
 		})
 	}
 }
+
+// TestDifferenceForEverybody has a rule whose scope is everybody touch those alone for
+// whom its condition holds, before or after, or for whom it holds for a time.
+func TestDifferenceForEverybody(t *testing.T) {
+	base := Rule{"base", "permit (principal, action, resource);"}
+	forbid := func(condition string) Rule {
+		return Rule{"all", "forbid (principal, action, resource) " + condition + ";"}
+	}
+	ann := `when { principal == Identity::"spiffe://demo.signet/ann" }`
+	bob := `when { resource == Service::"spiffe://demo.signet/bob" }`
+	ops := Group{Name: "ops", Members: []spiffeid.ID{id(t, "ann")}}
+	many := func(condition string) []Rule {
+		rules := []Rule{base}
+		for i := range maxSuspects + 1 {
+			rules = append(rules, Rule{string(rune('c' + i)), forbid(condition).Text})
+		}
+		return rules
+	}
+	for name, test := range map[string]struct {
+		before, after []Rule
+		want          []string // who is touched as "from"
+	}{
+		"added":            {[]Rule{base}, []Rule{base, forbid(ann)}, []string{"ann"}},
+		"removed":          {[]Rule{base, forbid(ann)}, []Rule{base}, []string{"ann"}},
+		"edited":           {[]Rule{base, forbid(ann)}, []Rule{base, forbid(bob)}, []string{"ann", "carl"}}, // carl asks for bob
+		"group":            {[]Rule{base}, []Rule{base, forbid(`when { principal in Group::"ops" }`)}, []string{"ann"}},
+		"not in the group": {[]Rule{base}, []Rule{base, forbid(`unless { principal in Group::"ops" }`)}, []string{"bob", "carl"}},
+		"for a time":       {[]Rule{base}, []Rule{base, forbid(ann[:len(ann)-2] + ` && context.now < datetime("2030-01-01") }`)}, []string{"ann", "bob", "carl"}},
+		"too many to try":  {[]Rule{base}, many(ann), []string{"ann", "bob", "carl"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			before, err := New(test.before, ops)
+			if err != nil {
+				t.Fatal(err)
+			}
+			after, err := before.Revise(test.after, ops)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var touched []string
+			for _, who := range []string{"ann", "bob", "carl"} {
+				to := "orders"
+				if who == "carl" {
+					to = "bob"
+				}
+				if after.Since(before).Touches(pair(t, who, to)) {
+					touched = append(touched, who)
+				}
+			}
+			if !slices.Equal(touched, test.want) {
+				t.Errorf("touched are %v, want %v", touched, test.want)
+			}
+		})
+	}
+}

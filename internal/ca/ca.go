@@ -4,6 +4,7 @@ package ca
 
 import (
 	"crypto"
+	"sync/atomic"
 	"time"
 
 	"github.com/signet-tls/signet/fault"
@@ -52,6 +53,7 @@ type CA struct {
 	root         *pki.Certificate
 	rootKey      crypto.Signer // nil where it is kept elsewhere
 	intermediate *pki.Credential
+	stands       atomic.Bool // the intermediate has been shown to stand above workloads of the domain
 }
 
 // New makes a root and an intermediate for the trust domain. The intermediate is
@@ -71,7 +73,7 @@ func New(domain spiffeid.TrustDomain, now time.Time) (*CA, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &CA{domain, root.Leaf(), root.Key, intermediate}, nil
+	return &CA{domain: domain, root: root.Leaf(), rootKey: root.Key, intermediate: intermediate}, nil
 }
 
 // Root returns the trust domain's anchor.
@@ -93,8 +95,7 @@ type Plan struct {
 // goes on record before Sign is called, which is the caller's part.
 func (c *CA) Plan(id spiffeid.ID, now time.Time) (Plan, error) {
 	if id.TrustDomain() != c.domain {
-		return Plan{}, fault.New(ForeignID, "%s is not an identity of %s", id, c.domain).
-			WithHint("ask the authority of %s", id.TrustDomain())
+		return Plan{}, c.foreign(id)
 	}
 	at := now.UTC().Truncate(time.Second)
 	end := at.Add(DefaultLifetime)
@@ -104,14 +105,27 @@ func (c *CA) Plan(id spiffeid.ID, now time.Time) (Plan, error) {
 	return Plan{ID: id, Serial: pki.NewSerial(), At: at, NotAfter: end}, nil
 }
 
+func (c *CA) foreign(id spiffeid.ID) error {
+	return fault.New(ForeignID, "%s is not an identity of %s", id, c.domain).
+		WithHint("ask the authority of %s", id.TrustDomain())
+}
+
 // Sign signs what was planned, and returns the chain to send with it, leaf first and
 // without the root.
 func (c *CA) Sign(plan Plan, public crypto.PublicKey) ([]*pki.Certificate, error) {
-	leaf, err := c.intermediate.Issue(pki.Spec{Profile: pki.Workload, ID: plan.ID, Serial: plan.Serial,
+	if plan.ID.TrustDomain() != c.domain {
+		return nil, c.foreign(plan.ID)
+	}
+	issue := c.intermediate.Issue
+	if c.stands.Load() { // what holds for one workload of the domain holds for all
+		issue = c.intermediate.IssueAlike
+	}
+	leaf, err := issue(pki.Spec{Profile: pki.Workload, ID: plan.ID, Serial: plan.Serial,
 		Lifetime: plan.NotAfter.Sub(plan.At), Now: plan.At}, public)
 	if err != nil {
 		return nil, err
 	}
+	c.stands.Store(true)
 	return []*pki.Certificate{leaf, c.intermediate.Leaf()}, nil
 }
 

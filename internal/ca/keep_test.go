@@ -51,7 +51,7 @@ func TestEncrypted(t *testing.T) {
 	signer := testpki.Must(testpki.Must(pki.ParsePrivateKey(key, say("correct horse", nil))).Signer())
 	root := testpki.Must(pki.SelfSigned(pki.Spec{Profile: pki.Root, Name: "root", Now: now}))
 	own := testpki.Must(root.New(pki.Spec{Profile: pki.Intermediate, Name: "authority", Key: signer, Now: now}))
-	made := &CA{demo, root.Leaf(), nil, own}
+	made := &CA{domain: demo, root: root.Leaf(), intermediate: own}
 	folder := t.TempDir()
 	write(t, folder, intermediateFile, append(own.ChainPEM(), key...))
 	stored := made.stored()

@@ -10,6 +10,7 @@ import (
 	"net/netip"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"sync"
 	"syscall"
 
@@ -72,7 +73,16 @@ func (c *authorityServeCmd) run(ctx context.Context, s *shell) error {
 	if err := p.welcome(s, where); err != nil {
 		return err
 	}
+	collectSeldom()
 	return p.serve(ctx)
+}
+
+// collectSeldom trades memory for time: what a control plane holds is small, and most of
+// what it makes is garbage by the end of a request. The environment has the last word.
+func collectSeldom() {
+	if os.Getenv("GOGC") == "" && os.Getenv("GOMEMLIMIT") == "" {
+		debug.SetGCPercent(400)
+	}
 }
 
 // remember takes the addresses of the last time where none are given: hosts that have

@@ -69,6 +69,9 @@ func (s *Store) RecordCertificate(ctx context.Context, c Certificate) error {
 		if err != nil {
 			return err
 		}
+		if s.write(ctx, planned.live, planned.puts) {
+			return nil
+		}
 		answer, err := s.client.Txn(ctx).If(planned.live...).Then(planned.puts...).Else(planned.looks...).Commit()
 		if err != nil || answer.Succeeded {
 			return err

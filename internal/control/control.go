@@ -34,12 +34,13 @@ type Config struct {
 
 // Store is an open folder. Its methods may be called from any goroutine.
 type Store struct {
-	now     func() time.Time
-	logger  *slog.Logger
-	client  *clientv3.Client
-	replica *replica
-	leases  leases
-	maxHeld int64 // valid certificates in one proxy's hands
+	now       func() time.Time
+	logger    *slog.Logger
+	client    *clientv3.Client
+	replica   *replica
+	leases    leases
+	gathering gathering
+	maxHeld   int64 // valid certificates in one proxy's hands
 
 	turn    chan struct{} // holds a value while a Change is under way
 	issuing sync.RWMutex  // held for writing by a Change that revokes, lest a stream of new certificates keeps it from ending
@@ -80,7 +81,7 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 }
 
 func newStore(cfg Config) *Store {
-	s := &Store{now: cfg.Now, logger: cfg.Logger, turn: make(chan struct{}, 1), maxHeld: maxHeld}
+	s := &Store{now: cfg.Now, logger: cfg.Logger, turn: make(chan struct{}, 1), maxHeld: maxHeld, gathering: gathering{turn: make(chan struct{}, 1)}}
 	if s.now == nil {
 		s.now = time.Now
 	}

@@ -128,11 +128,13 @@ func (s *Store) consume(ctx context.Context, token Token, revision int64) error 
 		if err != nil {
 			return err
 		}
-		answer, err := s.client.Txn(ctx).
-			If(append(planned.live, clientv3.Compare(clientv3.ModRevision(key), "=", revision),
-				clientv3.Compare(clientv3.CreateRevision(revocations.key(token.By)), "=", 0))...).
-			Then(append(planned.puts, clientv3.OpPut(key, value, clientv3.WithLease(lease)))...).
-			Else(planned.looks...).Commit()
+		conditions := append(planned.live, clientv3.Compare(clientv3.ModRevision(key), "=", revision),
+			clientv3.Compare(clientv3.CreateRevision(revocations.key(token.By)), "=", 0))
+		puts := append(planned.puts, clientv3.OpPut(key, value, clientv3.WithLease(lease)))
+		if s.write(ctx, conditions, puts) {
+			return nil
+		}
+		answer, err := s.client.Txn(ctx).If(conditions...).Then(puts...).Else(planned.looks...).Commit()
 		if err != nil || answer.Succeeded {
 			return err
 		}

@@ -1,0 +1,158 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"sync"
+	"time"
+)
+
+// echoVariable names the address at which this program, run again, is a service that
+// says everything back.
+const echoVariable = "SIGNET_BENCH_ECHO"
+
+// echo is that service.
+func echo(address string) error {
+	listener, err := net.Listen("tcp", address)
+	if err != nil {
+		return err
+	}
+	for {
+		conn, err := listener.Accept()
+		if err != nil {
+			return err
+		}
+		go func() {
+			defer conn.Close()
+			io.Copy(conn, conn) // how it ends, the other end sees
+		}()
+	}
+}
+
+// service starts the service in a process of its own, and returns where it is.
+func (r *rig) service() (address string, err error) {
+	if address, err = freeAddress(); err != nil {
+		return "", err
+	}
+	own, err := os.Executable()
+	if err != nil {
+		return "", err
+	}
+	r.env = append(r.env, echoVariable+"="+address)
+	if _, err = r.start("service", own); err != nil {
+		return "", err
+	}
+	return address, until("the service listens", func() (bool, error) {
+		conn, err := net.Dial("tcp", address)
+		if err == nil {
+			conn.Close()
+		}
+		return err == nil, nil
+	})
+}
+
+// line is a connection of a plain program, through both proxies to the service.
+type line struct {
+	from, to string
+	conn     net.Conn
+	echoed   chan struct{} // holds a value once the last byte has come back
+
+	ended chan struct{} // closed when it has
+	at    time.Time     // when; set before
+}
+
+// patienceOfLine is how long a byte may take to come back.
+const patienceOfLine = 30 * time.Second
+
+// open opens a line by a door, and returns when a byte has come back over it.
+func open(door, from, to string) (*line, error) {
+	conn, err := net.Dial("unix", door)
+	if err != nil {
+		return nil, err
+	}
+	l := &line{from: from, to: to, conn: conn, echoed: make(chan struct{}, 1), ended: make(chan struct{})}
+	go l.listen()
+	if err := l.ping(); err != nil {
+		conn.Close()
+		<-l.ended
+		return nil, err
+	}
+	return l, nil
+}
+
+func (l *line) listen() {
+	byte := make([]byte, 1)
+	for {
+		if _, err := l.conn.Read(byte); err != nil {
+			l.at = time.Now()
+			close(l.ended)
+			l.conn.Close()
+			return
+		}
+		l.echoed <- struct{}{}
+	}
+}
+
+var errEnded = errors.New("the connection has ended")
+
+// ping sends a byte, and waits until it is back.
+func (l *line) ping() error {
+	if _, err := l.conn.Write([]byte{1}); err != nil {
+		return errEnded
+	}
+	late := time.NewTimer(patienceOfLine)
+	defer late.Stop()
+	select {
+	case <-l.echoed:
+		return nil
+	case <-l.ended:
+		return errEnded
+	case <-late.C:
+		return fmt.Errorf("%s → %s: a byte is not back after %s", l.from, l.to, patienceOfLine)
+	}
+}
+
+func (l *line) close() {
+	l.conn.Close()
+	<-l.ended
+}
+
+// alive reports whether a line has not ended, as far as is known.
+func (l *line) alive() bool {
+	select {
+	case <-l.ended:
+		return false
+	default:
+		return true
+	}
+}
+
+// sideBySide does something with each of many things, some of them at the same time,
+// and returns the first error.
+func sideBySide[T any](things []T, at int, do func(T) error) (first error) {
+	var mu sync.Mutex
+	var group sync.WaitGroup
+	queue := make(chan T)
+	for range at {
+		group.Go(func() {
+			for thing := range queue {
+				if err := do(thing); err != nil {
+					mu.Lock()
+					if first == nil {
+						first = err
+					}
+					mu.Unlock()
+				}
+			}
+		})
+	}
+	for _, thing := range things {
+		queue <- thing
+	}
+	close(queue)
+	group.Wait()
+	return first
+}
