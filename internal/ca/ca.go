@@ -19,7 +19,9 @@ const (
 	KeyExposed   fault.Code = "ca_key_exposed"
 	DomainUnfit  fault.Code = "trust_domain_unfit"
 
-	EpochUnproved fault.Code = "epoch_unproved"
+	EpochUnproved  fault.Code = "epoch_unproved"
+	KeyPlain       fault.Code = "ca_key_plain"
+	BackupUnsigned fault.Code = "backup_unsigned"
 )
 
 // Codes returns the table of this package's codes.
@@ -40,6 +42,12 @@ func Codes() []fault.Entry {
 		{Code: EpochUnproved, Meaning: "The authority's history began anew, and no root of the trust domain vouches for that.",
 			Cause: "A data folder was put back without authority restore; or somebody else answers in the authority's place.",
 			Next:  "Restore the authority by signet authority restore, which has the root sign the new epoch."},
+		{Code: KeyPlain, Meaning: "An authority's key is not encrypted, so that no backup of it is made.",
+			Cause: "signet up made it: for a look on one machine it asks for no passphrase.",
+			Next:  "Make an authority with signet authority init, which encrypts its keys."},
+		{Code: BackupUnsigned, Meaning: "A backup is not as the authority signed it.",
+			Cause: "Somebody changed the file, digest included, or put together parts of several.",
+			Next:  "Use another copy, and find out who could write to this one."},
 		{Code: ForeignID, Meaning: "An identity of another trust domain was asked for.",
 			Cause: "An authority signs for its own trust domain only.",
 			Next:  "Ask the authority of that trust domain."},
