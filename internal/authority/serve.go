@@ -39,6 +39,7 @@ func (a *Authority) handler() http.Handler {
 		"POST " + api.PathUndo:        {control.Operator, answering(a.acting(a.undo))},
 		"POST " + api.PathDecide:      {control.Operator, answering(a.decisions)},
 		"POST " + api.PathToken:       {control.Operator, answering(a.acting(a.token))},
+		"POST " + api.PathBackup:      {control.Operator, answering(a.acting(a.backup))},
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !a.enter() {

@@ -120,6 +120,11 @@ func load(path string, passphrase pki.Passphrase) (*pki.Credential, error) {
 		return nil, fault.Wrap(err, KeyFileFault, "the authority's key cannot be read").
 			WithHint("make %s readable for this user alone, or run as its owner", path)
 	}
+	return open(data, path, passphrase)
+}
+
+// open reads the content of a file with a key.
+func open(data []byte, path string, passphrase pki.Passphrase) (*pki.Credential, error) {
 	var refused error // why there is no passphrase
 	ask := passphrase
 	if passphrase != nil {

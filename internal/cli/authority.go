@@ -17,6 +17,9 @@ import (
 type authorityCmds struct {
 	Init  authorityInitCmd  `cmd:"" help:"make a trust domain's authority, and its first operator"`
 	Serve authorityServeCmd `cmd:"" help:"run the authority"`
+
+	Backup  authorityBackupCmd  `cmd:"" help:"all that the authority knows, and its keys, encrypted, in one file"`
+	Restore authorityRestoreCmd `cmd:"" help:"an authority from a backup, in an empty folder"`
 }
 
 type authorityInitCmd struct {

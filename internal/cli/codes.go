@@ -38,6 +38,9 @@ const (
 	FolderUnwritable   fault.Code = "data_unwritable"
 	AuthorityExists    fault.Code = "authority_exists"
 	HostTaken          fault.Code = "host_folder_taken"
+	BackupUnreadable   fault.Code = "backup_unreadable"
+	BackupDamaged      fault.Code = "backup_damaged"
+	RestoreElsewhere   fault.Code = "restore_not_empty"
 	CaseInvalid        fault.Code = "policy_case_invalid"
 	CaseDiffers        fault.Code = "policy_case_differs"
 )
@@ -138,6 +141,15 @@ func Codes() []fault.Entry {
 		{Code: FolderUnwritable, Meaning: "Signet could not write into its data folder.",
 			Cause: "Missing permissions, or a full disk.",
 			Next:  "Make the folder writable for this user, or free some space."},
+		{Code: BackupUnreadable, Meaning: "The file is no backup of an authority.",
+			Cause: "Another file was named, or it was cut off at its beginning.",
+			Next:  "Name a file that signet authority backup has written."},
+		{Code: BackupDamaged, Meaning: "A backup is not what was written; nothing was restored.",
+			Cause: "A bad disk, or a copy that was broken off: the digest at its beginning does not match.",
+			Next:  "Use another copy, or an earlier backup."},
+		{Code: RestoreElsewhere, Meaning: "An authority is restored into an empty folder alone.",
+			Cause: "The folder holds an authority, or something else, or what a restore has left that was killed.",
+			Next:  "Name another folder with --data, or move away what is in this one."},
 		{Code: CaseInvalid, Meaning: "The file of cases for the policy could not be understood.",
 			Cause: "A line that is not FROM TO allowed or FROM TO denied, more than 10,000 cases, or none.",
 			Next:  "Write one case a line: web orders allowed."},

@@ -159,7 +159,11 @@ func (o *operator) do(ctx context.Context, method, path string, body []byte, ans
 		return o.unanswered(ctx, err)
 	}
 	defer response.Body.Close()
-	data, err := io.ReadAll(io.LimitReader(response.Body, api.MaxUpdate))
+	limit := int64(api.MaxUpdate)
+	if path == api.PathBackup {
+		limit = api.MaxBackup
+	}
+	data, err := io.ReadAll(io.LimitReader(response.Body, limit))
 	if err != nil {
 		return o.unanswered(ctx, err)
 	}

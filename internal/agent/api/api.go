@@ -28,6 +28,7 @@ const (
 	PathPolicy = "/v1/policy" // GET → Policy; POST Policy → Change: this is the whole of it from now on
 	PathUndo   = "/v1/undo"   // POST UndoRequest → Change
 	PathDecide = "/v1/decide" // POST []PairRequest → []Decision
+	PathBackup = "/v1/backup" // POST {} → Backup
 )
 
 // Bounds of what is read from the other end, in bytes, and of a batch.
