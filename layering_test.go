@@ -66,6 +66,7 @@ var rooms = []room{
 	{"internal/audit", with(library, "tlog", "internal/agent/api"), "it keeps what it is given, and proves that it did"},
 	{"internal/authority", with(library, "policy", "internal/control", "internal/ca", "internal/agent/api", "internal/audit", "internal/crowd", "internal/spelling"), "it knows its agents by their messages only"},
 	{"internal/agent", with(library, "policy", "internal/agent/api"), "it reaches the control plane over the network only"},
+	{"internal/delivery", with(library, "pki/pkcs12", "internal/agent", "internal/agent/api"), "it writes files, and the agent brings what is in them"},
 	{"internal/proxy", with(library, "policy", "internal/agent", "internal/agent/api", "internal/crowd"), "it asks its agent, and never the control plane"},
 	{"internal/proxy/config", []string{"fault", "spiffeid", "internal/bind", "internal/spelling"}, "it says what a file means, and opens nothing that the file names"},
 
@@ -75,7 +76,7 @@ var rooms = []room{
 	{"internal/tamper", with(library, "internal/starttls"), "it attacks from outside and needs no system to do it"},
 	{"internal/bogoshim", nil, "it is tests, and what they are run by"},
 	{"internal/recognise", []string{"fault", "pki", "pki/pkcs7", "pki/pkcs12"}, "it tells what bytes are, and trusts none of them"},
-	{"internal/cli", with(library, "policy", "internal/control", "internal/ca", "internal/authority", "internal/audit", "internal/agent", "internal/agent/api", "internal/proxy", "internal/proxy/config", "internal/tamper", "internal/starttls", "tlog", "internal/recognise", "internal/spelling", "revocation/fetch", "identity/staple", "pki/pkcs7", "pki/pkcs12"), "it wires the system together, and fixtures are not part of it"},
+	{"internal/cli", with(library, "policy", "internal/control", "internal/ca", "internal/authority", "internal/audit", "internal/agent", "internal/agent/api", "internal/proxy", "internal/proxy/config", "internal/delivery", "internal/tamper", "internal/starttls", "tlog", "internal/recognise", "internal/spelling", "revocation/fetch", "identity/staple", "pki/pkcs7", "pki/pkcs12"), "it wires the system together, and fixtures are not part of it"},
 	{"cmd/signet", []string{"internal/cli"}, "it is a few lines"},
 	{"bench", []string{".", "pki", "verify", "policy", "spiffeid"}, "it measures the library from outside"},
 	{"examples/certificates", []string{"fault", "pki"}, "an example shows the library"},
