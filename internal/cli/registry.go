@@ -11,6 +11,7 @@ import (
 	"github.com/signet-tls/signet/fault"
 	"github.com/signet-tls/signet/identity"
 	"github.com/signet-tls/signet/identity/staple"
+	"github.com/signet-tls/signet/identity/workload"
 	"github.com/signet-tls/signet/internal/agent"
 	"github.com/signet-tls/signet/internal/agent/api"
 	"github.com/signet-tls/signet/internal/audit"
@@ -40,7 +41,7 @@ import (
 // registry joins every package's table of codes, in alphabetical order.
 func registry() []fault.Entry {
 	entries := slices.Concat(
-		spiffeid.Codes(), pki.Codes(), pkcs12.Codes(), pkcs7.Codes(), revocation.Codes(), fetch.Codes(), verify.Codes(), identity.Codes(), staple.Codes(), dangerous.Codes(), ciphers.Codes(), signet.Codes(), engine.Codes(), tlog.Codes(), policy.Codes(),
+		spiffeid.Codes(), pki.Codes(), pkcs12.Codes(), pkcs7.Codes(), revocation.Codes(), fetch.Codes(), verify.Codes(), identity.Codes(), staple.Codes(), workload.Codes(), dangerous.Codes(), ciphers.Codes(), signet.Codes(), engine.Codes(), tlog.Codes(), policy.Codes(),
 		bind.Codes(), control.Codes(), ca.Codes(), api.Codes(), audit.Codes(), authority.Codes(), agent.Codes(), proxy.Codes(), config.Codes(), delivery.Codes(),
 		tamper.Codes(), starttls.Codes(), recognise.Codes(), Codes(),
 	)
