@@ -65,9 +65,7 @@ type fake struct {
 	say    chan []byte   // bytes of the stream that is open
 	end    chan string   // ends it with a status; "" breaks it
 	opened chan struct{} // holds a value for each stream that was opened
-
-	mu   sync.Mutex
-	stop func() // guarded by mu
+	stop   func()
 }
 
 func newFake(t *testing.T) *fake {
