@@ -55,6 +55,7 @@ var rooms = []room{
 	{"identity", []string{"fault", "spiffeid", "pki", "verify"}, "it brings our own certificate and connects to nobody"},
 	{"identity/pkcs12", []string{"fault", "pki", "pki/pkcs12"}, "it reads one form of file, so that who has none does not link it"},
 	{"identity/staple", []string{"fault", "pki", "revocation", "verify", "identity"}, "it judges its own certificate as a client would, and is handed what fetches"},
+	{"identity/workload", []string{"fault", "spiffeid", "pki", "verify", "identity"}, "it asks the host's agent who we are, and judges the answer"},
 	{".", []string{"fault", "spiffeid", "pki", "verify", "identity", "dangerous", "ciphers", "internal/bind", "internal/crowd", "internal/buffers"}, "the library takes an authorise function and knows no policy and no system"},
 	{"engine", []string{"fault", "."}, "it moves bytes, and everything that they mean is the library's"},
 
@@ -67,6 +68,7 @@ var rooms = []room{
 	{"internal/audit", with(library, "tlog", "internal/agent/api"), "it keeps what it is given, and proves that it did"},
 	{"internal/authority", with(library, "policy", "internal/control", "internal/ca", "internal/agent/api", "internal/audit", "internal/crowd", "internal/spelling"), "it knows its agents by their messages only"},
 	{"internal/agent", with(library, "policy", "internal/agent/api"), "it reaches the control plane over the network only"},
+	{"internal/delivery", with(library, "pki/pkcs12", "internal/agent", "internal/agent/api"), "it writes files, and the agent brings what is in them"},
 	{"internal/proxy", with(library, "policy", "internal/agent", "internal/agent/api", "internal/crowd", "internal/buffers"), "it asks its agent, and never the control plane"},
 	{"internal/proxy/config", []string{"fault", "spiffeid", "internal/bind", "internal/spelling"}, "it says what a file means, and opens nothing that the file names"},
 
@@ -76,7 +78,7 @@ var rooms = []room{
 	{"internal/tamper", with(library, "internal/starttls"), "it attacks from outside and needs no system to do it"},
 	{"internal/bogoshim", nil, "it is tests, and what they are run by"},
 	{"internal/recognise", []string{"fault", "pki", "pki/pkcs7", "pki/pkcs12"}, "it tells what bytes are, and trusts none of them"},
-	{"internal/cli", with(library, "policy", "internal/control", "internal/ca", "internal/authority", "internal/audit", "internal/agent", "internal/agent/api", "internal/proxy", "internal/proxy/config", "internal/tamper", "internal/starttls", "tlog", "internal/recognise", "internal/spelling", "revocation/fetch", "identity/staple", "pki/pkcs7", "pki/pkcs12"), "it wires the system together, and fixtures are not part of it"},
+	{"internal/cli", with(library, "policy", "internal/control", "internal/ca", "internal/authority", "internal/audit", "internal/agent", "internal/agent/api", "internal/proxy", "internal/proxy/config", "internal/delivery", "internal/tamper", "internal/starttls", "tlog", "internal/recognise", "internal/spelling", "revocation/fetch", "identity/staple", "identity/workload", "pki/pkcs7", "pki/pkcs12"), "it wires the system together, and fixtures are not part of it"},
 	{"cmd/signet", []string{"internal/cli"}, "it is a few lines"},
 	{"bench", with(library, "policy", "internal/agent/api"), "it measures from outside, and speaks to an authority by its messages"},
 	{"examples/certificates", []string{"fault", "pki"}, "an example shows the library"},
@@ -131,6 +133,7 @@ var bans = []ban{
 	{"tlog", "imports", computes, "it opens no socket and no file: who keeps the log passes tiles in"},
 	{"policy", "imports", computes, "a decision is computed, not fetched"},
 	{"revocation/fetch", "links", isLight, "who fetches links the standard library and golang.org/x alone"},
+	{"identity/workload", "links", isLight, "who asks a Workload API links the standard library and golang.org/x alone: no gRPC"},
 	{"tlog", "links", isLight, "who verifies a log links the standard library and golang.org/x alone"},
 	{".", "links", isLight, "importing the library links the standard library and golang.org/x alone"},
 	{"internal/agent", "links", hasNoControl, "an agent reaches the control plane over the network only"},

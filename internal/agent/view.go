@@ -21,7 +21,8 @@ type View struct {
 	unusable error // why the rules cannot be used; nobody passes then
 	revoked  map[spiffeid.ID]api.Revocation
 	serials  map[string]api.Revocation
-	roots    verify.Roots // whom a peer's chain must lead to; zero: those that it was verified by
+	holds    map[spiffeid.ID]bool // identities that this host may be
+	roots    verify.Roots         // whom a peer's chain must lead to; zero: those that it was verified by
 }
 
 // NewView compiles a slice. Where the rules cannot be used the view still has
@@ -33,7 +34,10 @@ func NewView(slice *api.Slice) (*View, error) { return (*View)(nil).Next(slice) 
 func (v *View) Next(slice *api.Slice) (*View, error) {
 	last := &policy.Set{}
 	view := &View{Revision: slice.Revision, policy: last,
-		revoked: map[spiffeid.ID]api.Revocation{}, serials: map[string]api.Revocation{}}
+		revoked: map[spiffeid.ID]api.Revocation{}, serials: map[string]api.Revocation{}, holds: map[spiffeid.ID]bool{}}
+	for _, id := range slice.Identities {
+		view.holds[id] = true
+	}
 	for _, revocation := range slice.Revoked {
 		if !revocation.ID.IsZero() { // an authority's certificate has no ID either
 			view.revoked[revocation.ID] = revocation
@@ -60,6 +64,20 @@ func (v *View) Next(slice *api.Slice) (*View, error) {
 	}
 	view.policy = set
 	return view, nil
+}
+
+// Holds reports whether the host may have certificates of an identity.
+func (v *View) Holds(id spiffeid.ID) bool { return v != nil && v.holds[id] }
+
+// Revoked is the error of an identity that was revoked; nil of any other.
+func (v *View) Revoked(id spiffeid.ID) error {
+	if v == nil {
+		return nil
+	}
+	if revocation, ok := v.revoked[id]; ok {
+		return revokedFault(id, revocation)
+	}
+	return nil
 }
 
 // Generation numbers the view for signet.Server: sessions do not outlast it.

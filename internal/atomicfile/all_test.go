@@ -102,11 +102,11 @@ func TestStopped(t *testing.T) {
 	if err := WriteAll(File{key.Path, []byte("old"), Private}, File{cert.Path, []byte("old"), 0o644}); err != nil {
 		t.Fatal(err)
 	}
-	first, err := stage(key)
+	first, err := stage(key, nobody)
 	if err != nil {
 		t.Fatal(err)
 	}
-	second, err := stage(cert)
+	second, err := stage(cert, nobody)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -148,7 +148,7 @@ func TestLeft(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	living, err := stage(File{path, []byte("theirs"), Private})
+	living, err := stage(File{path, []byte("theirs"), Private}, nobody)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -32,7 +32,15 @@ func Write(path string, data []byte, mode fs.FileMode) error {
 // WriteAll is Write for files that belong together, put into their places in this
 // order. If one cannot be, those before it get back what they held, and the error
 // is a *fs.PathError that names it.
-func WriteAll(files ...File) error { return putAll(files, (*staged).replace) }
+func WriteAll(files ...File) error { return putAll(files, nobody, (*staged).replace) }
+
+// Owner is whose files become, by numbers; -1 leaves one of the two as it is.
+type Owner struct{ UID, GID int }
+
+var nobody = Owner{-1, -1}
+
+// WriteAll is WriteAll for files that become the owner's.
+func (o Owner) WriteAll(files ...File) error { return putAll(files, o, (*staged).replace) }
 
 // Create is Write for a file that must not be there, whoever else makes it in the
 // same moment: the error then is fs.ErrExist.
@@ -41,10 +49,10 @@ func Create(path string, data []byte, mode fs.FileMode) error {
 }
 
 // CreateAll is WriteAll for files of which none may be there.
-func CreateAll(files ...File) error { return putAll(files, (*staged).create) }
+func CreateAll(files ...File) error { return putAll(files, nobody, (*staged).create) }
 
 // putAll stages the files, and then puts each into its place.
-func putAll(files []File, put func(s *staged, last bool) error) error {
+func putAll(files []File, owner Owner, put func(s *staged, last bool) error) error {
 	var all []*staged
 	defer func() {
 		for _, s := range all {
@@ -52,7 +60,7 @@ func putAll(files []File, put func(s *staged, last bool) error) error {
 		}
 	}()
 	for _, file := range files {
-		s, err := stage(file)
+		s, err := stage(file, owner)
 		if err != nil {
 			return failed(file.Path, err)
 		}
@@ -110,7 +118,7 @@ type staged struct {
 }
 
 // stage makes the whole file beside its place.
-func stage(file File) (_ *staged, err error) {
+func stage(file File, owner Owner) (_ *staged, err error) {
 	folder := filepath.Dir(file.Path)
 	if err := makeFolder(folder); err != nil {
 		return nil, err
@@ -125,6 +133,11 @@ func stage(file File) (_ *staged, err error) {
 			s.discard()
 		}
 	}()
+	if owner != nobody {
+		if err := temporary.Chown(owner.UID, owner.GID); err != nil {
+			return nil, err
+		}
+	}
 	if err := temporary.Chmod(file.Mode); err != nil {
 		return nil, err
 	}

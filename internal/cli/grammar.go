@@ -27,6 +27,7 @@ type grammar struct {
 	Revoke  revokeCmd  `cmd:"" group:"Identity" help:"an identity is no longer trusted; what it has open ends"`
 	Token   tokenCmds  `cmd:"" group:"Identity" help:"what a host joins by"`
 	Enroll  enrollCmd  `cmd:"" group:"Identity" help:"join a trust domain, by a token on standard input"`
+	Agent   agentCmd   `cmd:"" group:"Identity" args:"[NAME -- COMMAND…]" help:"keep certificates in files, for programs that read them"`
 	Allow   allowCmd   `cmd:"" group:"Policy" help:"let one identity open connections to another"`
 	Deny    denyCmd    `cmd:"" group:"Policy" help:"forbid it; what is open between them ends"`
 	Policy  policyCmds `cmd:"" group:"Policy" help:"rules as text"`

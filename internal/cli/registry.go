@@ -11,6 +11,7 @@ import (
 	"github.com/signet-tls/signet/fault"
 	"github.com/signet-tls/signet/identity"
 	"github.com/signet-tls/signet/identity/staple"
+	"github.com/signet-tls/signet/identity/workload"
 	"github.com/signet-tls/signet/internal/agent"
 	"github.com/signet-tls/signet/internal/agent/api"
 	"github.com/signet-tls/signet/internal/audit"
@@ -18,6 +19,7 @@ import (
 	"github.com/signet-tls/signet/internal/bind"
 	"github.com/signet-tls/signet/internal/ca"
 	"github.com/signet-tls/signet/internal/control"
+	"github.com/signet-tls/signet/internal/delivery"
 	"github.com/signet-tls/signet/internal/proxy"
 	"github.com/signet-tls/signet/internal/proxy/config"
 	"github.com/signet-tls/signet/internal/recognise"
@@ -39,8 +41,8 @@ import (
 // registry joins every package's table of codes, in alphabetical order.
 func registry() []fault.Entry {
 	entries := slices.Concat(
-		spiffeid.Codes(), pki.Codes(), pkcs12.Codes(), pkcs7.Codes(), revocation.Codes(), fetch.Codes(), verify.Codes(), identity.Codes(), staple.Codes(), dangerous.Codes(), ciphers.Codes(), signet.Codes(), engine.Codes(), tlog.Codes(), policy.Codes(),
-		bind.Codes(), control.Codes(), ca.Codes(), api.Codes(), audit.Codes(), authority.Codes(), agent.Codes(), proxy.Codes(), config.Codes(),
+		spiffeid.Codes(), pki.Codes(), pkcs12.Codes(), pkcs7.Codes(), revocation.Codes(), fetch.Codes(), verify.Codes(), identity.Codes(), staple.Codes(), workload.Codes(), dangerous.Codes(), ciphers.Codes(), signet.Codes(), engine.Codes(), tlog.Codes(), policy.Codes(),
+		bind.Codes(), control.Codes(), ca.Codes(), api.Codes(), audit.Codes(), authority.Codes(), agent.Codes(), proxy.Codes(), config.Codes(), delivery.Codes(),
 		tamper.Codes(), starttls.Codes(), recognise.Codes(), Codes(),
 	)
 	slices.SortStableFunc(entries, func(a, b fault.Entry) int { return strings.Compare(string(a.Code), string(b.Code)) })

@@ -85,6 +85,15 @@ func Postgres(t testing.TB) string {
 	return filepath.Dir(find(t, "postgres"))
 }
 
+// Nginx returns the nginx program, which Debian keeps outside some users' PATH.
+func Nginx(t testing.TB) string {
+	t.Helper()
+	if _, err := os.Stat("/usr/sbin/nginx"); err == nil {
+		return find(t, "/usr/sbin/nginx")
+	}
+	return find(t, "nginx")
+}
+
 // Redis returns Redis' server, beside which its client lies.
 func Redis(t testing.TB) string {
 	t.Helper()

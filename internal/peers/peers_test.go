@@ -20,6 +20,7 @@ func TestPeersAnswer(t *testing.T) {
 	}{
 		{"openssl", OpenSSL, []string{"version"}, "OpenSSL"},
 		{"curl", Curl, []string{"--version"}, "curl"},
+		{"nginx", Nginx, []string{"-v"}, "nginx version"},
 		{"redis", Redis, []string{"--version"}, "Redis server"},
 		{"keytool", Keytool, []string{"-help"}, "Key and Certificate Management Tool"},
 		{"python", Python, []string{"-c", "import OpenSSL; print(OpenSSL.__title__, OpenSSL.__version__)"}, "pyOpenSSL 26."},

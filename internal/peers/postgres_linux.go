@@ -46,6 +46,26 @@ func StartRedis(t testing.TB, program string) (address string) {
 	return address
 }
 
+// StartNginx runs nginx as a TLS server with a certificate and key, which are files,
+// until the test ends, and returns its address and the command that has it read them
+// anew.
+func StartNginx(t testing.TB, program, cert, key string) (address string, reload []string) {
+	t.Helper()
+	address = freeAddress(t)
+	dir := t.TempDir()
+	config := filepath.Join(dir, "nginx.conf")
+	text := "pid DIR/pid;\nerror_log stderr;\nevents {}\nhttp {\n  access_log off;\n  server { listen " + address + " ssl; ssl_certificate " + cert + "; ssl_certificate_key " + key + "; return 200 ok; }\n"
+	for _, kind := range []string{"client_body", "proxy", "fastcgi", "uwsgi", "scgi"} {
+		text += "  " + kind + "_temp_path DIR;\n"
+	}
+	text = strings.ReplaceAll(text, "DIR", dir) + "}\n"
+	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	start(t, exec.Command(program, "-e", "stderr", "-c", config, "-g", "daemon off;"), address)
+	return address, []string{program, "-e", "stderr", "-c", config, "-s", "reload"}
+}
+
 // freeAddress is one of loopback at which nobody listens.
 func freeAddress(t testing.TB) string {
 	t.Helper()

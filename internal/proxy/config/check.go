@@ -79,13 +79,13 @@ func (f *File) once(seen map[string]string, key, address string) error {
 
 // checkValues holds every value to its tags: needed keys are there, numbers are
 // positive, and of several words it is one.
-func (f *File) checkValues(table reflect.Value, prefix string) error {
+func (f *source) checkValues(table reflect.Value, prefix string) error {
 	for i := range table.NumField() {
 		field, value := table.Type().Field(i), table.Field(i)
 		key := join(prefix, field.Tag.Get("toml"))
 		var err error
 		switch {
-		case !field.IsExported():
+		case !field.IsExported(): // the text, too, which is embedded
 		case field.Anonymous:
 			err = f.checkValues(value, prefix)
 		case field.Type.Kind() == reflect.Slice && field.Type.Elem().Kind() == reflect.Struct:
@@ -189,7 +189,7 @@ func (f *File) checkHeld(names map[string]string) error {
 }
 
 // ID is the identity of a name, or of a whole SPIFFE ID, in the trust domain.
-func (f *File) ID(domain spiffeid.TrustDomain, key, name string) (spiffeid.ID, error) {
+func (f *source) ID(domain spiffeid.TrustDomain, key, name string) (spiffeid.ID, error) {
 	var id spiffeid.ID
 	var err error
 	if strings.Contains(name, "://") {
@@ -206,7 +206,7 @@ func (f *File) ID(domain spiffeid.TrustDomain, key, name string) (spiffeid.ID, e
 	return id, nil
 }
 
-func (f *File) exists(key, path string) error {
+func (f *source) exists(key, path string) error {
 	info, err := os.Stat(f.Resolve(path))
 	if err == nil && info.IsDir() {
 		return f.Fault(key, BadPath, "%s is a folder", path)
@@ -214,7 +214,7 @@ func (f *File) exists(key, path string) error {
 	return f.missing(key, path, err)
 }
 
-func (f *File) missing(key, path string, err error) error {
+func (f *source) missing(key, path string, err error) error {
 	switch {
 	case err == nil:
 		return nil
@@ -224,7 +224,7 @@ func (f *File) missing(key, path string, err error) error {
 	return f.Fault(key, BadPath, "%s", err)
 }
 
-func (f *File) folder(key, path string) error {
+func (f *source) folder(key, path string) error {
 	info, err := os.Stat(path)
 	if err == nil && !info.IsDir() {
 		return f.Fault(key, BadPath, "%s is not a folder", path)

@@ -41,9 +41,7 @@ type File struct {
 	// Outbound: a plain program inside, mutual TLS outside.
 	Doors []Door `toml:"door"`
 
-	path   string
-	places map[string]place // by key, such as "service[0].listen"
-	text   []string         // its lines
+	source
 }
 
 // Identity is who a service or a door is, in files that are followed.

@@ -49,32 +49,48 @@ func read(path string) ([]byte, error) {
 
 // Parse reads a configuration's text: its form, and that every key exists.
 func Parse(path string, data []byte) (*File, error) {
-	f := &File{path: path, text: strings.Split(string(data), "\n"), places: map[string]place{}}
+	f := &File{source: newSource(path, data)}
+	return f, f.decode(data, f)
+}
+
+// source is the text of a configuration, and where its keys stand.
+type source struct {
+	path   string
+	places map[string]place // by key, such as "service[0].listen"
+	text   []string         // its lines
+}
+
+func newSource(path string, data []byte) source {
+	return source{path: path, text: strings.Split(string(data), "\n"), places: map[string]place{}}
+}
+
+// decode reads the text into a configuration, which is a pointer to a struct.
+func (f *source) decode(data []byte, into any) error {
 	if err := f.locate(data); err != nil {
-		return nil, err
+		return err
 	}
 	decoder := toml.NewDecoder(bytes.NewReader(data)).DisallowUnknownFields()
 	var unknown *toml.StrictMissingError
 	var wrong *toml.DecodeError
-	switch err := decoder.Decode(f); {
+	switch err := decoder.Decode(into); {
 	case errors.As(err, &unknown):
 		first := unknown.Errors[0]
-		return nil, f.unknown(&first)
+		return f.unknown(&first, reflect.TypeOf(into).Elem())
 	case errors.As(err, &wrong):
 		line, column := wrong.Position()
-		return nil, f.at(place{line, column, 1}, Invalid, "%s", fault.Printable(strings.TrimPrefix(wrong.Error(), "toml: "), 200))
+		return f.at(place{line, column, 1}, Invalid, "%s", fault.Printable(strings.TrimPrefix(wrong.Error(), "toml: "), 200))
 	case err != nil:
-		return nil, f.at(place{1, 1, 0}, Invalid, "%s", fault.Printable(strings.TrimPrefix(err.Error(), "toml: "), 200))
+		return f.at(place{1, 1, 0}, Invalid, "%s", fault.Printable(strings.TrimPrefix(err.Error(), "toml: "), 200))
 	}
-	f.fill(reflect.ValueOf(f).Elem(), "")
-	return f, nil
+	f.fill(reflect.ValueOf(into).Elem(), "")
+	return nil
 }
 
 // place is where something stands.
 type place struct{ line, column, width int }
 
 // locate notes where every key stands.
-func (f *File) locate(data []byte) error {
+func (f *source) locate(data []byte) error {
 	var parser unstable.Parser
 	parser.Reset(data)
 	table, counts := "", map[string]int{}
@@ -122,11 +138,11 @@ func join(table, key string) string {
 }
 
 // unknown refuses a key that does not exist.
-func (f *File) unknown(wrong *toml.DecodeError) error {
+func (f *source) unknown(wrong *toml.DecodeError, table reflect.Type) error {
 	line, column := wrong.Position()
 	key := wrong.Key()
 	last := key[len(key)-1]
-	where, known := "a configuration", keys(reflect.TypeFor[File]())
+	where, known := "a configuration", keys(table)
 	if len(key) > 1 {
 		switch key[0] {
 		case "identity":
@@ -135,6 +151,8 @@ func (f *File) unknown(wrong *toml.DecodeError) error {
 			where, known = "a service", keys(reflect.TypeFor[Service]())
 		case "door":
 			where, known = "a door", keys(reflect.TypeFor[Door]())
+		case "write":
+			where, known = "a write", keys(reflect.TypeFor[Write]())
 		}
 	}
 	text := fmt.Sprintf("%s has no key %q", where, fault.Printable(last, 60))
@@ -158,7 +176,7 @@ func keys(table reflect.Type) (all []string) {
 }
 
 // fill puts a default in the place of every key that was not written.
-func (f *File) fill(table reflect.Value, prefix string) {
+func (f *source) fill(table reflect.Value, prefix string) {
 	for i := range table.NumField() {
 		field, value := table.Type().Field(i), table.Field(i)
 		key := join(prefix, field.Tag.Get("toml"))
@@ -190,16 +208,16 @@ func setDefault(value reflect.Value, text string) {
 }
 
 // has reports whether a key was written.
-func (f *File) has(key string) bool {
+func (f *source) has(key string) bool {
 	_, ok := f.places[key]
 	return ok
 }
 
 // Place is where a key stands, FILE:LINE; that of its table if it was not
 // written.
-func (f *File) Place(key string) string { return fmt.Sprintf("%s:%d", f.path, f.placeOf(key).line) }
+func (f *source) Place(key string) string { return fmt.Sprintf("%s:%d", f.path, f.placeOf(key).line) }
 
-func (f *File) placeOf(key string) place {
+func (f *source) placeOf(key string) place {
 	for {
 		if at, ok := f.places[key]; ok {
 			return at
@@ -213,12 +231,15 @@ func (f *File) placeOf(key string) place {
 }
 
 // Fault is an error about a key.
-func (f *File) Fault(key string, code fault.Code, format string, args ...any) *fault.Error {
+func (f *source) Fault(key string, code fault.Code, format string, args ...any) *fault.Error {
 	return f.at(f.placeOf(key), code, format, args...)
 }
 
 // at is an error about a place. Its hint shows the line, with a caret below.
-func (f *File) at(at place, code fault.Code, format string, args ...any) *fault.Error {
+func (f *source) at(at place, code fault.Code, format string, args ...any) *fault.Error {
+	if f.path == "" { // it was made of flags
+		return fault.New(code, format, args...).WithHint("correct the command line")
+	}
 	err := fault.New(code, "%s:%d: %s", f.path, at.line, fmt.Sprintf(format, args...))
 	if at.line < 1 || at.line > len(f.text) || strings.TrimSpace(f.text[at.line-1]) == "" {
 		return err.WithHint("correct %s", f.path)
@@ -229,8 +250,8 @@ func (f *File) at(at place, code fault.Code, format string, args ...any) *fault.
 }
 
 // Resolve makes a path of the file one of this process.
-func (f *File) Resolve(path string) string {
-	if filepath.IsAbs(path) {
+func (f *source) Resolve(path string) string {
+	if filepath.IsAbs(path) || f.path == "" {
 		return path
 	}
 	return filepath.Join(filepath.Dir(f.path), path)
