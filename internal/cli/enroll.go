@@ -159,7 +159,7 @@ func (s *shell) enrolled(dir string, home agent.Home) error {
 	p.fact("authority", "%s, which has the root that the token names", home.Authority)
 	p.fact("data", "%s", tilde(dir))
 	if home.Replaced > 0 {
-		p.fact("instead of", "%s that %s had: dead from now on", count(home.Replaced, "certificate", "certificates"), id.Path())
+		p.fact("replaces", "%s that %s had: dead from now on", count(home.Replaced, "certificate", "certificates"), id.Path())
 	}
 	return s.print(p.String())
 }
