@@ -13,9 +13,13 @@ func TestOperationsGuide(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	story, err := os.ReadFile("testdata/authority.txtar")
-	if err != nil {
-		t.Fatal(err)
+	story := ""
+	for _, name := range []string{"authority", "members"} {
+		text, err := os.ReadFile("testdata/" + name + ".txtar")
+		if err != nil {
+			t.Fatal(err)
+		}
+		story += string(text)
 	}
 	commands, inside := 0, false
 	for line := range strings.Lines(string(guide)) {
@@ -27,7 +31,7 @@ func TestOperationsGuide(t *testing.T) {
 			continue
 		}
 		commands++
-		if command := strings.TrimSpace(line); !strings.Contains(string(story), command) {
+		if command := strings.TrimSpace(line); !strings.Contains(story, command) {
 			t.Errorf("no story runs: %s", command)
 		}
 	}

@@ -55,7 +55,7 @@ func Enroll(ctx context.Context, token api.Token, key crypto.Signer, now func() 
 	if err := ask(ctx, client.HTTP(), api.EnrollHost, api.PathEnroll, api.EnrollRequest{Secret: token.Secret, Request: request}, &answer); err != nil {
 		return home, err
 	}
-	home.Authority = token.Authority
+	home.Authority, home.Replaced = token.Authority, answer.Replaced
 	if home.Anchors, err = parseAll(answer.Roots); err != nil {
 		return home, err
 	}

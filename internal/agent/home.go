@@ -31,6 +31,7 @@ type Home struct {
 	Anchors    []*pki.Certificate // the trust domain's roots
 	Roots      verify.Roots       // the same, to verify by; set by LoadHome
 	Authority  string             // HOST:PORT
+	Replaced   int                // earlier certificates that died when it was enrolled; not kept
 }
 
 // host is the content of host.json.

@@ -18,11 +18,12 @@ type View struct {
 	Now      func() time.Time // nil means time.Now
 
 	policy   *policy.Set
-	unusable error // why the rules cannot be used; nobody passes then
+	unusable error                          // why the rules cannot be used; nobody passes then
+	held     map[spiffeid.ID]bool           // that the proxy may hold; nil: whatever it has
+	lost     map[spiffeid.ID]api.Revocation // that it held, and may not any more
 	revoked  map[spiffeid.ID]api.Revocation
 	serials  map[string]api.Revocation
-	holds    map[spiffeid.ID]bool // identities that this host may be
-	roots    verify.Roots         // whom a peer's chain must lead to; zero: those that it was verified by
+	roots    verify.Roots // whom a peer's chain must lead to; zero: those that it was verified by
 }
 
 // NewView compiles a slice. Where the rules cannot be used the view still has
@@ -34,12 +35,18 @@ func NewView(slice *api.Slice) (*View, error) { return (*View)(nil).Next(slice) 
 func (v *View) Next(slice *api.Slice) (*View, error) {
 	last := &policy.Set{}
 	view := &View{Revision: slice.Revision, policy: last,
-		revoked: map[spiffeid.ID]api.Revocation{}, serials: map[string]api.Revocation{}, holds: map[spiffeid.ID]bool{}}
-	for _, id := range slice.Identities {
-		view.holds[id] = true
+		revoked: map[spiffeid.ID]api.Revocation{}, serials: map[string]api.Revocation{}, lost: map[spiffeid.ID]api.Revocation{}}
+	if slice.Identities != nil {
+		view.held = map[spiffeid.ID]bool{}
+		for _, id := range slice.Identities {
+			view.held[id] = true
+		}
 	}
 	for _, revocation := range slice.Revoked {
-		if !revocation.ID.IsZero() { // an authority's certificate has no ID either
+		switch {
+		case revocation.Own && revocation.Revision >= view.lost[revocation.ID].Revision:
+			view.lost[revocation.ID] = revocation
+		case revocation.Cause == "" && !revocation.ID.IsZero(): // an authority's certificate has no ID either
 			view.revoked[revocation.ID] = revocation
 		}
 		for _, serial := range revocation.Serials {
@@ -65,9 +72,6 @@ func (v *View) Next(slice *api.Slice) (*View, error) {
 	view.policy = set
 	return view, nil
 }
-
-// Holds reports whether the host may have certificates of an identity.
-func (v *View) Holds(id spiffeid.ID) bool { return v != nil && v.holds[id] }
 
 // Revoked is the error of an identity that was revoked; nil of any other.
 func (v *View) Revoked(id spiffeid.ID) error {
@@ -97,6 +101,26 @@ type Verdict struct {
 
 // Over reports whether the verdict has to be made anew.
 func (v *Verdict) Over(now time.Time) bool { return !v.Until.IsZero() && !now.Before(v.Until) }
+
+// Holds refuses an identity that the proxy may not hold: it has neither its
+// certificate nor its rules. One that was revoked is told so.
+func (v *View) Holds(id spiffeid.ID) error {
+	if v == nil || v.held == nil || v.held[id] {
+		return nil
+	}
+	if revocation, ok := v.revoked[id]; ok {
+		return revokedFault(id, revocation)
+	}
+	if revocation, ok := v.lost[id]; ok {
+		return notHeld(id).WithDetail(revocation)
+	}
+	return notHeld(id)
+}
+
+func notHeld(id spiffeid.ID) *fault.Error {
+	return fault.New(NotHeld, "this proxy may not hold %s", id.Path()).
+		WithHint("correct the proxy's configuration, or have an operator grant it the identity: signet grant PROXY %s", id.Path())
+}
 
 // Decide says whether from may talk to to. A refusal is a coded error.
 func (v *View) Decide(from, to spiffeid.ID) (Verdict, error) {
@@ -177,6 +201,11 @@ func (v *View) Vouches(chain []*pki.Certificate, by verify.Roots) error {
 }
 
 func revokedFault(id spiffeid.ID, revocation api.Revocation) error {
-	return fault.New(api.IdentityRevoked, "%s was revoked", id.Short(revocation.By.TrustDomain())).
-		WithHint("it comes back only as a new identity with a new key").WithDetail(revocation)
+	name := id.Short(revocation.By.TrustDomain())
+	if revocation.Cause != "" {
+		return fault.New(api.CertificateWithdrawn, "this certificate of %s counts no longer: %s", name, api.Withdrawn(revocation.Cause)).
+			WithHint("have its host ask for another one, or join again").WithDetail(revocation)
+	}
+	return fault.New(api.IdentityRevoked, "%s was revoked", name).
+		WithHint("it comes back when an operator restores it, with a new key: signet restore %s", name).WithDetail(revocation)
 }

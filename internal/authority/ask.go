@@ -24,7 +24,7 @@ type answer map[spiffeid.ID][]api.Conn
 func (a *Authority) ask(ctx context.Context, state *control.State) (conns []api.Conn, silent []api.Missing) {
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
-	wanted := enrolled(state)
+	wanted := a.able(ctx, state)
 	number := a.askAll(wanted)
 	defer a.forget(number)
 	for {

@@ -212,9 +212,20 @@ func (a *Authority) known(id spiffeid.ID) (control.Identity, error) {
 func (a *Authority) notRevoked(state *control.State, id spiffeid.ID) error {
 	if revocation, revoked := state.Revocations[id]; revoked {
 		return fault.New(api.IdentityRevoked, "%s was revoked in revision %d", id.Short(a.domain), revocation.Revision).
-			WithHint("it comes back only as a new identity with a new key, under another name: signet token new NAME")
+			WithHint("signet restore %s      # if it may come back, with a new key", id.Short(a.domain))
 	}
 	return nil
+}
+
+// withdrawn refuses a certificate that counts no longer though its identity does.
+func (a *Authority) withdrawn(r *http.Request, state *control.State) error {
+	cause, dead := state.Dead(signet.PeerOf(r.Context()).Chain[0].Serial())
+	if !dead {
+		return nil
+	}
+	return fault.New(api.CertificateWithdrawn, "this certificate of %s counts no longer, by %s in revision %d: %s", caller(r).Short(a.domain),
+		cause.By.Short(a.domain), cause.Revision, api.Withdrawn(string(cause.Cause))).
+		WithHint("where nobody told you, ask who did that; then join again: signet token new %s --again | signet enroll", caller(r).Path())
 }
 
 // Status returns what the status port tells.

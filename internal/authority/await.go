@@ -17,7 +17,7 @@ func (a *Authority) await(ctx context.Context, change *api.Change, since time.Ti
 	ctx, cancel := context.WithTimeout(ctx, a.patience)
 	defer cancel()
 	state := a.store.State()
-	wanted := enrolled(state)
+	wanted := a.able(ctx, state)
 	change.Barred = barred(state)
 	for {
 		a.mu.Lock()
@@ -45,6 +45,25 @@ func enrolled(state *control.State) []spiffeid.ID {
 	}
 	slices.SortFunc(ids, byID)
 	return ids
+}
+
+// able lists those of the enrolled proxies that can carry anything: they are connected,
+// or have a certificate that counts. Who has never joined is not among them.
+func (a *Authority) able(ctx context.Context, state *control.State) []spiffeid.ID {
+	return slices.DeleteFunc(enrolled(state), func(id spiffeid.ID) bool {
+		a.mu.Lock()
+		session := a.proxies[id]
+		connected := session != nil && session.connected()
+		a.mu.Unlock()
+		if connected {
+			return false
+		}
+		owned, err := a.store.Owned(ctx, id)
+		return err == nil && !slices.ContainsFunc(owned, func(c control.Certificate) bool {
+			_, dead := state.Dead(c.Serial)
+			return !dead
+		})
+	})
 }
 
 // barred counts the proxies that are revoked.
@@ -99,10 +118,12 @@ func (a *Authority) missing(id spiffeid.ID) api.Missing {
 // can tell of several changes. A revoked proxy's connections are in the names of
 // identities that it held.
 func ends(change *api.Change, conn api.EndedConn) bool {
-	if !change.Who.IsZero() {
+	switch {
+	case !change.Proxy.IsZero(): // of an identity's connections only those in one proxy's hands
+		return conn.Revocation == change.Revision
+	case !change.Who.IsZero():
 		return conn.Revocation == change.Revision || conn.From == change.Who || conn.To == change.Who
-	}
-	if change.From.IsZero() && change.To.IsZero() { // rules and groups of whomever
+	case change.From.IsZero() && change.To.IsZero(): // rules and groups of whomever
 		return conn.Revocation == 0
 	}
 	return conn.From == change.From && conn.To == change.To

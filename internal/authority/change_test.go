@@ -50,7 +50,7 @@ func TestRule(t *testing.T) {
 
 	for _, pair := range []api.PairRequest{request("web", "orders"), request("orders", "web")} {
 		status, refusal := ann.try("POST", api.PathAllow, jsonBody(pair))
-		wantRefusal(t, refusal, api.IdentityRevoked, "web was revoked in revision 4", "signet token new NAME")
+		wantRefusal(t, refusal, api.IdentityRevoked, "web was revoked in revision 4", "signet restore web")
 		if status != http.StatusForbidden {
 			t.Errorf("allow for the revoked: status %d, want 403", status)
 		}
@@ -74,19 +74,22 @@ func wantChange(t *testing.T, have, want api.Change) {
 
 func sameText(a, b fmt.Stringer) bool { return a.String() == b.String() }
 
-// TestMissing has one proxy obey, one that is silent, and one that left.
+// TestMissing has one proxy obey, one that is silent, one that left, and one that is
+// gone since the authority started. One that never joined is not missing.
 func TestMissing(t *testing.T) {
 	start := time.Now()
 	r := newRig(t, func(a *Authority) { a.patience = 100 * time.Millisecond })
 	r.change(func(tx *control.Tx) {
-		for _, path := range []string{"proxy/left", "proxy/never", "proxy/revoked"} {
+		for _, path := range []string{"proxy/left", "proxy/gone", "proxy/never", "proxy/revoked"} {
 			tx.PutIdentity(control.Identity{ID: id(path), Kind: control.Proxy})
 		}
 	})
+	r.joined("proxy/gone")
 	r.revokeInStore("proxy/revoked")
 	obedient, _ := r.watchAs("proxy/one")
 	obedient.obey()
 	r.watchAs("proxy/two")
+	r.joined("proxy/left")
 	left, _ := r.watchAs("proxy/left")
 	left.close()
 	r.until("its watch has ended", func() bool {
@@ -101,7 +104,7 @@ func TestMissing(t *testing.T) {
 	for i, want := range []struct {
 		path             string
 		connected, heard bool
-	}{{"proxy/left", false, true}, {"proxy/never", false, false}, {"proxy/two", true, true}} {
+	}{{"proxy/gone", false, false}, {"proxy/left", false, true}, {"proxy/two", true, true}} {
 		have := change.Missing[i]
 		if have.Proxy != id(want.path) || have.Connected != want.connected || have.Since.After(start) != want.heard {
 			t.Errorf("missing %+v, want %+v", have, want)

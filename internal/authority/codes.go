@@ -17,6 +17,7 @@ const (
 	ConnUnknown    fault.Code = "connection_unknown"
 	ConnAmbiguous  fault.Code = "connection_ambiguous"
 	Failed         fault.Code = "authority_internal"
+	LastOperator   fault.Code = "last_operator"
 )
 
 // Codes returns the table of this package's codes.
@@ -58,6 +59,9 @@ func Codes() []fault.Entry {
 		{Code: ConnAmbiguous, Meaning: "The ID fits several connections.",
 			Cause: "It is too short.",
 			Next:  "Write more of its digits."},
+		{Code: LastOperator, Meaning: "Nobody would be left who could ask the authority for anything.",
+			Cause: "The operator to be revoked is the last one that has a certificate that counts.",
+			Next:  "Have another operator join first: signet token new operator/NAME. To go on nevertheless: --anyway; then only the authority's own host makes an operator: signet authority operator NAME."},
 		{Code: Failed, Meaning: "The authority itself failed.",
 			Cause: "A failure of its machine, or a defect of Signet.",
 			Next:  "Look at the authority's log."},

@@ -25,11 +25,11 @@ const (
 	maxEnrolling = 64   // requests at once
 )
 
-// admitter tells whom a proof lets in, and puts the certificate that plan returns
-// for them on record in the same step. For the same key it tells the same again.
+// admitter tells whom a proof lets in, as what, and puts the certificate that plan
+// returns for them on record in the same step. For the same key it tells the same again.
 // The proof is what an enrolment came with; of a token, the hash of its secret.
 type admitter interface {
-	Admit(ctx context.Context, proof, key string, plan func(spiffeid.ID) (control.Certificate, error)) (control.Certificate, error)
+	Admit(ctx context.Context, proof, key string, plan func(spiffeid.ID) (control.Certificate, error)) (control.Token, error)
 }
 
 // enrolment is the server of clients without a certificate. It has the authority's
@@ -91,17 +91,21 @@ func (a *Authority) enrol(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	planned, err := a.admitter.Admit(r.Context(), proof, key, func(id spiffeid.ID) (control.Certificate, error) {
+	admitted, err := a.admitter.Admit(r.Context(), proof, key, func(id spiffeid.ID) (control.Certificate, error) {
 		return a.plan(id, spiffeid.ID{})
 	})
 	if err != nil {
 		return nil, err
 	}
-	chain, err := a.sign(r.Context(), planned, public)
+	replaced, err := a.settle(r.Context(), admitted)
 	if err != nil {
 		return nil, err
 	}
-	return api.Enrolled{Chain: raw(chain), Roots: a.anchors()}, nil
+	chain, err := a.sign(r.Context(), admitted.Certificate, public)
+	if err != nil {
+		return nil, err
+	}
+	return api.Enrolled{Chain: raw(chain), Roots: a.anchors(), Replaced: replaced}, nil
 }
 
 // anchors returns the trust domain's roots, in DER.

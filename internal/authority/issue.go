@@ -73,7 +73,7 @@ func (a *Authority) certificate(r *http.Request) (any, error) {
 	id := caller(r)
 	if request.ID != id && !holds(a.store.State(), id, request.ID) {
 		return nil, fault.New(NotGranted, "%s may not hold %q", id.Short(a.domain), request.ID.Short(a.domain)).
-			WithHint("correct the proxy's services and doors, or grant it the identity")
+			WithHint("correct the proxy's services and doors, or grant it the identity: signet grant %s %s", id.Short(a.domain), fault.Printable(request.ID.Short(a.domain), 80))
 	}
 	if err := a.ownHands(r, id); err != nil {
 		return nil, err

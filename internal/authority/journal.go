@@ -152,7 +152,19 @@ func (j *journal) history(id string) []api.Event {
 // connection.
 func decided(code string) bool {
 	switch fault.Code(code) {
-	case api.IdentityRevoked, policy.NoRule, policy.DeniedByRule, policy.RuleFailed:
+	case api.IdentityRevoked, api.CertificateWithdrawn, notHeld, policy.NoRule, policy.DeniedByRule, policy.RuleFailed:
+		return true
+	}
+	return false
+}
+
+// notHeld is a proxy's own word for an end of what stood on a grant that is gone.
+const notHeld fault.Code = "identity_not_held"
+
+// bars reports whether a code is about who may be somebody, and not about the rules.
+func bars(code string) bool {
+	switch fault.Code(code) {
+	case api.IdentityRevoked, api.CertificateWithdrawn, notHeld:
 		return true
 	}
 	return false
@@ -164,7 +176,7 @@ func decided(code string) bool {
 func (j *journal) change(end *api.Event) (change api.Event, found bool) {
 	for e := range j.all() {
 		if e.Kind == api.Changed && e.Revision <= end.Revision && e.Revision >= change.Revision &&
-			(e.Code == string(api.IdentityRevoked)) == (end.Code == string(api.IdentityRevoked)) &&
+			bars(e.Code) == bars(end.Code) &&
 			concerns(e, end) {
 			change, found = *e, true
 		}

@@ -28,7 +28,7 @@ func (a *Authority) conns(r *http.Request) (any, error) {
 	if out.Lost = a.journal.lostSince(since); out.Lost > 0 {
 		out.RefusedMore = true // they may have been refusals
 	}
-	for _, id := range enrolled(state) {
+	for _, id := range a.able(r.Context(), state) {
 		out.Proxies++
 		if a.upToDate(id, state.Revision) {
 			out.UpToDate++
@@ -131,11 +131,11 @@ func (a *Authority) end(ctx context.Context, state *control.State, id spiffeid.I
 		return end, err
 	}
 	for _, cert := range issued {
-		if _, dead := state.Revocations[cert.Holder]; !dead && cert.NotAfter.After(end.NotAfter) {
+		if _, dead := state.Dead(cert.Serial); !dead && cert.NotAfter.After(end.NotAfter) {
 			end.NotAfter = cert.NotAfter
 		}
 	}
-	for _, proxy := range enrolled(state) {
+	for _, proxy := range a.able(ctx, state) {
 		if holds(state, proxy, id) {
 			end.Proxies++
 			if a.upToDate(proxy, state.Revision) {

@@ -48,7 +48,10 @@ func (a *Authority) revoke(r *http.Request) (any, error) {
 	change := api.Change{TrustDomain: a.domain, Who: who}
 	state, err := a.store.Change(r.Context(), func(tx *control.Tx) error {
 		if _, change.Unchanged = tx.State.Revocations[who]; !change.Unchanged {
-			if err := roomToRevoke(tx.State.Revocations, a.now()); err != nil {
+			if err := roomToRevoke(tx.State, a.now()); err != nil {
+				return err
+			}
+			if err := a.notLast(r.Context(), tx.State, tx.State.Identities[who]); err != nil && !request.Anyway {
 				return err
 			}
 			tx.Revoke(control.Revocation{ID: who, By: caller(r), Because: request.Because})
@@ -65,15 +68,18 @@ func (a *Authority) revoke(r *http.Request) (any, error) {
 }
 
 // roomToRevoke refuses another revocation where proxies could not be sent all.
-func roomToRevoke(revocations map[spiffeid.ID]control.Revocation, now time.Time) error {
+func roomToRevoke(state *control.State, now time.Time) error {
 	size := 0
-	for _, revocation := range revocations {
+	for _, revocation := range state.Revocations {
 		size += sentSize(briefly(revocation, now))
+	}
+	for _, withdrawal := range withdrawalsFor(spiffeid.ID{}, state, now) {
+		size += sentSize(withdrawal)
 	}
 	if size < maxRevoked {
 		return nil
 	}
-	return fault.New(RevokedFull, "%d revocations fill the %d MiB that proxies can be sent", len(revocations), maxRevoked>>20).
+	return fault.New(RevokedFull, "%d revocations fill the %d MiB that proxies can be sent", len(state.Revocations), maxRevoked>>20).
 		WithHint("signet deny FROM TO      # for each of its pairs; revoked certificates that expire make room")
 }
 

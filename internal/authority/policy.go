@@ -214,7 +214,7 @@ func (a *Authority) cannotUndo(state *control.State, revision int64) error {
 	for id, revocation := range state.Revocations {
 		if revocation.Revision == revision {
 			return fault.New(UndoUnknown, "revision %d revoked %s, which cannot be undone", revision, id.Short(a.domain)).
-				WithHint("it comes back only as a new identity with a new key")
+				WithHint("signet restore %s      # if it may come back, with a new key", id.Short(a.domain))
 		}
 	}
 	return unknown.WithHint("signet policy show      # each rule with the revision that wrote it")

@@ -52,7 +52,7 @@ func TestRoomToRevoke(t *testing.T) {
 	}
 	state := &control.State{Revocations: map[spiffeid.ID]control.Revocation{}}
 	n := 0
-	for roomToRevoke(state.Revocations, now) == nil {
+	for roomToRevoke(state, now) == nil {
 		for range 100 {
 			who := id(fmt.Sprint("service-", n, strings.Repeat("x", 200)))
 			state.Revocations[who] = control.Revocation{ID: who, By: id("operator/ann"), Because: strings.Repeat("<", maxReason), Serials: serials, At: now, Revision: 1 << 40, Until: now.Add(time.Hour)}
@@ -64,7 +64,7 @@ func TestRoomToRevoke(t *testing.T) {
 		t.Errorf("%d revocations make a line of %d bytes, want about %d", n, len(line), maxRevoked)
 	}
 	later := now.Add(time.Hour + remembered + time.Second)
-	if err := roomToRevoke(state.Revocations, later); err != nil {
+	if err := roomToRevoke(state, later); err != nil {
 		t.Errorf("after all certificates expired: %v, want room", err)
 	}
 }

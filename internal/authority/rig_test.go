@@ -113,6 +113,17 @@ func (r *rig) populate() {
 			}
 		}
 	})
+	for _, proxy := range proxies {
+		r.joined(proxy)
+	}
+}
+
+// joined puts a certificate of an identity on record, as if it had joined.
+func (r *rig) joined(path string) {
+	r.t.Helper()
+	if _, err := r.issue(r.t.Context(), id(path), spiffeid.ID{}, testpki.Must(pki.NewKey()).Public()); err != nil {
+		r.t.Fatal(err)
+	}
 }
 
 func (r *rig) change(stage func(*control.Tx)) *control.State {

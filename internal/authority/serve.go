@@ -39,6 +39,12 @@ func (a *Authority) handler() http.Handler {
 		"POST " + api.PathUndo:        {control.Operator, answering(a.acting(a.undo))},
 		"POST " + api.PathDecide:      {control.Operator, answering(a.decisions)},
 		"POST " + api.PathToken:       {control.Operator, answering(a.acting(a.token))},
+		"GET " + api.PathTokens:       {control.Operator, answering(a.tokens)},
+		"POST " + api.PathCancel:      {control.Operator, answering(a.acting(a.cancel))},
+		"GET " + api.PathIdentities:   {control.Operator, answering(a.identities)},
+		"POST " + api.PathGrant:       {control.Operator, answering(a.acting(a.grant))},
+		"POST " + api.PathUngrant:     {control.Operator, answering(a.acting(a.ungrant))},
+		"POST " + api.PathRestore:     {control.Operator, answering(a.acting(a.restore))},
 		"POST " + api.PathBackup:      {control.Operator, answering(a.acting(a.backup))},
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -69,11 +75,14 @@ func (a *Authority) serve(routes map[string]route, w http.ResponseWriter, r *htt
 	if isStranger(r) {
 		return a.serveStranger(w, r)
 	}
-	a.proved(r)
 	known, err := a.known(caller(r))
+	if err == nil {
+		err = a.withdrawn(r, a.store.State())
+	}
 	if err != nil {
 		return err
 	}
+	a.proved(r)
 	route, ok := routes[r.Method+" "+r.URL.Path]
 	if !ok {
 		return fault.New(BadRequest, "there is no %s here", fault.Printable(fmt.Sprintf("%s %q", r.Method, r.URL.Path), 80)).

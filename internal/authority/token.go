@@ -43,10 +43,12 @@ func (a *Authority) token(r *http.Request) (any, error) {
 		return nil, err
 	}
 	expires := a.now().UTC().Add(request.For).Truncate(time.Second)
-	if err := a.store.PutToken(r.Context(), control.Token{Hash: hash, ID: wanted.id, Expires: expires, By: caller(r)}); err != nil {
+	token := control.Token{Hash: hash, ID: wanted.id, Expires: expires, By: caller(r), Revision: a.store.State().Revision,
+		Holds: wanted.holds, Replaces: wanted.replaces(caller(r)), Act: actOf(r)}
+	if err := a.store.PutToken(r.Context(), token); err != nil {
 		return nil, err
 	}
-	made := api.TokenMade{ID: wanted.id, Kind: string(wanted.kind), Expires: expires}
+	made := api.TokenMade{ID: wanted.id, Kind: string(wanted.kind), Expires: expires, Replaces: token.Replaces}
 	state, err := a.store.Change(r.Context(), func(tx *control.Tx) error {
 		if err := wanted.check(a, tx.State); err != nil {
 			return err
@@ -57,8 +59,9 @@ func (a *Authority) token(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	made.Holds = slices.Clone(wanted.holds)
 	for grant := range state.Grants {
-		if grant.Proxy == wanted.id {
+		if grant.Proxy == wanted.id && !slices.Contains(made.Holds, grant.Identity) {
 			made.Holds = append(made.Holds, grant.Identity)
 		}
 	}
@@ -128,14 +131,35 @@ func (n newcomer) check(a *Authority, state *control.State) error {
 			return err
 		}
 	}
-	if _, known := state.Identities[n.id]; known && !n.again {
+	_, known := state.Identities[n.id]
+	switch {
+	case known && !n.again:
 		return fault.New(IdentityExists, "%s is there already", n.id.Short(a.domain)).
 			WithHint("signet token new %s --again      # for a host that was away too long, or another one", n.id.Short(a.domain))
+	case !known && n.again:
+		return a.nobodyAgain(n.id.Short(a.domain))
 	}
 	return nil
 }
 
-// enter makes the newcomer known, and what it holds, and returns who is new.
+// nobodyAgain refuses to let somebody join again who never has.
+func (a *Authority) nobodyAgain(name string) error {
+	unknown := fault.New(api.IdentityUnknown, "no identity is called %s, so it cannot join again", fault.Printable(name, 60))
+	if meant := a.meant(name); meant != "" {
+		unknown.Message += "; did you mean " + meant + "?"
+		return unknown.WithHint("signet token new %s --again\nsignet token new %s      # for a new one, without --again", meant, name)
+	}
+	return unknown.WithHint("signet token new %s      # for a new one, without --again", name)
+}
+
+// replaces reports whether who joins takes the place of who is there: nobody else can
+// become an operator beside the one that there is. Operators let themselves have more.
+func (n newcomer) replaces(by spiffeid.ID) bool {
+	return n.again && n.kind == control.Operator && n.id != by
+}
+
+// enter makes the newcomer known, and what it is to hold, and returns who is new. What
+// it may hold is granted when it joins.
 func (n newcomer) enter(tx *control.Tx, now time.Time) []spiffeid.ID {
 	var entered []spiffeid.ID
 	add := func(id spiffeid.ID, kind control.Kind) {
@@ -147,9 +171,6 @@ func (n newcomer) enter(tx *control.Tx, now time.Time) []spiffeid.ID {
 	add(n.id, n.kind)
 	for _, held := range n.holds {
 		add(held, control.Service)
-		if grant := (control.Grant{Proxy: n.id, Identity: held}); !holds(tx.State, grant.Proxy, grant.Identity) {
-			tx.PutGrant(grant)
-		}
 	}
 	return entered
 }

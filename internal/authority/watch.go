@@ -43,7 +43,7 @@ func (a *Authority) watch(w http.ResponseWriter, r *http.Request) error {
 		case <-ctx.Done():
 			return nil
 		case state, ok := <-states:
-			if !ok {
+			if !ok || a.withdrawn(r, state) != nil {
 				return nil
 			}
 			update.Slice = slice(state, id, a.now())
@@ -82,10 +82,11 @@ func (l lines) send(update api.Update) error {
 // particular concerns everybody. A proxy that was revoked may hold nobody, and
 // gets no rule that would let anything pass.
 func slice(state *control.State, proxy spiffeid.ID, now time.Time) *api.Slice {
-	out := &api.Slice{Revision: state.Revision}
+	out := &api.Slice{Revision: state.Revision, Identities: []spiffeid.ID{}}
 	for _, revocation := range state.Revocations {
 		out.Revoked = append(out.Revoked, briefly(revocation, now))
 	}
+	out.Revoked = append(out.Revoked, withdrawalsFor(proxy, state, now)...)
 	if _, revoked := state.Revocations[proxy]; revoked {
 		return out
 	}
@@ -95,7 +96,8 @@ func slice(state *control.State, proxy spiffeid.ID, now time.Time) *api.Slice {
 			held[grant.Identity] = true
 		}
 	}
-	out.Identities = slices.SortedFunc(maps.Keys(held), byID)
+	out.Identities = slices.AppendSeq(out.Identities, maps.Keys(held))
+	slices.SortFunc(out.Identities, byID)
 	for pair, rule := range state.Rules {
 		if held[pair.From] || held[pair.To] || pair.From.IsZero() || pair.To.IsZero() {
 			out.Rules = append(out.Rules, api.Rule{Name: rule.Name, Text: rule.Text})

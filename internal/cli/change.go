@@ -54,8 +54,9 @@ func (c *pairArgs) post(ctx context.Context, s *shell, path string, words func(v
 }
 
 type revokeCmd struct {
-	Who string `arg:"" name:"WHO" help:"An identity's name, or a SPIFFE ID."`
-	Yes bool   `help:"Confirm an act that removes your own access."`
+	Who    string `arg:"" name:"WHO" help:"An identity's name, or a SPIFFE ID."`
+	Yes    bool   `help:"Confirm an act that removes your own access."`
+	Anyway bool   `help:"Revoke the last operator, too: then only the authority's own host makes another."`
 	reason
 	operate
 	spoken
@@ -77,7 +78,7 @@ func (c *revokeCmd) run(ctx context.Context, s *shell) error {
 			WithHint("signet revoke %s --yes      # if it is meant", quote(c.Who))
 	}
 	var change api.Change
-	if err := authority.post(ctx, api.PathRevoke, api.RevokeRequest{Who: c.Who, Because: c.Because}, &change); err != nil {
+	if err := authority.post(ctx, api.PathRevoke, api.RevokeRequest{Who: c.Who, Because: c.Because, Anyway: c.Anyway}, &change); err != nil {
 		return err
 	}
 	return s.showChange(change, view.revoked)
@@ -148,7 +149,7 @@ func (v view) revoked(c api.Change) changed {
 		dead = "Its certificate is dead and it cannot renew."
 	}
 	return changed{head: "Revoked: " + who, more: dead, width: 67,
-		label: "back in", back: who + " needs a new identity; " + v.anew()}
+		label: "back in, with a new key", back: "signet restore " + who}
 }
 
 // showChange says what a change did, and how far it has come.
@@ -178,7 +179,7 @@ func (s *shell) showChange(change api.Change, words func(view, api.Change) chang
 
 // startOver is the step where every proxy is revoked.
 func (v view) startOver() string {
-	return "stop the programs of the revoked proxies; new proxies need new identities: " + v.anew()
+	return "signet identity list      # which proxies are revoked; signet restore PROXY lets one come back, with a new key"
 }
 
 // nobodyLeft reports whether every proxy that there was is revoked.

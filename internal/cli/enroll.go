@@ -129,7 +129,7 @@ func pendingKey(dir string, token api.Token) (crypto.Signer, error) {
 
 // forgetRefused removes the key of a token that will never do.
 func forgetRefused(dir string, token api.Token, err error) {
-	for _, code := range []fault.Code{control.TokenUsed, control.TokenUnknown, control.TokenExpired, agent.RootMismatch, api.IdentityRevoked} {
+	for _, code := range []fault.Code{control.TokenUsed, control.TokenUnknown, control.TokenExpired, control.TokenCancelled, control.TokenVoid, agent.RootMismatch, api.IdentityRevoked} {
 		if errors.Is(err, code) {
 			os.Remove(pendingPath(dir, token))
 			os.Remove(dir) // if there is nothing else in it
@@ -143,13 +143,14 @@ type joined struct {
 	NotAfter  time.Time   `json:"not_after"`
 	Authority string      `json:"authority"`
 	Data      string      `json:"data"`
+	Replaced  int         `json:"replaced,omitempty"` // earlier certificates of the identity, which are dead now
 }
 
 // enrolled says who this host is now.
 func (s *shell) enrolled(dir string, home agent.Home) error {
 	id, leaf := home.ID(), home.Credential.Leaf()
 	if s.json {
-		return s.printJSON(joined{id, leaf.NotAfter(), home.Authority, dir})
+		return s.printJSON(joined{id, leaf.NotAfter(), home.Authority, dir, home.Replaced})
 	}
 	var p page
 	p.headline("Enrolled: this is "+id.Path()+" of "+id.TrustDomain().String()+".", "")
@@ -157,5 +158,8 @@ func (s *shell) enrolled(dir string, home agent.Home) error {
 	p.fact("key", "made here; it never leaves this host")
 	p.fact("authority", "%s, which has the root that the token names", home.Authority)
 	p.fact("data", "%s", tilde(dir))
+	if home.Replaced > 0 {
+		p.fact("replaces", "%s that %s had: dead from now on", count(home.Replaced, "certificate", "certificates"), id.Path())
+	}
 	return s.print(p.String())
 }

@@ -14,29 +14,33 @@ type grammar struct {
 	Help helpFlag `short:"h" help:"Help, with an example."`
 	Data string   `env:"SIGNET_DATA" placeholder:"DIR" help:"Folder of the trust domain that is meant (environment: SIGNET_DATA); needed only where several are known."`
 
-	Up      upCmd      `cmd:"" group:"Connection" help:"the whole system on this machine"`
-	Connect connectCmd `cmd:"" group:"Connection" help:"speak TLS to a peer that has proved who it is"`
-	Listen  listenCmd  `cmd:"" group:"Connection" help:"be the server of whoever has proved who they are"`
-	Conns   connsCmd   `cmd:"" group:"Connection" help:"live connections"`
-	Proxy   proxyCmds  `cmd:"" group:"Connection" help:"carry programs that cannot be changed"`
-	Verify  verifyCmd  `cmd:"" group:"Roots" help:"may I trust this host, or the certificate in this file?"`
-	Cert    certCmds   `cmd:"" group:"Identity" help:"certificates in files"`
-	Convert convertCmd `cmd:"" group:"Identity" args:"FILE OUT-FILE" help:"the same in another form: PEM, DER, PKCS#8, PKCS#12, PKCS#7"`
-	Crl     crlCmds    `cmd:"" group:"Identity" help:"revocation lists in files"`
-	Key     keyCmds    `cmd:"" group:"Identity" help:"private keys"`
-	Revoke  revokeCmd  `cmd:"" group:"Identity" help:"an identity is no longer trusted; what it has open ends"`
-	Token   tokenCmds  `cmd:"" group:"Identity" help:"what a host joins by"`
-	Enroll  enrollCmd  `cmd:"" group:"Identity" help:"join a trust domain, by a token on standard input"`
-	Agent   agentCmd   `cmd:"" group:"Identity" args:"[NAME -- COMMAND…]" help:"keep certificates in files, for programs that read them"`
-	Allow   allowCmd   `cmd:"" group:"Policy" help:"let one identity open connections to another"`
-	Deny    denyCmd    `cmd:"" group:"Policy" help:"forbid it; what is open between them ends"`
-	Policy  policyCmds `cmd:"" group:"Policy" help:"rules as text"`
-	Why     whyCmd     `cmd:"" group:"Evidence" args:"CONN | FROM TO | CODE" help:"any question: a connection, a pair, or the code of an error"`
-	Tamper  tamperCmd  `cmd:"" group:"Evidence" help:"attack TLS on purpose, and count what gets through"`
-	File    fileCmds   `cmd:"" group:"Evidence" help:"detached signatures"`
-	Inspect inspectCmd `cmd:"" group:"Evidence" help:"what is in this file?"`
-	Audit   auditCmds  `cmd:"" group:"Evidence" help:"the log of everything that was issued, changed, decided and ended"`
-	Version versionCmd `cmd:"" group:"Evidence" help:"which Signet this is"`
+	Up       upCmd        `cmd:"" group:"Connection" help:"the whole system on this machine"`
+	Connect  connectCmd   `cmd:"" group:"Connection" help:"speak TLS to a peer that has proved who it is"`
+	Listen   listenCmd    `cmd:"" group:"Connection" help:"be the server of whoever has proved who they are"`
+	Conns    connsCmd     `cmd:"" group:"Connection" help:"live connections"`
+	Proxy    proxyCmds    `cmd:"" group:"Connection" help:"carry programs that cannot be changed"`
+	Verify   verifyCmd    `cmd:"" group:"Roots" help:"may I trust this host, or the certificate in this file?"`
+	Cert     certCmds     `cmd:"" group:"Identity" help:"certificates in files"`
+	Convert  convertCmd   `cmd:"" group:"Identity" args:"FILE OUT-FILE" help:"the same in another form: PEM, DER, PKCS#8, PKCS#12, PKCS#7"`
+	Crl      crlCmds      `cmd:"" group:"Identity" help:"revocation lists in files"`
+	Key      keyCmds      `cmd:"" group:"Identity" help:"private keys"`
+	Revoke   revokeCmd    `cmd:"" group:"Identity" help:"an identity is no longer trusted; what it has open ends"`
+	Restore  restoreCmd   `cmd:"" group:"Identity" help:"a revoked identity may come back, with a new key"`
+	Identity identityCmds `cmd:"" group:"Identity" help:"who there is"`
+	Grant    grantCmd     `cmd:"" group:"Identity" help:"let a host's proxy hold an identity"`
+	Ungrant  ungrantCmd   `cmd:"" group:"Identity" help:"take that back; what stands on it ends"`
+	Token    tokenCmds    `cmd:"" group:"Identity" help:"what a host joins by"`
+	Enroll   enrollCmd    `cmd:"" group:"Identity" help:"join a trust domain, by a token on standard input"`
+	Agent    agentCmd     `cmd:"" group:"Identity" args:"[NAME -- COMMAND…]" help:"keep certificates in files, for programs that read them"`
+	Allow    allowCmd     `cmd:"" group:"Policy" help:"let one identity open connections to another"`
+	Deny     denyCmd      `cmd:"" group:"Policy" help:"forbid it; what is open between them ends"`
+	Policy   policyCmds   `cmd:"" group:"Policy" help:"rules as text"`
+	Why      whyCmd       `cmd:"" group:"Evidence" args:"CONN | FROM TO | CODE" help:"any question: a connection, a pair, or the code of an error"`
+	Tamper   tamperCmd    `cmd:"" group:"Evidence" help:"attack TLS on purpose, and count what gets through"`
+	File     fileCmds     `cmd:"" group:"Evidence" help:"detached signatures"`
+	Inspect  inspectCmd   `cmd:"" group:"Evidence" help:"what is in this file?"`
+	Audit    auditCmds    `cmd:"" group:"Evidence" help:"the log of everything that was issued, changed, decided and ended"`
+	Version  versionCmd   `cmd:"" group:"Evidence" help:"which Signet this is"`
 
 	Authority authorityCmds `cmd:"" group:"Roots" help:"the control plane of a trust domain"`
 

@@ -30,14 +30,6 @@ func (v view) id(id spiffeid.ID) string {
 	return cmp.Or(text, "somebody")
 }
 
-// anew is how somebody who was revoked comes back: never under their old name.
-func (v view) anew() string {
-	if v.domain.String() == demoDomain {
-		return `here "signet up --fresh" starts over`
-	}
-	return "under another name: signet token new NAME"
-}
-
 // pair names who talks to whom.
 func (v view) pair(from, to spiffeid.ID) string { return v.id(from) + " → " + v.id(to) }
 

@@ -130,7 +130,11 @@ func (v view) remedy(p api.Pair) string {
 	case policy.DeniedByRule:
 		return allow + "      # replaces a deny of exactly this pair"
 	case api.IdentityRevoked:
-		return "a revoked identity comes back only as a new one, with a new key; " + v.anew()
+		for _, end := range []api.PairEnd{p.From, p.To} {
+			if end.Revoked != nil {
+				return "signet restore " + v.id(end.ID) + "      # if it may come back, with a new key"
+			}
+		}
 	}
 	return "whoever wrote " + strings.Join(p.Rules, ", ") + " must correct it"
 }

@@ -176,7 +176,7 @@ func (s *Store) validate(c Certificate) error {
 func refuse(id spiffeid.ID, revoked bool) error {
 	if revoked {
 		return fault.New(IdentityRevoked, "%s is revoked: it gets no certificate", id).
-			WithHint("%s comes back only as a new identity with a new key", id.Path())
+			WithHint("have an operator restore it, if it may come back: signet restore %s", id.Path())
 	}
 	return fault.New(IdentityUnknown, "no identity is called %s", id).
 		WithHint("use the name of an identity that is known")
@@ -189,6 +189,15 @@ func (s *Store) Certificates(ctx context.Context, id spiffeid.ID) ([]Certificate
 	defer release()
 	owned, _, err := s.certificates(ctx, id)
 	return slices.DeleteFunc(owned, func(c Certificate) bool { return c.ID != id }), err
+}
+
+// Owned returns the recorded certificates that die with id and are still valid: its
+// own, and those of others that it holds.
+func (s *Store) Owned(ctx context.Context, id spiffeid.ID) ([]Certificate, error) {
+	ctx, release := s.bind(ctx)
+	defer release()
+	owned, _, err := s.certificates(ctx, id)
+	return owned, err
 }
 
 // certificates returns all that die with id, its own and those that it holds,

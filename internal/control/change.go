@@ -23,9 +23,10 @@ type Tx struct {
 	Because string
 
 	now    time.Time
-	writes map[string]any              // what to store by key; deleted marks a key to delete
-	revoke map[spiffeid.ID]*Revocation // staged revocations, whose serials are not read yet
+	writes map[string]any // what to store by key; deleted marks a key to delete
 	err    error
+
+	collections []collection // serials that are read when the change is written
 }
 
 // deleted is staged for a key that shall go.
@@ -104,8 +105,9 @@ func remove[K comparable, V any](tx *Tx, t table[K, V], key K) {
 func (tx *Tx) Revoke(revocation Revocation) {
 	tx.require(!revocation.ID.IsZero(), "a revocation names an identity")
 	revocation.Revision, revocation.At = tx.Revision(), tx.now
-	tx.revoke[revocation.ID] = &revocation
 	tx.writes[revocations.key(revocation.ID)] = &revocation
+	tx.collections = append(tx.collections, collection{revocation.ID, func(Certificate) bool { return true },
+		func(serials []string, until time.Time) { revocation.Serials, revocation.Until = serials, until }})
 }
 
 // require keeps the first mistake.
@@ -133,7 +135,7 @@ func (s *Store) Change(ctx context.Context, fn func(tx *Tx) error) (*State, erro
 		return nil, s.explain(ctx, ctx.Err())
 	}
 	for {
-		tx := &Tx{State: s.State(), now: s.now().UTC(), writes: map[string]any{}, revoke: map[spiffeid.ID]*Revocation{}}
+		tx := &Tx{State: s.State(), now: s.now().UTC(), writes: map[string]any{}}
 		if err := fn(tx); err != nil {
 			return nil, err
 		}
@@ -158,25 +160,28 @@ func (s *Store) Change(ctx context.Context, fn func(tx *Tx) error) (*State, erro
 // etcd's revision to wait for before going on either way.
 func (s *Store) commit(ctx context.Context, tx *Tx) (done bool, revision int64, err error) {
 	unchanged := []clientv3.Cmp{clientv3.Compare(clientv3.ModRevision(revisionKey), "=", tx.State.head)}
-	if len(tx.revoke) > 0 {
+	if len(tx.collections) > 0 {
 		s.issuing.Lock()
 		defer s.issuing.Unlock()
 	}
-	for id, revocation := range tx.revoke {
-		certificates, seen, err := s.certificates(ctx, id)
+	for _, wanted := range tx.collections {
+		certificates, seen, err := s.certificates(ctx, wanted.owner)
 		if err != nil {
 			return false, 0, err
 		}
-		revocation.Serials = make([]string, len(certificates))
-		revocation.Until = time.Time{}
-		for i, c := range certificates {
-			revocation.Serials[i] = c.Serial
-			if c.NotAfter.After(revocation.Until) {
-				revocation.Until = c.NotAfter
+		serials, until := []string{}, time.Time{}
+		for _, c := range certificates {
+			if !wanted.want(c) {
+				continue
+			}
+			serials = append(serials, c.Serial)
+			if c.NotAfter.After(until) {
+				until = c.NotAfter
 			}
 		}
+		wanted.fill(serials, until)
 		// Another process may record one meanwhile: then this is tried again.
-		none := clientv3.Compare(clientv3.ModRevision(certificateKeys(id)).WithPrefix(), "<", seen+1)
+		none := clientv3.Compare(clientv3.ModRevision(certificateKeys(wanted.owner)).WithPrefix(), "<", seen+1)
 		unchanged = append(unchanged, none)
 	}
 	// A change that stages nothing is compared, too: an answer that nothing

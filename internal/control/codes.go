@@ -33,10 +33,12 @@ const (
 	CertificateInvalid fault.Code = "certificate_invalid"
 	CertificatesFull   fault.Code = "certificates_full"
 
-	TokenUnknown fault.Code = "token_unknown"
-	TokenExpired fault.Code = "token_expired"
-	TokenUsed    fault.Code = "token_used"
-	TokenVoid    fault.Code = "token_void"
+	TokenUnknown   fault.Code = "token_unknown"
+	TokenExpired   fault.Code = "token_expired"
+	TokenUsed      fault.Code = "token_used"
+	TokenVoid      fault.Code = "token_void"
+	TokenCancelled fault.Code = "token_cancelled"
+	TokenAmbiguous fault.Code = "token_ambiguous"
 
 	// These two are the authority's answers too: their rows stand in the table
 	// of internal/agent/api.
@@ -134,9 +136,15 @@ func Codes() []fault.Entry {
 		{Code: TokenUsed, Meaning: "The token was used already, for another key.",
 			Cause: "It was tried twice, or somebody else had it: whoever came first has joined.",
 			Next:  "Make another one: signet token new WHO --again. Where it was not you who came first: signet revoke WHO"},
-		{Code: TokenVoid, Meaning: "The token counts no longer, because who made it was revoked.",
-			Cause: "An operator was revoked whose tokens were still open.",
-			Next:  "Have another operator make another one: signet token new WHO --again."},
+		{Code: TokenVoid, Meaning: "The token counts no longer, because who made it, or who was to join by it, was revoked or replaced since.",
+			Cause: "An operator was revoked whose tokens were still open, or the name of the token was.",
+			Next:  "Have an operator make another one: signet token new WHO --again."},
+		{Code: TokenCancelled, Meaning: "The token was taken back before it was used.",
+			Cause: "An operator cancelled it: signet token cancel.",
+			Next:  "Have an operator make another one: signet token new WHO."},
+		{Code: TokenAmbiguous, Meaning: "What was written fits several tokens.",
+			Cause: "The ID of a token was cut too short.",
+			Next:  "Write more of it: signet token list shows it."},
 		{Code: CertificateInvalid, Meaning: "A certificate cannot be recorded as described.",
 			Cause: "A serial number that is not lower-case hexadecimal, or a certificate that is expired already.",
 			Next:  "Set this host's clock, then ask for a new certificate."},

@@ -265,3 +265,11 @@ func TestCodes(t *testing.T) {
 		}
 	}
 }
+
+// errorCode returns an error's code, "" if it has none.
+func errorCode(err error) fault.Code {
+	if ours, ok := fault.Of(err); ok {
+		return ours.Code
+	}
+	return ""
+}

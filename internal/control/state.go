@@ -104,8 +104,10 @@ type State struct {
 	Groups      map[string]Group
 	Acts        map[int64]Act // the latest changes of rules and groups, by revision; at most MaxActs
 	Revocations map[spiffeid.ID]Revocation
+	Withdrawals map[int64]Withdrawal // by revision
 
-	head int64 // etcd's revision of the last change: what Change compares and waits for
+	dead map[string]Withdrawal // by serial: all that count no longer
+	head int64                 // etcd's revision of the last change: what Change compares and waits for
 }
 
 // newState returns the state of a new folder.
@@ -120,6 +122,7 @@ func newState(td spiffeid.TrustDomain) *State {
 		Groups:      map[string]Group{},
 		Acts:        map[int64]Act{},
 		Revocations: map[spiffeid.ID]Revocation{},
+		Withdrawals: map[int64]Withdrawal{},
 	}
 }
 

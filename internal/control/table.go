@@ -34,11 +34,13 @@ var (
 	freeRules = nameTable("free", func(s *State) *map[string]Rule { return &s.FreeRules })
 	groups    = nameTable("group", func(s *State) *map[string]Group { return &s.Groups })
 	acts      = table[int64, Act]{statePrefix + "act/", actText, parseActText, func(s *State) *map[int64]Act { return &s.Acts }}
+	// By the revision that made them.
+	withdrawals = table[int64, Withdrawal]{statePrefix + "withdrawal/", actText, parseActText, func(s *State) *map[int64]Withdrawal { return &s.Withdrawals }}
 
 	tables = []interface {
 		owns(key string) bool
 		apply(d *draft, e edit) error
-	}{identities, revocations, grants, rules, freeRules, groups, acts}
+	}{identities, revocations, grants, rules, freeRules, groups, acts, withdrawals}
 )
 
 // table maps one map of a State to the keys under a prefix, and back.
@@ -129,6 +131,9 @@ func (s *State) with(edits []edit) (*State, error) {
 		if err := d.apply(e); err != nil {
 			return nil, err
 		}
+	}
+	if d.copied[revocations.prefix] || d.copied[withdrawals.prefix] {
+		d.next.bury()
 	}
 	return &d.next, nil
 }

@@ -19,10 +19,28 @@ type Token struct {
 	ID      spiffeid.ID `json:"id"`
 	Expires time.Time   `json:"expires"` // for the first use
 	By      spiffeid.ID `json:"by"`
+	// Revision is the present one when it was made: what is revoked later voids it.
+	Revision int64 `json:"revision,omitempty"`
+	// Holds are the identities that a proxy may hold once it has joined.
+	Holds []spiffeid.ID `json:"holds,omitempty"`
+	// Replaces says that who joins takes the place of who was there: their certificates
+	// are dead from then on.
+	Replaces bool `json:"replaces,omitempty"`
+	// Act is the entry of the audit log by which it was asked for.
+	Act int64 `json:"act,omitempty"`
+	// Cancelled is when and by whom it was taken back; nil if it was not.
+	Cancelled *Cancellation `json:"cancelled,omitempty"`
 	// Key is the public key that it was used for, hashed alike; "" until then.
 	Key string `json:"key,omitempty"`
 	// Certificate is what was planned for that key.
 	Certificate Certificate `json:"certificate,omitzero"`
+}
+
+// Cancellation says who took a token back.
+type Cancellation struct {
+	By      spiffeid.ID `json:"by"`
+	Because string      `json:"because,omitempty"`
+	At      time.Time   `json:"at"`
 }
 
 // tokenPrefix is where tokens are. They are no part of a State: they change without
@@ -60,14 +78,15 @@ func (s *Store) PutToken(ctx context.Context, token Token) error {
 }
 
 // Admit uses a token for a public key, and puts the certificate that plan returns
-// for the token's identity on record, all in one transaction. For the key that the
-// token was used for it returns the same certificate again, until that expires; any
-// other key is refused. Both are hashes as a Token has them.
-func (s *Store) Admit(ctx context.Context, token, key string, plan func(spiffeid.ID) (Certificate, error)) (Certificate, error) {
+// for the token's identity on record, all in one transaction. It returns the token as
+// it is then. For the key that the token was used for it returns the same certificate
+// again, until that expires; any other key is refused. Both are hashes as a Token has
+// them.
+func (s *Store) Admit(ctx context.Context, token, key string, plan func(spiffeid.ID) (Certificate, error)) (Token, error) {
 	ctx, release := s.bind(ctx)
 	defer release()
 	if !isHash(token) || !isHash(key) {
-		return Certificate{}, unknownToken()
+		return Token{}, unknownToken()
 	}
 	s.issuing.RLock()
 	defer s.issuing.RUnlock()
@@ -82,36 +101,51 @@ func (s *Store) Admit(ctx context.Context, token, key string, plan func(spiffeid
 // errOvertaken says that a token was changed between reading and using it.
 var errOvertaken = errors.New("the token was used meanwhile")
 
-func (s *Store) admit(ctx context.Context, hash, key string, plan func(spiffeid.ID) (Certificate, error)) (c Certificate, err error) {
+func (s *Store) admit(ctx context.Context, hash, key string, plan func(spiffeid.ID) (Certificate, error)) (token Token, err error) {
 	// What a serializable read has missed, the transaction finds.
 	found, err := s.client.Get(ctx, tokenPrefix+hash, clientv3.WithSerializable())
 	if err != nil {
-		return c, s.explain(ctx, err)
+		return token, s.explain(ctx, err)
 	}
 	if len(found.Kvs) == 0 {
-		return c, unknownToken()
+		return token, unknownToken()
 	}
-	token, err := decode[Token](tokenPrefix+hash, found.Kvs[0].Value)
-	if err != nil {
-		return c, err
+	if token, err = decode[Token](tokenPrefix+hash, found.Kvs[0].Value); err != nil {
+		return token, err
 	}
 	if token.Key != "" {
-		return token.Certificate, s.mayRepeat(token, key)
+		return token, s.mayRepeat(token, key)
 	}
-	if !s.now().Before(token.Expires) {
-		return c, expiredToken(token.ID, token.Expires)
+	if err := s.open(token); err != nil {
+		return token, err
 	}
-	if _, revoked := s.State().Revocations[token.By]; revoked {
-		return c, voidToken(token)
+	planned, err := plan(token.ID)
+	if err != nil {
+		return token, err
 	}
-	if c, err = plan(token.ID); err != nil {
-		return c, err
+	if err := s.validate(planned); err != nil {
+		return token, err
 	}
-	if err := s.validate(c); err != nil {
-		return c, err
+	token.Key, token.Certificate = key, planned
+	return token, s.consume(ctx, token, found.Kvs[0].ModRevision)
+}
+
+// open refuses a token that was never used, and cannot be any more.
+func (s *Store) open(token Token) error {
+	state := s.State()
+	switch {
+	case token.Cancelled != nil:
+		return fault.New(TokenCancelled, "this token was cancelled at %s, by %s", token.Cancelled.At.UTC().Format(time.RFC3339), token.Cancelled.By).
+			WithHint("%s", another(token.ID.Path()))
+	case !s.now().Before(token.Expires):
+		return expiredToken(token.ID, token.Expires)
+	case state.Voids(token.By, token.Revision):
+		return voidToken(token, token.By, "who made it, ")
 	}
-	token.Key, token.Certificate = key, c
-	return c, s.consume(ctx, token, found.Kvs[0].ModRevision)
+	if _, revoked := state.Revocations[token.ID]; !revoked && state.Voids(token.ID, token.Revision) { // a revoked one is told so
+		return voidToken(token, token.ID, "")
+	}
+	return nil
 }
 
 // consume writes a used token and its certificate, if the token is still that of a
@@ -154,16 +188,24 @@ func (s *Store) consume(ctx context.Context, token Token, revision int64) error 
 // whose certificate is still good: its answer may have been lost.
 func (s *Store) mayRepeat(token Token, key string) error {
 	if token.Key != key {
-		return fault.New(TokenUsed, "this token was used already, for another key: a token is good for one").
-			WithHint("if you did not use it, somebody else has joined as %s: have it revoked\n%s", token.ID.Path(), another(token.ID.Path()+" --again"))
+		return usedToken(token)
 	}
 	if !s.now().Before(token.Certificate.NotAfter) {
 		return expiredToken(token.ID, token.Certificate.NotAfter)
 	}
-	if _, revoked := s.State().Revocations[token.ID]; revoked {
+	state := s.State()
+	if _, revoked := state.Revocations[token.ID]; revoked {
 		return refuse(token.ID, true)
 	}
+	if _, dead := state.Dead(token.Certificate.Serial); dead {
+		return voidToken(token, token.ID, "")
+	}
 	return nil
+}
+
+func usedToken(token Token) error {
+	return fault.New(TokenUsed, "this token was used already, for another key: a token is good for one").
+		WithHint("if you did not use it, somebody else has joined as %s: have it revoked\n%s", token.ID.Path(), another(token.ID.Path()+" --again"))
 }
 
 func unknownToken() error {
@@ -171,10 +213,10 @@ func unknownToken() error {
 		WithHint("%s", another("WHO"))
 }
 
-// voidToken refuses a token whose maker was revoked: it was made to be used, perhaps by
-// whom that was done against.
-func voidToken(token Token) error {
-	return fault.New(TokenVoid, "this token counts no longer: %s, who made it, was revoked", token.By).
+// voidToken refuses a token whose maker, or whose own identity, was revoked or replaced
+// since: it was made to be used, perhaps by whom that was done against.
+func voidToken(token Token, who spiffeid.ID, being string) error {
+	return fault.New(TokenVoid, "this token counts no longer: %s, %swas revoked or replaced since", who, being).
 		WithHint("%s", another(token.ID.Path()+" --again"))
 }
 

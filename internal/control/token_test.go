@@ -61,7 +61,7 @@ func TestAdmit(t *testing.T) {
 		if code == "" && err != nil || code != "" && !errors.Is(err, code) {
 			t.Errorf("token %s for key %s: %v, want [%s]", token, key, err, code)
 		}
-		return c
+		return c.Certificate
 	}
 	first := admit("a", "1", "")
 	if again := admit("a", "1", ""); again != first {
@@ -111,7 +111,7 @@ func TestAdmitOnce(t *testing.T) {
 			mu.Lock()
 			defer mu.Unlock()
 			if err == nil {
-				admitted = append(admitted, c)
+				admitted = append(admitted, c.Certificate)
 			} else if !errors.Is(err, TokenUsed) {
 				t.Error(err)
 			}

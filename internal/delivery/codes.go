@@ -4,7 +4,6 @@ import "github.com/signet-tls/signet/fault"
 
 // Codes of this package.
 const (
-	NotHeld            fault.Code = "identity_not_held"
 	Unwritable         fault.Code = "delivery_unwritable"
 	PasswordUnreadable fault.Code = "store_password_unreadable"
 	ReloadFailed       fault.Code = "reload_failed"
@@ -13,9 +12,6 @@ const (
 // Codes returns the table of this package's codes.
 func Codes() []fault.Entry {
 	return []fault.Entry{
-		{Code: NotHeld, Meaning: "The host may not hold the identity that its files are wanted of.",
-			Cause: "A mistyped name, or the host joined without it.",
-			Next:  "Have an operator grant it: signet token new proxy/HOST --holds NAME --again."},
 		{Code: Unwritable, Meaning: "An identity's files could not be written; those before are still there, whole.",
 			Cause: "Missing permissions, a full disk, or an owner whom only root may give files to.",
 			Next:  "Make the folder writable for the agent's user, or free some space; it is tried again by itself."},

@@ -253,12 +253,10 @@ func (k *Keeper) mayBe(id spiffeid.ID) error {
 			return barred(err)
 		}
 	}
-	if view.Holds(id) {
-		return nil
+	if err := view.Holds(id); err != nil {
+		return fault.Wrap(err, agent.NotHeld, "no files of %s are written", id.Short(k.self.TrustDomain()))
 	}
-	domain := k.self.TrustDomain()
-	return fault.New(NotHeld, "%s may not hold %s, so no files of it are written", k.self.Short(domain), id.Short(domain)).
-		WithHint("signet token new %s --holds %s --again      # an operator grants it so", k.self.Short(domain), id.Short(domain))
+	return nil
 }
 
 // barred says what becomes of the files of an identity that was revoked.

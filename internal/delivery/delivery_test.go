@@ -245,9 +245,9 @@ func TestRevoked(t *testing.T) {
 func TestNotHeld(t *testing.T) {
 	r := newRig(t)
 	k, _ := r.run(r.target())
-	k.Enforce(testpki.Must(agent.NewView(&api.Slice{Revision: 1})))
+	k.Enforce(testpki.Must(agent.NewView(&api.Slice{Revision: 1, Identities: []spiffeid.ID{}})))
 	r.until("the log says so", func() bool {
-		return strings.Contains(r.log.String(), `"proxy/edge may not hold db, so no files of it are written"`)
+		return strings.Contains(r.log.String(), `"no files of db are written: this proxy may not hold db"`)
 	})
 }
 

@@ -83,6 +83,9 @@ func (t *table) admit(l *live) error {
 	if err == nil {
 		err = t.view.Vouches(l.chain, l.roots)
 	}
+	if err == nil {
+		err = t.view.Holds(l.own)
+	}
 	if err != nil {
 		return err
 	}
@@ -164,6 +167,9 @@ func (t *table) Enforce(view *agent.View) api.Applied {
 		}
 		if err == nil {
 			err = view.Vouches(l.chain, l.roots)
+		}
+		if held := view.Holds(l.own); held != nil { // its rules may be gone, too
+			err = held
 		}
 		switch {
 		case err != nil:

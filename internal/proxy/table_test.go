@@ -397,3 +397,28 @@ func TestSlam(t *testing.T) {
 		})
 	}
 }
+
+// TestUngranted: what a proxy may no longer hold ends there, and nothing else; the
+// reason names the change.
+func TestUngranted(t *testing.T) {
+	rules := []api.Rule{{Name: "all", Text: "permit (principal, action, resource);"}}
+	r := newRecord(testpki.Must(agent.NewView(&api.Slice{Revision: 1, Rules: rules, Identities: []spiffeid.ID{id("web"), id("orders")}})))
+	mine, theirs := newLive("c1", api.Door, id("web"), id("orders"), nil), newLive("c2", api.Service, id("web"), id("orders"), nil)
+	for _, l := range []*live{mine, theirs} {
+		if err := r.admit(l); err != nil {
+			t.Fatal(err)
+		}
+	}
+	view := testpki.Must(agent.NewView(&api.Slice{Revision: 5, Rules: rules, Identities: []spiffeid.ID{id("orders")},
+		Revoked: []api.Revocation{{ID: id("web"), Revision: 5, Cause: "ungranted", Own: true}, {ID: id("web"), Revision: 3, Cause: "ungranted", Own: true}}}))
+	applied := r.Enforce(view)
+	if len(applied.Ended) != 1 || applied.Ended[0].ID != "c1" || applied.Ended[0].Revocation != 5 || applied.Services != 1 || mine.aborts() != 2 || theirs.aborts() != 0 {
+		t.Errorf("ended is %+v, want the one that this proxy carries as web", applied)
+	}
+	if len(r.events) != 1 || r.events[0].Code != string(agent.NotHeld) || r.events[0].Revision != 5 || r.events[0].Reason != "this proxy may not hold web" {
+		t.Errorf("told is %+v", r.events)
+	}
+	if err := r.admit(newLive("c3", api.Door, id("web"), id("orders"), nil)); !errors.Is(err, agent.NotHeld) {
+		t.Errorf("another one: %v", err)
+	}
+}

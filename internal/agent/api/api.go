@@ -56,7 +56,7 @@ type Update struct {
 // identities that it may hold.
 type Slice struct {
 	Revision   int64         `json:"revision"`
-	Identities []spiffeid.ID `json:"identities"` // granted to the proxy
+	Identities []spiffeid.ID `json:"identities"` // granted to the proxy; null: it is bound to none in particular
 	Rules      []Rule        `json:"rules"`
 	Groups     []Group       `json:"groups,omitempty"` // that the rules name
 	Revoked    []Revocation  `json:"revoked"`
@@ -75,7 +75,7 @@ type Group struct {
 }
 
 // Revocation bars an identity: its certificates, and those of others that it
-// held, are dead, and it gets no new one.
+// held, are dead, and it gets no new one. With a Cause only the serials are dead.
 type Revocation struct {
 	ID       spiffeid.ID `json:"id"`
 	Serials  []string    `json:"serials"` // lower-case hexadecimal
@@ -83,6 +83,11 @@ type Revocation struct {
 	Because  string      `json:"because,omitempty"`
 	Revision int64       `json:"revision"`
 	At       time.Time   `json:"at"`
+	// Cause is why these certificates count no longer though the identity does:
+	// "restored" after a revocation, "replaced" by another host, or "ungranted".
+	Cause string `json:"cause,omitempty"`
+	// Own says that it was this proxy that held them, and may hold the identity no more.
+	Own bool `json:"own,omitempty"`
 }
 
 // CertificateRequest asks for a certificate of an identity that the proxy may
@@ -196,6 +201,7 @@ type PairRequest struct {
 type RevokeRequest struct {
 	Who     string `json:"who"`
 	Because string `json:"because,omitempty"`
+	Anyway  bool   `json:"anyway,omitempty"` // though nobody is left who could ask for anything
 }
 
 // Change is what an operator's act did. The act is durable; InForce tells how
@@ -207,6 +213,8 @@ type Change struct {
 	To           spiffeid.ID          `json:"to,omitzero"`
 	Who          spiffeid.ID          `json:"who,omitzero"`           // of a revocation
 	WhoIsProxy   bool                 `json:"who_is_proxy,omitempty"` // so that it may not report what it ended
+	Proxy        spiffeid.ID          `json:"proxy,omitzero"`         // that may hold Who, or may not any more
+	HeldBy       []spiffeid.ID        `json:"held_by,omitempty"`      // proxies that hold who was restored
 	Certificates int                  `json:"certificates,omitempty"` // that the revocation killed
 	Rule         string               `json:"rule,omitempty"`         // that was written
 	Replaced     string               `json:"replaced,omitempty"`     // that it stands in place of

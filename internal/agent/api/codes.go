@@ -4,9 +4,10 @@ import "github.com/signet-tls/signet/fault"
 
 // Codes that the authority, its agents and its operators share.
 const (
-	IdentityUnknown fault.Code = "identity_unknown"
-	IdentityRevoked fault.Code = "identity_revoked"
-	TokenMalformed  fault.Code = "token_malformed"
+	IdentityUnknown      fault.Code = "identity_unknown"
+	IdentityRevoked      fault.Code = "identity_revoked"
+	TokenMalformed       fault.Code = "token_malformed"
+	CertificateWithdrawn fault.Code = "certificate_withdrawn"
 )
 
 // Codes returns the table of this package's codes.
@@ -17,7 +18,10 @@ func Codes() []fault.Entry {
 			Next:  "Use one of the names that the message lists."},
 		{Code: IdentityRevoked, Meaning: "The identity was revoked: its certificates are dead and it gets no new one.",
 			Cause: "An operator revoked it; signet why CONN tells who, when and why.",
-			Next:  "It comes back only as a new identity with a new key."},
+			Next:  "It comes back when an operator restores it, with a new key: signet restore WHO."},
+		{Code: CertificateWithdrawn, Meaning: "This certificate counts no longer, though its identity may have others.",
+			Cause: "It was revoked before the identity was restored, another host joined in its place, or its proxy may not hold the identity any more.",
+			Next:  "Ask an operator what happened; then join again: signet token new WHO --again | signet enroll"},
 		{Code: TokenMalformed, Meaning: "What was given is not a token, or not a whole one.",
 			Cause: "A part of the line was lost on its way, or it is something else.",
 			Next:  "Give the whole line: signet token new WHO | signet enroll"},

@@ -44,6 +44,8 @@ type EnrollRequest struct {
 type Enrolled struct {
 	Chain [][]byte `json:"chain"`
 	Roots [][]byte `json:"roots"`
+	// Replaced counts earlier certificates of the same identity that are dead now.
+	Replaced int `json:"replaced,omitempty"`
 }
 
 // TokenRequest has a token made.
@@ -62,7 +64,10 @@ type TokenMade struct {
 	Kind    string        `json:"kind"`
 	Expires time.Time     `json:"expires"`
 	New     []spiffeid.ID `json:"new"`   // identities that there were not before
-	Holds   []spiffeid.ID `json:"holds"` // what a proxy may hold by now
+	Holds   []spiffeid.ID `json:"holds"` // what a proxy may hold once it has joined
+	// Replaces says that who joins takes the place of who is there, whose certificates
+	// are dead from then on.
+	Replaces bool `json:"replaces,omitempty"`
 }
 
 // Token is what a host needs to join: as whom, where, how to know that it is the
