@@ -49,7 +49,8 @@ type Authority struct {
 	admitter  admitter // of those who have no certificate yet
 	onEvent   func(api.Event)
 	now       func() time.Time
-	started   time.Time
+	started   time.Time // from then on what happened is known
+	begun     time.Time // when it was made
 	logger    *slog.Logger
 	listener  *signet.Listener
 	server    *signet.Server
@@ -92,6 +93,7 @@ func New(cfg Config) (*Authority, error) {
 		a.now = time.Now
 	}
 	a.started = a.now()
+	a.begun = a.started
 	if a.logger == nil {
 		a.logger = slog.New(slog.DiscardHandler)
 	}

@@ -33,6 +33,7 @@ func (a *Authority) handler() http.Handler {
 		"POST " + api.PathRevoke:      {control.Operator, answering(a.acting(a.revoke))},
 		"GET " + api.PathConns:        {control.Operator, answering(a.conns)},
 		"GET " + api.PathConn:         {control.Operator, answering(a.conn)},
+		"GET " + api.PathStatus:       {control.Operator, answering(a.system)},
 		"GET " + api.PathPair:         {control.Operator, answering(a.pair)},
 		"GET " + api.PathPolicy:       {control.Operator, answering(a.policy)},
 		"POST " + api.PathPolicy:      {control.Operator, answering(a.acting(a.edit))},
