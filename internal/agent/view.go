@@ -18,7 +18,8 @@ type View struct {
 	Now      func() time.Time // nil means time.Now
 
 	policy   *policy.Set
-	unusable error // why the rules cannot be used; nobody passes then
+	unusable error                // why the rules cannot be used; nobody passes then
+	held     map[spiffeid.ID]bool // that the proxy may hold; nil: whatever it has
 	revoked  map[spiffeid.ID]api.Revocation
 	serials  map[string]api.Revocation
 	roots    verify.Roots // whom a peer's chain must lead to; zero: those that it was verified by
@@ -34,6 +35,12 @@ func (v *View) Next(slice *api.Slice) (*View, error) {
 	last := &policy.Set{}
 	view := &View{Revision: slice.Revision, policy: last,
 		revoked: map[spiffeid.ID]api.Revocation{}, serials: map[string]api.Revocation{}}
+	if slice.Identities != nil {
+		view.held = map[spiffeid.ID]bool{}
+		for _, id := range slice.Identities {
+			view.held[id] = true
+		}
+	}
 	for _, revocation := range slice.Revoked {
 		if !revocation.ID.IsZero() { // an authority's certificate has no ID either
 			view.revoked[revocation.ID] = revocation
@@ -79,6 +86,23 @@ type Verdict struct {
 
 // Over reports whether the verdict has to be made anew.
 func (v *Verdict) Over(now time.Time) bool { return !v.Until.IsZero() && !now.Before(v.Until) }
+
+// Holds refuses an identity that the proxy may not hold: it has neither its
+// certificate nor its rules. One that was revoked is told so.
+func (v *View) Holds(id spiffeid.ID) error {
+	if v == nil || v.held == nil || v.held[id] {
+		return nil
+	}
+	if revocation, ok := v.revoked[id]; ok {
+		return revokedFault(id, revocation)
+	}
+	return notHeld(id)
+}
+
+func notHeld(id spiffeid.ID) error {
+	return fault.New(NotHeld, "this proxy may not hold %s", id.Path()).
+		WithHint("correct the proxy's configuration, or have an operator grant it the identity: signet token new PROXY --holds %s --again", id.Path())
+}
 
 // Decide says whether from may talk to to. A refusal is a coded error.
 func (v *View) Decide(from, to spiffeid.ID) (Verdict, error) {

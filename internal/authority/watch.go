@@ -82,7 +82,7 @@ func (l lines) send(update api.Update) error {
 // particular concerns everybody. A proxy that was revoked may hold nobody, and
 // gets no rule that would let anything pass.
 func slice(state *control.State, proxy spiffeid.ID, now time.Time) *api.Slice {
-	out := &api.Slice{Revision: state.Revision}
+	out := &api.Slice{Revision: state.Revision, Identities: []spiffeid.ID{}}
 	for _, revocation := range state.Revocations {
 		out.Revoked = append(out.Revoked, briefly(revocation, now))
 	}
@@ -95,7 +95,8 @@ func slice(state *control.State, proxy spiffeid.ID, now time.Time) *api.Slice {
 			held[grant.Identity] = true
 		}
 	}
-	out.Identities = slices.SortedFunc(maps.Keys(held), byID)
+	out.Identities = slices.AppendSeq(out.Identities, maps.Keys(held))
+	slices.SortFunc(out.Identities, byID)
 	for pair, rule := range state.Rules {
 		if held[pair.From] || held[pair.To] || pair.From.IsZero() || pair.To.IsZero() {
 			out.Rules = append(out.Rules, api.Rule{Name: rule.Name, Text: rule.Text})

@@ -274,7 +274,7 @@ func (p *Proxy) join(ctx context.Context, l *live, secure *signet.Conn, plain *p
 	l.peer.Store(issued(l.chain[0]))
 	if err := p.table.admit(l); err != nil {
 		l.abort()
-		p.refused(ctx, api.Event{Side: l.side, Conn: l.id, From: l.from, To: l.to}, err)
+		p.refused(ctx, api.Event{Side: l.side, Conn: l.id, From: l.from, To: l.to, Remote: l.remote}, err)
 		return
 	}
 	opened := l.event(api.Opened, p.now())

@@ -119,8 +119,8 @@ func (d decisions) of(from, to spiffeid.ID) decision {
 	return made
 }
 
-// grace is how long a connection that the other proxy reset is still held to
-// views that come in: a change ends it at both proxies, and the one that hears
+// grace is how long a connection that the other proxy reset, or refused, is still
+// held to views that come in: a change ends it at both proxies, and the one that hears
 // of it second must know why, too.
 const grace = 500 * time.Millisecond
 
@@ -128,7 +128,7 @@ const grace = 500 * time.Millisecond
 // the table has told why it ended.
 func (t *table) remove(l *live, err error) (told bool) {
 	l.over.Store(true)
-	if errors.Is(err, signet.Truncated) {
+	if errors.Is(err, signet.Truncated) || errors.Is(err, signet.RefusedByPeer) {
 		t.hurry()
 		timer := time.NewTimer(grace)
 		defer timer.Stop()

@@ -56,10 +56,20 @@ type Update struct {
 // identities that it may hold.
 type Slice struct {
 	Revision   int64         `json:"revision"`
-	Identities []spiffeid.ID `json:"identities"` // granted to the proxy
+	Identities []spiffeid.ID `json:"identities"` // granted to the proxy; null: it is bound to none in particular
 	Rules      []Rule        `json:"rules"`
 	Groups     []Group       `json:"groups,omitempty"` // that the rules name
 	Revoked    []Revocation  `json:"revoked"`
+}
+
+// RevocationOf returns the revocation of an identity, nil if there is none.
+func (s *Slice) RevocationOf(id spiffeid.ID) *Revocation {
+	for i := range s.Revoked {
+		if s.Revoked[i].ID == id {
+			return &s.Revoked[i]
+		}
+	}
+	return nil
 }
 
 // Rule is one Cedar policy.
