@@ -23,9 +23,11 @@ func (p *Proxy) inbound(service Service, seats *seats) serve {
 		err := awaitSpeech(ctx, silent, raw)
 		met := &meeting{}
 		if err == nil {
+			start := time.Now()
 			secure, err = apart(func() (*signet.Conn, error) {
 				return server.Wrap(context.WithValue(ctx, meetingKey{}, met), raw)
 			})
+			p.meters.shook(api.Service, start, err)
 		}
 		if err != nil {
 			p.refused(ctx, api.Event{Side: api.Service, Conn: met.peer.Connection(), From: met.from, To: service.ID,
@@ -65,12 +67,16 @@ func (p *Proxy) server(service Service, roots verify.Roots) *signet.Server {
 		Now:        p.now,
 		Logger:     p.logger,
 		Generation: func() uint64 { return p.table.current().Generation() },
-		Observe:    func(ctx context.Context, peer *signet.Peer) { meetingOf(ctx).peer = peer },
+		Observe: func(ctx context.Context, peer *signet.Peer) {
+			met := meetingOf(ctx)
+			met.peer, met.shown = peer, time.Now()
+		},
 		Authorize: func(ctx context.Context, peer *signet.Peer) error {
 			met := meetingOf(ctx)
 			met.from = peer.ID
+			p.meters.verification.Took(time.Since(met.shown))
 			view := p.table.current()
-			verdict, err := view.Decide(peer.ID, service.ID)
+			verdict, err := p.decide(api.Service, view, peer.ID, service.ID)
 			met.revision = verdict.Revision
 			if err == nil {
 				err = view.Peer(peer.Chain)
@@ -83,6 +89,7 @@ func (p *Proxy) server(service Service, roots verify.Roots) *signet.Server {
 // meeting is what a handshake has found out of a client, in case that it fails.
 type meeting struct {
 	peer     *signet.Peer // not verified; nil: it has shown nothing
+	shown    time.Time    // when it did
 	from     spiffeid.ID  // verified; zero: it is not
 	revision int64        // that it was decided in
 }

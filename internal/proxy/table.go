@@ -60,6 +60,7 @@ type table struct {
 	view   *agent.View        // guarded by mu
 	closed error              // guarded by mu; why nobody is admitted any more
 	conns  map[*live]struct{} // guarded by mu
+	done   map[place]carried  // guarded by mu; by those that have been taken out
 }
 
 // current returns the view in force.
@@ -143,7 +144,7 @@ func (t *table) remove(l *live, err error) (told bool) {
 	if _, ours := t.conns[l]; !ours {
 		return true
 	}
-	delete(t.conns, l)
+	t.take(l)
 	return false
 }
 
@@ -230,7 +231,7 @@ func revocation(err error) int64 {
 // to tell of its end. The caller holds mu.
 func (t *table) condemn(l *live) {
 	close(l.condemned)
-	delete(t.conns, l)
+	t.take(l)
 }
 
 // end ends a condemned connection and tells why.
