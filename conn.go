@@ -123,7 +123,7 @@ func (c *Conn) ID() string {
 	}
 	known := c.id.Load()
 	if known == nil {
-		id := "c" + hex.EncodeToString(c.newID())
+		id := connectionName(c.newID())
 		known = &id
 		c.id.Store(known)
 	}
@@ -136,10 +136,18 @@ func (c *Conn) bound(state tls.ConnectionState) bool {
 	return state.Version >= tls.VersionTLS13 || c.transport.masterSecret
 }
 
-// newID makes 16 bytes that name the connection.
+// What a connection is named by.
+const (
+	connectionIDLabel  = "EXPORTER-signet-connection-id"
+	connectionIDLength = 16 // bytes
+)
+
+func connectionName(id []byte) string { return "c" + hex.EncodeToString(id) }
+
+// newID makes the bytes that name the connection.
 func (c *Conn) newID() []byte {
 	if state := c.tls.ConnectionState(); c.bound(state) {
-		if id, err := state.ExportKeyingMaterial("EXPORTER-signet-connection-id", nil, 16); err == nil { // of 16 bytes it cannot fail
+		if id, err := state.ExportKeyingMaterial(connectionIDLabel, nil, connectionIDLength); err == nil { // of so few it cannot fail
 			return id
 		}
 	}
@@ -147,7 +155,7 @@ func (c *Conn) newID() []byte {
 	io.WriteString(hash, "signet-connection-id")
 	hash.Write(c.transport.clientRandom[:])
 	hash.Write(c.transport.serverRandom[:])
-	return hash.Sum(nil)[:16]
+	return hash.Sum(nil)[:connectionIDLength]
 }
 
 // Read reads what the peer sent. Its error is io.EOF if the peer said that this

@@ -48,6 +48,10 @@ type Peer struct {
 	// got none. One that insists says so only after the handshake of TLS 1.3.
 	WantsCertificate bool
 
+	// export derives keys of the connection; nil where they are not known, and once the
+	// handshake is over.
+	export func(label string, context []byte, length int) ([]byte, error)
+
 	version, suite uint16
 	group          tls.CurveID
 }
@@ -67,7 +71,22 @@ func newPeer(state tls.ConnectionState) *Peer {
 
 // complete adds what is known only after the handshake.
 func (p *Peer) complete(state tls.ConnectionState) {
-	p.ALPN, p.group = state.NegotiatedProtocol, state.CurveID
+	p.ALPN, p.group, p.export = state.NegotiatedProtocol, state.CurveID, nil
+}
+
+// Connection names the connection, as Conn.ID does from the end of the handshake on,
+// for a Server's Observe and Authorize, and for whoever keeps the Peer of a
+// handshake that fails: so that both ends can tell of a refusal under one name. It is
+// "" where that is not known: before TLS 1.3, at a client, and later.
+func (p *Peer) Connection() string {
+	if p == nil || p.export == nil {
+		return ""
+	}
+	id, err := p.export(connectionIDLabel, nil, connectionIDLength)
+	if err != nil {
+		return ""
+	}
+	return connectionName(id)
 }
 
 // PostQuantum reports whether the key exchange withstands a quantum computer.

@@ -51,6 +51,9 @@ type Server struct {
 	// the evidence that counts now; it takes the place of that in Rules. An answer
 	// of nil asks for none. It must not block.
 	Revocation func() *verify.Revocation
+	// Observe, unless nil, hears what a client showed before it is judged, on
+	// resumed connections too. Nothing of it is verified.
+	Observe func(context.Context, *Peer)
 	// Authorize may reject a verified peer, on resumed connections too. It
 	// cannot accept one that verification refused. Nil rejects nobody.
 	Authorize func(context.Context, *Peer) error
@@ -359,7 +362,15 @@ func (s *Server) speaks(version uint16) bool {
 
 // verify is the verdict on a client that proved its key at a time.
 func (s *Server) verify(ctx context.Context, state tls.ConnectionState, since time.Time) (*Peer, error) {
-	judge := judge{&s.verifier, current(s.rules, s.Revocation), nil, s.Authorize, s.Now, s.Dangerous, s.Logger}
+	observe := func(peer *Peer) {
+		if state.Version >= tls.VersionTLS13 { // before, the keys come after the client's certificate
+			peer.export = state.ExportKeyingMaterial
+		}
+		if s.Observe != nil {
+			s.Observe(ctx, peer)
+		}
+	}
+	judge := judge{&s.verifier, current(s.rules, s.Revocation), observe, s.Authorize, s.Now, s.Dangerous, s.Logger}
 	if s.Public {
 		peer := judge.newPeer(state)
 		return peer, judge.authorized(ctx, peer)

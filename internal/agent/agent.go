@@ -6,6 +6,7 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"errors"
 	"log/slog"
 	"math/rand/v2"
 	"net/http"
@@ -108,12 +109,13 @@ func (a *Agent) Run(ctx context.Context, enforcer Enforcer) {
 	wg.Go(func() { a.send(ctx) })
 	keepers := keepers{agent: a, wg: &wg, stops: map[spiffeid.ID]context.CancelFunc{}}
 	keepers.want(ctx, []spiffeid.ID{a.self})
+	barred := false
 	for attempt := 0; ; attempt++ {
 		heard, err := a.watch(ctx, enforcer, &keepers)
 		if ctx.Err() != nil {
 			return
 		}
-		a.logger.Warn("the watch ended; trying again", slog.String("authority", a.authority), slog.Any("error", err))
+		barred = a.tellEnd(err, barred)
 		if err != nil {
 			a.dialer.closeAll()
 		}
@@ -124,6 +126,32 @@ func (a *Agent) Run(ctx context.Context, enforcer Enforcer) {
 			return
 		}
 	}
+}
+
+// tellEnd logs why a watch ended. That this proxy is shut out is logged once, and
+// returned.
+func (a *Agent) tellEnd(err error, barred bool) bool {
+	at := slog.String("authority", a.authority)
+	if !shutOut(err) {
+		a.logger.Warn("the watch ended; trying again", at, slog.Any("error", err))
+		return false
+	}
+	if !barred {
+		a.logger.Error("the authority has shut this proxy out: it was revoked, or is not enrolled; nothing passes through it", at,
+			slog.String("proxy", a.self.String()), slog.String("code", string(SelfRevoked)), slog.Any("error", err))
+	}
+	return true
+}
+
+// shutOut reports whether the authority refuses this proxy itself: in its answer, by a
+// last word in the watch, or, to one that comes anew, by an alert.
+func shutOut(err error) bool {
+	for _, code := range []fault.Code{SelfRevoked, api.IdentityRevoked, api.IdentityUnknown, signet.RefusedByPeer} {
+		if errors.Is(err, code) {
+			return true
+		}
+	}
+	return false
 }
 
 // backoff is how long to wait before another attempt: 50 ms to 5 s, doubling,
@@ -175,6 +203,9 @@ func (a *Agent) watch(ctx context.Context, enforcer Enforcer, keepers *keepers) 
 		switch {
 		case update.Slice != nil:
 			a.enforce(enforcer, update.Slice)
+			if revoked := update.Slice.RevocationOf(a.self); revoked != nil {
+				return heard, selfRevoked(*revoked)
+			}
 			keepers.want(ctx, append(update.Slice.Identities, a.self))
 		case update.Ask != 0:
 			a.outbox.live(api.Live{Ask: update.Ask, Conns: enforcer.Live()})
@@ -184,6 +215,12 @@ func (a *Agent) watch(ctx context.Context, enforcer Enforcer, keepers *keepers) 
 		return heard, context.Cause(life)
 	}
 	return heard, lines.Err()
+}
+
+// selfRevoked is the end of a watch whose proxy was revoked.
+func selfRevoked(revocation api.Revocation) error {
+	return fault.New(SelfRevoked, "this proxy was revoked by %s in revision %d", revocation.By.Path(), revocation.Revision).
+		WithHint("ask an operator; the host comes back under another name: signet token new proxy/NAME | signet enroll").WithDetail(revocation)
 }
 
 // readUpdate reads one line of the watch.
@@ -199,6 +236,7 @@ func (a *Agent) enforce(enforcer Enforcer, slice *api.Slice) {
 	view, err := a.view.Next(slice)
 	view.Now = a.now
 	a.view = view
+	a.keys.heed(view)
 	if err != nil {
 		a.logger.Error("the rules cannot be used; nothing is allowed", slog.Int64("revision", slice.Revision), slog.Any("error", err))
 	}

@@ -8,6 +8,7 @@ const (
 	RootsChanged       fault.Code = "roots_changed"
 	CertificatePending fault.Code = "certificate_pending"
 	NotHeld            fault.Code = "identity_not_held"
+	SelfRevoked        fault.Code = "proxy_revoked"
 	AuthorityFailed    fault.Code = "authority_failed"
 	OutboxFull         fault.Code = "events_lost"
 	RootMismatch       fault.Code = "root_mismatch"
@@ -32,6 +33,9 @@ func Codes() []fault.Entry {
 		{Code: NotHeld, Meaning: "The proxy serves, or speaks as, an identity that it may not hold.",
 			Cause: "The identity in its configuration is misspelt, was never granted to this proxy, or the grant was taken back.",
 			Next:  "Correct the configuration, or have an operator grant it: signet grant PROXY IDENTITY"},
+		{Code: SelfRevoked, Meaning: "This proxy itself was revoked, or is not enrolled: its authority tells it nothing any more, and nothing passes through it.",
+			Cause: "An operator revoked the host's own identity, or the trust domain was started over.",
+			Next:  "Ask an operator; the host comes back under another name: signet token new proxy/NAME | signet enroll"},
 		{Code: AuthorityFailed, Meaning: "The authority gave an answer that cannot be used.",
 			Cause: "Proxy and authority are of different versions, or one of them has a defect.",
 			Next:  "Run both with the same version of signet."},

@@ -17,6 +17,21 @@ type keyring struct {
 	mu      sync.Mutex
 	held    map[spiffeid.ID]*pki.Credential // guarded by mu
 	failing map[spiffeid.ID]bool            // guarded by mu; the last renewal failed
+	view    *View                           // guarded by mu; the last, which says what may be held; nil: none yet
+}
+
+// heed has what may be held be what a view says.
+func (k *keyring) heed(view *View) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.view = view
+}
+
+// mayHold refuses what may not be held, as far as is known.
+func (k *keyring) mayHold(id spiffeid.ID) error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.view.Holds(id)
 }
 
 func (k *keyring) put(id spiffeid.ID, credential *pki.Credential) {
@@ -77,6 +92,9 @@ type source struct {
 func (s source) Credential() (*pki.Credential, error) {
 	if credential := s.agent.keys.get(s.id); credential != nil {
 		return credential, nil
+	}
+	if err := s.agent.keys.mayHold(s.id); err != nil && s.id != s.agent.self {
+		return nil, err
 	}
 	return nil, fault.New(CertificatePending, "there is no certificate for %s yet", s.id.Short(s.agent.self.TrustDomain())).
 		WithHint("try again in a moment; if it stays so, look at the proxy's log")

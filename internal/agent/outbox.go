@@ -26,6 +26,7 @@ type outbox struct {
 	mu     sync.Mutex
 	events []api.Event  // guarded by mu
 	lost   int          // guarded by mu; events for which there was no room, to be told with the next batch
+	gone   int          // guarded by mu; all that were lost since the start
 	last   batch        // guarded by mu; its run and number
 	unsent *batch       // guarded by mu; put back, to go again as it is
 	report *api.Applied // guarded by mu; several become one
@@ -50,11 +51,25 @@ func (o *outbox) event(event api.Event) bool {
 	defer o.mu.Unlock()
 	if len(o.events) >= maxOutbox {
 		o.lost++
+		o.gone++
 		return false
 	}
 	o.events = append(o.events, event)
 	signal(o.wake)
 	return true
+}
+
+// Waiting returns how many events the authority has yet to take, and how many were lost
+// since the start.
+func (a *Agent) Waiting() (waiting, lost int) {
+	o := &a.outbox
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	waiting = len(o.events)
+	if o.unsent != nil {
+		waiting += len(o.unsent.events)
+	}
+	return waiting, o.gone
 }
 
 func (o *outbox) applied(report api.Applied) {
@@ -129,6 +144,7 @@ func (o *outbox) giveUp(refused batch) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.lost += refused.lost + len(refused.events)
+	o.gone += len(refused.events)
 }
 
 func (o *outbox) putBackReport(report api.Applied) {

@@ -190,7 +190,7 @@ func TestUngranted(t *testing.T) {
 	web := a.Source(id("web"))
 	until(t, "a certificate is there", func() bool { _, err := web.Credential(); return err == nil })
 	r.change(func(tx *control.Tx) { tx.Revoke(control.Revocation{ID: id("web")}) })
-	until(t, "it is forgotten", func() bool { _, err := web.Credential(); return errors.Is(err, CertificatePending) })
+	until(t, "it is forgotten", func() bool { _, err := web.Credential(); return errors.Is(err, api.IdentityRevoked) })
 	if until, renewing := a.Deadline(id("web")); !until.IsZero() || renewing {
 		t.Errorf("the deadline of a forgotten identity is %v, renewing %v", until, renewing)
 	}

@@ -141,7 +141,10 @@ func (r *reconciler) event(event *api.Event, at time.Time) {
 		r.out.Connections++
 	}
 	c.at = at
-	if c.from != event.From || c.to != event.To {
+	if c.from.IsZero() {
+		c.from = event.From
+	}
+	if c.from != event.From && !event.From.IsZero() || c.to != event.To { // a service does not know whom it refused for a bad certificate
 		r.differ(Disputed{event.Conn, c.from, c.to, fmt.Sprintf("one end says that it was from %s to %s", event.From, event.To), c.told[api.Door], c.told[api.Service]})
 	}
 	c.told[event.Side] = event

@@ -22,6 +22,12 @@ type answer map[spiffeid.ID][]api.Conn
 // ask has every connected proxy report its live connections, and merges both
 // ends' reports; proxies that do not answer in time are silent.
 func (a *Authority) ask(ctx context.Context, state *control.State) (conns []api.Conn, silent []api.Missing) {
+	got, silent := a.gather(ctx, state)
+	return merge(got, state, silent), silent
+}
+
+// gather is ask before both ends' reports are one.
+func (a *Authority) gather(ctx context.Context, state *control.State) (got answer, silent []api.Missing) {
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
 	wanted := a.able(ctx, state)
@@ -29,7 +35,7 @@ func (a *Authority) ask(ctx context.Context, state *control.State) (conns []api.
 	defer a.forget(number)
 	for {
 		a.mu.Lock()
-		got := maps.Clone(a.answers[number])
+		got = maps.Clone(a.answers[number])
 		silent = nil
 		waiting := false
 		for _, id := range wanted {
@@ -42,12 +48,12 @@ func (a *Authority) ask(ctx context.Context, state *control.State) (conns []api.
 		news := a.news
 		a.mu.Unlock()
 		if !waiting {
-			return merge(got, state, silent), silent
+			return got, silent
 		}
 		select {
 		case <-news:
 		case <-ctx.Done():
-			return merge(got, state, silent), silent
+			return got, silent
 		}
 	}
 }

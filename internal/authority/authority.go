@@ -16,6 +16,7 @@ import (
 	"github.com/signet-tls/signet/fault"
 	"github.com/signet-tls/signet/internal/agent/api"
 	"github.com/signet-tls/signet/internal/audit"
+	"github.com/signet-tls/signet/internal/bind"
 	"github.com/signet-tls/signet/internal/ca"
 	"github.com/signet-tls/signet/internal/control"
 	"github.com/signet-tls/signet/internal/crowd"
@@ -49,7 +50,8 @@ type Authority struct {
 	admitter  admitter // of those who have no certificate yet
 	onEvent   func(api.Event)
 	now       func() time.Time
-	started   time.Time
+	started   time.Time // from then on what happened is known
+	begun     time.Time // when it was made
 	logger    *slog.Logger
 	listener  *signet.Listener
 	server    *signet.Server
@@ -62,7 +64,11 @@ type Authority struct {
 	slowest   time.Duration              // how long a request may take to arrive
 	compiled  atomic.Pointer[policy.Set] // the last that was made, to make the next from; nil before the first
 
+	meters   meters
+	unlogged atomic.Pointer[error] // why the audit log could not be written last; nil: it could
+
 	mu       sync.Mutex
+	serving  bool                    // guarded by mu; Run runs
 	closing  bool                    // guarded by mu; no handler begins from now on
 	handlers sync.WaitGroup          // those under way; grows under mu
 	proxies  map[spiffeid.ID]*proxy  // guarded by mu; every proxy that was ever connected
@@ -92,6 +98,7 @@ func New(cfg Config) (*Authority, error) {
 		a.now = time.Now
 	}
 	a.started = a.now()
+	a.begun = a.started
 	if a.logger == nil {
 		a.logger = slog.New(slog.DiscardHandler)
 	}
@@ -102,6 +109,7 @@ func New(cfg Config) (*Authority, error) {
 	if a.roots, err = verify.ForTrustDomain(a.domain, a.ca.Root()); err != nil {
 		return nil, err
 	}
+	a.meters = newMeters(a)
 	if err := a.recall(); err != nil {
 		return nil, err
 	}
@@ -125,7 +133,7 @@ func (a *Authority) Listen(ctx context.Context, address string) (err error) {
 	if a.listener, err = a.server.Listen(ctx, address); err != nil {
 		return err
 	}
-	a.listener.Listener = limit(a.listener.Listener, maxConns)
+	a.listener.Listener = bind.Limit(a.listener.Listener, maxConns)
 	return nil
 }
 
@@ -169,6 +177,9 @@ func (a *Authority) Run(ctx context.Context) error {
 	known := server.ConnContext
 	server.ConnContext = func(ctx context.Context, conn net.Conn) context.Context { return a.welcome(known(ctx, conn), conn) }
 	server.ConnState = a.gone
+	a.mu.Lock()
+	a.serving = true
+	a.mu.Unlock()
 	failed := make(chan error, 1)
 	go func() { failed <- server.Serve(a.listener.TLS()) }()
 	var err error

@@ -140,7 +140,7 @@ func (a *Authority) keepBatch(ctx context.Context, s *stream, id spiffeid.ID, si
 	entries = append(entries, audit.OfBatch(now, id, signer.Serial(), sent, kinds)...)
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), diskTime)
 	defer cancel()
-	if _, err := a.log.Append(ctx, entries...); err != nil {
+	if _, err := a.append(ctx, entries...); err != nil {
 		return err
 	}
 	s.run, s.number, s.signer = sent.Run, sent.Number, signer
@@ -151,6 +151,7 @@ func (a *Authority) keepBatch(ctx context.Context, s *stream, id spiffeid.ID, si
 func (a *Authority) tellBatch(id spiffeid.ID, lost int, events []api.Event) {
 	state := a.store.State()
 	a.journal.lose(lost, a.now())
+	a.meters.lost.Add(min(lost, maxLost))
 	for _, event := range events {
 		if !mayTell(state, id, &event) {
 			a.logger.Warn("an event that is not the proxy's to tell", slog.String("proxy", id.String()), slog.String("kind", string(event.Kind)))

@@ -22,7 +22,10 @@ const diskTime = 30 * time.Second
 
 // issued records a certificate, before whoever asked for it gets it.
 func (a *Authority) issued(ctx context.Context, leaf *pki.Certificate, by spiffeid.ID) error {
-	_, err := a.log.Append(ctx, audit.OfCertificate(a.now(), leaf, by))
+	_, err := a.append(ctx, audit.OfCertificate(a.now(), leaf, by))
+	if err == nil {
+		a.meters.issued.Add(1)
+	}
 	return err
 }
 
@@ -43,7 +46,7 @@ func (a *Authority) acting(handle func(*http.Request) (any, error)) func(*http.R
 			return nil, err
 		}
 		verb := strings.TrimPrefix(r.URL.Path, "/v1/")
-		entry, err := a.log.Append(r.Context(), audit.OfAct(a.now(), caller(r), verb, request))
+		entry, err := a.append(r.Context(), audit.OfAct(a.now(), caller(r), verb, request))
 		if err != nil {
 			return nil, err
 		}
@@ -80,7 +83,7 @@ func (a *Authority) outcome(r *http.Request, outcome audit.Outcome) error {
 	outcome.Of, outcome.By = current.entry, caller(r)
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), diskTime)
 	defer cancel()
-	_, err := a.log.Append(ctx, audit.Entry{Kind: audit.Came, Time: a.now(), Outcome: &outcome})
+	_, err := a.append(ctx, audit.Entry{Kind: audit.Came, Time: a.now(), Outcome: &outcome})
 	if err != nil && outcome.Code == "" {
 		return fault.Wrap(err, audit.Unwritable, "it was done, as revision %d, and its outcome is not in the audit log", outcome.Revision)
 	}

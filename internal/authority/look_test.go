@@ -309,7 +309,7 @@ func TestStatusHandler(t *testing.T) {
 			request := httptest.NewRequest(test.method, "http://example"+test.path, nil)
 			request.Host = test.host
 			answer := httptest.NewRecorder()
-			r.StatusHandler().ServeHTTP(answer, request)
+			r.StatusPort().Handler().ServeHTTP(answer, request)
 			if answer.Code != test.status {
 				t.Fatalf("status %d, want %d", answer.Code, test.status)
 			}

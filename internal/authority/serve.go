@@ -3,9 +3,8 @@ package authority
 import (
 	"fmt"
 	"log/slog"
-	"net"
 	"net/http"
-	"net/netip"
+	"time"
 
 	"github.com/signet-tls/signet"
 	"github.com/signet-tls/signet/fault"
@@ -33,6 +32,7 @@ func (a *Authority) handler() http.Handler {
 		"POST " + api.PathRevoke:      {control.Operator, answering(a.acting(a.revoke))},
 		"GET " + api.PathConns:        {control.Operator, answering(a.conns)},
 		"GET " + api.PathConn:         {control.Operator, answering(a.conn)},
+		"GET " + api.PathStatus:       {control.Operator, answering(a.system)},
 		"GET " + api.PathPair:         {control.Operator, answering(a.pair)},
 		"GET " + api.PathPolicy:       {control.Operator, answering(a.policy)},
 		"POST " + api.PathPolicy:      {control.Operator, answering(a.acting(a.edit))},
@@ -52,7 +52,11 @@ func (a *Authority) handler() http.Handler {
 			return // the connection is being closed
 		}
 		defer a.handlers.Done()
-		if err := a.serve(routes, w, r); err != nil {
+		start := time.Now()
+		err := a.serve(routes, w, r)
+		_, known := routes[r.Method+" "+r.URL.Path]
+		a.meters.answered(r.URL.Path, known || r.URL.Path == api.PathEnroll, start, err)
+		if err != nil {
 			a.logger.Info("a request was refused", slog.String("path", r.URL.Path), slog.Any("error", err))
 			writeError(w, err)
 		}
@@ -120,19 +124,3 @@ func answering(handle func(*http.Request) (any, error)) func(http.ResponseWriter
 }
 
 func caller(r *http.Request) spiffeid.ID { return signet.PeerOf(r.Context()).ID }
-
-// StatusHandler serves /status as JSON, and nothing else, to this machine: it
-// has no TLS, so it answers only where it was asked by a loopback address (a
-// web page that has its name point to 127.0.0.1 asks by that name).
-func (a *Authority) StatusHandler() http.Handler {
-	mux := http.NewServeMux()
-	mux.HandleFunc("GET /status", func(w http.ResponseWriter, r *http.Request) {
-		host, _, err := net.SplitHostPort(r.Host)
-		if ip, notIP := netip.ParseAddr(host); err != nil || host != "localhost" && (notIP != nil || !ip.IsLoopback()) {
-			http.Error(w, "ask by a loopback address", http.StatusForbidden)
-			return
-		}
-		writeJSON(w, http.StatusOK, a.Status())
-	})
-	return mux
-}

@@ -20,7 +20,8 @@ import (
 type authorityServeCmd struct {
 	Listen  string `placeholder:"ADDR" help:"Where hosts and operators connect: HOST:PORT, or :PORT for all addresses of this host. Without it, as the last time; at first :7400."`
 	Address string `placeholder:"HOST:PORT" help:"Where other hosts reach it; tokens carry this. Without it, as the last time; at first the address of --listen, or this host's name where that is for all."`
-	Status  string `placeholder:"ADDR" help:"A loopback address for /status, in the clear. Without it, as the last time; at first 127.0.0.1:7401."`
+	Status  string `placeholder:"ADDR" help:"A loopback address for /status, /metrics, /healthz and /readyz, in the clear. Without it, as the last time; at first 127.0.0.1:7401."`
+	Profile bool   `help:"Add /debug/pprof/ to the status port: what this process spends its time and memory on."`
 	Verbose bool   `help:"Log to standard error what goes on inside."`
 	secret
 	plain
@@ -44,7 +45,7 @@ func (c *authorityServeCmd) run(ctx context.Context, s *shell) error {
 	if c.Verbose {
 		logger = slog.New(slog.NewTextHandler(s.stderr, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	}
-	p := &plane{planeConfig: planeConfig{dir: home.dir, domain: home.domain, logger: logger}}
+	p := &plane{planeConfig: planeConfig{dir: home.dir, domain: home.domain, logger: logger}, profile: c.Profile}
 	if err := p.open(ctx); err != nil {
 		return err
 	}

@@ -36,6 +36,7 @@ type grammar struct {
 	Deny     denyCmd      `cmd:"" group:"Policy" help:"forbid it; what is open between them ends"`
 	Policy   policyCmds   `cmd:"" group:"Policy" help:"rules as text"`
 	Why      whyCmd       `cmd:"" group:"Evidence" args:"CONN | FROM TO | CODE" help:"any question: a connection, a pair, or the code of an error"`
+	Status   statusCmd    `cmd:"" group:"Evidence" help:"authority, proxies and certificates: does anything need you?"`
 	Tamper   tamperCmd    `cmd:"" group:"Evidence" help:"attack TLS on purpose, and count what gets through"`
 	File     fileCmds     `cmd:"" group:"Evidence" help:"detached signatures"`
 	Inspect  inspectCmd   `cmd:"" group:"Evidence" help:"what is in this file?"`

@@ -3,12 +3,9 @@ package cli
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"log/slog"
 	"net"
-	"net/http"
 	"path/filepath"
-	"time"
 
 	"github.com/signet-tls/signet/fault"
 	"github.com/signet-tls/signet/internal/agent/api"
@@ -33,6 +30,7 @@ type plane struct {
 	roots     verify.Roots
 	authority *authority.Authority
 	status    net.Listener
+	profile   bool   // the status port has profiles, too
 	exposed   string // the operator's path, if others than its owner could read its file before the start
 }
 
@@ -151,14 +149,9 @@ func (s *plane) write(name string, data []byte) error {
 }
 
 func (s *plane) serveStatus(ctx context.Context) error {
-	server := &http.Server{Handler: s.authority.StatusHandler(), ReadTimeout: 5 * time.Second, WriteTimeout: 5 * time.Second,
-		MaxHeaderBytes: 16 << 10, ErrorLog: slog.NewLogLogger(s.logger.Handler(), slog.LevelDebug)}
-	stop := context.AfterFunc(ctx, func() { server.Close() })
-	defer stop()
-	if err := server.Serve(s.status); !errors.Is(err, http.ErrServerClosed) {
-		return err
-	}
-	return nil
+	port := s.authority.StatusPort()
+	port.Profile = s.profile
+	return port.Serve(ctx, s.status)
 }
 
 // close lets go of what was opened.

@@ -13,6 +13,8 @@ import (
 	"github.com/coreos/go-systemd/v22/daemon"
 
 	"github.com/signet-tls/signet/internal/agent"
+	"github.com/signet-tls/signet/internal/bind"
+	"github.com/signet-tls/signet/internal/metrics"
 	"github.com/signet-tls/signet/internal/proxy"
 	"github.com/signet-tls/signet/internal/proxy/config"
 )
@@ -55,6 +57,7 @@ type proxyServer struct {
 	files   *agent.Files // nil with an authority
 	proxy   *proxy.Proxy
 	journal *proxy.Journal
+	status  net.Listener // nil: none
 }
 
 // openProxy reads everything and binds every port, so that what can fail has failed
@@ -65,7 +68,7 @@ func openProxy(ctx context.Context, s *shell, path string) (*proxyServer, error)
 	if y.plan, err = readPlan(path, y.logger); err != nil {
 		return nil, err
 	}
-	y.journal = proxy.NewJournal(y.plan.file.LogRefusals)
+	y.journal = proxy.NewJournal(y.plan.file.LogRefusals, y.logger)
 	cfg := y.plan.proxy
 	cfg.Logger, cfg.OnEvent, cfg.Inherited = y.logger, y.journal.Hear, inheritedSockets()
 	if home := y.plan.home; home != nil {
@@ -78,7 +81,45 @@ func openProxy(ctx context.Context, s *shell, path string) (*proxyServer, error)
 		return nil, err
 	}
 	y.proxy = proxy.New(cfg)
-	return y, y.proxy.Listen(ctx)
+	y.journal.Measure(y.proxy.Metrics())
+	if err := y.proxy.Listen(ctx); err != nil {
+		return nil, err
+	}
+	if err := y.openStatus(ctx); err != nil {
+		y.proxy.Close()
+		return nil, err
+	}
+	return y, nil
+}
+
+// openStatus binds the status port, if there is to be one.
+func (y *proxyServer) openStatus(ctx context.Context) (err error) {
+	file := y.plan.file
+	switch {
+	case file.Status == "":
+		return nil
+	case file.StatusPublic:
+		y.status, err = bind.Listen(ctx, file.Status)
+	default:
+		y.status, err = bind.Loopback(ctx, file.Status)
+	}
+	if err != nil {
+		return at(file.Place("status"), err)
+	}
+	return nil
+}
+
+// serveStatus tells how the proxy is, until ctx ends.
+func (y *proxyServer) serveStatus(ctx context.Context) {
+	if y.status == nil {
+		return
+	}
+	file := y.plan.file
+	port := metrics.Port{Set: y.proxy.Metrics(), Public: file.StatusPublic, Profile: file.Profile, Logger: y.logger,
+		Ready: func() []string { return append(y.proxy.Ready(), y.journal.Ready()...) }}
+	if err := port.Serve(ctx, y.status); err != nil {
+		y.logger.Error("the status port is gone", slog.Any("error", err))
+	}
 }
 
 // inheritedSockets are those that systemd hands over, by name.
@@ -111,11 +152,15 @@ func (y *proxyServer) run(ctx context.Context, hangups <-chan os.Signal) error {
 	out, err := y.plan.log(y.shell.stderr)
 	if err != nil {
 		y.proxy.Close()
+		if y.status != nil {
+			y.status.Close()
+		}
 		return err
 	}
 	writing, stop := context.WithCancel(context.WithoutCancel(ctx)) // the log hears of the last end, too
 	var journal, rest sync.WaitGroup
 	journal.Go(func() { y.journal.Run(writing, out) })
+	rest.Go(func() { y.serveStatus(writing) })
 	rest.Go(func() {
 		for {
 			select {
@@ -129,8 +174,8 @@ func (y *proxyServer) run(ctx context.Context, hangups <-chan os.Signal) error {
 	})
 	y.notify(daemon.SdNotifyReady)
 	err = y.proxy.Run(ctx)
-	rest.Wait()
 	stop()
+	rest.Wait()
 	journal.Wait()
 	return err
 }
@@ -166,6 +211,9 @@ func (y *proxyServer) replace(ctx context.Context) error {
 	}
 	if next.file.Host != y.plan.file.Host || next.domain != y.plan.domain {
 		return next.file.Fault("host", config.Invalid, "another authority or trust domain takes a new start: stop the proxy and start it again")
+	}
+	if now := y.plan.file; next.file.Status != now.Status || next.file.StatusPublic != now.StatusPublic || next.file.Profile != now.Profile {
+		return next.file.Fault("status", config.Invalid, "another status port takes a new start: stop the proxy and start it again")
 	}
 	out, err := next.log(y.shell.stderr)
 	if err != nil {

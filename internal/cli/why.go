@@ -51,7 +51,7 @@ func (c *whyCmd) pair(ctx context.Context, s *shell) error {
 	} else {
 		err = s.print(s.view(pair.TrustDomain).whyPair(pair))
 	}
-	if err != nil || pair.Allowed {
+	if missing, _ := s.view(pair.TrustDomain).missing(pair); err != nil || pair.Allowed && missing == "" {
 		return err
 	}
 	s.steps("next", s.view(pair.TrustDomain).remedy(pair))

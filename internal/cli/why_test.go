@@ -54,12 +54,15 @@ func TestWhyPair(t *testing.T) {
 		{"expired", f.view(), func(p *api.Pair) { p.From.NotAfter = before(2 * time.Hour) }},
 		{"no-certificate", f.view(), func(p *api.Pair) { p.From.NotAfter = time.Time{} }},
 		{"unknown", f.view(), func(p *api.Pair) { p.To.Known = false }},
+		{"allowed-but-no-proxy", f.view(), func(p *api.Pair) { p.Allowed, p.Code, p.To.Proxies = true, "", 0 }},
+		{"allowed-but-no-certificate", f.view(), func(p *api.Pair) { p.Allowed, p.Code, p.From.NotAfter = true, "", time.Time{} }},
+		{"allowed-but-unknown", f.view(), func(p *api.Pair) { p.Allowed, p.Code, p.From.Known = true, "", false }},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			p := f.pair(test.with)
 			text := test.view.whyPair(p)
-			if !p.Allowed {
+			if missing, _ := test.view.missing(p); !p.Allowed || missing != "" {
 				text += "\nnext: " + test.view.remedy(p) + "\n"
 			}
 			golden(t, "pair-"+test.name, text)
@@ -119,6 +122,9 @@ func TestWhyConnection(t *testing.T) {
 		{"refused", f.history(f.event(api.Refused, api.Service, start, func(e *api.Event) {
 			e.Code, e.Reason = "backend_unreachable", "the service behind the proxy does not answer"
 		})), false},
+		{"turned-away", f.history(opened(api.Door, 0), f.event(api.Refused, api.Service, start.Add(ms), func(e *api.Event) {
+			e.Rule, e.Revision, e.Remote, e.Code, e.Reason = "", 3, "192.0.2.7:41000", "no_rule", "no rule allows it"
+		}), ended(api.Door, 2*ms, "refused_by_peer", "the peer refused us: the certificate is not accepted", 0)), false},
 		{"lost", f.history(opened(api.Door, 0)), false},
 		{"unknown", f.history(), false},
 	}

@@ -65,6 +65,8 @@ func (t story) end() *api.Event {
 func (t story) head(out *page) {
 	end := t.end()
 	switch {
+	case t.turnedAway():
+		out.headline(fmt.Sprintf("Refused: %s was not let in at the service because %s.", t.pair(t.opened.From, t.refused.To), t.because(*t.refused)), fault.Code(t.refused.Code))
 	case t.Live != nil:
 		out.headline(fmt.Sprintf("Live: %s has been open for %s.", t.pair(t.Live.From, t.Live.To), long(t.Now.Sub(t.Live.Opened))), "")
 	case end != nil && end.Code != "":
@@ -79,6 +81,12 @@ func (t story) head(out *page) {
 	default:
 		out.headline("Nothing is known of "+t.ID+".", "")
 	}
+}
+
+// turnedAway reports whether the service refused what the door had opened: with TLS 1.3
+// a client hears of that when its handshake is over.
+func (t story) turnedAway() bool {
+	return t.refused != nil && t.refused.Side == api.Service && t.opened != nil && t.opened.Side == api.Door
 }
 
 // lasted says how long the connection was open, if that is known.
@@ -108,6 +116,8 @@ func (t story) rows(out *page) {
 		t.row(out, t.changed.Time, verb(*t.changed), "%s", t.change(*t.changed))
 	}
 	switch end := t.end(); {
+	case end != nil && t.turnedAway():
+		t.row(out, end.Time, "heard", "at %s door: %s", possessive(t.id(end.From)), t.because(*end))
 	case end != nil:
 		t.row(out, t.ended[0].Time, "ended", "%s", t.places())
 		t.carried(out, end.Sent, end.Back, manner(*end))

@@ -9,15 +9,19 @@ import (
 	"github.com/signet-tls/signet/fault"
 	"github.com/signet-tls/signet/internal/agent/api"
 	"github.com/signet-tls/signet/policy"
+	"github.com/signet-tls/signet/spiffeid"
 	"github.com/signet-tls/signet/verify"
 )
 
 // whyPair writes whether one identity may talk to another, and why.
 func (v view) whyPair(p api.Pair) string {
 	var out page
-	if p.Allowed {
+	switch missing, _ := v.missing(p); {
+	case missing != "":
+		out.headline(fmt.Sprintf("Not yet: %s may talk to %s, but %s.", v.id(p.From.ID), v.id(p.To.ID), missing), "")
+	case p.Allowed:
 		out.headline(fmt.Sprintf("Yes: %s may talk to %s.", v.id(p.From.ID), v.id(p.To.ID)), "")
-	} else {
+	default:
 		out.headline(fmt.Sprintf("No: %s may not talk to %s.", v.id(p.From.ID), v.id(p.To.ID)), fault.Code(p.Code))
 	}
 	v.end(&out, p.From, certificate(p.From, p.Now), p.Now)
@@ -41,6 +45,30 @@ func (v view) whyPair(p api.Pair) string {
 		out.fact("last try", "%s, %s", ago(p.Now.Sub(p.LastTry.Time)), v.try(*p.LastTry))
 	}
 	return out.String()
+}
+
+// missing says what stands in the way though the rules allow it, and what would mend
+// that; "" if nothing does.
+func (v view) missing(p api.Pair) (what, next string) {
+	from, to := certificate(p.From, p.Now), service(p.To)
+	join := func(id spiffeid.ID) string {
+		return "signet token new proxy/NAME --holds " + v.id(id) + "      # with what it prints a host joins that holds it: signet enroll"
+	}
+	switch {
+	case !p.Allowed:
+		return "", ""
+	case !p.From.Known:
+		return v.id(p.From.ID) + " is not known yet", join(p.From.ID)
+	case !p.To.Known:
+		return v.id(p.To.ID) + " is not known yet", join(p.To.ID)
+	case to.verdict == verify.Stop:
+		return "no proxy serves " + v.id(p.To.ID), join(p.To.ID)
+	case from.verdict == verify.Stop && p.From.NotAfter.IsZero() && p.From.Proxies == 0:
+		return v.id(p.From.ID) + " has no certificate", join(p.From.ID)
+	case from.verdict == verify.Stop:
+		return v.id(p.From.ID) + " has no certificate that counts", "signet status      # which proxies and certificates there are"
+	}
+	return "", ""
 }
 
 // finding is what is known of one end, and whether that stands in the way.
@@ -123,6 +151,9 @@ func (v view) place(e api.Event) string {
 
 // remedy says what would make the answer yes.
 func (v view) remedy(p api.Pair) string {
+	if _, next := v.missing(p); next != "" {
+		return next
+	}
 	allow := fmt.Sprintf("signet allow %s %s", v.id(p.From.ID), v.id(p.To.ID))
 	switch fault.Code(p.Code) {
 	case policy.NoRule:

@@ -309,8 +309,11 @@ func TestStrangers(t *testing.T) {
 			before := w.events.count(func(e api.Event) bool { return e.Code == test.code })
 			test.call(w.dial(w.service)) // how it fails is the library's tests' concern
 			event := w.find("the refusal is told", func(e api.Event) bool { return e.Code == test.code })
-			if event.Kind != api.Refused || event.Side != api.Service || !event.From.IsZero() || event.To != w.id("orders") || event.Reason == "" || before != 0 {
+			if event.Kind != api.Refused || event.Side != api.Service || !event.From.IsZero() || event.To != w.id("orders") || event.Reason == "" || event.Remote == "" || before != 0 {
 				t.Errorf("the event is %+v", event)
+			}
+			if named := test.code == "unknown_root"; named != (event.Conn != "") { // whom nothing was shown by nobody can name
+				t.Errorf("the connection's name is %q", event.Conn)
 			}
 		})
 	}

@@ -43,6 +43,8 @@ type world struct {
 	backend   *backend // nil if the setup has its own
 	service   string   // the inbound proxy's port
 	doors     []string // the outbound proxy's ports, in the order of the names
+	inbound   *proxy.Proxy
+	outbound  *proxy.Proxy
 	events    *eventLog
 	stop      func() // ends both proxies, and returns when they have ended
 	stopLast  func() // ends the authority
@@ -174,6 +176,7 @@ func (w *world) startProxies(s setup) {
 		s.backend = proxy.Address{Network: "tcp", Address: w.backend.listener.Addr().String()}
 	}
 	inbound := w.proxy("proxy/in", s.now, proxy.Config{Services: []proxy.Service{{ID: w.id("orders"), Address: "127.0.0.1:0", Backend: s.backend}}})
+	w.inbound = inbound
 	w.service = inbound.Addresses()[0].String()
 	target := w.service
 	if s.between != nil {
@@ -184,6 +187,7 @@ func (w *world) startProxies(s setup) {
 		doors = append(doors, proxy.Door{From: w.id(name), To: w.id("orders"), Address: "127.0.0.1:0", Targets: []string{target}})
 	}
 	outbound := w.proxy("proxy/out", s.now, proxy.Config{Doors: doors})
+	w.outbound = outbound
 	for _, address := range outbound.Addresses() {
 		w.doors = append(w.doors, address.String())
 	}

@@ -2,7 +2,6 @@ package proxy
 
 import (
 	"context"
-	"errors"
 	"net"
 	"time"
 
@@ -10,6 +9,7 @@ import (
 	"github.com/signet-tls/signet/fault"
 	"github.com/signet-tls/signet/internal/agent/api"
 	"github.com/signet-tls/signet/internal/crowd"
+	"github.com/signet-tls/signet/spiffeid"
 	"github.com/signet-tls/signet/verify"
 )
 
@@ -21,13 +21,17 @@ func (p *Proxy) inbound(service Service, seats *seats) serve {
 		var secure *signet.Conn
 		server, roots := servers.get()
 		err := awaitSpeech(ctx, silent, raw)
+		met := &meeting{}
 		if err == nil {
-			secure, err = apart(func() (*signet.Conn, error) { return server.Wrap(ctx, raw) })
+			start := time.Now()
+			secure, err = apart(func() (*signet.Conn, error) {
+				return server.Wrap(context.WithValue(ctx, meetingKey{}, met), raw)
+			})
+			p.meters.shook(api.Service, start, err)
 		}
 		if err != nil {
-			if already := (*reported)(nil); !errors.As(err, &already) {
-				p.refused(ctx, api.Event{Side: api.Service, To: service.ID, Remote: raw.RemoteAddr().String()}, err)
-			}
+			p.refused(ctx, api.Event{Side: api.Service, Conn: met.peer.Connection(), From: met.from, To: service.ID,
+				Remote: raw.RemoteAddr().String(), Revision: met.revision}, err)
 			return
 		}
 		l := &live{id: secure.ID(), side: api.Service, from: secure.Peer().ID, to: service.ID, own: service.ID,
@@ -63,26 +67,36 @@ func (p *Proxy) server(service Service, roots verify.Roots) *signet.Server {
 		Now:        p.now,
 		Logger:     p.logger,
 		Generation: func() uint64 { return p.table.current().Generation() },
+		Observe: func(ctx context.Context, peer *signet.Peer) {
+			met := meetingOf(ctx)
+			met.peer, met.shown = peer, time.Now()
+		},
 		Authorize: func(ctx context.Context, peer *signet.Peer) error {
+			met := meetingOf(ctx)
+			met.from = peer.ID
+			p.meters.verification.Took(time.Since(met.shown))
 			view := p.table.current()
-			verdict, err := view.Decide(peer.ID, service.ID)
+			verdict, err := p.decide(api.Service, view, peer.ID, service.ID)
+			met.revision = verdict.Revision
 			if err == nil {
 				err = view.Peer(peer.Chain)
 			}
-			if err != nil {
-				p.refused(ctx, api.Event{Side: api.Service, From: peer.ID, To: service.ID, Revision: verdict.Revision}, err)
-				return &reported{err}
-			}
-			return nil
+			return err
 		},
 	}
 }
 
-// reported marks a refusal that has its event already.
-type reported struct{ error }
+// meeting is what a handshake has found out of a client, in case that it fails.
+type meeting struct {
+	peer     *signet.Peer // not verified; nil: it has shown nothing
+	shown    time.Time    // when it did
+	from     spiffeid.ID  // verified; zero: it is not
+	revision int64        // that it was decided in
+}
 
-// Unwrap returns the refusal.
-func (r *reported) Unwrap() error { return r.error }
+type meetingKey struct{}
+
+func meetingOf(ctx context.Context) *meeting { return ctx.Value(meetingKey{}).(*meeting) }
 
 // dialBackend connects to the program, and tells it first who comes, if it wants
 // to know.

@@ -4,10 +4,12 @@ import (
 	"context"
 	"encoding/json"
 	"io"
+	"log/slog"
 	"sync/atomic"
 	"time"
 
 	"github.com/signet-tls/signet/internal/agent/api"
+	"github.com/signet-tls/signet/internal/metrics"
 	"github.com/signet-tls/signet/spiffeid"
 )
 
@@ -23,14 +25,38 @@ type Journal struct {
 	queue    chan api.Event
 	reopened chan io.WriteCloser
 
-	second  atomic.Int64 // of the refusals that are counted
-	refused atomic.Int64 // in that second
-	left    atomic.Int64 // lines that were left out
+	second  atomic.Int64          // of the refusals that are counted
+	refused atomic.Int64          // in that second
+	left    atomic.Int64          // lines that were left out, and not told yet
+	leftAll atomic.Int64          // all of them
+	failed  atomic.Int64          // lines that could not be written
+	failing atomic.Pointer[error] // why the last could not; nil: it could
+
+	logger *slog.Logger
 }
 
-// NewJournal returns a journal of at most so many refusals a second.
-func NewJournal(refusals int) *Journal {
-	return &Journal{refusals: int64(refusals), queue: make(chan api.Event, journalQueue), reopened: make(chan io.WriteCloser)}
+// NewJournal returns a journal of at most so many refusals a second. The logger hears
+// when it can no longer be written, and when it can again.
+func NewJournal(refusals int, logger *slog.Logger) *Journal {
+	return &Journal{refusals: int64(refusals), queue: make(chan api.Event, journalQueue), reopened: make(chan io.WriteCloser), logger: logger}
+}
+
+// Measure adds what the journal counts to a proxy's metrics.
+func (j *Journal) Measure(set *metrics.Set) {
+	read := func(m metrics.Metric, value func() float64) {
+		set.Read(m, func(put func(float64, ...string)) { put(value()) })
+	}
+	read(metrics.ProxyLogWaiting, func() float64 { return float64(len(j.queue)) })
+	read(metrics.ProxyLogLeftOut, func() float64 { return float64(j.leftAll.Load()) })
+	read(metrics.ProxyLogFailed, func() float64 { return float64(j.failed.Load()) })
+}
+
+// Ready says why the access log cannot be written at present; nothing where it can.
+func (j *Journal) Ready() []string {
+	if failing := j.failing.Load(); failing != nil {
+		return []string{"the access log cannot be written: " + (*failing).Error()}
+	}
+	return nil
 }
 
 // line is an Event as the journal has it.
@@ -55,14 +81,19 @@ type line struct {
 // Hear takes an event, unless there is no room for it. It never blocks.
 func (j *Journal) Hear(event api.Event) {
 	if event.Kind == api.Refused && !j.mayRefuse(event.Time) {
-		j.left.Add(1)
+		j.leaveOut()
 		return
 	}
 	select {
 	case j.queue <- event:
 	default:
-		j.left.Add(1)
+		j.leaveOut()
 	}
+}
+
+func (j *Journal) leaveOut() {
+	j.left.Add(1)
+	j.leftAll.Add(1)
 }
 
 // mayRefuse counts a refusal in its second.
@@ -92,7 +123,7 @@ func (j *Journal) Run(ctx context.Context, out io.WriteCloser) {
 	for {
 		select {
 		case event := <-j.queue:
-			write(out, event)
+			j.write(out, event)
 		case <-tick.C:
 			j.count(out)
 		case next := <-j.reopened:
@@ -102,7 +133,7 @@ func (j *Journal) Run(ctx context.Context, out io.WriteCloser) {
 			for {
 				select {
 				case event := <-j.queue:
-					write(out, event)
+					j.write(out, event)
 				default:
 					j.count(out)
 					return
@@ -115,22 +146,35 @@ func (j *Journal) Run(ctx context.Context, out io.WriteCloser) {
 // count tells how many lines were left out.
 func (j *Journal) count(out io.Writer) {
 	if n := j.left.Swap(0); n > 0 {
-		put(out, line{Time: time.Now(), Event: "left_out", Lines: n})
+		j.put(out, line{Time: time.Now(), Event: "left_out", Lines: n})
 	}
 }
 
-func write(out io.Writer, event api.Event) {
+func (j *Journal) write(out io.Writer, event api.Event) {
 	told := line{Time: event.Time, Event: string(event.Kind), Conn: event.Conn, Side: event.Side, From: event.From, To: event.To,
 		Remote: event.Remote, Code: event.Code, Reason: event.Reason, Rule: event.Rule, Revision: event.Revision, TLS: event.TLS}
 	if event.Kind == api.Ended {
 		told.Sent, told.Back = &event.Sent, &event.Back
 	}
-	put(out, told)
+	j.put(out, told)
 }
 
-func put(out io.Writer, told line) {
+// put writes a line. That it could not is told once, until one can be again.
+func (j *Journal) put(out io.Writer, told line) {
 	told.Time = told.Time.UTC()
-	if text, err := json.Marshal(told); err == nil { // these types always can be
-		out.Write(append(text, '\n')) // whom could it be told that this failed?
+	text, err := json.Marshal(told)
+	if err == nil { // these types always can be
+		_, err = out.Write(append(text, '\n'))
+	}
+	switch before := j.failing.Load(); {
+	case err != nil:
+		j.failed.Add(1)
+		j.failing.Store(&err)
+		if before == nil {
+			j.logger.Error("the access log cannot be written; its lines are lost until it can", slog.Any("error", err))
+		}
+	case before != nil:
+		j.failing.Store(nil)
+		j.logger.Info("the access log can be written again", slog.Int64("lines_lost", j.failed.Load()))
 	}
 }

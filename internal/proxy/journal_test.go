@@ -4,12 +4,15 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"log/slog"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
 	"github.com/signet-tls/signet/internal/agent/api"
+	"github.com/signet-tls/signet/internal/metrics"
 )
 
 // paper is a file in memory.
@@ -35,7 +38,7 @@ func (p *paper) Close() error {
 // TestJournal writes every event, but of refusals so many a second alone, and
 // counts the others; what comes after a new file was opened is in that.
 func TestJournal(t *testing.T) {
-	j := NewJournal(3)
+	j := NewJournal(3, slog.New(slog.DiscardHandler))
 	first, second := &paper{}, &paper{}
 	ctx, cancel := context.WithCancel(t.Context())
 	var wg sync.WaitGroup
@@ -74,11 +77,55 @@ func TestJournal(t *testing.T) {
 
 // TestJournalNeverBlocks leaves out what nobody writes.
 func TestJournalNeverBlocks(t *testing.T) {
-	j := NewJournal(1)
+	j := NewJournal(1, slog.New(slog.DiscardHandler))
 	for range journalQueue + 5 {
 		j.Hear(api.Event{Kind: api.Opened})
 	}
 	if left := j.left.Load(); left != 5 {
 		t.Errorf("%d lines were left out, want 5", left)
+	}
+}
+
+// fullDisk is a file that cannot be written for a while.
+type fullDisk struct {
+	paper
+	room bool // guarded by mu
+}
+
+func (f *fullDisk) Write(data []byte) (int, error) {
+	f.mu.Lock()
+	room := f.room
+	f.mu.Unlock()
+	if !room {
+		return 0, syscall.ENOSPC
+	}
+	return f.paper.Write(data)
+}
+
+// TestJournalNoticesErrors has the disk full for a time: each lost line is counted, the
+// log hears once, and the proxy is not ready meanwhile.
+func TestJournalNoticesErrors(t *testing.T) {
+	told := &paper{}
+	j := NewJournal(3, slog.New(slog.NewTextHandler(told, nil)))
+	set := metrics.NewSet()
+	j.Measure(set)
+	disk := &fullDisk{}
+	for range 3 {
+		j.write(disk, api.Event{Kind: api.Opened})
+	}
+	if why := j.Ready(); len(why) != 1 || !strings.Contains(why[0], "no space left") {
+		t.Errorf("with a full disk it is ready but for %q", why)
+	}
+	var text bytes.Buffer
+	if err := set.Write(&text); err != nil || !strings.Contains(text.String(), "signet_proxy_access_log_failed_total 3") {
+		t.Errorf("the metrics say %s, %v", &text, err)
+	}
+	disk.room = true
+	j.write(disk, api.Event{Kind: api.Opened})
+	if why := j.Ready(); len(why) != 0 {
+		t.Errorf("with room again it is not ready: %q", why)
+	}
+	if n := strings.Count(told.text.String(), "level=ERROR"); n != 1 || !strings.Contains(told.text.String(), "lines_lost=3") {
+		t.Errorf("the log was told %d times:\n%s", n, &told.text)
 	}
 }

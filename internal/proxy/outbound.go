@@ -45,7 +45,11 @@ func (p *Proxy) outbound(door Door, seats *seats) serve {
 			refuse = refusePostgres
 		}
 		// Decided before dialing: a denied program's bytes never leave the host.
-		verdict, err := p.table.current().Decide(door.From, door.To)
+		view := p.table.current()
+		verdict, err := p.decide(api.Door, view, door.From, door.To)
+		if held := view.Holds(door.From); held != nil { // then it has not its rules either
+			err = held
+		}
 		if err == nil && p.closed(door.Limits) {
 			err = p.staleFault()
 		}
@@ -54,7 +58,9 @@ func (p *Proxy) outbound(door Door, seats *seats) serve {
 			refuse(ctx, plain, err)
 			return
 		}
+		start := time.Now()
 		secure, roots, err := way.open(ctx)
+		p.meters.shook(api.Door, start, err)
 		if err != nil {
 			tell(err, 0)
 			refuse(ctx, plain, err)

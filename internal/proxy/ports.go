@@ -12,6 +12,7 @@ import (
 
 	"github.com/signet-tls/signet/fault"
 	"github.com/signet-tls/signet/internal/bind"
+	"github.com/signet-tls/signet/spiffeid"
 	"github.com/signet-tls/signet/verify"
 )
 
@@ -103,7 +104,13 @@ func (p *Proxy) Reload(ctx context.Context, next Config, commit func()) error {
 			port.listener.Close()
 		}
 	}
-	p.ports = ports
+	p.ports, p.owns = ports, map[spiffeid.ID]bool{}
+	for _, service := range next.Services {
+		p.owns[service.ID] = true
+	}
+	for _, door := range next.Doors {
+		p.owns[door.From] = true
+	}
 	p.settle(next)
 	if p.start != nil {
 		for _, port := range fresh {

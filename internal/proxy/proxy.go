@@ -126,6 +126,7 @@ type Proxy struct {
 	config Config
 	truth  Truth
 	table  table
+	meters meters
 	now    func() time.Time
 	logger *slog.Logger
 
@@ -133,9 +134,10 @@ type Proxy struct {
 	staleAfter atomic.Int64 // nanoseconds
 
 	mu    sync.Mutex
-	ports []*port     // guarded by mu; the services', then the doors'
-	start func(*port) // guarded by mu; nil unless Run accepts
-	over  bool        // guarded by mu; it listens no more
+	ports []*port              // guarded by mu; the services', then the doors'
+	start func(*port)          // guarded by mu; nil unless Run accepts
+	over  bool                 // guarded by mu; it listens no more
+	owns  map[spiffeid.ID]bool // guarded by mu; never changes, but is replaced
 }
 
 // places are a bounded number of places.
@@ -164,6 +166,7 @@ func New(cfg Config) *Proxy {
 	}
 	p.settle(cfg)
 	p.table = table{now: p.now, report: p.report, hurry: p.truth.Hurry, conns: map[*live]struct{}{}}
+	p.meters = newMeters(p)
 	return p
 }
 
@@ -175,6 +178,7 @@ func (p *Proxy) settle(cfg Config) {
 
 // report tells of an event.
 func (p *Proxy) report(event api.Event) {
+	p.meters.hear(event)
 	p.truth.Report(event)
 	if p.config.OnEvent != nil {
 		p.config.OnEvent(event)
@@ -274,7 +278,7 @@ func (p *Proxy) join(ctx context.Context, l *live, secure *signet.Conn, plain *p
 	l.peer.Store(issued(l.chain[0]))
 	if err := p.table.admit(l); err != nil {
 		l.abort()
-		p.refused(ctx, api.Event{Side: l.side, Conn: l.id, From: l.from, To: l.to}, err)
+		p.refused(ctx, api.Event{Side: l.side, Conn: l.id, From: l.from, To: l.to, Remote: l.remote}, err)
 		return
 	}
 	opened := l.event(api.Opened, p.now())

@@ -60,6 +60,7 @@ type table struct {
 	view   *agent.View        // guarded by mu
 	closed error              // guarded by mu; why nobody is admitted any more
 	conns  map[*live]struct{} // guarded by mu
+	done   map[place]carried  // guarded by mu; by those that have been taken out
 }
 
 // current returns the view in force.
@@ -122,8 +123,8 @@ func (d decisions) of(from, to spiffeid.ID) decision {
 	return made
 }
 
-// grace is how long a connection that the other proxy reset is still held to
-// views that come in: a change ends it at both proxies, and the one that hears
+// grace is how long a connection that the other proxy reset, or refused, is still
+// held to views that come in: a change ends it at both proxies, and the one that hears
 // of it second must know why, too.
 const grace = 500 * time.Millisecond
 
@@ -131,7 +132,7 @@ const grace = 500 * time.Millisecond
 // the table has told why it ended.
 func (t *table) remove(l *live, err error) (told bool) {
 	l.over.Store(true)
-	if errors.Is(err, signet.Truncated) {
+	if errors.Is(err, signet.Truncated) || errors.Is(err, signet.RefusedByPeer) {
 		t.hurry()
 		timer := time.NewTimer(grace)
 		defer timer.Stop()
@@ -146,7 +147,7 @@ func (t *table) remove(l *live, err error) (told bool) {
 	if _, ours := t.conns[l]; !ours {
 		return true
 	}
-	delete(t.conns, l)
+	t.take(l)
 	return false
 }
 
@@ -236,7 +237,7 @@ func revocation(err error) int64 {
 // to tell of its end. The caller holds mu.
 func (t *table) condemn(l *live) {
 	close(l.condemned)
-	delete(t.conns, l)
+	t.take(l)
 }
 
 // end ends a condemned connection and tells why.

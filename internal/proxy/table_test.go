@@ -298,6 +298,7 @@ func TestGrace(t *testing.T) {
 		{"the change comes", cut, grace / 2, true, grace / 2, 1},
 		{"no change comes", cut, 0, false, grace, 0},
 		{"the change comes too late", cut, 2 * grace, false, grace, 0},
+		{"refused, and the change comes", &fault.Error{Code: signet.RefusedByPeer, Message: "refused"}, grace / 2, true, grace / 2, 1},
 		{"a clean end", nil, grace / 2, false, 0, 0},
 		{"another error", io.ErrUnexpectedEOF, grace / 2, false, 0, 0},
 	}

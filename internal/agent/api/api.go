@@ -23,6 +23,7 @@ const (
 	PathRevoke = "/v1/revoke" // POST RevokeRequest → Change
 	PathConns  = "/v1/conns"  // GET → Conns
 	PathConn   = "/v1/conn"   // GET ?id=PREFIX → History
+	PathStatus = "/v1/status" // GET → System
 	PathPair   = "/v1/pair"   // GET ?from=NAME&to=NAME → Pair
 	PathToken  = "/v1/token"  // POST TokenRequest → TokenMade
 	PathPolicy = "/v1/policy" // GET → Policy; POST Policy → Change: this is the whole of it from now on
@@ -60,6 +61,16 @@ type Slice struct {
 	Rules      []Rule        `json:"rules"`
 	Groups     []Group       `json:"groups,omitempty"` // that the rules name
 	Revoked    []Revocation  `json:"revoked"`
+}
+
+// RevocationOf returns the revocation of an identity, nil if there is none.
+func (s *Slice) RevocationOf(id spiffeid.ID) *Revocation {
+	for i := range s.Revoked {
+		if s.Revoked[i].ID == id {
+			return &s.Revoked[i]
+		}
+	}
+	return nil
 }
 
 // Rule is one Cedar policy.

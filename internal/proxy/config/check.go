@@ -37,6 +37,9 @@ func (f *File) check() error {
 	if err := f.checkTruth(); err != nil {
 		return err
 	}
+	if err := f.checkStatus(); err != nil {
+		return err
+	}
 	if len(f.Services)+len(f.Doors) == 0 {
 		return f.Fault("", Invalid, "it has neither a service nor a door, so nothing would be served")
 	}
@@ -55,6 +58,30 @@ func (f *File) check() error {
 		if err := errors.Join(f.checkDoor(key, door), f.once(listen, key, door.Listen)); err != nil {
 			return first(err)
 		}
+	}
+	return nil
+}
+
+// checkStatus holds the status port to this machine, unless it was allowed not to be.
+func (f *File) checkStatus() error {
+	if f.Status == "" {
+		for _, key := range []string{"status_public", "profile"} {
+			if f.has(key) {
+				return f.Fault(key, Invalid, "%s is about a status port, and there is none", key)
+			}
+		}
+		return nil
+	}
+	if err := f.hostPort("status", f.Status); err != nil {
+		return err
+	}
+	host, _, _ := net.SplitHostPort(f.Status) // it was looked at
+	if at, err := netip.ParseAddr(host); f.StatusPublic {
+		if f.Profile {
+			return f.Fault("profile", Invalid, "profiles are for this machine alone, and status_public is for others")
+		}
+	} else if err != nil || !at.IsLoopback() {
+		return f.Fault("status", Invalid, "%s can be reached by others; write 127.0.0.1 or [::1], or add status_public = true", f.Status)
 	}
 	return nil
 }

@@ -28,6 +28,13 @@ type File struct {
 	Log string `toml:"log" default:"stderr"`
 	// How many refusals a second the access log has; those beyond are counted.
 	LogRefusals int `toml:"log_refusals" default:"100"`
+	// Where this proxy tells how it is, in the clear: `/healthz`, `/readyz` and
+	// `/metrics`. A loopback address, such as `127.0.0.1:9090`. It takes a new start.
+	Status string `toml:"status" example:"127.0.0.1:9090"`
+	// Allows `status` to be an address that other hosts reach.
+	StatusPublic bool `toml:"status_public" default:"false"`
+	// Adds `/debug/pprof/` to `status`, for this machine alone.
+	Profile bool `toml:"profile" default:"false"`
 	// How often files are looked at.
 	Follow Duration `toml:"follow" default:"2s"`
 	// How long connections may go on after SIGTERM, before they are reset.

@@ -1,4 +1,4 @@
-package authority
+package bind
 
 import (
 	"net"
@@ -11,7 +11,9 @@ type limited struct {
 	places chan struct{}
 }
 
-func limit(listener net.Listener, most int) net.Listener {
+// Limit returns a listener whose connections are so many at most: those beyond wait to
+// be accepted until one is closed.
+func Limit(listener net.Listener, most int) net.Listener {
 	return limited{listener, make(chan struct{}, most)}
 }
 
