@@ -37,6 +37,13 @@ func (tx *Tx) Revision() int64 { return tx.State.Revision + 1 }
 // SetCA stores the authority's certificates.
 func (tx *Tx) SetCA(ca CA) { tx.writes[caKey] = ca }
 
+// BeginEpoch begins an epoch later than the present one, with what the root has
+// signed of it.
+func (tx *Tx) BeginEpoch(number int64, proof []byte) {
+	tx.require(number > tx.State.Epoch && len(proof) > 0, "an epoch is later than %d and has a proof; this is %d, with %d bytes of proof", tx.State.Epoch, number, len(proof))
+	tx.writes[epochKey] = epoch{number, proof}
+}
+
 // PutIdentity adds or replaces an identity of this trust domain.
 func (tx *Tx) PutIdentity(identity Identity) {
 	tx.require(identity.ID.TrustDomain() == tx.State.TrustDomain, "the identity %q is not one of %s", identity.ID, tx.State.TrustDomain)

@@ -80,10 +80,21 @@ type CA struct {
 	RootElsewhere bool `json:"root_elsewhere,omitempty"`
 }
 
+// epoch is the stored form of an epoch that is not the first.
+type epoch struct {
+	Number int64  `json:"number"`
+	Proof  []byte `json:"proof"`
+}
+
 // State is everything the control plane has decided, at one revision. It is
 // shared and never changes: read it, do not write to its maps.
 type State struct {
 	TrustDomain spiffeid.TrustDomain
+	// Epoch says which history the revisions belong to: a backup that is restored
+	// begins another one, in which revisions are given out again. The first is 1.
+	Epoch int64
+	// EpochProof is what the root has signed of the epoch; the first has none.
+	EpochProof  []byte
 	Revision    int64 // 0 before the first change
 	CA          CA
 	Identities  map[spiffeid.ID]Identity
@@ -101,6 +112,7 @@ type State struct {
 func newState(td spiffeid.TrustDomain) *State {
 	return &State{
 		TrustDomain: td,
+		Epoch:       1,
 		Identities:  map[spiffeid.ID]Identity{},
 		Grants:      map[Grant]struct{}{},
 		Rules:       map[Pair]Rule{},

@@ -14,6 +14,7 @@ import (
 const (
 	statePrefix       = "state/"
 	revisionKey       = statePrefix + "revision"
+	epochKey          = statePrefix + "epoch"
 	caKey             = statePrefix + "ca"
 	certificatePrefix = "certificate/"
 )
@@ -137,6 +138,10 @@ func (d *draft) apply(e edit) (err error) {
 	case e.key == revisionKey:
 		d.next.Revision, err = decode[int64](e.key, e.value)
 		d.next.head = e.revision
+		return err
+	case e.key == epochKey:
+		begun, err := decode[epoch](e.key, e.value)
+		d.next.Epoch, d.next.EpochProof = begun.Number, begun.Proof
 		return err
 	case e.key == caKey:
 		d.next.CA, err = decode[CA](e.key, e.value)
