@@ -18,6 +18,8 @@ const (
 	KeyFileFault fault.Code = "ca_key_unreadable"
 	KeyExposed   fault.Code = "ca_key_exposed"
 	DomainUnfit  fault.Code = "trust_domain_unfit"
+
+	EpochUnproved fault.Code = "epoch_unproved"
 )
 
 // Codes returns the table of this package's codes.
@@ -35,6 +37,9 @@ func Codes() []fault.Entry {
 		{Code: DomainUnfit, Meaning: "An authority's certificate cannot be constrained to this trust domain.",
 			Cause: "Constraints name hosts (RFC 5280, section 4.2.1.10), and the trust domain has no form of a host's name: it is a number or an address, for example.",
 			Next:  "Choose a trust domain with the form of a host's name, such as prod.example."},
+		{Code: EpochUnproved, Meaning: "The authority's history began anew, and no root of the trust domain vouches for that.",
+			Cause: "A data folder was put back without authority restore; or somebody else answers in the authority's place.",
+			Next:  "Restore the authority by signet authority restore, which has the root sign the new epoch."},
 		{Code: ForeignID, Meaning: "An identity of another trust domain was asked for.",
 			Cause: "An authority signs for its own trust domain only.",
 			Next:  "Ask the authority of that trust domain."},
