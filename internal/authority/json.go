@@ -59,6 +59,7 @@ var statuses = map[fault.Code]int{
 	control.TokenUsed:    http.StatusForbidden,
 	control.TokenVoid:    http.StatusForbidden,
 	IdentityExists:       http.StatusConflict,
+	api.ProxyTwice:       http.StatusConflict,
 	Busy:                 http.StatusServiceUnavailable,
 	Failed:               http.StatusInternalServerError,
 	control.StoreFailed:  http.StatusInternalServerError,

@@ -7,6 +7,7 @@ const (
 	IdentityUnknown fault.Code = "identity_unknown"
 	IdentityRevoked fault.Code = "identity_revoked"
 	TokenMalformed  fault.Code = "token_malformed"
+	ProxyTwice      fault.Code = "proxy_twice"
 )
 
 // Codes returns the table of this package's codes.
@@ -18,6 +19,9 @@ func Codes() []fault.Entry {
 		{Code: IdentityRevoked, Meaning: "The identity was revoked: its certificates are dead and it gets no new one.",
 			Cause: "An operator revoked it; signet why CONN tells who, when and why.",
 			Next:  "It comes back only as a new identity with a new key."},
+		{Code: ProxyTwice, Meaning: "Two processes are the same proxy: the one that was there first and answers stays, the other is refused.",
+			Cause: "A host folder was copied, or a machine was cloned with its folder in it.",
+			Next:  "Stop one of the two, and enroll it under a name of its own; if nobody of yours made the copy, revoke the proxy."},
 		{Code: TokenMalformed, Meaning: "What was given is not a token, or not a whole one.",
 			Cause: "A part of the line was lost on its way, or it is something else.",
 			Next:  "Give the whole line: signet token new WHO | signet enroll"},
