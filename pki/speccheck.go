@@ -83,7 +83,7 @@ func (s Spec) checkProfile() error {
 	case profile.authority && (count > 0 || !s.ID.IsZero()):
 		return specInvalid("an authority has no subject alternative names")
 	case s.Profile.identifies() && (s.ID.IsZero() || count > 0):
-		return specInvalid("a " + s.Profile.String() + " has exactly one name, its SPIFFE ID")
+		return specInvalid("a %s has exactly one name, its SPIFFE ID", s.Profile)
 	case !profile.authority && !s.Profile.identifies() && !s.ID.IsZero():
 		return specInvalid("a SPIFFE ID belongs into a workload's certificate alone")
 	case s.Profile == Server && count > len(s.DNS)+len(s.IPs):
