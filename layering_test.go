@@ -28,7 +28,7 @@ type room struct {
 }
 
 // library is what the system and its program stand on.
-var library = []string{"fault", "spiffeid", "dangerous", "ciphers", "pki", "revocation", "revocation/fetch", "verify", "identity", ".", "engine", "internal/atomicfile", "internal/bind"}
+var library = []string{"fault", "spiffeid", "dangerous", "ciphers", "pki", "revocation", "revocation/fetch", "verify", "identity", ".", "engine", "internal/atomicfile", "internal/bind", "internal/lock"}
 
 // rooms is the house, from the ground up: imports go down only. Tests may
 // import any room; internal/testpki and internal/peers are for tests and
@@ -36,6 +36,7 @@ var library = []string{"fault", "spiffeid", "dangerous", "ciphers", "pki", "revo
 var rooms = []room{
 	{"fault", nil, "the one error type stands on nothing"},
 	{"internal/atomicfile", nil, "it writes files and does not know whose"},
+	{"internal/lock", nil, "it takes files and does not know what stands beside them"},
 	{"internal/bind", []string{"fault"}, "it opens sockets and does not know for whom"},
 	{"internal/ber", nil, "it turns bytes into bytes"},
 	{"internal/pbe", nil, "it turns passwords into keys"},
@@ -63,15 +64,15 @@ var rooms = []room{
 	{"policy", []string{"fault", "spiffeid"}, "it decides by names alone: no connection, no certificate"},
 	{"internal/spelling", nil, "it compares words and does not know what they name"},
 	{"internal/metrics", []string{"internal/bind"}, "it counts and does not know what"},
-	{"internal/control", []string{"fault", "spiffeid", "internal/atomicfile", "internal/bind"}, "it keeps the truth and does not judge it"},
+	{"internal/control", []string{"fault", "spiffeid", "internal/atomicfile", "internal/bind", "internal/lock"}, "it keeps the truth and does not judge it"},
 	{"internal/ca", with(library), "it signs, and knows neither who asks nor where it is recorded"},
 	{"internal/agent/api", []string{"fault", "spiffeid"}, "messages are plain data that both ends know"},
 	{"internal/audit", with(library, "tlog", "internal/agent/api"), "it keeps what it is given, and proves that it did"},
 	{"internal/authority", with(library, "policy", "internal/metrics", "internal/control", "internal/ca", "internal/agent/api", "internal/audit", "internal/crowd", "internal/spelling"), "it knows its agents by their messages only"},
-	{"internal/agent", with(library, "policy", "internal/agent/api"), "it reaches the control plane over the network only"},
+	{"internal/agent", with(library, "policy", "internal/agent/api", "internal/ca"), "it reaches the control plane over the network only"},
 	{"internal/delivery", with(library, "pki/pkcs12", "internal/agent", "internal/agent/api"), "it writes files, and the agent brings what is in them"},
 	{"internal/proxy", with(library, "policy", "internal/agent", "internal/agent/api", "internal/crowd", "internal/buffers", "internal/metrics"), "it asks its agent, and never the control plane"},
-	{"internal/proxy/config", []string{"fault", "spiffeid", "internal/bind", "internal/spelling"}, "it says what a file means, and opens nothing that the file names"},
+	{"internal/proxy/config", []string{"fault", "spiffeid", "internal/bind", "internal/spelling", "internal/agent/api"}, "it says what a file means, and opens nothing that the file names"},
 
 	{"internal/testpki", []string{"fault", "spiffeid", "pki"}, "fixtures stand on what they are fixtures of"},
 	{"internal/peers", []string{"fault"}, "it finds programs and files of others, and holds errors about these to their form"},

@@ -18,7 +18,7 @@ import (
 // SelfSigned makes a root, or for development a server's or client's certificate
 // that no authority stands behind, and its key.
 func SelfSigned(spec Spec) (*Credential, error) {
-	if spec.Profile == Intermediate || spec.Profile == Workload {
+	if spec.Profile == Intermediate || spec.Profile.identifies() {
 		return nil, specInvalid("only a root, a server or a client signs itself").
 			WithHint("make a root, and let it sign this")
 	}

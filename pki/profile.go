@@ -15,6 +15,7 @@ const (
 	Server                      // DNS names and IP addresses, for TLS servers
 	Client                      // any names of hosts or people, for TLS clients
 	Workload                    // one SPIFFE ID, both ends of a connection
+	Signer                      // one SPIFFE ID, signs statements and opens no connection
 )
 
 const day = 24 * time.Hour
@@ -47,10 +48,16 @@ var profiles = map[Profile]profile{
 	Workload: {name: "workload", lifetime: day, longest: 31 * day,
 		why:   "a workload's certificate renews itself; a long life would only serve a thief of its key",
 		usage: DigitalSignature, extended: []OID{OIDServerAuth, OIDClientAuth}, names: []NameKind{URIName}},
+	Signer: {name: "signer", lifetime: day, longest: 31 * day,
+		why:   "a signer's certificate renews itself, as a workload's does",
+		usage: DigitalSignature, extended: []OID{OIDCodeSigning}, names: []NameKind{URIName}},
 }
 
 // purposes are crypto/x509's names for them.
-var purposes = map[OID]x509.ExtKeyUsage{OIDServerAuth: x509.ExtKeyUsageServerAuth, OIDClientAuth: x509.ExtKeyUsageClientAuth}
+var purposes = map[OID]x509.ExtKeyUsage{OIDServerAuth: x509.ExtKeyUsageServerAuth, OIDClientAuth: x509.ExtKeyUsageClientAuth, OIDCodeSigning: x509.ExtKeyUsageCodeSigning}
+
+// identifies reports whether the profile's one name is a SPIFFE ID.
+func (p Profile) identifies() bool { return p == Workload || p == Signer }
 
 // String returns the profile's name, such as server.
 func (p Profile) String() string { return profiles[p].name }

@@ -38,7 +38,7 @@ type Spec struct {
 	IPs    []netip.Addr // Server, Client
 	Emails []string     // Client
 	URIs   []string     // Client; not of the scheme spiffe
-	ID     spiffeid.ID  // Workload
+	ID     spiffeid.ID  // Workload, Signer
 
 	// Serial, unless it is "", is one of NewSerial's: that of a certificate which was
 	// planned before it is signed. The same Spec, key and issuer then make the same

@@ -82,9 +82,9 @@ func (s Spec) checkProfile() error {
 	switch {
 	case profile.authority && (count > 0 || !s.ID.IsZero()):
 		return specInvalid("an authority has no subject alternative names")
-	case s.Profile == Workload && (s.ID.IsZero() || count > 0):
-		return specInvalid("a workload has exactly one name, its SPIFFE ID")
-	case !profile.authority && s.Profile != Workload && !s.ID.IsZero():
+	case s.Profile.identifies() && (s.ID.IsZero() || count > 0):
+		return specInvalid("a %s has exactly one name, its SPIFFE ID", s.Profile)
+	case !profile.authority && !s.Profile.identifies() && !s.ID.IsZero():
 		return specInvalid("a SPIFFE ID belongs into a workload's certificate alone")
 	case s.Profile == Server && count > len(s.DNS)+len(s.IPs):
 		return specInvalid("a server has DNS names and IP addresses, and neither e-mail addresses nor URIs").

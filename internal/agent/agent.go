@@ -33,10 +33,11 @@ type Enforcer interface {
 
 // Config is what an agent needs to know.
 type Config struct {
-	Authority string          // HOST:PORT
-	Self      *pki.Credential // the proxy's own; renewed from then on
-	Roots     verify.Roots    // of the trust domain
-	Home      string          // the host folder in which a renewed Self is kept; "": nowhere
+	Authority string             // HOST:PORT
+	Self      *pki.Credential    // the proxy's own; renewed from then on
+	Roots     verify.Roots       // of the trust domain
+	Anchors   []*pki.Certificate // the same, whose word begins an epoch; none: nobody's does
+	Home      string             // the host folder in which is kept what a start needs while the authority is gone; "": nowhere
 	Now       func() time.Time
 	Logger    *slog.Logger
 }
@@ -46,6 +47,7 @@ type Agent struct {
 	authority string
 	self      spiffeid.ID
 	roots     verify.Roots
+	anchors   []*pki.Certificate
 	home      string
 	now       func() time.Time
 	logger    *slog.Logger
@@ -53,17 +55,30 @@ type Agent struct {
 	http      *http.Client
 	keys      keyring
 	outbox    outbox
-	view      *View                     // the last, of Run alone
-	heard     atomic.Pointer[time.Time] // when the authority last said anything
+	keeping   sync.Mutex                // held while a key is written down or removed
+	heard     atomic.Pointer[time.Time] // when the authority was last known to be alive
+
+	// Of Begin, and then of Run's watch alone.
+	view      *View // the last
+	belief    belief
+	recalled  []spiffeid.ID // whose certificates were kept
+	refused   fault.Code    // that was told of last
+	skewed    bool          // it was told that the clocks differ
+	full      bool          // it was told that nothing can be kept
+	kept      *api.Head     // of the slice that is written down
+	lastHead  *api.Head     // the latest sign of life that is not written down
+	heardKept time.Time     // when one was
 }
 
-// silence is how long the authority may say nothing (it sends a heartbeat every
-// 5 s) before the watch is made anew.
-const silence = 15 * time.Second
+// silence is how long the authority may say nothing before the watch is made anew.
+const silence = 3 * api.Heartbeat
+
+// firstBelief is where every trust domain begins.
+var firstBelief = belief{epoch: 1}
 
 // New returns an agent that does nothing yet.
 func New(cfg Config) (*Agent, error) {
-	a := &Agent{authority: cfg.Authority, self: cfg.Self.Leaf().ID(), roots: cfg.Roots, home: cfg.Home, now: cfg.Now, logger: cfg.Logger, outbox: newOutbox()}
+	a := &Agent{authority: cfg.Authority, self: cfg.Self.Leaf().ID(), roots: cfg.Roots, anchors: cfg.Anchors, home: cfg.Home, belief: firstBelief, now: cfg.Now, logger: cfg.Logger, outbox: newOutbox()}
 	if a.now == nil {
 		a.now = time.Now
 	}
@@ -77,24 +92,22 @@ func New(cfg Config) (*Agent, error) {
 	a.keys.put(a.self, cfg.Self)
 	client := &signet.Client{Roots: cfg.Roots, Name: verify.ID(name), Identity: a.Source(a.self), Dialer: &a.dialer, Now: a.now, Logger: a.logger}
 	a.http = client.HTTP()
-	a.hear()
+	a.hear(0)
 	return a, nil
 }
 
-func (a *Agent) hear() {
-	now := time.Now() // the steady clock: what the present date is has nothing to do with silence
-	a.heard.Store(&now)
+// hear notes that the authority was alive so long ago.
+func (a *Agent) hear(ago time.Duration) {
+	then := time.Now().Add(-ago) // the steady clock: nobody sets it
+	a.heard.Store(&then)
 }
 
-// Heard returns when the authority last said anything; at first, when the agent
-// was made.
+// Heard returns when the authority was last known to be alive, by what it signed;
+// at first, when the agent was made.
 func (a *Agent) Heard() time.Time { return *a.heard.Load() }
 
 // Roots returns the trust domain's anchors.
 func (a *Agent) Roots() verify.Roots { return a.roots }
-
-// Begin knows nothing yet: all comes from the authority.
-func (a *Agent) Begin(Enforcer) {}
 
 // Hurry is of no use: the authority sends what is new as soon as it can.
 func (a *Agent) Hurry() {}
@@ -108,7 +121,8 @@ func (a *Agent) Run(ctx context.Context, enforcer Enforcer) {
 	defer wg.Wait()
 	wg.Go(func() { a.send(ctx) })
 	keepers := keepers{agent: a, wg: &wg, stops: map[spiffeid.ID]context.CancelFunc{}}
-	keepers.want(ctx, []spiffeid.ID{a.self})
+	keepers.want(ctx, append(a.recalled, a.self))
+	defer a.flushHeard()
 	barred := false
 	for attempt := 0; ; attempt++ {
 		heard, err := a.watch(ctx, enforcer, &keepers)
@@ -116,13 +130,18 @@ func (a *Agent) Run(ctx context.Context, enforcer Enforcer) {
 			return
 		}
 		barred = a.tellEnd(err, barred)
-		if err != nil {
-			a.dialer.closeAll()
-		}
 		if heard {
 			attempt = 0
 		}
-		if !sleep(ctx, backoff(attempt)) {
+		wait := backoff(attempt)
+		if errors.Is(err, api.ProxyTwice) {
+			a.refuse(err)
+			wait = rivalry - rand.N(rivalry/4)
+		}
+		if err != nil {
+			a.dialer.closeAll()
+		}
+		if !sleep(ctx, wait) {
 			return
 		}
 	}
@@ -153,6 +172,10 @@ func shutOut(err error) bool {
 	}
 	return false
 }
+
+// rivalry is how long to wait before asking again whether the other process of this
+// name is gone, less up to a quarter.
+const rivalry = 30 * time.Second
 
 // backoff is how long to wait before another attempt: 50 ms to 5 s, doubling,
 // less up to half of it, so that not all proxies come back at once.
@@ -191,24 +214,39 @@ func (a *Agent) watch(ctx context.Context, enforcer Enforcer, keepers *keepers) 
 	lines.Buffer(nil, api.MaxUpdate)
 	for lines.Scan() {
 		watchdog.Reset(silence)
-		a.hear()
 		update, err := readUpdate(lines.Bytes())
 		if err != nil {
 			return heard, err
 		}
-		if !heard {
+		if update.Ask != 0 {
+			a.outbox.live(api.Live{Ask: update.Ask, Conns: enforcer.Live()})
+		}
+		if update.Rival != "" {
+			a.warn(fault.New(api.ProxyTwice, "another process, at %s, is %s, too, and was refused", fault.Printable(update.Rival, 80), a.self), "there is a second process of this name")
+		}
+		if update.Head == nil && update.Slice == nil {
+			continue
+		}
+		slice, err := a.judge(update.Head, update.Slice)
+		if err != nil {
+			a.refuse(err)
+			return false, err
+		}
+		if a.refused = ""; !heard {
 			heard = true
 			a.outbox.retry()
 		}
-		switch {
-		case update.Slice != nil:
-			a.enforce(enforcer, update.Slice)
-			if revoked := update.Slice.RevocationOf(a.self); revoked != nil {
+		if a.alive(update.Head) {
+			a.keepHeard(update.Head)
+		}
+		if slice != nil {
+			applied := a.enforce(enforcer, slice)
+			a.keepSlice(update.Head, update.Slice)
+			a.outbox.applied(applied)
+			if revoked := slice.RevocationOf(a.self); revoked != nil {
 				return heard, selfRevoked(*revoked)
 			}
-			keepers.want(ctx, append(update.Slice.Identities, a.self))
-		case update.Ask != 0:
-			a.outbox.live(api.Live{Ask: update.Ask, Conns: enforcer.Live()})
+			keepers.want(ctx, append(slice.Identities, a.self))
 		}
 	}
 	if life.Err() != nil {
@@ -226,13 +264,19 @@ func selfRevoked(revocation api.Revocation) error {
 // readUpdate reads one line of the watch.
 func readUpdate(line []byte) (update api.Update, err error) {
 	if err := json.Unmarshal(line, &update); err != nil {
-		return update, fault.Wrap(err, AuthorityFailed, "unreadable line of the watch").
-			WithHint("run authority and proxy with the same version of signet")
+		return update, unreadableLine(err)
 	}
 	return update, nil
 }
 
-func (a *Agent) enforce(enforcer Enforcer, slice *api.Slice) {
+func unreadableLine(err error) error {
+	return fault.Wrap(err, AuthorityFailed, "unreadable line of the watch").WithHint(versionHint)
+}
+
+const versionHint = "run authority and proxy with the same version of signet"
+
+// enforce puts a slice in force.
+func (a *Agent) enforce(enforcer Enforcer, slice *api.Slice) api.Applied {
 	view, err := a.view.Next(slice)
 	view.Now = a.now
 	a.view = view
@@ -240,7 +284,7 @@ func (a *Agent) enforce(enforcer Enforcer, slice *api.Slice) {
 	if err != nil {
 		a.logger.Error("the rules cannot be used; nothing is allowed", slog.Int64("revision", slice.Revision), slog.Any("error", err))
 	}
-	a.outbox.applied(enforcer.Enforce(view))
+	return enforcer.Enforce(view)
 }
 
 // Report sends an event to the authority, some time soon. It never blocks.

@@ -29,6 +29,7 @@ func (a *Agent) call(ctx context.Context, method, path string, body any) (*http.
 	if err != nil {
 		return nil, fault.Wrap(err, AuthorityFailed, "the authority's address").WithHint("write HOST:PORT")
 	}
+	request.Header.Set(api.HeaderRun, a.outbox.last.run)
 	response, err := a.http.Do(request)
 	if err != nil {
 		return nil, err

@@ -16,6 +16,12 @@ const (
 	HomeUnreadable     fault.Code = "host_folder_unreadable"
 	HomeUnwritable     fault.Code = "host_folder_unwritable"
 	HomeExposed        fault.Code = "host_key_exposed"
+	HomeInUse          fault.Code = "host_folder_in_use"
+	Unsigned           fault.Code = "revision_unsigned"
+	Misdirected        fault.Code = "revision_misdirected"
+	RolledBack         fault.Code = "revision_rolled_back"
+	ClocksDiffer       fault.Code = "clocks_differ"
+	CacheDamaged       fault.Code = "host_memory_damaged"
 )
 
 // Codes returns the table of this package's codes.
@@ -57,5 +63,23 @@ func Codes() []fault.Entry {
 		{Code: HomeExposed, Meaning: "The file with the host's own key may be read or written by others than its owner.",
 			Cause: "Its permissions were changed, or it was copied without them. Who has read it can be this host.",
 			Next:  "chmod 600 the file; where somebody else may have read it, revoke the identity."},
+		{Code: HomeInUse, Meaning: "Another process uses the host folder already.",
+			Cause: "The proxy runs already, perhaps as a service of this machine.",
+			Next:  "Stop the other process; a second proxy takes a name and a folder of its own: signet token new NAME | signet enroll --data DIR"},
+		{Code: Unsigned, Meaning: "A revision or a sign of life came that the authority has not signed; the proxy goes on with what it has.",
+			Cause: "Somebody stands in the authority's place who has not the key for this, or the two are of different versions.",
+			Next:  "Look at who answers at the authority's address; run both with the same version of signet."},
+		{Code: Misdirected, Meaning: "A revision came that was signed for another proxy; this one goes on with what it has.",
+			Cause: "Somebody stands in the authority's place and hands on what is others'.",
+			Next:  "Look at who answers at the authority's address."},
+		{Code: RolledBack, Meaning: "A revision came that is older than one that was in force; the proxy goes on with what it has.",
+			Cause: "The authority runs on an older copy of its data, or somebody replays what it once said.",
+			Next:  "Bring the authority's present data back; an older backup is restored by a command that begins a new epoch."},
+		{Code: ClocksDiffer, Meaning: "The authority's clock and the proxy's differ by more than five minutes, so its signs of life do not count.",
+			Cause: "One of the two clocks is wrong.",
+			Next:  "Set the clock; until then the proxy is stale."},
+		{Code: CacheDamaged, Meaning: "What the host folder keeps of the proxy's last run cannot be used.",
+			Cause: "A damaged or foreign file, or a root that is no longer believed.",
+			Next:  "Bring the authority back: the proxy starts as if new, and nobody passes until it is heard."},
 	}
 }

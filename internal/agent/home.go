@@ -12,6 +12,7 @@ import (
 
 	"github.com/signet-tls/signet/fault"
 	"github.com/signet-tls/signet/internal/atomicfile"
+	"github.com/signet-tls/signet/internal/lock"
 	"github.com/signet-tls/signet/pki"
 	"github.com/signet-tls/signet/spiffeid"
 	"github.com/signet-tls/signet/verify"
@@ -22,6 +23,7 @@ const (
 	homeIdentity = "identity.pem" // the key, and its chain, leaf first; 0600
 	homeRoots    = "roots.pem"
 	homeHost     = "host.json" // which makes a folder a host folder
+	homeLock     = "lock"      // held by the process that uses it
 )
 
 // Home is what a host has after it joined: who it is, whom it believes, and where
@@ -89,6 +91,21 @@ func unwritable(dir string, err error) error {
 func IsHome(dir string) bool {
 	info, err := os.Stat(filepath.Join(dir, homeHost))
 	return err == nil && info.Mode().IsRegular()
+}
+
+// Claim takes a host folder for this process, until release is called: two that
+// go on with the same keys would each keep what the other has not heard of.
+func Claim(dir string) (release func() error, err error) {
+	file, err := lock.Take(filepath.Join(dir, homeLock))
+	var held *lock.Held
+	switch {
+	case errors.As(err, &held):
+		return nil, fault.New(HomeInUse, "the host folder %s is in use by %s", dir, held.By).
+			WithHint("stop that one first, or enroll this one under a name and into a folder of its own")
+	case err != nil:
+		return nil, unwritable(dir, err)
+	}
+	return file.Close, nil
 }
 
 // LoadHome reads a host folder. Whether its credential is still good is the

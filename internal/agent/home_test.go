@@ -2,7 +2,6 @@ package agent
 
 import (
 	"errors"
-	"io"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -129,7 +128,7 @@ func TestRenewedIsKept(t *testing.T) {
 			t.Fatal(err)
 		}
 		a.home = dir
-		f.stream = func(int) io.Reader { return lines(slice(1, "web")) }
+		f.stream = f.once("web")
 		defer run(t, a, &enforcer{})()
 		time.Sleep(12*time.Hour + 10*time.Minute)
 		synctest.Wait()

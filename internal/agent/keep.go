@@ -41,6 +41,7 @@ func (k *keepers) want(ctx context.Context, ids []spiffeid.ID) {
 			stop()
 			delete(k.stops, id)
 			k.agent.keys.forget(id)
+			k.agent.dropHeld(id)
 		}
 	}
 }
@@ -98,12 +99,10 @@ func (a *Agent) renew(ctx context.Context, id spiffeid.ID) bool {
 		return false
 	}
 	a.keys.renewed(ctx, id, credential)
-	if id == a.self && a.home != "" {
-		// It is in use already: only a start after the end of the one that is kept
-		// would miss it, and the next renewal writes again.
-		if err := keepRenewed(a.home, credential); err != nil {
-			a.logger.Error("a renewed identity was not kept", slog.String("identity", id.String()), slog.Any("error", err))
-		}
+	// It is in use already: only a start after the end of the one that is kept would
+	// miss it, and the next renewal writes again.
+	if err := a.keepHeld(ctx, id, credential); err != nil {
+		a.logger.Error("a renewed identity was not kept", slog.String("identity", id.String()), slog.Any("error", err))
 	}
 	return true
 }

@@ -27,7 +27,7 @@ type outbox struct {
 	events []api.Event  // guarded by mu
 	lost   int          // guarded by mu; events for which there was no room, to be told with the next batch
 	gone   int          // guarded by mu; all that were lost since the start
-	last   batch        // guarded by mu; its run and number
+	last   batch        // guarded by mu, but for its run, which stays; its run and number
 	unsent *batch       // guarded by mu; put back, to go again as it is
 	report *api.Applied // guarded by mu; several become one
 	answer *api.Live    // guarded by mu; the latest answers all earlier asks

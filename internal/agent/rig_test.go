@@ -145,7 +145,7 @@ func (r *rig) agent() *Agent {
 	return a
 }
 
-func newCredential(t *testing.T, ca *ca.CA, id spiffeid.ID, now time.Time) *pki.Credential {
+func newCredential(t testing.TB, ca *ca.CA, id spiffeid.ID, now time.Time) *pki.Credential {
 	t.Helper()
 	key := testpki.Must(pki.NewKey())
 	chain, err := ca.Issue(id, key.Public(), now)

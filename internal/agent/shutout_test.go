@@ -43,7 +43,7 @@ func TestShutOut(t *testing.T) {
 		log := &record{}
 		a.logger = slog.New(slog.NewJSONHandler(log, nil))
 		f.stream = func(n int) io.Reader {
-			return lines(api.Update{Slice: &api.Slice{Revision: int64(n), Identities: nil, Revoked: []api.Revocation{{ID: id(self), By: id("operator/ann"), Revision: 7}}}})
+			return lines(f.update(&api.Slice{Revision: int64(n), Revoked: []api.Revocation{{ID: id(self), By: id("operator/ann"), Revision: 7}}}))
 		}
 		stop := run(t, a, &enforcer{})
 		time.Sleep(time.Minute)
@@ -84,7 +84,7 @@ func TestShutOutByAnAlert(t *testing.T) {
 func TestNotHeld(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f, a := newFake(t)
-		f.stream = func(int) io.Reader { return lines(slice(1, "web")) }
+		f.stream = func(int) io.Reader { return lines(f.slice(1, "web")) }
 		if _, err := a.Source(id("orders")).Credential(); !errors.Is(err, CertificatePending) {
 			t.Errorf("before: %v", err)
 		}

@@ -128,7 +128,8 @@ func FuzzView(f *testing.F) {
 
 // FuzzUpdate reads any line of the watch.
 func FuzzUpdate(f *testing.F) {
-	for _, update := range []api.Update{{Slice: sliceOf(f)}, {Ask: 7}, {Beat: true}, {}} {
+	fake, a := newFake(f)
+	for _, update := range []api.Update{fake.slice(1), {Slice: testpki.Must(json.Marshal(sliceOf(f)))}, {Ask: 7}, fake.beat(), {}} {
 		f.Add(testpki.Must(json.Marshal(update)))
 	}
 	f.Fuzz(func(t *testing.T, line []byte) {
@@ -136,11 +137,16 @@ func FuzzUpdate(f *testing.F) {
 		if e, ok := fault.Of(err); err != nil && (!ok || e.Code != AuthorityFailed || e.Hint == "") {
 			t.Errorf("the error is %v, want [%s] with a next step", err, AuthorityFailed)
 		}
-		if err == nil && update.Slice != nil {
-			view, _ := NewView(update.Slice)
-			if view.Revision != update.Slice.Revision {
-				t.Errorf("revision %d became %d", update.Slice.Revision, view.Revision)
-			}
+		if err != nil || update.Head == nil {
+			return
+		}
+		a.belief = firstBelief
+		slice, err := a.judge(update.Head, update.Slice)
+		if _, ok := fault.Of(err); err != nil && !ok {
+			t.Errorf("the error is %v, want one with a code", err)
+		}
+		if slice != nil && slice.Revision != update.Head.Number {
+			t.Errorf("revision %d was signed as %d", slice.Revision, update.Head.Number)
 		}
 	})
 }

@@ -24,6 +24,7 @@ const (
 	Came     Kind = "outcome"  // of an act
 	Decided  Kind = "decision" // an event: a connection was opened or refused
 	Ending   Kind = "ending"   // an event: a connection ended
+	Warning  Kind = "warning"  // an event: a proxy tells what is wrong with itself
 	Disowned Kind = "disowned" // an event that was not the proxy's to tell
 	Batched  Kind = "batch"    // the signature over the events that follow
 	Lost     Kind = "gap"      // events for which there was no room
@@ -129,7 +130,7 @@ func (e Entry) ReadEvent() (event api.Event, ok bool) {
 	if e.Kind == Came && e.Outcome != nil && e.Outcome.Event != nil {
 		return *e.Outcome.Event, true
 	}
-	if e.Kind != Decided && e.Kind != Ending {
+	if e.Kind != Decided && e.Kind != Ending && e.Kind != Warning {
 		return event, false
 	}
 	if json.Unmarshal(e.Event, &event) != nil {
@@ -155,8 +156,11 @@ func OfBatch(now time.Time, proxy spiffeid.ID, serial string, b api.Batch, kinds
 
 // KindOf returns the kind of an entry with the event.
 func KindOf(event api.Event) Kind {
-	if event.Kind == api.Ended {
+	switch event.Kind {
+	case api.Ended:
 		return Ending
+	case api.Warned:
+		return Warning
 	}
 	return Decided
 }

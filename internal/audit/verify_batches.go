@@ -41,9 +41,7 @@ type meaning struct {
 // sequence is what is known of a proxy's batches.
 type sequence struct {
 	signer *pki.Certificate
-	seen   bool // a batch
-	run    string
-	number uint64
+	runs   map[string]uint64 // the last batch of each run: two processes of one name have one each
 }
 
 func (m *meaning) take(n int64, raw []byte, file string) error {
@@ -57,7 +55,7 @@ func (m *meaning) take(n int64, raw []byte, file string) error {
 		m.endBatch()
 	}
 	switch e.Kind {
-	case Decided, Ending, Disowned:
+	case Decided, Ending, Warning, Disowned:
 		if m.open == nil || e.Proxy != m.proxy {
 			m.problem(BatchUnsigned, file, n, "", "entry %d is an event of no batch", n)
 			return nil
@@ -81,7 +79,7 @@ func (m *meaning) take(n int64, raw []byte, file string) error {
 
 func (m *meaning) of(proxy spiffeid.ID) *sequence {
 	if m.proxies[proxy] == nil {
-		m.proxies[proxy] = &sequence{}
+		m.proxies[proxy] = &sequence{runs: map[string]uint64{}}
 	}
 	return m.proxies[proxy]
 }
@@ -127,17 +125,15 @@ func (m *meaning) begin(n int64, file string, e Entry) {
 	b, s := e.Batch, m.of(e.Proxy)
 	m.open, m.at, m.file, m.proxy = b, n, file, e.Proxy
 	m.batch = api.Batch{Run: b.Run, Number: b.Number, Events: []json.RawMessage{}, Lost: b.Lost}
-	next := uint64(1)
-	if s.seen && b.Run == s.run {
-		next = s.number + 1
-	}
+	last := s.runs[b.Run]
+	next := last + 1
 	switch {
 	case b.Number < next:
-		m.problem(BatchMissing, file, n, "", "entry %d is batch %d of %s, whose batch %d was there before", n, b.Number, e.Proxy, s.number)
-	case b.Number > next && b.Lost == 0 && s.seen:
+		m.problem(BatchMissing, file, n, "", "entry %d is batch %d of %s, whose batch %d was there before", n, b.Number, e.Proxy, last)
+	case b.Number > next && b.Lost == 0 && len(s.runs) > 0:
 		m.problem(BatchMissing, file, n, fmt.Sprintf("batch %d of %s", next, e.Proxy), "entry %d is batch %d of %s: those from %d on are missing", n, b.Number, e.Proxy, next)
 	}
-	s.seen, s.run, s.number = true, b.Run, b.Number
+	s.runs[b.Run] = max(last, b.Number)
 }
 
 // endBatch checks the signature over a batch that is complete.

@@ -88,6 +88,9 @@ func (a *Authority) live(r *http.Request) (any, error) {
 	conns := slices.DeleteFunc(report.Conns, func(c api.Conn) bool { return !validConn(c.ID) || !holdsOne(state, id, c.From, c.To) })
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	if _, err := a.reporting(r); err != nil {
+		return nil, err
+	}
 	for number, waiting := range a.answers {
 		if number <= report.Ask {
 			waiting[id] = conns

@@ -57,10 +57,12 @@ type Authority struct {
 	server    *signet.Server
 	roots     verify.Roots
 	own       ownCertificate
+	signer    ownCertificate // of the key that signs what proxies are sent
 	journal   journal
 	strangers *crowd.Room                // connections that have shown no certificate
 	enrolling chan struct{}              // holds a value for each enrolment under way
 	patience  time.Duration              // how long an act waits for the proxies to have it in force
+	presence  time.Duration              // how long a proxy has to show that it is there
 	slowest   time.Duration              // how long a request may take to arrive
 	compiled  atomic.Pointer[policy.Set] // the last that was made, to make the next from; nil before the first
 
@@ -90,7 +92,7 @@ func New(cfg Config) (*Authority, error) {
 	a := &Authority{
 		store: cfg.Store, ca: cfg.CA, log: cfg.Log, domain: cfg.Store.State().TrustDomain,
 		admitter: cfg.Store, onEvent: cfg.OnEvent, now: cfg.Now, logger: cfg.Logger,
-		patience: 2 * time.Second, slowest: 10 * time.Second,
+		patience: 2 * time.Second, presence: presence, slowest: 10 * time.Second,
 		proxies: map[spiffeid.ID]*proxy{}, news: make(chan struct{}), answers: map[uint64]answer{}, streams: map[spiffeid.ID]*stream{},
 		strangers: crowd.NewRoom(maxStrangers), enrolling: make(chan struct{}, maxEnrolling), leaves: map[net.Conn]func(){},
 	}
@@ -114,6 +116,7 @@ func New(cfg Config) (*Authority, error) {
 		return nil, err
 	}
 	a.own = ownCertificate{id: id, ca: a.ca, now: a.now, issued: a.issued}
+	a.signer = ownCertificate{id: id, ca: a.ca, now: a.now, issued: a.issued, signs: true}
 	members := &signet.Server{
 		Identity:  &a.own,
 		Roots:     a.roots,

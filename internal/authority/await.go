@@ -88,6 +88,10 @@ func (a *Authority) tally(change *api.Change, wanted []spiffeid.ID, since time.T
 			continue
 		}
 		change.InForce++
+		if session.rival != "" && a.now().Sub(session.refused) < rivalRecent {
+			change.Proxies++
+			change.Missing = append(change.Missing, api.Missing{Proxy: id, Since: session.refused, Rival: session.rival})
+		}
 		report, ok := session.report(change.Revision)
 		if !ok || change.Unchanged {
 			continue

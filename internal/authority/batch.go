@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"log/slog"
 	"net/http"
+	"slices"
 	"sync"
 
 	"github.com/signet-tls/signet"
@@ -21,9 +22,32 @@ import (
 // stream is what a proxy's events have come to.
 type stream struct {
 	mu     sync.Mutex       // held while a batch is taken in
-	run    string           // guarded by mu; of the last batch
-	number uint64           // guarded by mu
+	runs   []lastBatch      // guarded by mu; the latest keptRuns
 	signer *pki.Certificate // guarded by mu; in the log since the authority started
+}
+
+// lastBatch is how far the batches of one run of a proxy's agent have come. Two
+// processes of one name have a run each, so that neither makes a gap in the other's.
+type lastBatch struct {
+	run    string
+	number uint64
+}
+
+// keptRuns bounds the runs of one proxy that are remembered.
+const keptRuns = 8
+
+// took reports whether a batch was taken in before.
+func (s *stream) took(run string, number uint64) bool {
+	return slices.ContainsFunc(s.runs, func(last lastBatch) bool { return last.run == run && number <= last.number })
+}
+
+// take notes a batch. The run that was heard of longest ago goes first.
+func (s *stream) take(run string, number uint64) {
+	s.runs = slices.DeleteFunc(s.runs, func(last lastBatch) bool { return last.run == run })
+	if len(s.runs) == keptRuns {
+		s.runs = s.runs[1:]
+	}
+	s.runs = append(s.runs, lastBatch{run, number})
 }
 
 func (a *Authority) stream(proxy spiffeid.ID) *stream {
@@ -50,7 +74,7 @@ func (a *Authority) events(r *http.Request) (any, error) {
 	s := a.stream(id)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.number > 0 && s.run == sent.Run && sent.Number <= s.number {
+	if s.took(sent.Run, sent.Number) {
 		return nil, nil // it is here already: a proxy sends the next only when it knows that the one before was taken
 	}
 	signer, err := a.signerOf(r, s, sent)
@@ -143,7 +167,8 @@ func (a *Authority) keepBatch(ctx context.Context, s *stream, id spiffeid.ID, si
 	if _, err := a.append(ctx, entries...); err != nil {
 		return err
 	}
-	s.run, s.number, s.signer = sent.Run, sent.Number, signer
+	s.take(sent.Run, sent.Number)
+	s.signer = signer
 	return nil
 }
 
@@ -166,6 +191,8 @@ func (a *Authority) tellBatch(id spiffeid.ID, lost int, events []api.Event) {
 func mayTell(state *control.State, proxy spiffeid.ID, event *api.Event) bool {
 	switch event.Kind {
 	case api.Opened, api.Refused, api.Ended:
+	case api.Warned: // of itself
+		return event.Conn == "" && event.From.IsZero() && event.To.IsZero()
 	default: // changes are the authority's own
 		return false
 	}

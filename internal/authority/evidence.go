@@ -103,8 +103,7 @@ func (a *Authority) recall() error {
 		}
 		switch e.Kind {
 		case audit.Batched:
-			s := a.stream(e.Proxy)
-			s.run, s.number = e.Batch.Run, e.Batch.Number
+			a.stream(e.Proxy).take(e.Batch.Run, e.Batch.Number)
 		case audit.Lost:
 			a.journal.lose(e.Gap, e.Time)
 		case audit.Came:

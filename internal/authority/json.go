@@ -71,4 +71,5 @@ var statuses = map[fault.Code]int{
 	control.StoreFull:        http.StatusInsufficientStorage,
 	audit.Unwritable:         http.StatusInsufficientStorage,
 	audit.Closed:             http.StatusServiceUnavailable,
+	api.ProxyTwice:           http.StatusConflict,
 }

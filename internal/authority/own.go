@@ -14,9 +14,10 @@ import (
 // ownCertificate is the authority's own credential, signed by itself and made
 // anew at half of its life.
 type ownCertificate struct {
-	id  spiffeid.ID
-	ca  *ca.CA
-	now func() time.Time
+	id    spiffeid.ID
+	ca    *ca.CA
+	signs bool // it is for what proxies believe, and opens no connection
+	now   func() time.Time
 	// issued records a certificate before it is used.
 	issued func(ctx context.Context, leaf *pki.Certificate, by spiffeid.ID) error
 
@@ -39,7 +40,11 @@ func (o *ownCertificate) Credential() (*pki.Credential, error) {
 	if err != nil {
 		return nil, err
 	}
-	chain, err := o.ca.Issue(o.id, key.Public(), now)
+	issue := o.ca.Issue
+	if o.signs {
+		issue = o.ca.IssueSigner
+	}
+	chain, err := issue(o.id, key.Public(), now)
 	if err != nil {
 		return nil, err
 	}

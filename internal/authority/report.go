@@ -73,7 +73,10 @@ func (a *Authority) applied(r *http.Request) (any, error) {
 	applied.Ended = slices.DeleteFunc(applied.Ended, func(c api.EndedConn) bool { return !validConn(c.ID) || !holdsOne(state, id, c.From, c.To) })
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	session := a.proxies[id]
+	session, err := a.reporting(r)
+	if err != nil {
+		return nil, err
+	}
 	if session == nil {
 		return nil, fault.New(BadRequest, "a report came without a watch").WithHint("watch first: the report is due after a revision came")
 	}

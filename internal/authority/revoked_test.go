@@ -59,7 +59,7 @@ func TestRoomToRevoke(t *testing.T) {
 			n++
 		}
 	}
-	line := testpki.Must(json.Marshal(api.Update{Slice: slice(state, id("proxy/one"), now)}))
+	line := testpki.Must(json.Marshal(slice(state, id("proxy/one"), now)))
 	if len(line) < maxRevoked/2 || len(line) > maxRevoked+1<<20 {
 		t.Errorf("%d revocations make a line of %d bytes, want about %d", n, len(line), maxRevoked)
 	}

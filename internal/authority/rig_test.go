@@ -254,9 +254,10 @@ type watcher struct {
 }
 
 // watch opens a watch; the first line is there when it returns.
-func (r *rig) watchAs(path string) (*watcher, *api.Slice) {
+func (r *rig) watchAs(path string) (*watcher, *api.Slice) { return r.watchOf(r.as(path)) }
+
+func (r *rig) watchOf(c client) (*watcher, *api.Slice) {
 	r.t.Helper()
-	c := r.as(path)
 	response, err := c.send("GET", api.PathWatch, nil)
 	if err != nil {
 		r.t.Fatal(err)
@@ -280,7 +281,7 @@ func (w *watcher) next() (update api.Update, ok bool) {
 		if err := json.Unmarshal(w.lines.Bytes(), &update); err != nil {
 			w.t.Fatal(err)
 		}
-		if !update.Beat {
+		if update.Head == nil || update.Slice != nil {
 			return update, true
 		}
 	}
@@ -293,7 +294,17 @@ func (w *watcher) slice() *api.Slice {
 	if !ok || update.Slice == nil {
 		w.t.Fatalf("the watch says %+v (%v), want a slice", update, ok)
 	}
-	return update.Slice
+	return w.read(update)
+}
+
+// read is the slice of an update.
+func (w *watcher) read(update api.Update) *api.Slice {
+	w.t.Helper()
+	var slice api.Slice
+	if err := json.Unmarshal(update.Slice, &slice); err != nil {
+		w.t.Fatal(err)
+	}
+	return &slice
 }
 
 func (w *watcher) report(applied api.Applied) {
@@ -337,7 +348,7 @@ func (w *watcher) obey(live ...api.Conn) {
 			case !ok:
 				return
 			case update.Slice != nil:
-				answer(api.PathApplied, api.Applied{Revision: update.Slice.Revision})
+				answer(api.PathApplied, api.Applied{Revision: update.Head.Number})
 			case update.Ask != 0:
 				answer(api.PathLive, api.Live{Ask: update.Ask, Conns: live})
 			}

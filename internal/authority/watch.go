@@ -15,9 +15,6 @@ import (
 	"github.com/signet-tls/signet/spiffeid"
 )
 
-// heartbeat is how often a watch shows that the authority is alive.
-const heartbeat = 5 * time.Second
-
 // lineTimeout is how long one line of a watch may take to be sent: as long as
 // an agent waits for it. A proxy that does not read must not hold us.
 const lineTimeout = 15 * time.Second
@@ -27,18 +24,23 @@ func (a *Authority) watch(w http.ResponseWriter, r *http.Request) error {
 	id := caller(r)
 	ctx, stop := context.WithCancel(r.Context())
 	defer stop()
-	session := a.join(id, stop)
+	session := a.newSession(r, stop)
+	if err := a.join(ctx, id, session); err != nil {
+		return err
+	}
 	defer a.leave(session)
 
 	lines := lines{json.NewEncoder(w), http.NewResponseController(w)}
 	if err := lines.control.SetReadDeadline(time.Time{}); err != nil { // the server's is for requests that end
 		return err
 	}
-	beat := time.NewTicker(heartbeat)
+	beat := time.NewTicker(api.Heartbeat)
 	defer beat.Stop()
 	states := a.store.Watch(ctx)
+	last := lastSent{proxy: id}
 	for {
 		var update api.Update
+		var err error
 		select {
 		case <-ctx.Done():
 			return nil
@@ -46,16 +48,20 @@ func (a *Authority) watch(w http.ResponseWriter, r *http.Request) error {
 			if !ok || a.withdrawn(r, state) != nil {
 				return nil
 			}
-			update.Slice = slice(state, id, a.now())
-			if _, revoked := state.Revocations[id]; revoked {
+			update, err = last.next(a, state)
+			if _, revoked := state.Revocations[id]; revoked && err == nil {
 				lines.send(update) // the last that it hears: it may hold nobody, so it ends everything
 				return nil
 			}
 		case update.Ask = <-session.asks:
+		case update.Rival = <-session.rivals:
 		case <-beat.C:
-			update.Beat = true
+			update.Head, err = a.head(&last)
 		}
-		if err := lines.send(update); err != nil {
+		if err == nil {
+			err = lines.send(update)
+		}
+		if err != nil {
 			a.logger.Info("a watch broke", slog.String("proxy", id.String()), slog.Any("error", err))
 			return nil // there is nobody to answer
 		}
@@ -82,7 +88,7 @@ func (l lines) send(update api.Update) error {
 // particular concerns everybody. A proxy that was revoked may hold nobody, and
 // gets no rule that would let anything pass.
 func slice(state *control.State, proxy spiffeid.ID, now time.Time) *api.Slice {
-	out := &api.Slice{Revision: state.Revision, Identities: []spiffeid.ID{}}
+	out := &api.Slice{Revision: state.Revision, EpochProof: state.EpochProof, Identities: []spiffeid.ID{}}
 	for _, revocation := range state.Revocations {
 		out.Revoked = append(out.Revoked, briefly(revocation, now))
 	}

@@ -187,7 +187,7 @@ func kindsOf(r *audit.Report) string {
 		one, many string
 	}{
 		{audit.Issued, "certificate", "certificates"}, {audit.Acted, "act", "acts"}, {audit.Decided, "decision", "decisions"},
-		{audit.Ending, "end", "ends"}, {audit.Disowned, "false report", "false reports"}, {audit.Lost, "gap", "gaps"},
+		{audit.Ending, "end", "ends"}, {audit.Warning, "warning", "warnings"}, {audit.Disowned, "false report", "false reports"}, {audit.Lost, "gap", "gaps"},
 	}
 	var parts []string
 	for _, k := range kinds {

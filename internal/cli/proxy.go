@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/signet-tls/signet/fault"
@@ -46,6 +47,9 @@ func readPlan(path string, logger *slog.Logger) (*plan, error) {
 		home, err := agent.LoadHome(file.Resolve(file.Host))
 		if err != nil {
 			return nil, at(file.Place("host"), err)
+		}
+		if !strings.HasPrefix(home.ID().Path(), proxyPath) {
+			return nil, file.Fault("host", config.Invalid, "%s is the folder of %s, which is no proxy: a proxy's name begins with %s", file.Host, home.ID().Path(), proxyPath)
 		}
 		p.home, p.domain = &home, home.ID().TrustDomain()
 	} else if p.domain, err = spiffeid.ParseTrustDomain(file.TrustDomain); err != nil {

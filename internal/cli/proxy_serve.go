@@ -41,7 +41,7 @@ func (c *proxyServeCmd) run(ctx context.Context, s *shell) error {
 	}
 	if !c.Quiet {
 		if err := s.print(server.welcome()); err != nil {
-			server.proxy.Close()
+			server.close()
 			return err
 		}
 	}
@@ -58,6 +58,7 @@ type proxyServer struct {
 	proxy   *proxy.Proxy
 	journal *proxy.Journal
 	status  net.Listener // nil: none
+	release func() error // lets go of the host folder; nil without one
 }
 
 // openProxy reads everything and binds every port, so that what can fail has failed
@@ -72,21 +73,27 @@ func openProxy(ctx context.Context, s *shell, path string) (*proxyServer, error)
 	cfg := y.plan.proxy
 	cfg.Logger, cfg.OnEvent, cfg.Inherited = y.logger, y.journal.Hear, inheritedSockets()
 	if home := y.plan.home; home != nil {
-		cfg.Truth, err = agent.New(agent.Config{Authority: home.Authority, Self: home.Credential, Roots: home.Roots, Home: y.plan.file.Resolve(y.plan.file.Host), Logger: y.logger})
+		dir := y.plan.file.Resolve(y.plan.file.Host)
+		if y.release, err = agent.Claim(dir); err != nil {
+			return nil, err
+		}
+		cfg.Truth, err = agent.New(agent.Config{Authority: home.Authority, Self: home.Credential, Roots: home.Roots, Anchors: home.Anchors, Home: dir, Logger: y.logger})
 	} else {
 		y.files, err = agent.OpenFiles(y.plan.files)
 		cfg.Truth = y.files
 	}
 	if err != nil {
+		y.close()
 		return nil, err
 	}
 	y.proxy = proxy.New(cfg)
 	y.journal.Measure(y.proxy.Metrics())
 	if err := y.proxy.Listen(ctx); err != nil {
+		y.close()
 		return nil, err
 	}
 	if err := y.openStatus(ctx); err != nil {
-		y.proxy.Close()
+		y.close()
 		return nil, err
 	}
 	return y, nil
@@ -122,6 +129,19 @@ func (y *proxyServer) serveStatus(ctx context.Context) {
 	}
 }
 
+// close lets go of the ports and of the host folder, for who opened and does not run.
+func (y *proxyServer) close() {
+	if y.proxy != nil {
+		y.proxy.Close()
+	}
+	if y.status != nil {
+		y.status.Close() // closed already where it served
+	}
+	if y.release != nil {
+		y.release() // the end of the process does the same
+	}
+}
+
 // inheritedSockets are those that systemd hands over, by name.
 func inheritedSockets() map[string]net.Listener {
 	named, _ := activation.ListenersWithNames() // no error is ever returned
@@ -151,12 +171,10 @@ func (y *proxyServer) welcome() string {
 func (y *proxyServer) run(ctx context.Context, hangups <-chan os.Signal) error {
 	out, err := y.plan.log(y.shell.stderr)
 	if err != nil {
-		y.proxy.Close()
-		if y.status != nil {
-			y.status.Close()
-		}
+		y.close()
 		return err
 	}
+	defer y.close()
 	writing, stop := context.WithCancel(context.WithoutCancel(ctx)) // the log hears of the last end, too
 	var journal, rest sync.WaitGroup
 	journal.Go(func() { y.journal.Run(writing, out) })

@@ -12,6 +12,7 @@ import (
 	"github.com/signet-tls/signet/internal/ca"
 	"github.com/signet-tls/signet/internal/control"
 	"github.com/signet-tls/signet/internal/proxy"
+	"github.com/signet-tls/signet/pki"
 )
 
 // system is the whole of Signet in one process: the authority on its store, two
@@ -104,7 +105,7 @@ func (s *system) openProxies(ctx context.Context) error {
 		}
 		cfg := configs[name]
 		cfg.Logger = s.logger
-		keeper, err := agent.New(agent.Config{Authority: s.settings.Authority, Self: self, Roots: s.roots, Logger: s.logger})
+		keeper, err := agent.New(agent.Config{Authority: s.settings.Authority, Self: self, Roots: s.roots, Anchors: []*pki.Certificate{s.ca.Root()}, Logger: s.logger})
 		if err != nil {
 			return err
 		}

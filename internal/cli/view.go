@@ -61,6 +61,8 @@ func stateOf(upToDate, proxies int) string {
 // silence says what is known of a proxy that did not answer.
 func silence(m api.Missing, now time.Time) string {
 	switch {
+	case m.Rival != "":
+		return "a second process of this name, at " + m.Rival + ", is refused, and hears of nothing"
 	case m.Connected:
 		return "connected, but has not answered yet"
 	case m.Since.IsZero():

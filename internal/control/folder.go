@@ -1,7 +1,6 @@
 package control
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -15,6 +14,7 @@ import (
 
 	"github.com/signet-tls/signet/fault"
 	"github.com/signet-tls/signet/internal/atomicfile"
+	"github.com/signet-tls/signet/internal/lock"
 	"github.com/signet-tls/signet/spiffeid"
 )
 
@@ -165,41 +165,18 @@ func (m marker) write(dir string) error {
 	return nil
 }
 
-// lockFolder takes the folder for this process. The kernel lets go of the lock
-// when the process ends, however it ends. etcd's own lock would wait in silence.
+// lockFolder takes the folder for this process. etcd's own lock would wait in silence.
 func lockFolder(dir string) (*os.File, error) {
-	path := filepath.Join(dir, lockName)
-	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
-	if err != nil {
-		return nil, notWritable(dir, err)
-	}
-	held, err := tryLock(file)
-	if held {
-		defer file.Close()
-		return nil, fault.New(AlreadyRunning, "%s is in use by %s", dir, holder(file)).
+	file, err := lock.Take(filepath.Join(dir, lockName))
+	var held *lock.Held
+	switch {
+	case errors.As(err, &held):
+		return nil, fault.New(AlreadyRunning, "%s is in use by %s", dir, held.By).
 			WithHint("signet conns      # asks the Signet that is running\nor stop that one first")
-	}
-	if err == nil {
-		err = file.Truncate(0)
-	}
-	if err == nil {
-		_, err = fmt.Fprintf(file, "%d\n", os.Getpid())
-	}
-	if err != nil {
-		file.Close()
+	case err != nil:
 		return nil, notWritable(dir, err)
 	}
 	return file, nil
-}
-
-// holder names the process whose number stands in the lock file.
-func holder(file *os.File) string {
-	text, err := io.ReadAll(io.LimitReader(file, 32))
-	pid := string(bytes.TrimSpace(text))
-	if err != nil || pid == "" || strings.Trim(pid, "0123456789") != "" {
-		return "another process"
-	}
-	return "process " + pid
 }
 
 // notMade says why there is no folder: something else stands there, or this

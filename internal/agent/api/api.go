@@ -3,6 +3,7 @@
 package api
 
 import (
+	"encoding/json"
 	"time"
 
 	"github.com/signet-tls/signet/spiffeid"
@@ -46,18 +47,25 @@ type Error struct {
 	Hint    string `json:"hint,omitempty"`
 }
 
-// Update is one line of the watch. Exactly one field is set.
+// Update is one line of the watch. Exactly one field is set, but for a Slice,
+// which stands beside its Head.
 type Update struct {
-	Slice *Slice `json:"slice,omitempty"` // the truth has a new revision
-	Ask   uint64 `json:"ask,omitempty"`   // report the live connections under this number
-	Beat  bool   `json:"beat,omitempty"`  // the authority is alive
+	Head  *Head           `json:"head,omitempty"`  // what is in force; alone: the authority is alive
+	Slice json.RawMessage `json:"slice,omitempty"` // a Slice, letter for letter as Head has its digest
+	Ask   uint64          `json:"ask,omitempty"`   // report the live connections under this number
+	Rival string          `json:"rival,omitempty"` // the address of another process that is this proxy, too, and was refused
 }
+
+// HeaderRun is the header of a proxy's requests that tells one run of its agent from
+// another: which of several processes of one name asks.
+const HeaderRun = "Signet-Run"
 
 // Slice is the part of the truth that one proxy needs: everything about the
 // identities that it may hold.
 type Slice struct {
 	Revision   int64         `json:"revision"`
-	Identities []spiffeid.ID `json:"identities"` // granted to the proxy; null: it is bound to none in particular
+	EpochProof []byte        `json:"epoch_proof,omitempty"` // what the root has signed of the epoch; the first has none
+	Identities []spiffeid.ID `json:"identities"`            // granted to the proxy; null: it is bound to none in particular
 	Rules      []Rule        `json:"rules"`
 	Groups     []Group       `json:"groups,omitempty"` // that the rules name
 	Revoked    []Revocation  `json:"revoked"`
@@ -163,6 +171,7 @@ const (
 	Refused Kind = "refused"
 	Ended   Kind = "ended"
 	Changed Kind = "changed" // by an operator: allow, deny, revoke
+	Warned  Kind = "warned"  // by a proxy, of itself: it refused what came, or cannot keep it
 )
 
 // Side is the end of a connection at which a proxy stands.
@@ -324,6 +333,9 @@ type Missing struct {
 	Proxy     spiffeid.ID `json:"proxy"`
 	Connected bool        `json:"connected"`
 	Since     time.Time   `json:"since,omitzero"` // when it was last heard of
+	// Rival is where a second process of this name is, which the authority refuses,
+	// and which so hears of nothing.
+	Rival string `json:"rival,omitempty"`
 }
 
 // EndedConn is a connection that a change ended.

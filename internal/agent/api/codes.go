@@ -8,6 +8,7 @@ const (
 	IdentityRevoked      fault.Code = "identity_revoked"
 	TokenMalformed       fault.Code = "token_malformed"
 	CertificateWithdrawn fault.Code = "certificate_withdrawn"
+	ProxyTwice           fault.Code = "proxy_twice"
 )
 
 // Codes returns the table of this package's codes.
@@ -22,6 +23,9 @@ func Codes() []fault.Entry {
 		{Code: CertificateWithdrawn, Meaning: "This certificate counts no longer, though its identity may have others.",
 			Cause: "It was revoked before the identity was restored, another host joined in its place, or its proxy may not hold the identity any more.",
 			Next:  "Ask an operator what happened; then join again: signet token new WHO --again | signet enroll"},
+		{Code: ProxyTwice, Meaning: "Two processes are the same proxy: the one that was there first and answers stays, the other is refused.",
+			Cause: "A host folder was copied, or a machine was cloned with its folder in it.",
+			Next:  "Stop one of the two, and enroll it under a name of its own; if nobody of yours made the copy, revoke the proxy."},
 		{Code: TokenMalformed, Meaning: "What was given is not a token, or not a whole one.",
 			Cause: "A part of the line was lost on its way, or it is something else.",
 			Next:  "Give the whole line: signet token new WHO | signet enroll"},

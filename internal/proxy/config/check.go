@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/signet-tls/signet/fault"
+	"github.com/signet-tls/signet/internal/agent/api"
 	"github.com/signet-tls/signet/internal/bind"
 	"github.com/signet-tls/signet/spiffeid"
 )
@@ -154,12 +155,18 @@ func (f *File) checkTruth() error {
 		if err := f.folder("log", filepath.Dir(f.Resolve(f.Log))); err != nil {
 			return err
 		}
+		if info, err := os.Stat(f.Resolve(f.Log)); err == nil && info.IsDir() {
+			return f.Fault("log", BadPath, "%s is a folder", f.Log)
+		}
 	}
 	if f.Host != "" {
 		for _, key := range []string{"trust_domain", "roots", "policy", "identity[0]"} {
 			if f.has(key) {
 				return f.Fault(key, Invalid, "%s comes from the authority where host is given; leave one of them out", strings.TrimSuffix(key, "[0]"))
 			}
+		}
+		if f.StaleAfter.Span() < api.Heartbeat {
+			return f.Fault("stale_after", Invalid, "stale_after is less than the %s between two signs of life of an authority", api.Heartbeat)
 		}
 		return f.folder("host", f.Resolve(f.Host))
 	}
@@ -288,6 +295,9 @@ func (f *File) checkDoor(key string, door Door) error {
 		if err := f.folder(key+".listen", filepath.Dir(f.Resolve(address))); err != nil {
 			return err
 		}
+		if info, err := os.Stat(f.Resolve(address)); err == nil && info.Mode().Type() != os.ModeSocket {
+			return f.Fault(key+".listen", BadPath, "%s is there already, and is no socket", address)
+		}
 		if runtime.GOOS != "linux" {
 			return f.Fault(key+".listen", Invalid, "who connects to a Unix socket can be told on Linux alone; listen on 127.0.0.1:PORT, with loopback = true")
 		}
@@ -357,8 +367,12 @@ func (f *File) Users(key string, door Door) (ids []uint32, err error) {
 
 func (f *File) hostPort(key, address string) error {
 	host, port, err := net.SplitHostPort(address)
-	if _, bad := strconv.ParseUint(port, 10, 16); err != nil || bad != nil || host == "" {
+	number, bad := strconv.ParseUint(port, 10, 16)
+	if err != nil || bad != nil || host == "" {
 		return f.Fault(key, Invalid, "%q is not HOST:PORT", fault.Printable(address, 100))
+	}
+	if number == 0 {
+		return f.Fault(key, Invalid, "%q has the port 0, which nobody could name", fault.Printable(address, 100))
 	}
 	return nil
 }

@@ -11,8 +11,9 @@ import (
 // File is a whole configuration. Paths in it are relative to its own folder.
 type File struct {
 	// Folder that enrolment made on this host: identities, roots, policy and
-	// revocations then come from the authority. Leave out `trust_domain`, `roots`,
-	// `policy` and `identity`, which are for a proxy without an authority.
+	// revocations then come from the authority. What came last is kept there, for a
+	// start while the authority is gone. Leave out `trust_domain`, `roots`, `policy`
+	// and `identity`, which are for a proxy without an authority.
 	Host string `toml:"host" example:"/var/lib/signet"`
 	// Trust domain that all names are in, such as `prod.example`.
 	TrustDomain string `toml:"trust_domain" example:"prod.example"`
@@ -39,7 +40,8 @@ type File struct {
 	Follow Duration `toml:"follow" default:"2s"`
 	// How long connections may go on after SIGTERM, before they are reset.
 	Drain Duration `toml:"drain" default:"30s"`
-	// How long an authority may say nothing until this proxy is stale.
+	// How long an authority may say nothing until this proxy is stale. It sends a
+	// sign of life every 5 s.
 	StaleAfter Duration `toml:"stale_after" default:"30s"`
 	// Certificates of this proxy without an authority.
 	Identities []Identity `toml:"identity"`
