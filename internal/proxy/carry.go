@@ -37,10 +37,15 @@ func (c *plainConn) Read(p []byte) (int, error) {
 		return n, nil
 	}
 	n, err := c.stream.Read(p)
+	return n, c.ended(err)
+}
+
+// ended says what an error of reading means.
+func (c *plainConn) ended(err error) error {
 	if err == io.EOF && c.gone() && !c.said.Load() { // in this order
 		err = syscall.ECONNRESET
 	}
-	return n, c.explain(err)
+	return c.explain(err)
 }
 
 // gone reports whether there is no other end any more. The system tells of a
@@ -63,12 +68,21 @@ func (c *plainConn) Write(p []byte) (int, error) {
 	return n, c.explain(err)
 }
 
-// await returns when Read has something to give.
-func (c *plainConn) await() error {
+// take waits until there is something to read, and reads it into a buffer that the
+// caller returns; nil where it waited in vain.
+func (c *plainConn) take() (*buffers.Buffer, int, error) {
 	if len(c.head) > 0 {
-		return nil
+		buffer := buffers.Large()
+		n, err := c.Read(data(buffer))
+		return buffer, n, err
 	}
-	return c.explain(awaitReadable(c.stream))
+	buffer, n, err := take(c.stream)
+	return buffer, n, c.ended(err)
+}
+
+// data is the part of a buffer that is filled: as many records as it holds encrypted.
+func data(buffer *buffers.Buffer) []byte {
+	return buffer.Bytes[:min(len(buffer.Bytes), buffers.Plain)]
 }
 
 // CloseWrite says to the program that this was all, and leaves the other
@@ -155,12 +169,11 @@ func seal(to io.Writer, from *plainConn, end func() error) error {
 // pass waits until there is something and passes it on. Only from then on does it hold
 // a buffer: most connections are idle most of the time.
 func pass(to io.Writer, from *plainConn) error {
-	if err := from.await(); err != nil {
+	buffer, n, err := from.take()
+	if buffer == nil {
 		return err
 	}
-	buffer := buffers.Large()
 	defer buffer.Return()
-	n, err := from.Read(buffer.Bytes[:min(len(buffer.Bytes), buffers.Plain)])
 	if n == 0 {
 		return err
 	}
