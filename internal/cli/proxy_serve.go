@@ -6,7 +6,6 @@ import (
 	"net"
 	"os"
 	"os/signal"
-	"runtime/debug"
 	"sync"
 	"syscall"
 
@@ -32,9 +31,6 @@ func (proxyServeCmd) Help() string {
 // run serves until ctx ends, and then until the connections have ended or been
 // drained.
 func (c *proxyServeCmd) run(ctx context.Context, s *shell) error {
-	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(garbage)
-	}
 	signal.Ignore(syscall.SIGPIPE) // that nobody reads the log is no reason to stop
 	hangups := make(chan os.Signal, 1)
 	signal.Notify(hangups, syscall.SIGHUP)
@@ -51,11 +47,6 @@ func (c *proxyServeCmd) run(ctx context.Context, s *shell) error {
 	}
 	return server.run(ctx, hangups)
 }
-
-// garbage is how much the heap of a proxy may grow until it is cleaned, in percent of what
-// is in use; GOGC in the environment says otherwise. Beyond Go's 100 a handshake costs
-// less, and an idle connection more memory: with 200 about a tenth of both.
-const garbage = 175
 
 // proxyServer is a proxy that runs by a configuration.
 type proxyServer struct {
