@@ -198,39 +198,42 @@ func joining(r *rig, n, clients int, anew bool) (func(worker, n int) error, erro
 }
 
 // byCertificate has proxies renew their certificates, over connections that are kept.
-func byCertificate(r *rig, n, clients int) (func(worker, n int) error, error) {
-	request, err := newRequest()
-	if err != nil {
-		return nil, err
-	}
+func byCertificate(r *rig, _, clients int) (func(worker, n int) error, error) {
 	all, bodies := make([]*http.Client, clients), make([][]byte, clients)
 	for i := range all {
-		name := fmt.Sprint("proxy/renewing-", i)
-		made, err := r.token(api.TokenRequest{Who: name, For: 10 * time.Minute, Again: true})
-		if err != nil {
+		var err error
+		if all[i], bodies[i], err = renewing(r, fmt.Sprint("proxy/renewing-", i)); err != nil {
 			return nil, err
 		}
-		token := sure(api.ParseToken(made.Token))
-		key := sure(pki.NewKey())
-		var answer api.Enrolled
-		stranger := r.stranger().HTTP()
-		err = exchange(stranger, http.MethodPost, "https://"+api.EnrollHost+api.PathEnroll,
-			sure(json.Marshal(api.EnrollRequest{Secret: token.Secret, Request: sure(pki.NewRequest(key))})), &answer)
-		if err != nil {
-			return nil, err
-		}
-		stranger.CloseIdleConnections()
-		var chain []*pki.Certificate
-		for _, der := range answer.Chain {
-			chain = append(chain, sure(pki.ParseCertificate(der)))
-		}
-		client := &signet.Client{Roots: r.roots, Name: verify.ID(sure(r.domain.ID("authority"))), Identity: identity.Static(sure(pki.NewCredential(chain, key))), ALPN: []string{"http/1.1"}}
-		all[i] = client.HTTP()
-		bodies[i] = sure(json.Marshal(api.CertificateRequest{ID: token.ID, Request: request}))
 	}
 	return func(worker, _ int) error {
 		return signed(all[worker], "https://"+r.address+api.PathCertificate, bodies[worker])
 	}, nil
+}
+
+// renewing is somebody who has joined, as a client that renews a certificate by a
+// request that is always the same.
+func renewing(r *rig, name string) (*http.Client, []byte, error) {
+	made, err := r.token(api.TokenRequest{Who: name, For: 10 * time.Minute, Again: true})
+	if err != nil {
+		return nil, nil, err
+	}
+	token := sure(api.ParseToken(made.Token))
+	key := sure(pki.NewKey())
+	var answer api.Enrolled
+	stranger := r.stranger().HTTP()
+	defer stranger.CloseIdleConnections()
+	err = exchange(stranger, http.MethodPost, "https://"+api.EnrollHost+api.PathEnroll,
+		sure(json.Marshal(api.EnrollRequest{Secret: token.Secret, Request: sure(pki.NewRequest(key))})), &answer)
+	if err != nil {
+		return nil, nil, err
+	}
+	var chain []*pki.Certificate
+	for _, der := range answer.Chain {
+		chain = append(chain, sure(pki.ParseCertificate(der)))
+	}
+	client := &signet.Client{Roots: r.roots, Name: verify.ID(sure(r.domain.ID("authority"))), Identity: identity.Static(sure(pki.NewCredential(chain, key))), ALPN: []string{"http/1.1"}}
+	return client.HTTP(), sure(json.Marshal(api.CertificateRequest{ID: token.ID, Request: sure(newRequest())})), nil
 }
 
 // signed asks for a certificate, and makes sure that it gets one.
