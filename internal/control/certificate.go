@@ -69,8 +69,8 @@ func (s *Store) RecordCertificate(ctx context.Context, c Certificate) error {
 		if err != nil {
 			return err
 		}
-		if s.write(ctx, planned.live, planned.puts) {
-			return nil
+		if written, err := s.write(ctx, planned.live, planned.puts); written || err != nil {
+			return err
 		}
 		answer, err := s.client.Txn(ctx).If(planned.live...).Then(planned.puts...).Else(planned.looks...).Commit()
 		if err != nil || answer.Succeeded {
