@@ -184,7 +184,7 @@ func (r *rig) tokens(n int) ([][]byte, error) {
 	for range 16 {
 		group.Go(func() {
 			for k := int(next.Add(1)); k <= n; k = int(next.Add(1)) {
-				made, problem := r.token(api.TokenRequest{Who: fmt.Sprint("host-", k%100), For: 10 * time.Minute, Again: true})
+				made, problem := r.another(fmt.Sprint("host-", k%100))
 				token, malformed := api.ParseToken(made.Token)
 				mu.Lock()
 				if err == nil && problem != nil {
@@ -259,7 +259,7 @@ func byCertificate(r *rig, _, clients int) (func(worker, n int) error, error) {
 // renewing is somebody who has joined, as a client that renews a certificate by a
 // request that is always the same.
 func renewing(r *rig, name string) (*http.Client, []byte, error) {
-	made, err := r.token(api.TokenRequest{Who: name, For: 10 * time.Minute, Again: true})
+	made, err := r.another(name)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -129,7 +129,7 @@ func soak(out io.Writer, _ int, args []string) error {
 // spell is some load with some faults, and a quiet moment after it.
 func (s *soaking) spell() error {
 	s.stop = make(chan struct{})
-	client, body, err := renewing(s.rig, "operator/renewing")
+	client, body, err := renewing(s.rig, fmt.Sprint("operator/renewing-", s.issued))
 	if err != nil {
 		return err
 	}
