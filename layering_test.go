@@ -82,7 +82,7 @@ var rooms = []room{
 	{"internal/recognise", []string{"fault", "pki", "pki/pkcs7", "pki/pkcs12"}, "it tells what bytes are, and trusts none of them"},
 	{"internal/cli", with(library, "policy", "internal/control", "internal/ca", "internal/authority", "internal/audit", "internal/agent", "internal/agent/api", "internal/proxy", "internal/proxy/config", "internal/delivery", "internal/tamper", "internal/starttls", "tlog", "internal/recognise", "internal/spelling", "revocation/fetch", "identity/staple", "identity/workload", "pki/pkcs7", "pki/pkcs12", "internal/metrics"), "it wires the system together, and fixtures are not part of it"},
 	{"cmd/signet", []string{"internal/cli"}, "it is a few lines"},
-	{"bench", with(library, "policy", "internal/agent/api"), "it measures from outside, and speaks to an authority by its messages"},
+	{"bench", with(library, "policy", "internal/agent/api", "internal/control", "internal/audit"), "it measures from outside, speaks to an authority by its messages, and reads what one that was killed has left"},
 	{"examples/certificates", []string{"fault", "pki"}, "an example shows the library"},
 	{"examples/download", with(library, "internal/testpki"), "an example shows the library"},
 	{"examples/seed1", with(library, "internal/testpki"), "an example shows the library"},

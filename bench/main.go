@@ -7,6 +7,8 @@
 //	go run ./bench verify
 //	go run ./bench issue
 //	go run ./bench revoke
+//	go run ./bench kill
+//	go run ./bench soak -minutes 30 -race
 //	go run ./bench programs
 //	go run ./bench limbo limbo.json.gz
 package main

@@ -1,10 +1,12 @@
 package main
 
 import (
+	"bytes"
 	"fmt"
 	"os"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -40,8 +42,10 @@ func (p *process) descriptors() int {
 	return len(entries)
 }
 
-// threads counts them.
-func (p *process) threads() int {
-	entries, _ := os.ReadDir(fmt.Sprintf("/proc/%d/task", p.cmd.Process.Pid))
-	return len(entries)
+// goroutines ends a process by having it write all of them down, and counts them.
+func (p *process) goroutines() int {
+	before := len(read(p.log))
+	p.cmd.Process.Signal(syscall.SIGQUIT)
+	<-p.ended
+	return bytes.Count(read(p.log)[before:], []byte("\ngoroutine "))
 }

@@ -184,7 +184,7 @@ func (s *servers) begin() error {
 func (s *servers) startPostgres() (err error) {
 	folders, err := filepath.Glob("/usr/lib/postgresql/*/bin")
 	if err != nil || len(folders) == 0 {
-		return fmt.Errorf("PostgreSQL is not installed (%v); next: apt-get install postgresql", err)
+		return fmt.Errorf("no server of PostgreSQL is installed (%v); next: apt-get install postgresql", err)
 	}
 	s.bin = folders[len(folders)-1]
 	if s.dir, err = os.MkdirTemp("", "signet-bench-pg-"); err != nil {
@@ -230,7 +230,7 @@ func (s *servers) startRedis() (err error) {
 	}
 	_, port, _ := net.SplitHostPort(s.redis)
 	if _, err := s.start("redis", "redis-server", "--bind", "127.0.0.1", "--port", port, "--save", "", "--dir", s.rig.dir); err != nil {
-		return fmt.Errorf("Redis: %w; next: apt-get install redis-server", err)
+		return fmt.Errorf("no server of Redis: %w; next: apt-get install redis-server", err)
 	}
 	return nil
 }

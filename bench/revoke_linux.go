@@ -32,8 +32,8 @@ type crowd struct {
 }
 
 // newCrowd has so many identities and services, and every identity a door to each.
-func newCrowd(identities, services, each int) (c *crowd, err error) {
-	r, err := newRig()
+func newCrowd(identities, services, each int, flags ...string) (c *crowd, err error) {
+	r, err := newRig(flags...)
 	if err != nil {
 		return nil, err
 	}
@@ -86,9 +86,14 @@ func (c *crowd) begin() error {
 	if _, err := c.proxy("out", out.String()); err != nil {
 		return err
 	}
-	// Both proxies have the certificates of a door and a service once a byte passes.
-	for i := range max(len(c.names), len(c.services)) {
-		door := c.door(c.names[i%len(c.names)], c.services[i%len(c.services)])
+	return c.ready(c.names)
+}
+
+// ready waits until both proxies have the certificates of all services, and of the
+// doors of some: once a byte passes.
+func (c *crowd) ready(names []string) error {
+	for i := range max(len(names), len(c.services)) {
+		door := c.door(names[i%len(names)], c.services[i%len(c.services)])
 		err := until("a connection passes by "+door, func() (bool, error) {
 			l, err := open(door, "", "")
 			if err == nil {

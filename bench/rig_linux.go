@@ -132,6 +132,18 @@ func (r *rig) token(request api.TokenRequest) (made api.TokenMade, err error) {
 	return made, r.ask(http.MethodPost, api.PathToken, request, &made)
 }
 
+// another makes a token for somebody who may be there already.
+func (r *rig) another(who string) (made api.TokenMade, err error) {
+	request := api.TokenRequest{Who: who, For: 10 * time.Minute}
+	made, err = r.token(request)
+	var no refused
+	if errors.As(err, &no) && no.status == http.StatusConflict {
+		request.Again = true
+		made, err = r.token(request)
+	}
+	return made, err
+}
+
 // proxy starts the proxy of a host that has joined as proxy/NAME, and returns when it
 // serves.
 func (r *rig) proxy(name, settings string) (*process, error) {

@@ -8,8 +8,10 @@ import (
 // ofSystem are the benches that run the whole system, and look into /proc.
 var ofSystem = map[string]func(out io.Writer, rounds int, args []string) error{
 	"issue":    issue,
+	"kill":     kills,
 	"programs": programs,
 	"revoke":   revocations,
+	"soak":     soak,
 }
 
 // child is what this program does when a bench has started it again: ok is false where

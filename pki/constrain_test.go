@@ -4,6 +4,7 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/asn1"
+	"errors"
 	"net/netip"
 	"testing"
 	"time"
@@ -11,6 +12,7 @@ import (
 	"github.com/signet-tls/signet/fault"
 	"github.com/signet-tls/signet/internal/testpki"
 	"github.com/signet-tls/signet/pki"
+	"github.com/signet-tls/signet/spiffeid"
 )
 
 func TestParseSubtree(t *testing.T) {
@@ -153,5 +155,32 @@ func TestIssuerWithoutKeyID(t *testing.T) {
 	id := testpki.Must(made.Leaf().AuthorityKeyID())
 	if want := keyID(t, root.Key.Public()); id == nil || string(id.KeyID) != string(want) {
 		t.Errorf("have the authority key identifier %v, want %x", id, want)
+	}
+}
+
+// TestIssueAlike signs what Issue would: nothing but the chain's own rules is left to
+// whoever has shown before that they hold.
+func TestIssueAlike(t *testing.T) {
+	within := testpki.Must(pki.ParseSubtree("URI:demo.signet"))
+	root := testpki.Must(pki.SelfSigned(pki.Spec{Profile: pki.Root, Name: "R", Now: now}))
+	signer := testpki.Must(root.New(pki.Spec{Profile: pki.Intermediate, Name: "I", Now: now, Constraints: &pki.NameConstraints{Permitted: []pki.Subtree{within}}}))
+	key := testpki.Must(pki.NewKey())
+	spec := func(domain string) pki.Spec {
+		return pki.Spec{Profile: pki.Workload, ID: testpki.Must(testpki.Must(spiffeid.ParseTrustDomain(domain)).ID("web")), Now: now}
+	}
+	if _, err := signer.Issue(spec("other.signet"), key.Public()); !errors.Is(err, pki.BeyondAuthority) {
+		t.Errorf("Issue: %v", err)
+	}
+	cert, err := signer.IssueAlike(spec("demo.signet"), key.Public())
+	if err != nil || cert.ID() != spec("demo.signet").ID {
+		t.Errorf("IssueAlike: %v", err)
+	}
+	if _, err := signer.IssueAlike(spec("demo.signet"), signer.Key.Public()); !errors.Is(err, pki.KeyShared) {
+		t.Errorf("IssueAlike for the authority's own key: %v", err)
+	}
+	late := spec("demo.signet")
+	late.Now = now.AddDate(200, 0, 0)
+	if _, err := signer.IssueAlike(late, key.Public()); !errors.Is(err, pki.AuthorityIsOver) {
+		t.Errorf("IssueAlike when the authority is over: %v", err)
 	}
 }

@@ -244,7 +244,7 @@ func certifiable(public crypto.PublicKey) ([]byte, error) {
 	if problem := keyProblem(key.look()); problem != "" {
 		return nil, specInvalid("no certificate is issued for this key: %s", problem).WithHint(weakHint)
 	}
-	return subjectKeyID(public)
+	return key.id(), nil
 }
 
 // subjectKeyID is method 1 of RFC 7093, section 2: the leftmost 160 bits of the

@@ -15,6 +15,7 @@ import (
 
 	"github.com/signet-tls/signet"
 	"github.com/signet-tls/signet/internal/agent/api"
+	"github.com/signet-tls/signet/internal/audit"
 	"github.com/signet-tls/signet/internal/ca"
 	"github.com/signet-tls/signet/internal/control"
 	"github.com/signet-tls/signet/internal/testpki"
@@ -34,10 +35,13 @@ func (address toRig) DialContext(ctx context.Context, network, _ string) (net.Co
 func BenchmarkEnroll(b *testing.B) {
 	for _, clients := range []int{1, 16} {
 		b.Run(fmt.Sprint("clients=", clients), func(b *testing.B) {
-			store := testpki.Must(control.Open(b.Context(), control.Config{Dir: b.TempDir(), TrustDomain: domain}))
+			dir := b.TempDir()
+			store := testpki.Must(control.Open(b.Context(), control.Config{Dir: dir, TrustDomain: domain}))
 			defer store.Close()
+			log := testpki.Must(audit.Open(audit.Config{Dir: dir, Origin: audit.Origin(domain.String())}))
+			defer log.Close()
 			signer := testpki.Must(ca.New(domain, time.Now()))
-			a := testpki.Must(New(Config{Store: store, CA: signer}))
+			a := testpki.Must(New(Config{Store: store, CA: signer, Log: log}))
 			if err := a.Listen(b.Context(), "127.0.0.1:0"); err != nil {
 				b.Fatal(err)
 			}

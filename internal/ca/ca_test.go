@@ -147,6 +147,10 @@ func TestSaveRefused(t *testing.T) {
 
 func TestIssue(t *testing.T) {
 	ca := testpki.Must(New(demo, now))
+	wantVerified(t, ca.Root(), issue(t, ca, "web"))
+	if !ca.stands.Load() {
+		t.Error("the first certificate has shown nothing for those that follow")
+	}
 	chain := issue(t, ca, "proxy/edge-3")
 	wantVerified(t, ca.Root(), chain)
 	leaf := chain[0]
@@ -179,6 +183,20 @@ func TestIssueRefuses(t *testing.T) {
 			_, err := ca.Issue(test.id, key.Public(), test.at)
 			wantFault(t, err, test.code, "")
 		})
+	}
+}
+
+// TestSignRefuses has a plan that is not this authority's, before and after the
+// intermediate has been shown to stand.
+func TestSignRefuses(t *testing.T) {
+	ca := testpki.Must(New(demo, now))
+	plan := testpki.Must(ca.Plan(testpki.Must(demo.ID("web")), now))
+	plan.ID = testpki.Must(prod.ID("web"))
+	key := testpki.Must(pki.NewKey())
+	for range 2 {
+		_, err := ca.Sign(plan, key.Public())
+		wantFault(t, err, ForeignID, "")
+		issue(t, ca, "web")
 	}
 }
 

@@ -69,8 +69,8 @@ func (s *Store) RecordCertificate(ctx context.Context, c Certificate) error {
 		if err != nil {
 			return err
 		}
-		if s.write(ctx, planned.live, planned.puts) {
-			return nil
+		if written, err := s.write(ctx, planned.live, planned.puts); written || err != nil {
+			return err
 		}
 		answer, err := s.client.Txn(ctx).If(planned.live...).Then(planned.puts...).Else(planned.looks...).Commit()
 		if err != nil || answer.Succeeded {
@@ -149,7 +149,8 @@ func (s *Store) hasRoom(ctx context.Context, holder spiffeid.ID) error {
 	if holder.IsZero() {
 		return nil
 	}
-	held, err := s.client.Get(ctx, certificateKeys(holder), clientv3.WithPrefix(), clientv3.WithCountOnly())
+	// Those that are being written meanwhile do not count yet: the bound is a coarse one.
+	held, err := s.client.Get(ctx, certificateKeys(holder), clientv3.WithPrefix(), clientv3.WithCountOnly(), clientv3.WithSerializable())
 	if err != nil {
 		return s.explain(ctx, err)
 	}

@@ -3,6 +3,7 @@ package control
 import (
 	"context"
 	"runtime"
+	"slices"
 	"sync"
 
 	clientv3 "go.etcd.io/etcd/client/v3"
@@ -28,10 +29,11 @@ type writing struct {
 	done       chan struct{} // closed when that is known, or it is written
 }
 
-// write writes puts if all conditions hold. It reports false without having written
-// anything where one may not, or where the transaction failed: by itself, the caller's
-// own transaction tells which.
-func (s *Store) write(ctx context.Context, conditions []clientv3.Cmp, puts []clientv3.Op) (written bool) {
+// write writes puts if all conditions hold, and reports whether it is known to have
+// done so: else the caller's own transaction tells what is wrong. Where the one for all
+// may have been carried out in spite of it, that finds so, or writes the same again. The
+// error is ctx's.
+func (s *Store) write(ctx context.Context, conditions []clientv3.Cmp, puts []clientv3.Op) (written bool, err error) {
 	t, w := &s.gathering, &writing{conditions: conditions, puts: puts, done: make(chan struct{})}
 	t.mu.Lock()
 	t.waiting = append(t.waiting, w)
@@ -39,13 +41,14 @@ func (s *Store) write(ctx context.Context, conditions []clientv3.Cmp, puts []cli
 	for {
 		select {
 		case <-w.done:
-			return !w.lone
+			return !w.lone, nil
 		case t.turn <- struct{}{}:
 			runtime.Gosched() // whom the last commit woke comes along, instead of after this one
 			s.commitAll(t.take())
 			<-t.turn
 		case <-ctx.Done():
-			return false
+			t.leave(w)
+			return false, ctx.Err()
 		}
 	}
 }
@@ -60,6 +63,15 @@ func (t *gathering) take() []*writing {
 		t.waiting = nil
 	}
 	return taken
+}
+
+// leave takes back what nobody has taken yet.
+func (t *gathering) leave(w *writing) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if i := slices.Index(t.waiting, w); i >= 0 {
+		t.waiting = slices.Delete(t.waiting, i, i+1)
+	}
 }
 
 // commitAll writes everything, or nothing. It is not for one caller alone, so that it

@@ -1,6 +1,7 @@
 package control
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"sync"
@@ -48,5 +49,24 @@ func TestGathered(t *testing.T) {
 	}
 	if have := serials(t, s, "web"); len(have) != written {
 		t.Errorf("%d are on record, %d were written", len(have), written)
+	}
+}
+
+// TestGatheredGivesUp has somebody give up before anybody commits: what they wanted is
+// not written afterwards.
+func TestGatheredGivesUp(t *testing.T) {
+	s := open(t, t.TempDir())
+	identified(t, s, "web")
+	s.gathering.turn <- struct{}{}
+	ctx, cancel := context.WithCancel(t.Context())
+	time.AfterFunc(10*time.Millisecond, cancel)
+	err := s.RecordCertificate(ctx, Certificate{Serial: "1", ID: id("web"), NotAfter: time.Now().Add(time.Hour)})
+	if !errors.Is(err, Interrupted) {
+		t.Errorf("who gives up hears %v", err)
+	}
+	<-s.gathering.turn
+	issue(t, s, Certificate{Serial: "2", ID: id("web"), NotAfter: time.Now().Add(time.Hour)})
+	if have := serials(t, s, "web"); len(have) != 1 || have[0] != "2" {
+		t.Errorf("on record are %v, want 2 alone", have)
 	}
 }

@@ -165,8 +165,8 @@ func (s *Store) consume(ctx context.Context, token Token, revision int64) error 
 		conditions := append(planned.live, clientv3.Compare(clientv3.ModRevision(key), "=", revision),
 			clientv3.Compare(clientv3.CreateRevision(revocations.key(token.By)), "=", 0))
 		puts := append(planned.puts, clientv3.OpPut(key, value, clientv3.WithLease(lease)))
-		if s.write(ctx, conditions, puts) {
-			return nil
+		if written, err := s.write(ctx, conditions, puts); written || err != nil {
+			return err
 		}
 		answer, err := s.client.Txn(ctx).If(conditions...).Then(puts...).Else(planned.looks...).Commit()
 		if err != nil || answer.Succeeded {
