@@ -49,7 +49,7 @@ func (c *upCmd) run(ctx context.Context, s *shell) error {
 		logger = slog.New(slog.NewTextHandler(s.stderr, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	}
 	news := newNews(s, domain)
-	system, err := startSystem(ctx, planeConfig{dir, domain, news.hear, logger}, c.Port)
+	system, err := startSystem(ctx, planeConfig{dir: dir, domain: domain, onEvent: news.hear, logger: logger}, c.Port)
 	if err != nil {
 		return c.hint(ctx, err)
 	}
