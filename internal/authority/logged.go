@@ -34,7 +34,7 @@ func (a *Authority) checkLog(accept bool) error {
 	if err != nil {
 		return err
 	}
-	if _, err := a.log.Append(ctx, audit.OfAct(a.now(), self, "accept-log", request)); err != nil {
+	if _, err := a.append(ctx, audit.OfAct(a.now(), self, "accept-log", request)); err != nil {
 		return err
 	}
 	return a.remember(ctx)

@@ -60,7 +60,7 @@ func (a *Authority) settle(ctx context.Context, admitted control.Token) (replace
 		outcome.Event = &api.Event{Time: since, Kind: api.Changed, From: admitted.ID, By: admitted.By, Revision: revision,
 			Code: string(api.CertificateWithdrawn), Reason: admitted.ID.Short(a.domain) + " joined anew; its earlier certificates are dead"}
 	}
-	if _, err := a.log.Append(ctx, audit.Entry{Kind: audit.Came, Time: a.now(), Outcome: &outcome}); err != nil {
+	if _, err := a.append(ctx, audit.Entry{Kind: audit.Came, Time: a.now(), Outcome: &outcome}); err != nil {
 		return replaced, err
 	}
 	if outcome.Event != nil {
@@ -97,7 +97,7 @@ func (a *Authority) notLast(ctx context.Context, state *control.State, who contr
 		}
 	}
 	return fault.New(LastOperator, "%s is the last operator: nobody could ask the authority for anything", who.ID.Short(a.domain)).
-		WithHint("signet token new operator/NAME      # first, so that another one joins\nsignet revoke %s --anyway      # then only the authority's own host makes another", who.ID.Short(a.domain))
+		WithHint("signet token new operator/NAME      # first, so that another one joins\nsignet revoke %s --yes --anyway      # then only the authority's own host makes another", who.ID.Short(a.domain))
 }
 
 // MakeOperator makes somebody an operator, and their certificate, for those who hold the
@@ -114,7 +114,7 @@ func (a *Authority) MakeOperator(ctx context.Context, id spiffeid.ID, because st
 		return nil, 0, err
 	}
 	self := a.own.id
-	entry, err := a.log.Append(ctx, audit.OfAct(a.now(), self, "operator", request))
+	entry, err := a.append(ctx, audit.OfAct(a.now(), self, "operator", request))
 	if err != nil {
 		return nil, 0, err
 	}
@@ -136,7 +136,7 @@ func (a *Authority) MakeOperator(ctx context.Context, id spiffeid.ID, because st
 	if err == nil && changes {
 		outcome.Revision = state.Revision
 	}
-	if _, untold := a.log.Append(ctx, audit.Entry{Kind: audit.Came, Time: a.now(), Outcome: &outcome}); untold != nil && err == nil {
+	if _, untold := a.append(ctx, audit.Entry{Kind: audit.Came, Time: a.now(), Outcome: &outcome}); untold != nil && err == nil {
 		err = untold
 	}
 	if err != nil {

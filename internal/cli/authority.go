@@ -22,7 +22,7 @@ type authorityCmds struct {
 	Backup  authorityBackupCmd  `cmd:"" help:"all that the authority knows, and its keys, encrypted, in one file"`
 	Restore authorityRestoreCmd `cmd:"" help:"an authority from a backup, in an empty folder"`
 
-	Operator authorityOperatorCmd `cmd:"" help:"make an operator, on the authority's own host while it stands still: where no other is left"`
+	Operator authorityOperatorCmd `cmd:"" help:"make an operator where none is left, while the authority stands still"`
 }
 
 type authorityInitCmd struct {
