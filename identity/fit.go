@@ -45,5 +45,5 @@ func unfit(message, hint string) error { return fault.New(Unfit, "%s", message).
 
 func expired(leaf *pki.Certificate) error {
 	return fault.New(Expired, "our own certificate, %s, expired on %s", leaf.Title(), leaf.NotAfter().UTC().Format(time.RFC1123)).
-		WithHint("renew it; if that was done already, see that Run runs and look into the log")
+		WithHint("have a new one issued; if that was done already, see that it is in the place of this one, and look into the program's log")
 }

@@ -41,24 +41,28 @@ type Rule struct{ Name, Text string }
 
 // Allow returns the rule that lets p.From connect to p.To, called
 // allow-web-orders for web and orders.
-func Allow(p Pair) Rule { return pairRule("allow", "permit", p, time.Time{}) }
+func Allow(p Pair) Rule { return pairRule("allow", "permit", p, "", time.Time{}) }
 
 // AllowUntil is Allow for a time, which has whole seconds.
-func AllowUntil(p Pair, until time.Time) Rule { return pairRule("allow", "permit", p, until) }
+func AllowUntil(p Pair, until time.Time) Rule { return pairRule("allow", "permit", p, "<", until) }
 
 // Deny returns the rule that forbids p.From to connect to p.To, called
 // deny-web-orders for web and orders. It beats every allow.
-func Deny(p Pair) Rule { return pairRule("deny", "forbid", p, time.Time{}) }
+func Deny(p Pair) Rule { return pairRule("deny", "forbid", p, "", time.Time{}) }
 
 // DenyUntil is Deny for a time, which has whole seconds.
-func DenyUntil(p Pair, until time.Time) Rule { return pairRule("deny", "forbid", p, until) }
+func DenyUntil(p Pair, until time.Time) Rule { return pairRule("deny", "forbid", p, "<", until) }
 
-// pairRule writes a rule for exactly one pair, for good if until is zero. A SPIFFE ID has no character
-// that a Cedar string would need to escape.
-func pairRule(verb, effect string, p Pair, until time.Time) Rule {
+// DenyFrom is Deny from a time on, which has whole seconds.
+func DenyFrom(p Pair, from time.Time) Rule { return pairRule("deny", "forbid", p, ">=", from) }
+
+// pairRule writes a rule for exactly one pair, for good if the moment is zero, else as
+// the time compares with it. A SPIFFE ID has no character that a Cedar string would
+// need to escape.
+func pairRule(verb, effect string, p Pair, compares string, moment time.Time) Rule {
 	name, condition := pairName(verb, p), ""
-	if !until.IsZero() {
-		condition = fmt.Sprintf("\nwhen { context.now < datetime(%q) }", until.UTC().Format(time.RFC3339))
+	if !moment.IsZero() {
+		condition = fmt.Sprintf("\nwhen { context.now %s datetime(%q) }", compares, moment.UTC().Format(time.RFC3339))
 	}
 	return Rule{Name: name, Text: fmt.Sprintf(`@id(%q)
 %s (

@@ -31,6 +31,8 @@ type Config struct {
 	CA    *ca.CA
 	// Log is the audit log: nothing is answered that is not in it.
 	Log *audit.Log
+	// AcceptLog goes on with a log that is not the one that the store remembers.
+	AcceptLog bool
 	// OnEvent hears of every event as it comes in; it must not block. Nil is
 	// nobody.
 	OnEvent func(api.Event)
@@ -66,8 +68,9 @@ type Authority struct {
 	slowest   time.Duration              // how long a request may take to arrive
 	compiled  atomic.Pointer[policy.Set] // the last that was made, to make the next from; nil before the first
 
-	meters   meters
-	unlogged atomic.Pointer[error] // why the audit log could not be written last; nil: it could
+	meters      meters
+	unlogged    atomic.Pointer[error] // why the audit log could not be written last; nil: it could
+	remembering sync.Mutex            // held while the store is told of the log
 
 	mu       sync.Mutex
 	serving  bool                    // guarded by mu; Run runs
@@ -112,6 +115,9 @@ func New(cfg Config) (*Authority, error) {
 		return nil, err
 	}
 	a.meters = newMeters(a)
+	if err := a.checkLog(cfg.AcceptLog); err != nil {
+		return nil, err
+	}
 	if err := a.recall(); err != nil {
 		return nil, err
 	}
@@ -198,6 +204,7 @@ func (a *Authority) Run(ctx context.Context) error {
 		<-failed
 	}
 	a.handlers.Wait()
+	a.rememberNow()
 	return err
 }
 

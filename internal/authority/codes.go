@@ -17,6 +17,7 @@ const (
 	ConnUnknown    fault.Code = "connection_unknown"
 	ConnAmbiguous  fault.Code = "connection_ambiguous"
 	Failed         fault.Code = "authority_internal"
+	RuleForGood    fault.Code = "rule_for_good"
 	LastOperator   fault.Code = "last_operator"
 )
 
@@ -59,6 +60,9 @@ func Codes() []fault.Entry {
 		{Code: ConnAmbiguous, Meaning: "The ID fits several connections.",
 			Cause: "It is too short.",
 			Next:  "Write more of its digits."},
+		{Code: RuleForGood, Meaning: "A rule stands for the pair for good, and one for a time beside it would not do what it says.",
+			Cause: "allow --for where it is allowed for good already, deny --for where it is denied, or a rule of the pair that was written by hand.",
+			Next:  "Leave it as it is, or change the rule that stands: signet policy show."},
 		{Code: LastOperator, Meaning: "Nobody would be left who could ask the authority for anything.",
 			Cause: "The operator to be revoked is the last one that has a certificate that counts.",
 			Next:  "Have another operator join first: signet token new operator/NAME. To go on nevertheless: --anyway; then only the authority's own host makes an operator: signet authority operator NAME."},

@@ -84,6 +84,9 @@ func (a *Authority) outcome(r *http.Request, outcome audit.Outcome) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), diskTime)
 	defer cancel()
 	_, err := a.append(ctx, audit.Entry{Kind: audit.Came, Time: a.now(), Outcome: &outcome})
+	if err == nil {
+		a.rememberNow()
+	}
 	if err != nil && outcome.Code == "" {
 		return fault.Wrap(err, audit.Unwritable, "it was done, as revision %d, and its outcome is not in the audit log", outcome.Revision)
 	}

@@ -257,7 +257,7 @@ func TestLastOperator(t *testing.T) {
 	ann := r.as("operator/ann")
 	r.joined("operator/ann")
 	_, refusal := ann.try("POST", api.PathRevoke, jsonBody(api.RevokeRequest{Who: "operator/ann"})) // bob never joined
-	wantRefusal(t, refusal, LastOperator, "signet revoke operator/ann --anyway")
+	wantRefusal(t, refusal, LastOperator, "signet revoke operator/ann --yes --anyway")
 	ask[api.Change](ann, "POST", api.PathRevoke, api.RevokeRequest{Who: "web"})
 	r.joined("operator/bob")
 	ask[api.Change](ann, "POST", api.PathRevoke, api.RevokeRequest{Who: "operator/bob"})

@@ -136,12 +136,15 @@ func stageRules(tx *control.Tx, rules []api.PolicyRule, origin control.Rule) err
 		_, free := tx.State.FreeRules[old.Name]
 		if wanted[old.Name] == old.Text {
 			delete(wanted, old.Name)
-			taken[old.Pair()] = !free
+			taken[old.Pair()] = taken[old.Pair()] || !free && old.Until.IsZero()
 			continue
 		}
-		if free {
+		switch {
+		case free:
 			tx.DeleteFreeRule(old.Name)
-		} else {
+		case !old.Until.IsZero():
+			tx.DeleteTimedRule(old.Pair())
+		default:
 			tx.DeleteRule(old.Pair())
 		}
 	}
@@ -225,7 +228,10 @@ func undoRule(tx *control.Tx, e control.Edited[control.Rule], by spiffeid.ID, be
 	known := cmp.Or(e.After, e.Before)
 	current, ok := tx.State.FreeRules[known.Name]
 	free := known.From.IsZero() && known.To.IsZero()
-	if !free {
+	switch {
+	case !known.Until.IsZero():
+		current, ok = tx.State.TimedRules[known.Pair()]
+	case !free:
 		current, ok = tx.State.Rules[known.Pair()]
 	}
 	if ok != (e.After != nil) || ok && (current.Name != e.After.Name || current.Text != e.After.Text) {
@@ -239,6 +245,8 @@ func undoRule(tx *control.Tx, e control.Edited[control.Rule], by spiffeid.ID, be
 	switch {
 	case e.Before == nil && free:
 		tx.DeleteFreeRule(known.Name)
+	case e.Before == nil && !known.Until.IsZero():
+		tx.DeleteTimedRule(known.Pair())
 	case e.Before == nil:
 		tx.DeleteRule(known.Pair())
 	default:

@@ -35,7 +35,7 @@ func TestUndo(t *testing.T) {
 	steps := []func() api.Change{
 		func() api.Change { return ann.allow("web", "orders") },
 		func() api.Change {
-			return ask[api.Change](ann, "POST", api.PathAllow, api.PairRequest{From: "web", To: "orders", For: time.Hour})
+			return ask[api.Change](ann, "POST", api.PathDeny, api.PairRequest{From: "web", To: "orders", For: time.Hour})
 		},
 		func() api.Change { return ask[api.Change](ann, "POST", api.PathDeny, request("web", "orders")) },
 		func() api.Change {

@@ -2,10 +2,8 @@ package authority
 
 import (
 	"errors"
-	"fmt"
 	"net/http"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/signet-tls/signet/fault"
@@ -47,11 +45,11 @@ func (a *Authority) rule(r *http.Request, v verdict) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	word := pairWord{verdict: v, pair: pair, because: request.Because}
 	change := api.Change{TrustDomain: a.domain, From: pair.From, To: pair.To}
-	text := v.write(policy.Pair(pair))
 	if request.For > 0 {
-		change.Until = a.now().Add(request.For).UTC().Truncate(time.Second)
-		text = v.until(policy.Pair(pair), change.Until)
+		word.until = a.now().Add(request.For).UTC().Truncate(time.Second)
+		change.Until = word.until
 	}
 	return a.amend(r, amendment{change: change, because: request.Because, dry: request.DryRun, small: true, stage: func(tx *control.Tx, change *api.Change) error {
 		if v.command == allows.command {
@@ -61,19 +59,7 @@ func (a *Authority) rule(r *http.Request, v verdict) (any, error) {
 				}
 			}
 		}
-		rule := unique(text, pair, tx.State)
-		old, replaces := tx.State.Rules[pair]
-		change.Rule, change.Replaced = rule.Name, old.Name
-		if old.Text == rule.Text {
-			change.Replaced = ""
-			return nil
-		}
-		if !replaces && full(tx.State) {
-			return fault.New(PolicyFull, "the policy has %d rules, and no room for another", tx.State.RuleCount()).
-				WithHint("replace rules for single pairs by one rule for many")
-		}
-		tx.PutRule(control.Rule{Name: rule.Name, Text: rule.Text, From: pair.From, To: pair.To, By: caller(r), Because: request.Because})
-		return nil
+		return word.stage(tx, change, a.now())
 	}})
 }
 
@@ -116,20 +102,6 @@ func (a *Authority) corrected(name string) (meant string, known bool) {
 		}
 	}
 	return a.meant(name), false
-}
-
-// unique gives a rule another name if another rule has it: the names of a/b and
-// a.b are written alike.
-func unique(rule policy.Rule, pair control.Pair, state *control.State) policy.Rule {
-	taken := map[string]bool{}
-	for old := range state.AllRules() {
-		taken[old.Name] = taken[old.Name] || old.Pair() != pair
-	}
-	name := rule.Name
-	for n := 2; taken[name]; n++ {
-		name = fmt.Sprintf("%s-%d", rule.Name, n)
-	}
-	return policy.Rule{Name: name, Text: strings.Replace(rule.Text, `"`+rule.Name+`"`, `"`+name+`"`, 1)}
 }
 
 // full reports whether the rules and groups leave no room for another.

@@ -2,6 +2,7 @@ package authority
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"net/http"
 
@@ -9,6 +10,8 @@ import (
 	"github.com/signet-tls/signet/internal/agent/api"
 	"github.com/signet-tls/signet/internal/audit"
 	"github.com/signet-tls/signet/internal/control"
+	"github.com/signet-tls/signet/pki"
+	"github.com/signet-tls/signet/spiffeid"
 )
 
 // settle makes true what a token promised whoever joined by it: what a proxy may hold,
@@ -57,7 +60,7 @@ func (a *Authority) settle(ctx context.Context, admitted control.Token) (replace
 		outcome.Event = &api.Event{Time: since, Kind: api.Changed, From: admitted.ID, By: admitted.By, Revision: revision,
 			Code: string(api.CertificateWithdrawn), Reason: admitted.ID.Short(a.domain) + " joined anew; its earlier certificates are dead"}
 	}
-	if _, err := a.log.Append(ctx, audit.Entry{Kind: audit.Came, Time: a.now(), Outcome: &outcome}); err != nil {
+	if _, err := a.append(ctx, audit.Entry{Kind: audit.Came, Time: a.now(), Outcome: &outcome}); err != nil {
 		return replaced, err
 	}
 	if outcome.Event != nil {
@@ -94,5 +97,52 @@ func (a *Authority) notLast(ctx context.Context, state *control.State, who contr
 		}
 	}
 	return fault.New(LastOperator, "%s is the last operator: nobody could ask the authority for anything", who.ID.Short(a.domain)).
-		WithHint("signet token new operator/NAME      # first, so that another one joins\nsignet revoke %s --anyway      # then only the authority's own host makes another", who.ID.Short(a.domain))
+		WithHint("signet token new operator/NAME      # first, so that another one joins\nsignet revoke %s --yes --anyway      # then only the authority's own host makes another", who.ID.Short(a.domain))
+}
+
+// MakeOperator makes somebody an operator, and their certificate, for those who hold the
+// authority's own folder. It is on record as the authority's own act.
+func (a *Authority) MakeOperator(ctx context.Context, id spiffeid.ID, because string) (*pki.Credential, int64, error) {
+	if id.TrustDomain() != a.domain || kindOf(id.Path()) != control.Operator {
+		return nil, 0, fault.New(BadRequest, "%s is not the name of an operator of %s", id.Short(a.domain), a.domain).WithHint("choose a name such as operator/ann")
+	}
+	if err := checkReason(because); err != nil {
+		return nil, 0, err
+	}
+	request, err := json.Marshal(api.RevokeRequest{Who: id.Short(a.domain), Because: because})
+	if err != nil {
+		return nil, 0, err
+	}
+	self := a.own.id
+	entry, err := a.append(ctx, audit.OfAct(a.now(), self, "operator", request))
+	if err != nil {
+		return nil, 0, err
+	}
+	outcome, changes := audit.Outcome{Of: entry, By: self}, false
+	state, err := a.store.Change(ctx, func(tx *control.Tx) error {
+		if err := a.notRevoked(tx.State, id); err != nil {
+			return fault.Wrap(err, api.IdentityRevoked, "%s cannot be made an operator", id.Short(a.domain)).
+				WithHint("choose another name; whoever has that can bring this one back: signet restore %s", id.Short(a.domain))
+		}
+		_, known := tx.State.Identities[id]
+		if changes = !known; changes {
+			tx.PutIdentity(control.Identity{ID: id, Kind: control.Operator, Created: a.now().UTC()})
+		}
+		return nil
+	})
+	if refusal, ok := fault.Of(err); ok {
+		outcome.Code = string(refusal.Code)
+	}
+	if err == nil && changes {
+		outcome.Revision = state.Revision
+	}
+	if _, untold := a.append(ctx, audit.Entry{Kind: audit.Came, Time: a.now(), Outcome: &outcome}); untold != nil && err == nil {
+		err = untold
+	}
+	if err != nil {
+		return nil, 0, err
+	}
+	credential, err := a.Credential(ctx, id)
+	a.rememberNow()
+	return credential, state.Revision, err
 }

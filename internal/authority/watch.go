@@ -104,9 +104,11 @@ func slice(state *control.State, proxy spiffeid.ID, now time.Time) *api.Slice {
 	}
 	out.Identities = slices.AppendSeq(out.Identities, maps.Keys(held))
 	slices.SortFunc(out.Identities, byID)
-	for pair, rule := range state.Rules {
-		if held[pair.From] || held[pair.To] || pair.From.IsZero() || pair.To.IsZero() {
-			out.Rules = append(out.Rules, api.Rule{Name: rule.Name, Text: rule.Text})
+	for _, rules := range []map[control.Pair]control.Rule{state.Rules, state.TimedRules} {
+		for pair, rule := range rules {
+			if held[pair.From] || held[pair.To] || pair.From.IsZero() || pair.To.IsZero() {
+				out.Rules = append(out.Rules, api.Rule{Name: rule.Name, Text: rule.Text})
+			}
 		}
 	}
 	for rule := range maps.Values(state.FreeRules) { // they concern whoever their text says

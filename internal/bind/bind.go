@@ -84,6 +84,9 @@ func Unix(ctx context.Context, path string) (net.Listener, error) {
 		os.Remove(path) // an error here shows below
 		listener, err = config.Listen(ctx, "unix", path)
 	}
+	if info, lost := os.Lstat(path); errors.Is(err, syscall.EADDRINUSE) && lost == nil && info.Mode()&os.ModeSocket == 0 {
+		return nil, &fault.Error{Code: AddressInUse, Err: err, Message: path + " is there already, and is no socket", Hint: "choose another path: it was left as it is"}
+	}
 	if errors.Is(err, syscall.EADDRINUSE) {
 		return nil, &fault.Error{Code: AddressInUse, Err: err, Message: path + " is there already, and in use", Hint: "end the program that listens there, or choose another path"}
 	}

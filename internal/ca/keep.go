@@ -182,12 +182,12 @@ func read(path string) ([]byte, error) {
 	}
 	if mode := info.Mode(); mode.IsRegular() && mode.Perm()&0o077 != 0 && runtime.GOOS != "windows" {
 		return nil, fault.New(KeyExposed, "the authority's key in %s is open to others: its permissions are %04o", path, mode.Perm()).
-			WithHint("chmod 600 %s      # and signet up --fresh, if somebody else may have read it", path)
+			WithHint("chmod 600 %s      # and if somebody else may have read it, trust this authority no more", path)
 	}
 	return io.ReadAll(io.LimitReader(file, pki.MaxInput+1))
 }
 
-const restoreHint = "bring the folder back from a backup\nsignet up --fresh     # starts over; every identity and rule is forgotten"
+const restoreHint = "bring the folder back from a backup\nsignet up --fresh     # only where this is the demonstration: it starts over, and forgets all"
 
 func lost(folder, what string) error {
 	return fault.New(KeyLost, "the authority's key is lost: in %s %s", folder, what).

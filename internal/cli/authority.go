@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"encoding/hex"
+	"errors"
 	"log/slog"
 	"path/filepath"
 	"time"
@@ -20,6 +21,8 @@ type authorityCmds struct {
 
 	Backup  authorityBackupCmd  `cmd:"" help:"all that the authority knows, and its keys, encrypted, in one file"`
 	Restore authorityRestoreCmd `cmd:"" help:"an authority from a backup, in an empty folder"`
+
+	Operator authorityOperatorCmd `cmd:"" help:"make an operator where none is left, while the authority stands still"`
 }
 
 type authorityInitCmd struct {
@@ -60,7 +63,7 @@ func (c *authorityInitCmd) run(ctx context.Context, s *shell) error {
 	defer p.close()
 	if p.founded() {
 		return fault.New(AuthorityExists, "%s holds the authority of %s already", p.dir, domain).
-			WithHint("signet authority serve --data %s", quote(p.dir))
+			WithHint("signet authority serve      # runs it; for another one, name another folder with --data")
 	}
 	if err := p.found(ctx, made, kept, func(*control.Tx) {}); err != nil {
 		return err
@@ -78,6 +81,9 @@ func (c *authorityInitCmd) run(ctx context.Context, s *shell) error {
 func (c *authorityInitCmd) kept(ctx context.Context, s *shell) (kept ca.Kept, err error) {
 	if c.OfflineRoot != "" {
 		if err := (force{}).mayWrite(s, []string{c.PassphraseFile, c.RootPassphraseFile}, c.OfflineRoot); err != nil {
+			if errors.Is(err, FileExists) {
+				return kept, fault.New(FileExists, "%s is there already, and was left as it is", c.OfflineRoot).WithHint("name a new file with --offline-root")
+			}
 			return kept, err
 		}
 		if c.OfflineRoot == standardOutput {

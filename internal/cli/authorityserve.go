@@ -18,11 +18,12 @@ import (
 )
 
 type authorityServeCmd struct {
-	Listen  string `placeholder:"ADDR" help:"Where hosts and operators connect: HOST:PORT, or :PORT for all addresses of this host. Without it, as the last time; at first :7400."`
-	Address string `placeholder:"HOST:PORT" help:"Where other hosts reach it; tokens carry this. Without it, as the last time; at first the address of --listen, or this host's name where that is for all."`
-	Status  string `placeholder:"ADDR" help:"A loopback address for /status, /metrics, /healthz and /readyz, in the clear. Without it, as the last time; at first 127.0.0.1:7401."`
-	Profile bool   `help:"Add /debug/pprof/ to the status port: what this process spends its time and memory on."`
-	Verbose bool   `help:"Log to standard error what goes on inside."`
+	Listen    string `placeholder:"ADDR" help:"Where hosts and operators connect: HOST:PORT, or :PORT for all addresses of this host. Without it, as the last time; at first :7400."`
+	Address   string `placeholder:"HOST:PORT" help:"Where other hosts reach it; tokens carry this. Without it, as the last time; at first the address of --listen, or this host's name where that is for all."`
+	Status    string `placeholder:"ADDR" help:"A loopback address for /status, /metrics, /healthz and /readyz, in the clear. Without it, as the last time; at first 127.0.0.1:7401."`
+	Profile   bool   `help:"Add /debug/pprof/ to the status port: what this process spends its time and memory on."`
+	AcceptLog bool   `help:"Go on with an audit log that is not the one that the store remembers: an older copy, or a new one because the old is lost. This is recorded in it."`
+	Verbose   bool   `help:"Log to standard error what goes on inside."`
 	secret
 	plain
 }
@@ -32,20 +33,16 @@ func (authorityServeCmd) Help() string {
 }
 
 func (c *authorityServeCmd) run(ctx context.Context, s *shell) error {
-	home, err := s.folder()
+	home, err := s.authorityFolder()
 	if err != nil {
 		return err
-	}
-	if home.host != nil {
-		return fault.New(DataUnreadable, "%s is a host folder of %s, not its authority's", home.dir, home.domain).
-			WithHint("name the authority's folder with --data\nsignet authority init TRUST-DOMAIN      # makes one")
 	}
 	signal.Ignore(syscall.SIGPIPE) // that nobody reads the answer is no reason to stop
 	logger := slog.New(slog.NewTextHandler(s.stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
 	if c.Verbose {
 		logger = slog.New(slog.NewTextHandler(s.stderr, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	}
-	p := &plane{planeConfig: planeConfig{dir: home.dir, domain: home.domain, logger: logger}, profile: c.Profile}
+	p := &plane{planeConfig: planeConfig{dir: home.dir, domain: home.domain, logger: logger, acceptLog: c.AcceptLog}, profile: c.Profile}
 	if err := p.open(ctx); err != nil {
 		return err
 	}
@@ -84,6 +81,16 @@ func collectSeldom() {
 	if os.Getenv("GOGC") == "" && os.Getenv("GOMEMLIMIT") == "" {
 		debug.SetGCPercent(400)
 	}
+}
+
+// authorityFolder is the data folder of the authority that is meant.
+func (s *shell) authorityFolder() (folder, error) {
+	home, err := s.folder()
+	if err == nil && home.host != nil {
+		err = fault.New(DataUnreadable, "%s is a host folder of %s, not its authority's", home.dir, home.domain).
+			WithHint("name the authority's folder with --data\nsignet authority init TRUST-DOMAIN      # makes one")
+	}
+	return home, err
 }
 
 // remember takes the addresses of the last time where none are given: hosts that have

@@ -96,7 +96,7 @@ type changed struct {
 }
 
 func (v view) allowed(c api.Change) changed {
-	return changed{head: v.headOf(c, "Allowed", "allow", v.pair(c.From, c.To)+v.until(c)), width: 56, rule: c.Rule + inPlaceOf(c.Replaced),
+	return changed{head: v.headOf(c, "Allowed", "allow", v.pair(c.From, c.To)+v.until(c)), width: 56, rule: c.Rule + inPlaceOf(c.Replaced) + backAfter(c),
 		label: "undo", back: undoOf(c)}
 }
 
@@ -124,12 +124,20 @@ func (v view) until(c api.Change) string {
 }
 
 func (v view) denied(c api.Change) changed {
-	said := changed{head: v.headOf(c, "Denied", "deny", v.pair(c.From, c.To)+v.until(c)), width: 56, rule: c.Rule + inPlaceOf(c.Replaced) + "; beats every allow",
+	said := changed{head: v.headOf(c, "Denied", "deny", v.pair(c.From, c.To)+v.until(c)), width: 56, rule: c.Rule + inPlaceOf(c.Replaced) + "; beats every allow" + backAfter(c),
 		label: "undo", back: undoOf(c)}
 	if len(c.Revoked) > 0 {
 		said.label, said.back = "note", v.id(c.Revoked[0])+" is revoked: no rule lets it in again"
 	}
 	return said
+}
+
+// backAfter says what holds when a rule for a time is over.
+func backAfter(c api.Change) string {
+	if c.Stays == "" {
+		return ""
+	}
+	return "; " + c.Stays + " stays, and is back then"
 }
 
 func inPlaceOf(replaced string) string {

@@ -40,6 +40,8 @@ type planeConfig struct {
 	domain  spiffeid.TrustDomain
 	onEvent func(api.Event) // must not block; nil: nobody
 	logger  *slog.Logger
+	// acceptLog goes on with an audit log that is not the one that the store remembers.
+	acceptLog bool
 }
 
 // open opens the truth, and the evidence. Whoever opens closes.
@@ -104,7 +106,7 @@ func (s *plane) revoked(path string) bool {
 
 // makeAuthority makes the control plane's API, which listens nowhere yet.
 func (s *plane) makeAuthority() (err error) {
-	s.authority, err = authority.New(authority.Config{Store: s.store, CA: s.ca, Log: s.log, OnEvent: s.onEvent, Logger: s.logger})
+	s.authority, err = authority.New(authority.Config{Store: s.store, CA: s.ca, Log: s.log, AcceptLog: s.acceptLog, OnEvent: s.onEvent, Logger: s.logger})
 	return err
 }
 

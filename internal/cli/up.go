@@ -49,7 +49,7 @@ func (c *upCmd) run(ctx context.Context, s *shell) error {
 		logger = slog.New(slog.NewTextHandler(s.stderr, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	}
 	news := newNews(s, domain)
-	system, err := startSystem(ctx, planeConfig{dir, domain, news.hear, logger}, c.Port)
+	system, err := startSystem(ctx, planeConfig{dir: dir, domain: domain, onEvent: news.hear, logger: logger}, c.Port)
 	if err != nil {
 		return c.hint(ctx, err)
 	}
@@ -129,7 +129,7 @@ func (y *system) welcome(s *shell) string {
 		}
 		if y.exposed != "" {
 			p.line("The file of %s, with its key, was open to others on this machine; now it is its owner's alone. Who has copied it can use it:", y.exposed)
-			run("signet revoke "+y.exposed+" --yes", "ends that, for you too")
+			run("signet revoke "+y.exposed+" --yes --anyway", "ends that, for you too")
 		}
 		return p.String()
 	}

@@ -44,14 +44,31 @@ func (s *plane) enrolOperator(ctx context.Context) error {
 	return err
 }
 
-// writeOperator writes the operator's identity, for its owner alone, unless it
-// was revoked: then commands are refused, which is what the revocation was for.
+// writeOperator writes the identity of whoever runs this, for its owner alone, and those
+// of other operators that are kept here.
 func (s *plane) writeOperator(ctx context.Context) error {
-	path := operatorPath()
-	if s.revoked(path) {
+	paths := []string{operatorPath()}
+	for _, path := range (folder{dir: s.dir, domain: s.domain}).identities() {
+		if strings.HasPrefix(path, "operator/") && path != paths[0] {
+			paths = append(paths, path)
+		}
+	}
+	for _, path := range paths {
+		if err := s.writeOne(ctx, path); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// writeOne writes an operator's identity, unless it was revoked: then commands are
+// refused, which is what the revocation was for.
+func (s *plane) writeOne(ctx context.Context, path string) error {
+	id, err := s.domain.ID(path)
+	if known := s.store.State().Identities[id]; err != nil || known.Kind != control.Operator || s.revoked(path) {
 		return nil
 	}
-	credential, err := s.authority.Credential(ctx, s.id(path))
+	credential, err := s.authority.Credential(ctx, id)
 	if err != nil {
 		return err
 	}

@@ -424,7 +424,7 @@ func TestUpAfterRevocations(t *testing.T) {
 	first := s.up(s.ports()...)
 	s.must("revoke", "web")
 	s.must("revoke", "proxy/orders")
-	s.must("revoke", "operator/ann", "--yes")
+	s.must("revoke", "operator/ann", "--yes", "--anyway")
 	if have := s.signet("conns"); have.code != 2 {
 		t.Errorf("the revoked operator is answered: %+v", have)
 	}

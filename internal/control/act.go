@@ -42,6 +42,8 @@ func (tx *Tx) Act() Act {
 		switch {
 		case rules.owns(key):
 			act.Rules = append(act.Rules, edited(tx.writes[key], lookup(rules, tx.State, key)))
+		case timedRules.owns(key):
+			act.Rules = append(act.Rules, edited(tx.writes[key], lookup(timedRules, tx.State, key)))
 		case freeRules.owns(key):
 			act.Rules = append(act.Rules, edited(tx.writes[key], lookup(freeRules, tx.State, key)))
 		case groups.owns(key):

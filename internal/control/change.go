@@ -59,21 +59,30 @@ func (tx *Tx) PutGrant(grant Grant) {
 }
 
 // PutRule makes rule the last word for its pair, and stamps its Revision and
-// At. A zero From or To stands for whatever the rule's text says.
+// At: for a time, beside the one that there is for good, if it has an Until. A
+// zero From or To stands for whatever the rule's text says.
 func (tx *Tx) PutRule(rule Rule) {
 	tx.require(rule.Name != "" && rule.Text != "", "a rule has a name and a text; this has the name %q and %d bytes of text", rule.Name, len(rule.Text))
 	rule.Revision, rule.At = tx.Revision(), tx.now
-	tx.writes[rules.key(rule.Pair())] = rule
+	table := rules
+	if !rule.Until.IsZero() {
+		table = timedRules
+	}
+	tx.writes[table.key(rule.Pair())] = rule
 }
 
 // DeleteRule deletes the pair's rule; one that is not there is no mistake.
 func (tx *Tx) DeleteRule(pair Pair) { remove(tx, rules, pair) }
+
+// DeleteTimedRule is the same for the pair's rule for a time.
+func (tx *Tx) DeleteTimedRule(pair Pair) { remove(tx, timedRules, pair) }
 
 // PutFreeRule adds or replaces a rule that is not the last word on one pair, by
 // its name, and stamps its Revision and At.
 func (tx *Tx) PutFreeRule(rule Rule) {
 	tx.require(rule.Name != "" && rule.Text != "", "a rule has a name and a text; this has the name %q and %d bytes of text", rule.Name, len(rule.Text))
 	rule.Revision, rule.At, rule.From, rule.To = tx.Revision(), tx.now, spiffeid.ID{}, spiffeid.ID{}
+	rule.Until = time.Time{}
 	tx.writes[freeRules.key(rule.Name)] = rule
 }
 

@@ -48,8 +48,8 @@ const (
 
 // Next steps that several codes share.
 const (
-	restoreOrFresh = "restore the data folder from a backup, or start over: signet up --fresh, which forgets all rules and identities"
-	freshHint      = "restore the data folder from a backup\nsignet up --fresh      # or start over: this forgets all rules and identities"
+	restoreOrFresh = "restore the data folder from a backup; a demonstration can start over: signet up --fresh"
+	freshHint      = "restore the data folder from a backup\nsignet up --fresh      # only where this is the demonstration: it starts over, and forgets all"
 )
 
 // Codes returns the table of this package's codes.

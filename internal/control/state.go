@@ -33,14 +33,16 @@ type Pair struct{ From, To spiffeid.ID }
 
 // Rule is the last word on a pair.
 type Rule struct {
-	Name     string      `json:"name"`
-	Text     string      `json:"text"` // Cedar
-	From     spiffeid.ID `json:"from"`
-	To       spiffeid.ID `json:"to"`
-	By       spiffeid.ID `json:"by"`
-	Because  string      `json:"because,omitempty"`
-	Revision int64       `json:"revision"` // set by the store
-	At       time.Time   `json:"at"`       // set by the store
+	Name    string      `json:"name"`
+	Text    string      `json:"text"` // Cedar
+	From    spiffeid.ID `json:"from"`
+	To      spiffeid.ID `json:"to"`
+	By      spiffeid.ID `json:"by"`
+	Because string      `json:"because,omitempty"`
+	// Until is when a rule for a time ends; zero: it holds for good, or as its text says.
+	Until    time.Time `json:"until,omitzero"`
+	Revision int64     `json:"revision"` // set by the store
+	At       time.Time `json:"at"`       // set by the store
 }
 
 // Pair returns the rule's key.
@@ -100,6 +102,7 @@ type State struct {
 	Identities  map[spiffeid.ID]Identity
 	Grants      map[Grant]struct{}
 	Rules       map[Pair]Rule
+	TimedRules  map[Pair]Rule   // the last word on a pair for a time, beside the one of Rules
 	FreeRules   map[string]Rule // by name: those that are not the last word on one pair
 	Groups      map[string]Group
 	Acts        map[int64]Act // the latest changes of rules and groups, by revision; at most MaxActs
@@ -118,6 +121,7 @@ func newState(td spiffeid.TrustDomain) *State {
 		Identities:  map[spiffeid.ID]Identity{},
 		Grants:      map[Grant]struct{}{},
 		Rules:       map[Pair]Rule{},
+		TimedRules:  map[Pair]Rule{},
 		FreeRules:   map[string]Rule{},
 		Groups:      map[string]Group{},
 		Acts:        map[int64]Act{},
@@ -129,7 +133,7 @@ func newState(td spiffeid.TrustDomain) *State {
 // AllRules gives every rule, in no order.
 func (s *State) AllRules() iter.Seq[Rule] {
 	return func(yield func(Rule) bool) {
-		for _, rules := range []iter.Seq[Rule]{maps.Values(s.Rules), maps.Values(s.FreeRules)} {
+		for _, rules := range []iter.Seq[Rule]{maps.Values(s.Rules), maps.Values(s.TimedRules), maps.Values(s.FreeRules)} {
 			for rule := range rules {
 				if !yield(rule) {
 					return
@@ -140,4 +144,4 @@ func (s *State) AllRules() iter.Seq[Rule] {
 }
 
 // RuleCount counts them.
-func (s *State) RuleCount() int { return len(s.Rules) + len(s.FreeRules) }
+func (s *State) RuleCount() int { return len(s.Rules) + len(s.TimedRules) + len(s.FreeRules) }

@@ -31,6 +31,10 @@ var (
 		func(p Pair) (a, b spiffeid.ID) { return p.From, p.To },
 		func(a, b spiffeid.ID) Pair { return Pair{a, b} },
 		func(s *State) *map[Pair]Rule { return &s.Rules })
+	timedRules = pairTable("timed",
+		func(p Pair) (a, b spiffeid.ID) { return p.From, p.To },
+		func(a, b spiffeid.ID) Pair { return Pair{a, b} },
+		func(s *State) *map[Pair]Rule { return &s.TimedRules })
 	freeRules = nameTable("free", func(s *State) *map[string]Rule { return &s.FreeRules })
 	groups    = nameTable("group", func(s *State) *map[string]Group { return &s.Groups })
 	acts      = table[int64, Act]{statePrefix + "act/", actText, parseActText, func(s *State) *map[int64]Act { return &s.Acts }}
@@ -40,7 +44,7 @@ var (
 	tables = []interface {
 		owns(key string) bool
 		apply(d *draft, e edit) error
-	}{identities, revocations, grants, rules, freeRules, groups, acts, withdrawals}
+	}{identities, revocations, grants, rules, timedRules, freeRules, groups, acts, withdrawals}
 )
 
 // table maps one map of a State to the keys under a prefix, and back.

@@ -238,6 +238,7 @@ type Change struct {
 	Certificates int                  `json:"certificates,omitempty"` // that the revocation killed
 	Rule         string               `json:"rule,omitempty"`         // that was written
 	Replaced     string               `json:"replaced,omitempty"`     // that it stands in place of
+	Stays        string               `json:"stays,omitempty"`        // the rule that is back after one for a time
 	Until        time.Time            `json:"until,omitzero"`         // the end of the rule
 	Undone       int64                `json:"undone,omitempty"`       // the revision that was taken back
 	Edits        []Edit               `json:"edits,omitempty"`        // of rules and groups
