@@ -17,6 +17,7 @@ import (
 	"github.com/signet-tls/signet/fault"
 	"github.com/signet-tls/signet/identity"
 	"github.com/signet-tls/signet/internal/agent/api"
+	"github.com/signet-tls/signet/internal/ca"
 	"github.com/signet-tls/signet/pki"
 	"github.com/signet-tls/signet/spiffeid"
 	"github.com/signet-tls/signet/verify"
@@ -33,12 +34,12 @@ func Enroll(ctx context.Context, token api.Token, key crypto.Signer, now func() 
 	if now == nil {
 		now = time.Now
 	}
-	root, err := rootOf(ctx, token, now)
+	believed, err := rootsOf(ctx, token, now)
 	if err != nil {
 		return home, err
 	}
 	domain := token.ID.TrustDomain()
-	roots, err := verify.ForTrustDomain(domain, root)
+	roots, err := verify.ForTrustDomain(domain, believed...)
 	if err != nil {
 		return home, err
 	}
@@ -70,9 +71,10 @@ func Enroll(ctx context.Context, token api.Token, key crypto.Signer, now func() 
 	return home, err
 }
 
-// rootOf asks for the roots, which are public, and takes the one that the token
-// names. Who answers has proved nothing yet, and gets nothing from us.
-func rootOf(ctx context.Context, token api.Token, now func() time.Time) (*pki.Certificate, error) {
+// rootsOf asks for the roots, which are public, and takes the one that the token
+// names, and those for which that vouches: a root may have come after the token. Who
+// answers has proved nothing yet, and gets nothing from us.
+func rootsOf(ctx context.Context, token api.Token, now func() time.Time) ([]*pki.Certificate, error) {
 	client := &signet.Client{Dangerous: []dangerous.Switch{dangerous.SkipVerification()}, ALPN: []string{"http/1.1"}, Dialer: enrolmentAt{token.Authority}, Now: now}
 	var answer api.Roots
 	if err := ask(ctx, client.HTTP(), api.EnrollHost, api.PathRoots, nil, &answer); err != nil {
@@ -80,7 +82,11 @@ func rootOf(ctx context.Context, token api.Token, now func() time.Time) (*pki.Ce
 	}
 	for _, der := range answer.Roots {
 		if sum := sha256.Sum256(der); hex.EncodeToString(sum[:]) == token.Root {
-			return pki.ParseCertificate(der)
+			named, err := pki.ParseCertificate(der)
+			if err != nil {
+				return nil, err
+			}
+			return ca.Endorsed(answer.Endorsements, []*pki.Certificate{named}), nil
 		}
 	}
 	return nil, fault.New(RootMismatch, "who answers at %s is not the authority that made this token: it has another root", token.Authority).

@@ -63,8 +63,39 @@ func (s *plane) openCA(passphrase pki.Passphrase) (err error) {
 	if err != nil {
 		return err
 	}
-	s.roots, err = verify.ForTrustDomain(s.domain, s.ca.Root())
+	for _, cert := range []*pki.Certificate{s.ca.Intermediate(), s.ca.Root()} {
+		if what := map[bool]string{true: "root", false: "intermediate"}[cert.Equal(s.ca.Root())]; cert.Expired(time.Now()) {
+			return fault.New(ca.AuthorityOver, "the %s of %s expired on %s", what, s.domain, cert.NotAfter().UTC().Format(dayForm)).
+				WithHint("signet authority rotate %s --at-once      # then every host enrolls again", what)
+		}
+	}
+	return s.believe()
+}
+
+// believe takes over whom to believe from the authority's keys.
+func (s *plane) believe() error {
+	anchors, err := s.ca.Stored().Anchors()
+	if err == nil {
+		s.roots, err = verify.ForTrustDomain(s.domain, anchors...)
+	}
 	return err
+}
+
+// trustChanged leaves in the folder what commands need, after a step of a rotation.
+func (s *plane) trustChanged() {
+	err := s.writeRoots()
+	if err == nil {
+		err = s.writeOperator(context.Background())
+	}
+	if err != nil {
+		s.logger.Error("the data folder does not have the new roots", slog.Any("error", err))
+	}
+}
+
+// writeRoots writes whom to believe.
+func (s *plane) writeRoots() error {
+	stored := s.ca.Stored()
+	return s.write(rootsFile, []byte(stored.Root+stored.OtherRoot))
 }
 
 // found keeps the authority's new keys, and makes the first revision with whoever runs
@@ -76,7 +107,7 @@ func (s *plane) found(ctx context.Context, made *ca.CA, kept ca.Kept, more func(
 		return err
 	}
 	_, err = s.store.Change(ctx, func(tx *control.Tx) error {
-		tx.SetCA(control.CA{Root: string(s.ca.Root().PEM()), Intermediate: string(s.ca.Intermediate().PEM()), RootElsewhere: kept.RootFile != ""})
+		tx.SetCA(control.CA(s.ca.Stored()))
 		tx.PutIdentity(control.Identity{ID: s.id(operatorPath()), Kind: control.Operator})
 		more(tx)
 		return nil
@@ -84,8 +115,7 @@ func (s *plane) found(ctx context.Context, made *ca.CA, kept ca.Kept, more func(
 	if err != nil {
 		return err
 	}
-	s.roots, err = verify.ForTrustDomain(s.domain, s.ca.Root())
-	return err
+	return s.believe()
 }
 
 // id is for paths that are known to be right.
@@ -104,7 +134,7 @@ func (s *plane) revoked(path string) bool {
 
 // makeAuthority makes the control plane's API, which listens nowhere yet.
 func (s *plane) makeAuthority() (err error) {
-	s.authority, err = authority.New(authority.Config{Store: s.store, CA: s.ca, Log: s.log, OnEvent: s.onEvent, Logger: s.logger})
+	s.authority, err = authority.New(authority.Config{Store: s.store, CA: s.ca, Log: s.log, OnEvent: s.onEvent, OnTrust: s.trustChanged, Logger: s.logger})
 	return err
 }
 
@@ -131,7 +161,7 @@ func (s *plane) writeFolder(ctx context.Context, settings any) error {
 	if err := s.writeOperator(ctx); err != nil {
 		return err
 	}
-	if err := s.write(rootsFile, s.ca.Root().PEM()); err != nil || settings == nil {
+	if err := s.writeRoots(); err != nil || settings == nil {
 		return err
 	}
 	data, err := json.Marshal(settings)
