@@ -10,6 +10,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/signet-tls/signet"
@@ -80,7 +81,7 @@ func rootsOf(ctx context.Context, token api.Token, now func() time.Time) ([]*pki
 	if err := ask(ctx, client.HTTP(), api.EnrollHost, api.PathRoots, nil, &answer); err != nil {
 		return nil, err
 	}
-	for _, der := range answer.Roots {
+	for _, der := range append(answer.Roots, ca.Endorsers(answer.Endorsements)...) {
 		if sum := sha256.Sum256(der); hex.EncodeToString(sum[:]) == token.Root {
 			named, err := pki.ParseCertificate(der)
 			if err != nil {
@@ -111,8 +112,16 @@ func Renew(ctx context.Context, dir string, home Home, now func() time.Time) (Ho
 	client := &signet.Client{Roots: home.Roots, Name: verify.ID(name), Identity: identity.Static(home.Credential), Now: now}
 	http := client.HTTP()
 	defer http.CloseIdleConnections()
+	// First whom to believe, so that the certificate can tell that this is known here.
+	var trusted api.Roots
+	if err := ask(ctx, http, home.Authority, api.PathRoots, nil, &trusted); err != nil {
+		return home, err
+	}
+	if home, err = home.believing(dir, trusted); err != nil {
+		return home, err
+	}
 	var answer api.Certificate
-	if err := ask(ctx, http, home.Authority, api.PathCertificate, api.CertificateRequest{ID: home.ID(), Request: request}, &answer); err != nil {
+	if err := ask(ctx, http, home.Authority, api.PathCertificate, api.CertificateRequest{ID: home.ID(), Request: request, Generation: trusted.Generation}, &answer); err != nil {
 		return home, err
 	}
 	credential, err := issuedTo(home.ID(), answer.Chain, key)
@@ -121,6 +130,20 @@ func Renew(ctx context.Context, dir string, home Home, now func() time.Time) (Ho
 	}
 	home.Credential = credential
 	return home, keepRenewed(dir, credential)
+}
+
+// believing is the home with the roots that are named, as far as those here vouch for
+// them. They are kept.
+func (h Home) believing(dir string, named api.Roots) (Home, error) {
+	anchors, err := ca.Believe(named.Roots, named.Endorsements, h.Anchors)
+	if err != nil || slices.EqualFunc(anchors, h.Anchors, (*pki.Certificate).Equal) {
+		return h, err
+	}
+	if h.Roots, err = verify.ForTrustDomain(h.ID().TrustDomain(), anchors...); err != nil {
+		return h, err
+	}
+	h.Anchors = anchors
+	return h, keepRoots(dir, anchors)
 }
 
 // enrolmentAt dials the authority, whatever the name that it is asked for by.

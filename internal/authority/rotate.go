@@ -98,11 +98,6 @@ func (a *Authority) step(ctx context.Context, request api.RotateRequest) (next c
 		if next, err = stored.Retire(now); err != nil {
 			return next, err
 		}
-		// Tokens carry the fingerprint of the root that was there when they were made.
-		if good := stored.Since.Add(maxTokenLife); stored.Turning == ca.TurnRoot && now.Before(good) && !request.Anyway {
-			return next, fault.New(RotationWaits, "tokens that were made before the activation are good until %s", good.Format("15:04:05 MST")).
-				WithHint("run it again then, or with --anyway: those tokens are of no use from then on")
-		}
 		return next, a.nobodyBehind(ctx, stored, request.Anyway)
 	}
 	return next, fault.New(BadRequest, "there is no step %s", fault.Printable(request.Step, 20)).WithHint("use the signet command of the authority's version")

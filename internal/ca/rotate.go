@@ -219,6 +219,17 @@ func Endorse(root *pki.Credential, other *pki.Certificate) ([]byte, error) {
 	return json.Marshal(endorsement{other.Raw(), root.Leaf().Raw(), signature})
 }
 
+// Endorsers returns the roots, in DER, whose words these are. They prove nothing.
+func Endorsers(endorsements [][]byte) (ders [][]byte) {
+	for _, text := range endorsements[:min(len(endorsements), maxEndorsements)] {
+		var e endorsement
+		if json.Unmarshal(text, &e) == nil {
+			ders = append(ders, e.By)
+		}
+	}
+	return ders
+}
+
 // Endorsed returns the roots for which those that are believed vouch, directly or by
 // others, and those that are believed.
 func Endorsed(endorsements [][]byte, roots []*pki.Certificate) []*pki.Certificate {
