@@ -65,14 +65,14 @@ func (a *Authority) rotate(r *http.Request) (any, error) {
 	if err := a.adopt(next); err != nil {
 		return nil, err
 	}
-	change := api.Change{TrustDomain: a.domain, Revision: state.Revision}
-	_, err = a.finish(r, change, api.Event{Reason: "the " + request.What + " was rotated: " + request.Step}, since)
+	made, err := a.finish(r, api.Change{TrustDomain: a.domain, Revision: state.Revision}, api.Event{Reason: "the " + request.What + " was rotated: " + request.Step}, since)
 	if err != nil {
 		return nil, err
 	}
 	out, err := a.rotated(r.Context())
-	a.await(r.Context(), &change, since)
-	out.Change = &change
+	if change, ok := made.(api.Change); ok {
+		out.Change = &change
+	}
 	return out, err
 }
 

@@ -64,8 +64,8 @@ func (s *plane) openCA(passphrase pki.Passphrase) (err error) {
 	if err != nil {
 		return err
 	}
-	for _, cert := range []*pki.Certificate{s.ca.Intermediate(), s.ca.Root()} {
-		if what := map[bool]string{true: "root", false: "intermediate"}[cert.Equal(s.ca.Root())]; cert.Expired(time.Now()) {
+	for what, cert := range map[string]*pki.Certificate{ca.TurnRoot: s.ca.Root(), ca.TurnIntermediate: s.ca.Intermediate()} {
+		if cert.Expired(time.Now()) && (what == ca.TurnRoot || !s.ca.Root().Expired(time.Now())) { // a root's end comes first
 			return fault.New(ca.AuthorityOver, "the %s of %s expired on %s", what, s.domain, cert.NotAfter().UTC().Format(dayForm)).
 				WithHint("signet authority rotate %s --at-once      # then every host enrolls again", what)
 		}

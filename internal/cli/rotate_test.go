@@ -3,7 +3,9 @@ package cli
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"io"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -12,8 +14,13 @@ import (
 	"testing"
 	"time"
 
+	"github.com/signet-tls/signet/fault"
 	"github.com/signet-tls/signet/internal/agent/api"
+	"github.com/signet-tls/signet/internal/ca"
+	"github.com/signet-tls/signet/internal/control"
 	"github.com/signet-tls/signet/internal/testpki"
+	"github.com/signet-tls/signet/spiffeid"
+	"github.com/signet-tls/signet/verify"
 )
 
 // TestRotateUnderLoad rotates intermediate and root while requests pass through both
@@ -78,4 +85,37 @@ func TestRotateUnderLoad(t *testing.T) {
 		t.Error("the folder does not have the new root, and it alone")
 	}
 	t.Logf("%d requests", asked.Load())
+}
+
+// TestExpiredRoot starts an authority whose root is over: it says what to do, and that
+// mends it.
+func TestExpiredRoot(t *testing.T) {
+	domain := testpki.Must(spiffeid.ParseTrustDomain("prod.example"))
+	p := &plane{planeConfig: planeConfig{dir: t.TempDir(), domain: domain, logger: slog.New(slog.DiscardHandler)}}
+	if err := p.open(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	defer p.close()
+	made := testpki.Must(ca.New(domain, time.Now().AddDate(-11, 0, 0)))
+	if err := p.found(t.Context(), made, ca.Kept{}, func(*control.Tx) {}); err != nil {
+		t.Fatal(err)
+	}
+	err := p.openCA(nil)
+	refused, _ := fault.Of(err)
+	if !errors.Is(err, ca.AuthorityOver) || !strings.HasPrefix(refused.Hint, "signet authority rotate root --at-once") {
+		t.Fatalf("with an expired root: %v", err)
+	}
+	if err := p.replace(t.Context(), ca.TurnRoot, nil); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.openCA(nil); err != nil {
+		t.Fatalf("with a new root: %v", err)
+	}
+	if err := p.makeAuthority(); err != nil {
+		t.Fatal(err)
+	}
+	leaf := testpki.Must(p.authority.Credential(t.Context(), p.id(operatorPath())))
+	if _, err := verify.Verify(leaf.Chain, verify.Options{Roots: p.roots, Name: verify.ID(p.id(operatorPath())), Purpose: verify.ClientAuth}); err != nil {
+		t.Errorf("what is issued now: %v", err)
+	}
 }
