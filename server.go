@@ -121,14 +121,26 @@ func (s *Server) Listen(ctx context.Context, address string) (*Listener, error) 
 	if err != nil {
 		return nil, err
 	}
-	return &Listener{under, s}, nil
+	listener := &Listener{Listener: under}
+	listener.server.Store(s)
+	return listener, nil
 }
 
 // Listener is a net.Listener of verified connections. Accept does not wait for
 // a handshake: the first Read, Write or Handshake of the connection makes it.
 type Listener struct {
 	net.Listener
-	server *Server
+	server atomic.Pointer[Server]
+}
+
+// Replace has what is accepted from now on served by another Server, such as one with
+// other Roots. Connections that are there already stay with theirs.
+func (l *Listener) Replace(server *Server) error {
+	if _, err := server.config(); err != nil {
+		return err
+	}
+	l.server.Store(server)
+	return nil
 }
 
 // Accept returns the next connection, a *Conn.
@@ -137,7 +149,7 @@ func (l *Listener) Accept() (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	return l.server.conn(raw)
+	return l.server.Load().conn(raw)
 }
 
 // TLS returns the listener whose connections are the *tls.Conn that net/http

@@ -2,6 +2,7 @@ package main
 
 import (
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -13,13 +14,17 @@ func TestOperationsGuide(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	story := ""
-	for _, name := range []string{"authority", "members"} {
-		text, err := os.ReadFile("testdata/" + name + ".txtar")
+	stories, err := filepath.Glob("testdata/*.txtar")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var story strings.Builder
+	for _, path := range stories {
+		text, err := os.ReadFile(path)
 		if err != nil {
 			t.Fatal(err)
 		}
-		story += string(text)
+		story.Write(text)
 	}
 	commands, inside := 0, false
 	for line := range strings.Lines(string(guide)) {
@@ -31,7 +36,7 @@ func TestOperationsGuide(t *testing.T) {
 			continue
 		}
 		commands++
-		if command := strings.TrimSpace(line); !strings.Contains(story, command) {
+		if command := strings.TrimSpace(line); !strings.Contains(story.String(), command) {
 			t.Errorf("no story runs: %s", command)
 		}
 	}

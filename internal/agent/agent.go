@@ -46,8 +46,8 @@ type Config struct {
 type Agent struct {
 	authority string
 	self      spiffeid.ID
-	roots     verify.Roots
-	anchors   []*pki.Certificate
+	trust     atomic.Pointer[trust]
+	anchors   []*pki.Certificate // of the trust; of Begin, and then of Run's watch alone
 	home      string
 	now       func() time.Time
 	logger    *slog.Logger
@@ -78,20 +78,18 @@ var firstBelief = belief{epoch: 1}
 
 // New returns an agent that does nothing yet.
 func New(cfg Config) (*Agent, error) {
-	a := &Agent{authority: cfg.Authority, self: cfg.Self.Leaf().ID(), roots: cfg.Roots, anchors: cfg.Anchors, home: cfg.Home, belief: firstBelief, now: cfg.Now, logger: cfg.Logger, outbox: newOutbox()}
+	a := &Agent{authority: cfg.Authority, self: cfg.Self.Leaf().ID(), anchors: cfg.Anchors, home: cfg.Home, belief: firstBelief, now: cfg.Now, logger: cfg.Logger, outbox: newOutbox()}
 	if a.now == nil {
 		a.now = time.Now
 	}
 	if a.logger == nil {
 		a.logger = slog.New(slog.DiscardHandler)
 	}
-	name, err := a.self.TrustDomain().ID(authorityPath)
-	if err != nil {
+	a.keys.put(a.self, cfg.Self)
+	if err := a.believe(cfg.Roots, 0); err != nil {
 		return nil, err
 	}
-	a.keys.put(a.self, cfg.Self)
-	client := &signet.Client{Roots: cfg.Roots, Name: verify.ID(name), Identity: a.Source(a.self), Dialer: &a.dialer, Now: a.now, Logger: a.logger}
-	a.http = client.HTTP()
+	a.http = &http.Client{Transport: present{a}}
 	a.hear(0)
 	return a, nil
 }
@@ -105,9 +103,6 @@ func (a *Agent) hear(ago time.Duration) {
 // Heard returns when the authority was last known to be alive, by what it signed;
 // at first, when the agent was made.
 func (a *Agent) Heard() time.Time { return *a.heard.Load() }
-
-// Roots returns the trust domain's anchors.
-func (a *Agent) Roots() verify.Roots { return a.roots }
 
 // Hurry is of no use: the authority sends what is new as soon as it can.
 func (a *Agent) Hurry() {}
@@ -277,8 +272,11 @@ const versionHint = "run authority and proxy with the same version of signet"
 
 // enforce puts a slice in force.
 func (a *Agent) enforce(enforcer Enforcer, slice *api.Slice) api.Applied {
+	if err := a.adopt(slice.Trust); err != nil {
+		a.refuse(err)
+	}
 	view, err := a.view.Next(slice)
-	view.Now = a.now
+	view.Now, view.roots = a.now, a.Roots()
 	a.view = view
 	a.keys.heed(view)
 	if err != nil {

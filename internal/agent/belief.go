@@ -94,7 +94,7 @@ func (a *Agent) verifySigner(head *api.Head, now time.Time) error {
 	if err != nil {
 		return err
 	}
-	if _, err := verify.Verify(chain, verify.Options{Roots: a.roots, Name: verify.ID(name), Purpose: verify.CodeSigning, Now: now}); err != nil {
+	if _, err := verify.Verify(chain, verify.Options{Roots: a.Roots(), Name: verify.ID(name), Purpose: verify.CodeSigning, Now: now}); err != nil {
 		return unsigned("of who signed: " + fault.Text(err))
 	}
 	return nil

@@ -18,7 +18,7 @@ import (
 // again is an agent of the same host, started anew.
 func (f *fake) again(t *testing.T, before *Agent) *Agent {
 	t.Helper()
-	a := testpki.Must(New(Config{Authority: "authority.test:1", Self: before.keys.get(before.self), Roots: before.roots, Anchors: before.anchors, Home: before.home}))
+	a := testpki.Must(New(Config{Authority: "authority.test:1", Self: before.keys.get(before.self), Roots: before.Roots(), Anchors: before.anchors, Home: before.home}))
 	a.http = before.http
 	return a
 }

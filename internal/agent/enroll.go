@@ -10,6 +10,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/signet-tls/signet"
@@ -17,6 +18,7 @@ import (
 	"github.com/signet-tls/signet/fault"
 	"github.com/signet-tls/signet/identity"
 	"github.com/signet-tls/signet/internal/agent/api"
+	"github.com/signet-tls/signet/internal/ca"
 	"github.com/signet-tls/signet/pki"
 	"github.com/signet-tls/signet/spiffeid"
 	"github.com/signet-tls/signet/verify"
@@ -33,12 +35,12 @@ func Enroll(ctx context.Context, token api.Token, key crypto.Signer, now func() 
 	if now == nil {
 		now = time.Now
 	}
-	root, err := rootOf(ctx, token, now)
+	believed, err := rootsOf(ctx, token, now)
 	if err != nil {
 		return home, err
 	}
 	domain := token.ID.TrustDomain()
-	roots, err := verify.ForTrustDomain(domain, root)
+	roots, err := verify.ForTrustDomain(domain, believed...)
 	if err != nil {
 		return home, err
 	}
@@ -70,17 +72,22 @@ func Enroll(ctx context.Context, token api.Token, key crypto.Signer, now func() 
 	return home, err
 }
 
-// rootOf asks for the roots, which are public, and takes the one that the token
-// names. Who answers has proved nothing yet, and gets nothing from us.
-func rootOf(ctx context.Context, token api.Token, now func() time.Time) (*pki.Certificate, error) {
+// rootsOf asks for the roots, which are public, and takes the one that the token
+// names, and those for which that vouches: a root may have come after the token. Who
+// answers has proved nothing yet, and gets nothing from us.
+func rootsOf(ctx context.Context, token api.Token, now func() time.Time) ([]*pki.Certificate, error) {
 	client := &signet.Client{Dangerous: []dangerous.Switch{dangerous.SkipVerification()}, ALPN: []string{"http/1.1"}, Dialer: enrolmentAt{token.Authority}, Now: now}
 	var answer api.Roots
 	if err := ask(ctx, client.HTTP(), api.EnrollHost, api.PathRoots, nil, &answer); err != nil {
 		return nil, err
 	}
-	for _, der := range answer.Roots {
+	for _, der := range append(answer.Roots, ca.Endorsers(answer.Endorsements)...) {
 		if sum := sha256.Sum256(der); hex.EncodeToString(sum[:]) == token.Root {
-			return pki.ParseCertificate(der)
+			named, err := pki.ParseCertificate(der)
+			if err != nil {
+				return nil, err
+			}
+			return ca.Endorsed(answer.Endorsements, []*pki.Certificate{named}), nil
 		}
 	}
 	return nil, fault.New(RootMismatch, "who answers at %s is not the authority that made this token: it has another root", token.Authority).
@@ -105,8 +112,16 @@ func Renew(ctx context.Context, dir string, home Home, now func() time.Time) (Ho
 	client := &signet.Client{Roots: home.Roots, Name: verify.ID(name), Identity: identity.Static(home.Credential), Now: now}
 	http := client.HTTP()
 	defer http.CloseIdleConnections()
+	// First whom to believe, so that the certificate can tell that this is known here.
+	var trusted api.Roots
+	if err := ask(ctx, http, home.Authority, api.PathRoots, nil, &trusted); err != nil {
+		return home, err
+	}
+	if home, err = home.believing(dir, trusted); err != nil {
+		return home, err
+	}
 	var answer api.Certificate
-	if err := ask(ctx, http, home.Authority, api.PathCertificate, api.CertificateRequest{ID: home.ID(), Request: request}, &answer); err != nil {
+	if err := ask(ctx, http, home.Authority, api.PathCertificate, api.CertificateRequest{ID: home.ID(), Request: request, Generation: trusted.Generation}, &answer); err != nil {
 		return home, err
 	}
 	credential, err := issuedTo(home.ID(), answer.Chain, key)
@@ -115,6 +130,20 @@ func Renew(ctx context.Context, dir string, home Home, now func() time.Time) (Ho
 	}
 	home.Credential = credential
 	return home, keepRenewed(dir, credential)
+}
+
+// believing is the home with the roots that are named, as far as those here vouch for
+// them. They are kept.
+func (h Home) believing(dir string, named api.Roots) (Home, error) {
+	anchors, err := ca.Believe(named.Roots, named.Endorsements, h.Anchors)
+	if err != nil || slices.EqualFunc(anchors, h.Anchors, (*pki.Certificate).Equal) {
+		return h, err
+	}
+	if h.Roots, err = verify.ForTrustDomain(h.ID().TrustDomain(), anchors...); err != nil {
+		return h, err
+	}
+	h.Anchors = anchors
+	return h, keepRoots(dir, anchors)
 }
 
 // enrolmentAt dials the authority, whatever the name that it is asked for by.

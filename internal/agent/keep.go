@@ -50,9 +50,13 @@ func (k *keepers) want(ctx context.Context, ids []spiffeid.ID) {
 // once if there is none. However long the authority is then gone, the other half
 // remains.
 func (a *Agent) keep(ctx context.Context, id spiffeid.ID) {
-	due := a.due(id)
-	for a.waitUntil(ctx, due) {
-		for attempt := 0; !a.renew(ctx, id); attempt++ {
+	due, generation := a.due(id), int64(0)
+	for a.waitToRenew(ctx, due, generation) {
+		for attempt := 0; ; attempt++ {
+			generation = a.trust.Load().generation
+			if a.renew(ctx, id, generation) {
+				break
+			}
 			if !sleep(ctx, backoff(attempt)) {
 				return
 			}
@@ -62,17 +66,6 @@ func (a *Agent) keep(ctx context.Context, id spiffeid.ID) {
 			due = a.now().Add(time.Minute)
 		}
 	}
-}
-
-// waitUntil waits for a time of the clock, a minute at most at once: while a
-// host is suspended its timers stand still. It reports whether ctx is alive.
-func (a *Agent) waitUntil(ctx context.Context, due time.Time) bool {
-	for wait := due.Sub(a.now()); wait > 0; wait = due.Sub(a.now()) {
-		if !sleep(ctx, min(wait, time.Minute)) {
-			return false
-		}
-	}
-	return ctx.Err() == nil
 }
 
 // due returns when an identity's certificate is to be renewed; the zero time if
@@ -87,9 +80,10 @@ func (a *Agent) due(id spiffeid.ID) time.Time {
 	return leaf.NotBefore().Add(life/2 - rand.N(life/20+1))
 }
 
-// renew reports whether the identity has a new certificate, or ctx has ended.
-func (a *Agent) renew(ctx context.Context, id spiffeid.ID) bool {
-	credential, err := a.obtain(ctx, id)
+// renew reports whether the identity has a new certificate, or ctx has ended. The
+// authority hears of which generation the roots are that are believed here.
+func (a *Agent) renew(ctx context.Context, id spiffeid.ID, generation int64) bool {
+	credential, err := a.obtain(ctx, id, generation)
 	switch {
 	case ctx.Err() != nil:
 		return true
@@ -108,7 +102,7 @@ func (a *Agent) renew(ctx context.Context, id spiffeid.ID) bool {
 }
 
 // obtain makes a new key and has the authority sign for it.
-func (a *Agent) obtain(ctx context.Context, id spiffeid.ID) (*pki.Credential, error) {
+func (a *Agent) obtain(ctx context.Context, id spiffeid.ID, generation int64) (*pki.Credential, error) {
 	key, err := pki.NewKey()
 	if err != nil {
 		return nil, err
@@ -118,7 +112,7 @@ func (a *Agent) obtain(ctx context.Context, id spiffeid.ID) (*pki.Credential, er
 		return nil, err
 	}
 	var answer api.Certificate
-	if err := a.post(ctx, api.PathCertificate, api.CertificateRequest{ID: id, Request: request}, &answer); err != nil {
+	if err := a.post(ctx, api.PathCertificate, api.CertificateRequest{ID: id, Request: request, Generation: generation}, &answer); err != nil {
 		return nil, err
 	}
 	return issuedTo(id, answer.Chain, key)

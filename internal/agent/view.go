@@ -5,6 +5,7 @@ import (
 
 	"github.com/signet-tls/signet/fault"
 	"github.com/signet-tls/signet/internal/agent/api"
+	"github.com/signet-tls/signet/internal/ca"
 	"github.com/signet-tls/signet/pki"
 	"github.com/signet-tls/signet/policy"
 	"github.com/signet-tls/signet/spiffeid"
@@ -192,7 +193,11 @@ func (v *View) Vouches(chain []*pki.Certificate, by verify.Roots) error {
 	if v == nil || v.roots.IsZero() || v.roots == by {
 		return nil
 	}
-	options := verify.Options{Roots: v.roots, Name: verify.Member(v.roots.TrustDomain()), Purpose: verify.AnyPurpose, Now: v.now()}
+	at := v.now()
+	if end := chain[0].NotAfter(); at.After(end) {
+		at = end // the other end has renewed since: its deadline is another matter
+	}
+	options := verify.Options{Roots: v.roots, Name: verify.Member(v.roots.TrustDomain()), Purpose: verify.AnyPurpose, Now: at}
 	if _, err := verify.Verify(chain, options); err != nil {
 		return fault.Wrap(err, RootsChanged, "the roots changed, and no longer vouch for the other end").
 			WithHint("give the other end a certificate of the new roots")
@@ -201,6 +206,10 @@ func (v *View) Vouches(chain []*pki.Certificate, by verify.Roots) error {
 }
 
 func revokedFault(id spiffeid.ID, revocation api.Revocation) error {
+	if id.IsZero() {
+		return fault.New(ca.IssuerRetired, "the intermediate that vouches for the other end is retired").
+			WithHint("signet token new WHO --again | signet enroll      # on the other end's host").WithDetail(revocation)
+	}
 	name := id.Short(revocation.By.TrustDomain())
 	if revocation.Cause != "" {
 		return fault.New(api.CertificateWithdrawn, "this certificate of %s counts no longer: %s", name, api.Withdrawn(revocation.Cause)).

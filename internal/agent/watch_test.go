@@ -113,7 +113,7 @@ func TestWrongCertificates(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			f, a := newFake(t)
 			f.sign = func(spiffeid.ID) any { return test.sign(t, f) }
-			if _, err := a.obtain(t.Context(), id("web")); !errors.Is(err, test.code) {
+			if _, err := a.obtain(t.Context(), id("web"), 0); !errors.Is(err, test.code) {
 				t.Errorf("the error is %v, want [%s]", err, test.code)
 			}
 		})
@@ -121,7 +121,7 @@ func TestWrongCertificates(t *testing.T) {
 	t.Run("the wrong name for the right key", func(t *testing.T) {
 		f, a := newFake(t)
 		a.http = &http.Client{Transport: renamed{f}}
-		if _, err := a.obtain(t.Context(), id("web")); !errors.Is(err, AuthorityFailed) {
+		if _, err := a.obtain(t.Context(), id("web"), 0); !errors.Is(err, AuthorityFailed) {
 			t.Errorf("the error is %v, want [%s]", err, AuthorityFailed)
 		}
 	})

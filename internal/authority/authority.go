@@ -36,6 +36,8 @@ type Config struct {
 	// OnEvent hears of every event as it comes in; it must not block. Nil is
 	// nobody.
 	OnEvent func(api.Event)
+	// OnTrust hears that whom to believe, or who signs, has changed. Nil is nobody.
+	OnTrust func()
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
 	// Logger hears of failures; nil discards.
@@ -57,7 +59,9 @@ type Authority struct {
 	logger    *slog.Logger
 	listener  *signet.Listener
 	server    *signet.Server
-	roots     verify.Roots
+	trusted   atomic.Pointer[verify.Roots] // whom to believe at present
+	rotating  sync.Mutex                   // held for a step of a rotation
+	onTrust   func()
 	own       ownCertificate
 	signer    ownCertificate // of the key that signs what proxies are sent
 	journal   journal
@@ -94,10 +98,13 @@ func New(cfg Config) (*Authority, error) {
 	}
 	a := &Authority{
 		store: cfg.Store, ca: cfg.CA, log: cfg.Log, domain: cfg.Store.State().TrustDomain,
-		admitter: cfg.Store, onEvent: cfg.OnEvent, now: cfg.Now, logger: cfg.Logger,
+		admitter: cfg.Store, onEvent: cfg.OnEvent, onTrust: cfg.OnTrust, now: cfg.Now, logger: cfg.Logger,
 		patience: 2 * time.Second, presence: presence, slowest: 10 * time.Second,
 		proxies: map[spiffeid.ID]*proxy{}, news: make(chan struct{}), answers: map[uint64]answer{}, streams: map[spiffeid.ID]*stream{},
 		strangers: crowd.NewRoom(maxStrangers), enrolling: make(chan struct{}, maxEnrolling), leaves: map[net.Conn]func(){},
+	}
+	if a.onTrust == nil {
+		a.onTrust = func() {}
 	}
 	if a.now == nil {
 		a.now = time.Now
@@ -111,9 +118,6 @@ func New(cfg Config) (*Authority, error) {
 	if err != nil {
 		return nil, err
 	}
-	if a.roots, err = verify.ForTrustDomain(a.domain, a.ca.Root()); err != nil {
-		return nil, err
-	}
 	a.meters = newMeters(a)
 	if err := a.checkLog(cfg.AcceptLog); err != nil {
 		return nil, err
@@ -123,9 +127,24 @@ func New(cfg Config) (*Authority, error) {
 	}
 	a.own = ownCertificate{id: id, ca: a.ca, now: a.now, issued: a.issued}
 	a.signer = ownCertificate{id: id, ca: a.ca, now: a.now, issued: a.issued, signs: true}
+	a.server, err = a.newServer()
+	return a, err
+}
+
+// newServer returns a server of those who are believed at present.
+func (a *Authority) newServer() (*signet.Server, error) {
+	anchors, err := a.ca.Stored().Anchors()
+	if err != nil {
+		return nil, err
+	}
+	roots, err := verify.ForTrustDomain(a.domain, anchors...)
+	if err != nil {
+		return nil, err
+	}
+	a.trusted.Store(&roots)
 	members := &signet.Server{
 		Identity:  &a.own,
-		Roots:     a.roots,
+		Roots:     roots,
 		Name:      verify.Member(a.domain),
 		Authorize: a.authorize,
 		ALPN:      []string{"h2", "http/1.1"},
@@ -133,8 +152,7 @@ func New(cfg Config) (*Authority, error) {
 		Logger:    a.logger,
 	}
 	// One port for both: who has no certificate asks for a name that is nobody's.
-	a.server = &signet.Server{Hosts: map[string]*signet.Server{"*": members, api.EnrollHost: a.enrolment()}, Now: a.now, Logger: a.logger}
-	return a, nil
+	return &signet.Server{Hosts: map[string]*signet.Server{"*": members, api.EnrollHost: a.enrolment()}, Now: a.now, Logger: a.logger}, nil
 }
 
 // Listen binds the authority's address, so that Run cannot fail on it.
@@ -210,16 +228,22 @@ func (a *Authority) Run(ctx context.Context) error {
 
 // authorize keeps strangers and the revoked out, at every handshake.
 func (a *Authority) authorize(_ context.Context, peer *signet.Peer) error {
-	_, err := a.known(peer.ID)
+	_, err := a.known(peer)
 	return err
 }
 
 // known returns what the truth says about a peer right now. A connection may be
 // older than a revocation, so each request asks again.
-func (a *Authority) known(id spiffeid.ID) (control.Identity, error) {
-	state := a.store.State()
+func (a *Authority) known(peer *signet.Peer) (control.Identity, error) {
+	id, state := peer.ID, a.store.State()
 	if err := a.notRevoked(state, id); err != nil {
 		return control.Identity{}, err
+	}
+	for _, cert := range peer.Chain {
+		if _, retired := state.CA.Retired[cert.Serial()]; retired {
+			return control.Identity{}, fault.New(ca.IssuerRetired, "the certificate of %s is by an intermediate that is retired", id.Short(a.domain)).
+				WithHint("signet token new %s --again | signet enroll", id.Short(a.domain))
+		}
 	}
 	known, ok := state.Identities[id]
 	if !ok {

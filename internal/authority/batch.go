@@ -130,7 +130,7 @@ func (a *Authority) signerOf(r *http.Request, s *stream, sent api.Batch) (*pki.C
 	}
 	// The one that the proxy has shown, or a batch before, is known to be its own.
 	if !chain[0].Equal(peer.Chain[0]) && (s.signer == nil || !chain[0].Equal(s.signer)) {
-		if _, err := verify.Verify(chain, verify.Options{Roots: a.roots, Name: verify.ID(peer.ID), Purpose: verify.ClientAuth, Now: a.now()}); err != nil {
+		if _, err := verify.Verify(chain, verify.Options{Roots: *a.trusted.Load(), Name: verify.ID(peer.ID), Purpose: verify.ClientAuth, Now: a.now()}); err != nil {
 			return nil, unsigned(peer.ID, fault.Text(err))
 		}
 	}

@@ -16,6 +16,7 @@ const (
 	Busy           fault.Code = "authority_busy"
 	ConnUnknown    fault.Code = "connection_unknown"
 	ConnAmbiguous  fault.Code = "connection_ambiguous"
+	RotationWaits  fault.Code = "rotation_waits"
 	Failed         fault.Code = "authority_internal"
 	RuleForGood    fault.Code = "rule_for_good"
 	LastOperator   fault.Code = "last_operator"
@@ -30,6 +31,9 @@ func Codes() []fault.Entry {
 		{Code: NotGranted, Meaning: "The proxy may not hold that identity.",
 			Cause: "A proxy asked for an identity that is not one of its services or doors.",
 			Next:  "Grant the identity to the proxy, or correct the proxy's configuration."},
+		{Code: RotationWaits, Meaning: "The next step of a rotation would leave somebody behind, so that it was not taken.",
+			Cause: "The hosts that the message names have not been heard since the last step: a proxy that is off, or a certificate in files that nobody has renewed.",
+			Next:  "Bring them back, or wait until what they have has expired: 24 hours at most."},
 		{Code: BadRequest, Meaning: "The authority could not use the request; the message says why.",
 			Cause: "A client of another version or not one of Signet's, or a reason of more than 1,000 characters.",
 			Next:  "Use the signet command of the authority's version."},

@@ -13,6 +13,7 @@ import (
 	"github.com/signet-tls/signet"
 	"github.com/signet-tls/signet/fault"
 	"github.com/signet-tls/signet/internal/agent/api"
+	"github.com/signet-tls/signet/internal/ca"
 	"github.com/signet-tls/signet/internal/control"
 	"github.com/signet-tls/signet/pki"
 	"github.com/signet-tls/signet/spiffeid"
@@ -57,8 +58,11 @@ func isStranger(r *http.Request) bool { return signet.PeerOf(r.Context()).Server
 func (a *Authority) serveStranger(w http.ResponseWriter, r *http.Request) error {
 	switch r.Method + " " + r.URL.Path {
 	case "GET " + api.PathRoots:
-		writeJSON(w, http.StatusOK, api.Roots{Roots: a.anchors()})
-		return nil
+		answer, err := a.anchors()
+		if err == nil {
+			writeJSON(w, http.StatusOK, answer)
+		}
+		return err
 	case "POST " + api.PathEnroll:
 		return answering(a.enrol)(w, r)
 	}
@@ -105,11 +109,20 @@ func (a *Authority) enrol(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return api.Enrolled{Chain: raw(chain), Roots: a.anchors(), Replaced: replaced}, nil
+	anchors, err := a.anchors()
+	return api.Enrolled{Chain: raw(chain), Roots: anchors.Roots, Replaced: replaced}, err
 }
 
-// anchors returns the trust domain's roots, in DER.
-func (a *Authority) anchors() [][]byte { return raw([]*pki.Certificate{a.ca.Root()}) }
+// anchors returns whom to believe at present.
+func (a *Authority) anchors() (api.Roots, error) { return trustOf(a.ca.Stored()) }
+
+// believe tells members whom to believe.
+func (a *Authority) believe(*http.Request) (any, error) { return a.anchors() }
+
+func trustOf(stored ca.Stored) (api.Roots, error) {
+	anchors, err := stored.Anchors()
+	return api.Roots{Roots: raw(anchors), Endorsements: stored.Endorsements, Generation: stored.Generation}, err
+}
 
 // hashKey returns the SHA-256 of a public key in lower-case hexadecimal.
 func hashKey(public crypto.PublicKey) (string, error) {

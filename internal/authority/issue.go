@@ -18,13 +18,14 @@ import (
 // how many it may hold; zero where an operator has let id have one.
 func (a *Authority) plan(id, holder spiffeid.ID) (control.Certificate, error) {
 	plan, err := a.ca.Plan(id, a.now())
-	return control.Certificate{Serial: plan.Serial, ID: plan.ID, At: plan.At, NotAfter: plan.NotAfter, Holder: holder}, err
+	return control.Certificate{Serial: plan.Serial, ID: plan.ID, At: plan.At, NotAfter: plan.NotAfter, Holder: holder,
+		Issuer: plan.Issuer, Generation: plan.Generation}, err
 }
 
 // sign is the one place where a certificate for somebody else is signed: what was
 // planned is on record by then, and the audit log has it before anybody else.
 func (a *Authority) sign(ctx context.Context, planned control.Certificate, public crypto.PublicKey) ([]*pki.Certificate, error) {
-	chain, err := a.ca.Sign(ca.Plan{ID: planned.ID, Serial: planned.Serial, At: planned.At, NotAfter: planned.NotAfter}, public)
+	chain, err := a.ca.Sign(ca.Plan{ID: planned.ID, Serial: planned.Serial, At: planned.At, NotAfter: planned.NotAfter, Issuer: planned.Issuer}, public)
 	if err != nil {
 		return nil, err
 	}
@@ -38,11 +39,15 @@ func (a *Authority) sign(ctx context.Context, planned control.Certificate, publi
 	return chain, nil
 }
 
-// issue plans, records and signs a certificate of id in the hands of holder.
-func (a *Authority) issue(ctx context.Context, id, holder spiffeid.ID, public crypto.PublicKey) ([]*pki.Certificate, error) {
+// issue plans, records and signs a certificate of id in the hands of holder, who
+// believes the roots of a generation; a negative one is the present.
+func (a *Authority) issue(ctx context.Context, id, holder spiffeid.ID, generation int64, public crypto.PublicKey) ([]*pki.Certificate, error) {
 	planned, err := a.plan(id, holder)
 	if err != nil {
 		return nil, err
+	}
+	if generation >= 0 {
+		planned.Generation = min(planned.Generation, generation)
 	}
 	if err := a.store.RecordCertificate(ctx, planned); err != nil {
 		return nil, err
@@ -57,7 +62,7 @@ func (a *Authority) Credential(ctx context.Context, id spiffeid.ID) (*pki.Creden
 	if err != nil {
 		return nil, err
 	}
-	chain, err := a.issue(ctx, id, spiffeid.ID{}, key.Public())
+	chain, err := a.issue(ctx, id, spiffeid.ID{}, -1, key.Public())
 	if err != nil {
 		return nil, err
 	}
@@ -82,7 +87,7 @@ func (a *Authority) certificate(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	chain, err := a.issue(r.Context(), request.ID, id, public)
+	chain, err := a.issue(r.Context(), request.ID, id, max(request.Generation, 0), public)
 	if err != nil {
 		return nil, err
 	}

@@ -58,3 +58,10 @@ func (o *ownCertificate) Credential() (*pki.Credential, error) {
 	o.renew = now.Add(ca.DefaultLifetime / 2)
 	return o.current, err
 }
+
+// renewNow has it made anew when it is asked for next.
+func (o *ownCertificate) renewNow() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.renew = time.Time{}
+}

@@ -121,7 +121,7 @@ func (r *rig) populate() {
 // joined puts a certificate of an identity on record, as if it had joined.
 func (r *rig) joined(path string) {
 	r.t.Helper()
-	if _, err := r.issue(r.t.Context(), id(path), spiffeid.ID{}, testpki.Must(pki.NewKey()).Public()); err != nil {
+	if _, err := r.issue(r.t.Context(), id(path), spiffeid.ID{}, -1, testpki.Must(pki.NewKey()).Public()); err != nil {
 		r.t.Fatal(err)
 	}
 }

@@ -23,6 +23,9 @@ func (a *Authority) handler() http.Handler {
 	routes := map[string]route{
 		"GET " + api.PathWatch:        {control.Proxy, a.watch},
 		"POST " + api.PathCertificate: {"", answering(a.certificate)},
+		"GET " + api.PathRoots:        {"", answering(a.believe)},
+		"GET " + api.PathRotate:       {control.Operator, answering(a.rotation)},
+		"POST " + api.PathRotate:      {control.Operator, answering(a.acting(a.rotate))},
 		"POST " + api.PathApplied:     {control.Proxy, answering(a.applied)},
 		"POST " + api.PathEvents:      {control.Proxy, answering(a.events)},
 		"POST " + api.PathLive:        {control.Proxy, answering(a.live)},
@@ -79,7 +82,7 @@ func (a *Authority) serve(routes map[string]route, w http.ResponseWriter, r *htt
 	if isStranger(r) {
 		return a.serveStranger(w, r)
 	}
-	known, err := a.known(caller(r))
+	known, err := a.known(signet.PeerOf(r.Context()))
 	if err == nil {
 		err = a.withdrawn(r, a.store.State())
 	}

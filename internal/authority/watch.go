@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/signet-tls/signet/internal/agent/api"
+	"github.com/signet-tls/signet/internal/ca"
 	"github.com/signet-tls/signet/internal/control"
 	"github.com/signet-tls/signet/spiffeid"
 )
@@ -96,6 +97,10 @@ func slice(state *control.State, proxy spiffeid.ID, now time.Time) *api.Slice {
 	if _, revoked := state.Revocations[proxy]; revoked {
 		return out
 	}
+	for serial := range state.CA.Retired { // nobody's, as no certificate of an authority's has an ID
+		out.Revoked = append(out.Revoked, api.Revocation{Serials: []string{serial}})
+	}
+	out.Trust, _ = trustOf(ca.Stored(state.CA)) // on record it is readable
 	held := map[spiffeid.ID]bool{}
 	for grant := range state.Grants {
 		if _, revoked := state.Revocations[grant.Identity]; grant.Proxy == proxy && !revoked {

@@ -12,6 +12,8 @@ const backupBegin = "signet-backup/v1\n"
 
 // SignBackup signs what a backup says.
 func (c *CA) SignBackup(body []byte) ([]byte, error) {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
 	return pki.SignFile(c.intermediate.Key, bytes.NewReader(append([]byte(backupBegin), body...)))
 }
 

@@ -38,11 +38,7 @@ func saved(t *testing.T, domain spiffeid.TrustDomain) (*CA, string) {
 }
 
 func (c *CA) load(folder string) (*CA, error) {
-	return Load(folder, c.domain, c.stored(), nil)
-}
-
-func (c *CA) stored() Stored {
-	return Stored{Root: string(c.Root().PEM()), Intermediate: string(c.Intermediate().PEM())}
+	return Load(folder, c.domain, c.Stored(), nil)
 }
 
 func TestSaveAndLoad(t *testing.T) {

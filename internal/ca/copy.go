@@ -63,16 +63,22 @@ func sealedOnly(data []byte) bool {
 
 // complete refuses files that are not those of the authority that is on record.
 func complete(files map[string]string, folder string, stored Stored) error {
-	wanted := map[string]string{intermediateFile: stored.Intermediate}
-	if !stored.RootElsewhere {
-		wanted[rootFile] = stored.Root
-	}
-	for name, cert := range wanted {
-		if cert == "" || !strings.HasPrefix(files[name], cert) {
-			return lost(folder, name+" is missing, or another authority's")
+	for _, wanted := range stored.kept() {
+		if holding(files, wanted.cert) == "" {
+			return lost(folder, wanted.name+".pem is missing, or another authority's")
 		}
 	}
 	return nil
+}
+
+// holding returns the file that begins with a certificate; "" if there is none.
+func holding(files map[string]string, cert string) string {
+	for _, data := range files {
+		if cert != "" && strings.HasPrefix(data, cert) {
+			return data
+		}
+	}
+	return ""
 }
 
 // Paste writes what Copy returned into another folder.
@@ -97,7 +103,7 @@ func Paste(folder string, files map[string]string, stored Stored) error {
 // which that is kept: root.pem of the folder, or where it was carried to. Path is
 // what that is called.
 func OpenRoot(data []byte, path string, stored Stored, passphrase pki.Passphrase) (*pki.Credential, error) {
-	root, err := open(data, path, passphrase)
+	root, err := OpenFile(data, path, passphrase)
 	if err != nil {
 		return nil, err
 	}
@@ -109,4 +115,4 @@ func OpenRoot(data []byte, path string, stored Stored, passphrase pki.Passphrase
 
 // RootFileOf returns the content of the root's file among those of Copy; "" where it
 // is kept elsewhere.
-func RootFileOf(files map[string]string) string { return files[rootFile] }
+func RootFileOf(files map[string]string, stored Stored) string { return holding(files, stored.Root) }

@@ -18,8 +18,10 @@ import (
 
 // Files of the folder with the keys.
 const (
-	rootFile         = "root.pem"
-	intermediateFile = "intermediate.pem"
+	rootFile         = rootName + ".pem"
+	intermediateFile = intermediateName + ".pem"
+	rootName         = "root"
+	intermediateName = "intermediate"
 )
 
 // Kept says how the keys are written down.
@@ -34,13 +36,13 @@ type Kept struct {
 
 // Save writes the keys into the folder, for their owner alone.
 func (c *CA) Save(folder string, how Kept) error {
-	intermediate, err := sealed(c.intermediate.ChainPEM(), c.intermediate.Key, how.Passphrase)
-	if err != nil {
-		return err
-	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.folder, c.secret = folder, how.Passphrase
 	passphrase, path, write := how.Passphrase, filepath.Join(folder, rootFile), atomicfile.Write
 	if how.RootFile != "" {
 		passphrase, path, write = how.RootPassphrase, how.RootFile, atomicfile.Create
+		c.stored.RootElsewhere = true
 	}
 	root, err := sealed(c.root.PEM(), c.rootKey, passphrase)
 	if err != nil {
@@ -49,7 +51,19 @@ func (c *CA) Save(folder string, how Kept) error {
 	if err := write(path, root, atomicfile.Private); err != nil {
 		return notKept(err, filepath.Dir(path))
 	}
-	return notKept(atomicfile.Write(filepath.Join(folder, intermediateFile), intermediate, atomicfile.Private), folder)
+	return c.keep(intermediateFile, c.intermediate)
+}
+
+// keep writes one key into the folder, if there is one.
+func (c *CA) keep(name string, credential *pki.Credential) error {
+	if c.folder == "" {
+		return nil
+	}
+	data, err := sealed(credential.ChainPEM(), credential.Key, c.secret)
+	if err != nil {
+		return err
+	}
+	return notKept(atomicfile.Write(filepath.Join(c.folder, name), data, atomicfile.Private), c.folder)
 }
 
 // sealed returns certificates and a key in PEM, the key encrypted if there is a
@@ -74,38 +88,19 @@ func notKept(err error, folder string) error {
 		WithHint("make %s writable for this user, or free some space; a file that is there already is not overwritten", folder)
 }
 
-// Stored is what is on record of an authority's certificates.
-type Stored struct {
-	Root          string // PEM
-	Intermediate  string // PEM
-	RootElsewhere bool   // its key is not in the folder
-}
-
 // Load reads the authority that is on record from the folder that Save wrote. The
 // passphrase is asked for if a key turns out to be encrypted.
 func Load(folder string, domain spiffeid.TrustDomain, stored Stored, passphrase pki.Passphrase) (*CA, error) {
-	roots, err := pki.ParseCertificates([]byte(stored.Root))
-	if err != nil {
-		return nil, err
-	}
-	ca := &CA{domain: domain, root: roots[0]}
-	if !stored.RootElsewhere {
-		root, err := load(filepath.Join(folder, rootFile), passphrase)
-		if err != nil {
-			return nil, err
+	ca := &CA{domain: domain, folder: folder}
+	ask := passphrase
+	if passphrase != nil {
+		ask = func() ([]byte, error) {
+			secret, err := passphrase()
+			ca.secret = secret
+			return secret, err
 		}
-		if !root.Leaf().Equal(ca.root) {
-			return nil, lost(folder, "the root's key is another authority's")
-		}
-		ca.rootKey = root.Key
 	}
-	if ca.intermediate, err = load(filepath.Join(folder, intermediateFile), passphrase); err != nil {
-		return nil, err
-	}
-	if string(ca.intermediate.Leaf().PEM()) != stored.Intermediate {
-		return nil, lost(folder, "the intermediate's key is another authority's")
-	}
-	return ca, nil
+	return ca, ca.adopt(stored, ask)
 }
 
 func load(path string, passphrase pki.Passphrase) (*pki.Credential, error) {
@@ -120,11 +115,11 @@ func load(path string, passphrase pki.Passphrase) (*pki.Credential, error) {
 		return nil, fault.Wrap(err, KeyFileFault, "the authority's key cannot be read").
 			WithHint("make %s readable for this user alone, or run as its owner", path)
 	}
-	return open(data, path, passphrase)
+	return OpenFile(data, path, passphrase)
 }
 
-// open reads the content of a file with a key.
-func open(data []byte, path string, passphrase pki.Passphrase) (*pki.Credential, error) {
+// OpenFile reads the content of a file with a key. Path is what that is called.
+func OpenFile(data []byte, path string, passphrase pki.Passphrase) (*pki.Credential, error) {
 	var refused error // why there is no passphrase
 	ask := passphrase
 	if passphrase != nil {

@@ -26,7 +26,7 @@ func TestRootElsewhere(t *testing.T) {
 		t.Error("the root's key is in the folder, too")
 	}
 	wantSealed(t, away)
-	stored := made.stored()
+	stored := made.Stored()
 	stored.RootElsewhere = true
 	wantVerified(t, made.Root(), issue(t, testpki.Must(Load(folder, demo, stored, nil)), "web"))
 	err := made.Save(folder, Kept{RootFile: away})
@@ -51,10 +51,10 @@ func TestEncrypted(t *testing.T) {
 	signer := testpki.Must(testpki.Must(pki.ParsePrivateKey(key, say("correct horse", nil))).Signer())
 	root := testpki.Must(pki.SelfSigned(pki.Spec{Profile: pki.Root, Name: "root", Now: now}))
 	own := testpki.Must(root.New(pki.Spec{Profile: pki.Intermediate, Name: "authority", Key: signer, Now: now}))
-	made := &CA{domain: demo, root: root.Leaf(), intermediate: own}
+	made := &CA{domain: demo, keys: keys{root: root.Leaf(), intermediate: own, stored: Stored{Root: string(root.Leaf().PEM()), Intermediate: string(own.Leaf().PEM())}}}
 	folder := t.TempDir()
 	write(t, folder, intermediateFile, append(own.ChainPEM(), key...))
-	stored := made.stored()
+	stored := made.Stored()
 	stored.RootElsewhere = true
 	loaded, err := Load(folder, demo, stored, say("correct horse", nil))
 	if err != nil {

@@ -16,9 +16,13 @@ func (c *CA) IssueSigner(id spiffeid.ID, public crypto.PublicKey, now time.Time)
 	if err != nil {
 		return nil, err
 	}
-	leaf, err := c.intermediate.Issue(pki.Spec{Profile: pki.Signer, ID: plan.ID, Serial: plan.Serial, Lifetime: plan.NotAfter.Sub(plan.At), Now: plan.At}, public)
+	issuer, err := c.issuer(plan.Issuer)
 	if err != nil {
 		return nil, err
 	}
-	return []*pki.Certificate{leaf, c.intermediate.Leaf()}, nil
+	leaf, err := issuer.Issue(pki.Spec{Profile: pki.Signer, ID: plan.ID, Serial: plan.Serial, Lifetime: plan.NotAfter.Sub(plan.At), Now: plan.At}, public)
+	if err != nil {
+		return nil, err
+	}
+	return []*pki.Certificate{leaf, issuer.Leaf()}, nil
 }

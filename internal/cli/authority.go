@@ -19,6 +19,7 @@ type authorityCmds struct {
 	Init  authorityInitCmd  `cmd:"" help:"make a trust domain's authority, and its first operator"`
 	Serve authorityServeCmd `cmd:"" help:"run the authority"`
 
+	Rotate  authorityRotateCmd  `cmd:"" help:"a new root or intermediate, step by step: prepare, activate, retire"`
 	Backup  authorityBackupCmd  `cmd:"" help:"all that the authority knows, and its keys, encrypted, in one file"`
 	Restore authorityRestoreCmd `cmd:"" help:"an authority from a backup, in an empty folder"`
 

@@ -79,7 +79,7 @@ func TestPlainKeysAreNotCopied(t *testing.T) {
 			t.Errorf("%s has the mode %v", name, info.Mode())
 		}
 	}
-	root, err := ca.OpenRoot([]byte(ca.RootFileOf(files)), "root.pem", stored, func() ([]byte, error) { return []byte("correct horse"), nil })
+	root, err := ca.OpenRoot([]byte(ca.RootFileOf(files, stored)), "root.pem", stored, func() ([]byte, error) { return []byte("correct horse"), nil })
 	if err != nil || !root.Leaf().Equal(signer.Root()) {
 		t.Errorf("the root: %v", err)
 	}

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net"
 	"path/filepath"
+	"time"
 
 	"github.com/signet-tls/signet/fault"
 	"github.com/signet-tls/signet/internal/agent/api"
@@ -65,8 +66,39 @@ func (s *plane) openCA(passphrase pki.Passphrase) (err error) {
 	if err != nil {
 		return err
 	}
-	s.roots, err = verify.ForTrustDomain(s.domain, s.ca.Root())
+	for what, cert := range map[string]*pki.Certificate{ca.TurnRoot: s.ca.Root(), ca.TurnIntermediate: s.ca.Intermediate()} {
+		if cert.Expired(time.Now()) && (what == ca.TurnRoot || !s.ca.Root().Expired(time.Now())) { // a root's end comes first
+			return fault.New(ca.AuthorityOver, "the %s of %s expired on %s", what, s.domain, cert.NotAfter().UTC().Format(dayForm)).
+				WithHint("signet authority rotate %s --at-once      # then every host enrolls again", what)
+		}
+	}
+	return s.believe()
+}
+
+// believe takes over whom to believe from the authority's keys.
+func (s *plane) believe() error {
+	anchors, err := s.ca.Stored().Anchors()
+	if err == nil {
+		s.roots, err = verify.ForTrustDomain(s.domain, anchors...)
+	}
 	return err
+}
+
+// trustChanged leaves in the folder what commands need, after a step of a rotation.
+func (s *plane) trustChanged() {
+	err := s.writeRoots()
+	if err == nil {
+		err = s.writeOperator(context.Background())
+	}
+	if err != nil {
+		s.logger.Error("the data folder does not have the new roots", slog.Any("error", err))
+	}
+}
+
+// writeRoots writes whom to believe.
+func (s *plane) writeRoots() error {
+	stored := s.ca.Stored()
+	return s.write(rootsFile, []byte(stored.Root+stored.OtherRoot))
 }
 
 // found keeps the authority's new keys, and makes the first revision with whoever runs
@@ -78,7 +110,7 @@ func (s *plane) found(ctx context.Context, made *ca.CA, kept ca.Kept, more func(
 		return err
 	}
 	_, err = s.store.Change(ctx, func(tx *control.Tx) error {
-		tx.SetCA(control.CA{Root: string(s.ca.Root().PEM()), Intermediate: string(s.ca.Intermediate().PEM()), RootElsewhere: kept.RootFile != ""})
+		tx.SetCA(control.CA(s.ca.Stored()))
 		tx.PutIdentity(control.Identity{ID: s.id(operatorPath()), Kind: control.Operator})
 		more(tx)
 		return nil
@@ -86,8 +118,7 @@ func (s *plane) found(ctx context.Context, made *ca.CA, kept ca.Kept, more func(
 	if err != nil {
 		return err
 	}
-	s.roots, err = verify.ForTrustDomain(s.domain, s.ca.Root())
-	return err
+	return s.believe()
 }
 
 // id is for paths that are known to be right.
@@ -106,7 +137,7 @@ func (s *plane) revoked(path string) bool {
 
 // makeAuthority makes the control plane's API, which listens nowhere yet.
 func (s *plane) makeAuthority() (err error) {
-	s.authority, err = authority.New(authority.Config{Store: s.store, CA: s.ca, Log: s.log, AcceptLog: s.acceptLog, OnEvent: s.onEvent, Logger: s.logger})
+	s.authority, err = authority.New(authority.Config{Store: s.store, CA: s.ca, Log: s.log, AcceptLog: s.acceptLog, OnEvent: s.onEvent, OnTrust: s.trustChanged, Logger: s.logger})
 	return err
 }
 
@@ -133,7 +164,7 @@ func (s *plane) writeFolder(ctx context.Context, settings any) error {
 	if err := s.writeOperator(ctx); err != nil {
 		return err
 	}
-	if err := s.write(rootsFile, s.ca.Root().PEM()); err != nil || settings == nil {
+	if err := s.writeRoots(); err != nil || settings == nil {
 		return err
 	}
 	data, err := json.Marshal(settings)

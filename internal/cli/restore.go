@@ -102,7 +102,7 @@ func (c *authorityRestoreCmd) root(ctx context.Context, s *shell, b backup, stor
 		if c.OfflineRoot != "" {
 			return nil, fault.New(Usage, "--offline-root is given, and the root's key is in the backup").WithHint("leave it out")
 		}
-		return ca.OpenRoot([]byte(ca.RootFileOf(b.Keys)), baseName(c.File), stored, c.orCredential().asker(ctx, s, "the authority's keys"))
+		return ca.OpenRoot([]byte(ca.RootFileOf(b.Keys, stored)), baseName(c.File), stored, c.orCredential().asker(ctx, s, "the authority's keys"))
 	}
 	return openOfflineRoot(ctx, s, c.OfflineRoot, c.RootPassphraseFile, stored)
 }

@@ -1,8 +1,10 @@
 package control
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -25,6 +27,10 @@ type Certificate struct {
 	At time.Time `json:"at,omitzero"`
 	// Holder is the proxy that it was handed to; zero where that is ID itself.
 	Holder spiffeid.ID `json:"holder,omitzero"`
+	// Issuer is the serial number of the intermediate that signs it.
+	Issuer string `json:"issuer,omitempty"`
+	// Generation is that of the roots which its holder believes.
+	Generation int64 `json:"generation,omitempty"`
 }
 
 // owners are the identities whose revocation kills the certificate.
@@ -220,6 +226,50 @@ func (s *Store) certificates(ctx context.Context, id spiffeid.ID) ([]Certificate
 		}
 	}
 	return valid, answer.Header.Revision, nil
+}
+
+// Behind returns, of each identity in each pair of hands, the newest certificate that
+// is still valid, where that is of an earlier generation. Those of the revoked do not
+// count, nor do those in the hands of a proxy that may not hold them any more.
+func (s *Store) Behind(ctx context.Context, generation int64) ([]Certificate, error) {
+	ctx, release := s.bind(ctx)
+	defer release()
+	answer, err := s.client.Get(ctx, certificatePrefix, clientv3.WithPrefix())
+	if err != nil {
+		return nil, s.explain(ctx, err)
+	}
+	state, now := s.State(), s.now()
+	newest := map[Grant]Certificate{} // by who holds it, and whose it is
+	for _, kv := range answer.Kvs {
+		c, err := decode[Certificate](string(kv.Key), kv.Value)
+		if err != nil {
+			return nil, err
+		}
+		hands := Grant{cmp.Or(c.Holder, c.ID), c.ID}
+		if last, known := newest[hands]; now.Before(c.NotAfter) && state.counts(hands) && (!known || c.later(last)) {
+			newest[hands] = c
+		}
+	}
+	maps.DeleteFunc(newest, func(_ Grant, c Certificate) bool { return c.Generation >= generation })
+	return slices.SortedFunc(maps.Values(newest), func(a, b Certificate) int {
+		return cmp.Or(strings.Compare(a.ID.String(), b.ID.String()), strings.Compare(a.Holder.String(), b.Holder.String()))
+	}), nil
+}
+
+// later reports whether a certificate was planned after another one of the same hands.
+func (c Certificate) later(than Certificate) bool {
+	return cmp.Or(cmp.Compare(c.Generation, than.Generation), c.At.Compare(than.At)) > 0
+}
+
+// counts reports whether somebody may go on with certificates of an identity.
+func (s *State) counts(hands Grant) bool {
+	for _, id := range []spiffeid.ID{hands.Proxy, hands.Identity} {
+		if _, revoked := s.Revocations[id]; revoked {
+			return false
+		}
+	}
+	_, granted := s.Grants[hands]
+	return granted || hands.Proxy == hands.Identity
 }
 
 // sweep deletes the records of certificates that have ended. Leases do the same

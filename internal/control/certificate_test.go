@@ -3,6 +3,7 @@ package control
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -223,5 +224,51 @@ func TestSweep(t *testing.T) {
 	kept, err := later.client.Get(t.Context(), certificatePrefix, clientv3.WithPrefix(), clientv3.WithCountOnly())
 	if err != nil || kept.Count != 1 {
 		t.Errorf("%d records, %v; want the one still valid", kept.Count, err)
+	}
+}
+
+// TestBehind: of each identity in each pair of hands, the newest certificate tells.
+func TestBehind(t *testing.T) {
+	s := open(t, t.TempDir())
+	change(t, s, func(tx *Tx) {
+		for _, name := range []string{"web", "orders", "gone"} {
+			tx.PutIdentity(Identity{ID: id(name), Kind: Service})
+		}
+		for _, name := range []string{"proxy/one", "proxy/two"} {
+			tx.PutIdentity(Identity{ID: id(name), Kind: Proxy})
+			tx.PutGrant(Grant{Proxy: id(name), Identity: id("web")})
+		}
+	})
+	serial := 0
+	put := func(name, holder string, generation int64) {
+		serial++
+		c := Certificate{Serial: fmt.Sprintf("%02x", serial), ID: id(name), NotAfter: time.Now().Add(time.Hour), At: time.Unix(int64(serial), 0), Generation: generation}
+		if holder != "" {
+			c.Holder = id(holder)
+		}
+		issue(t, s, c)
+	}
+	put("proxy/one", "proxy/one", 1)
+	put("proxy/one", "proxy/one", 2)
+	put("proxy/one", "proxy/one", 1) // asked for before, and answered later
+	put("web", "proxy/one", 2)
+	put("web", "proxy/two", 1)
+	put("proxy/two", "", 0)
+	put("proxy/two", "proxy/two", 2) // enrolled first, and renewed since
+	put("orders", "proxy/one", 0)    // which it may not hold any more
+	put("gone", "", 0)
+	change(t, s, func(tx *Tx) { tx.Revoke(Revocation{ID: id("gone")}) })
+	for generation, want := range map[int64]string{0: "", 1: "", 2: "web at proxy/two", 3: "proxy/one at proxy/one, proxy/two at proxy/two, web at proxy/one, web at proxy/two"} {
+		behind, err := s.Behind(t.Context(), generation)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var names []string
+		for _, c := range behind {
+			names = append(names, c.ID.Path()+" at "+c.Holder.Path())
+		}
+		if have := strings.Join(names, ", "); have != want {
+			t.Errorf("behind generation %d: %q, want %q", generation, have, want)
+		}
 	}
 }

@@ -74,12 +74,26 @@ type Revocation struct {
 	At       time.Time   `json:"at"`       // set by the store
 }
 
-// CA is the authority's certificates in PEM; their keys are never in here.
+// CA is the authority's certificates in PEM, and how far their rotation has come;
+// their keys are never in here. What the fields mean, ca.Stored says, which has the
+// same.
 type CA struct {
-	Root         string `json:"root"`
-	Intermediate string `json:"intermediate"`
-	// RootElsewhere says that the root's key was carried away.
-	RootElsewhere bool `json:"root_elsewhere,omitempty"`
+	Root          string `json:"root"`
+	Intermediate  string `json:"intermediate"`
+	RootElsewhere bool   `json:"root_elsewhere,omitempty"` // its key was carried away
+
+	Turning string    `json:"turning,omitempty"`
+	Stage   string    `json:"stage,omitempty"`
+	Since   time.Time `json:"since,omitzero"`
+
+	OtherRoot         string `json:"other_root,omitempty"`
+	OtherIntermediate string `json:"other_intermediate,omitempty"`
+	OtherElsewhere    bool   `json:"other_elsewhere,omitempty"`
+
+	Generation   int64                `json:"generation,omitempty"`
+	Needed       int64                `json:"needed,omitempty"`
+	Endorsements [][]byte             `json:"endorsements,omitempty"`
+	Retired      map[string]time.Time `json:"retired,omitempty"`
 }
 
 // epoch is the stored form of an epoch that is not the first.

@@ -31,6 +31,7 @@ const (
 	PathUndo   = "/v1/undo"   // POST UndoRequest → Change
 	PathDecide = "/v1/decide" // POST []PairRequest → []Decision
 	PathBackup = "/v1/backup" // POST {} → Backup
+	PathRotate = "/v1/rotate" // GET → Rotation; POST RotateRequest → Rotation
 )
 
 // Bounds of what is read from the other end, in bytes, and of a batch.
@@ -69,6 +70,7 @@ type Slice struct {
 	Rules      []Rule        `json:"rules"`
 	Groups     []Group       `json:"groups,omitempty"` // that the rules name
 	Revoked    []Revocation  `json:"revoked"`
+	Trust      Roots         `json:"trust,omitzero"` // whom to believe; nobody named: as before
 }
 
 // RevocationOf returns the revocation of an identity, nil if there is none.
@@ -112,8 +114,9 @@ type Revocation struct {
 // CertificateRequest asks for a certificate of an identity that the proxy may
 // hold, or of its own. The request is PKCS#10 in DER.
 type CertificateRequest struct {
-	ID      spiffeid.ID `json:"id"`
-	Request []byte      `json:"request"`
+	ID         spiffeid.ID `json:"id"`
+	Request    []byte      `json:"request"`
+	Generation int64       `json:"generation,omitempty"` // of the Roots that are believed where it goes
 }
 
 // Certificate is the chain that was issued, leaf first, each in DER.

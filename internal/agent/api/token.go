@@ -27,10 +27,14 @@ const EnrollHost = "enroll.signet.invalid"
 // MaxEnroll bounds a request for enrolment, in bytes.
 const MaxEnroll = 16 << 10
 
-// Roots are the trust domain's anchors, in DER. They prove nothing: a token says
-// which one is right.
+// Roots are the trust domain's anchors, in DER. They prove nothing to a client without
+// a certificate: a token says which one is right, and Endorsements which others are.
 type Roots struct {
-	Roots [][]byte `json:"roots"`
+	Roots        [][]byte `json:"roots"`
+	Endorsements [][]byte `json:"endorsements,omitempty"` // roots' words for those that came after them
+	// Generation grows whenever whom to believe, or who signs, has changed: whoever has
+	// a certificate of an earlier one is to renew it, once these roots are believed.
+	Generation int64 `json:"generation,omitempty"`
 }
 
 // EnrollRequest asks for the first certificate of a host. The request is PKCS#10 in
