@@ -62,10 +62,6 @@ func TestAuthority(t *testing.T) {
 		if err := theirs(chain, authority.Root()); err != nil {
 			t.Errorf("go-spiffe refuses %s: %v", path, err)
 		}
-		var raw []byte
-		for _, cert := range chain {
-			raw = append(raw, cert.Raw()...)
-		}
 		id, err := x509svid.IDFromCert(testpki.Must(x509.ParseCertificate(chain[0].Raw())))
 		if err != nil || id.String() != "spiffe://shop.example/"+path {
 			t.Errorf("go-spiffe reads %s as %s, %v", path, id, err)
