@@ -85,6 +85,7 @@ var rooms = []room{
 	{"bench", with(library, "policy", "internal/agent/api", "internal/control", "internal/audit"), "it measures from outside, speaks to an authority by its messages, and reads what one that was killed has left"},
 	{"examples/certificates", []string{"fault", "pki"}, "an example shows the library"},
 	{"examples/download", with(library, "internal/testpki"), "an example shows the library"},
+	{"examples/orders", with(library, "policy", "internal/testpki"), "an example shows the library"},
 	{"examples/seed1", with(library, "internal/testpki"), "an example shows the library"},
 	{"examples/seed2", with(library, "internal/testpki"), "an example shows the library"},
 }

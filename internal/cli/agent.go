@@ -78,12 +78,18 @@ func (c *agentCmd) run(ctx context.Context, s *shell) error {
 	if err != nil {
 		return err
 	}
-	logger := slog.New(slog.NewJSONHandler(s.stderr, nil))
-	a, err := agent.New(agent.Config{Authority: home.Authority, Self: home.Credential, Roots: home.Roots, Home: file.Resolve(file.Host), Logger: logger})
+	dir := file.Resolve(file.Host)
+	release, err := agent.Claim(dir)
 	if err != nil {
 		return err
 	}
-	keeper := delivery.New(delivery.Config{Home: file.Resolve(file.Host), Self: home.ID(), Source: a.Source, Targets: targets, Logger: logger})
+	defer release()
+	logger := slog.New(slog.NewJSONHandler(s.stderr, nil))
+	a, err := agent.New(agent.Config{Authority: home.Authority, Self: home.Credential, Roots: home.Roots, Anchors: home.Anchors, Home: dir, Logger: logger})
+	if err != nil {
+		return err
+	}
+	keeper := delivery.New(delivery.Config{Home: dir, Self: home.ID(), Source: a.Source, Targets: targets, Logger: logger})
 	if !c.Quiet {
 		if err := s.print(c.welcome(file, home)); err != nil {
 			return err
