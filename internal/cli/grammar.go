@@ -41,6 +41,7 @@ type grammar struct {
 	File     fileCmds     `cmd:"" group:"Evidence" help:"detached signatures"`
 	Inspect  inspectCmd   `cmd:"" group:"Evidence" help:"what is in this file?"`
 	Audit    auditCmds    `cmd:"" group:"Evidence" help:"the log of everything that was issued, changed, decided and ended"`
+	Doctor   doctorCmd    `cmd:"" group:"Evidence" help:"is this host well: clock, files, ports, certificates, disk?"`
 	Version  versionCmd   `cmd:"" group:"Evidence" help:"which Signet this is"`
 
 	Authority authorityCmds `cmd:"" group:"Roots" help:"the control plane of a trust domain"`
