@@ -29,6 +29,8 @@ type Enforcer interface {
 	Enforce(*View) api.Applied
 	// Live lists the connections that are open.
 	Live() []api.Conn
+	// Cut ends connections, and changes nothing else.
+	Cut(api.Cut)
 }
 
 // Config is what an agent needs to know.
@@ -214,6 +216,9 @@ func (a *Agent) watch(ctx context.Context, enforcer Enforcer, keepers *keepers) 
 			return heard, err
 		}
 		if update.Ask != 0 {
+			if update.Cut != nil {
+				enforcer.Cut(*update.Cut)
+			}
 			a.outbox.live(api.Live{Ask: update.Ask, Conns: enforcer.Live()})
 		}
 		if update.Rival != "" {

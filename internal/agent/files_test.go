@@ -34,6 +34,9 @@ func (r *fileRig) Enforce(view *View) api.Applied {
 	return api.Applied{Revision: view.Revision}
 }
 
+// Cut implements Enforcer.
+func (*fileRig) Cut(api.Cut) {}
+
 // Live implements Enforcer.
 func (r *fileRig) Live() []api.Conn { return nil }
 

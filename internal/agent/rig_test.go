@@ -189,6 +189,8 @@ func (e *enforcer) Enforce(view *View) api.Applied {
 	return api.Applied{Revision: view.Revision}
 }
 
+func (e *enforcer) Cut(api.Cut) {}
+
 func (e *enforcer) Live() []api.Conn {
 	return []api.Conn{{ID: "c0123456789abcdef0123456789abcdef", From: id("web"), To: id("orders")}}
 }

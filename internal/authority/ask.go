@@ -22,16 +22,17 @@ type answer map[spiffeid.ID][]api.Conn
 // ask has every connected proxy report its live connections, and merges both
 // ends' reports; proxies that do not answer in time are silent.
 func (a *Authority) ask(ctx context.Context, state *control.State) (conns []api.Conn, silent []api.Missing) {
-	got, silent := a.gather(ctx, state)
+	got, silent := a.gather(ctx, state, nil)
 	return merge(got, state, silent), silent
 }
 
-// gather is ask before both ends' reports are one.
-func (a *Authority) gather(ctx context.Context, state *control.State) (got answer, silent []api.Missing) {
+// gather is ask before both ends' reports are one. With a cut, proxies end its
+// connections first.
+func (a *Authority) gather(ctx context.Context, state *control.State, cut *api.Cut) (got answer, silent []api.Missing) {
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
 	wanted := a.able(ctx, state)
-	number := a.askAll(wanted)
+	number := a.askAll(wanted, cut)
 	defer a.forget(number)
 	for {
 		a.mu.Lock()
@@ -58,11 +59,14 @@ func (a *Authority) gather(ctx context.Context, state *control.State) (got answe
 	}
 }
 
-func (a *Authority) askAll(wanted []spiffeid.ID) (number uint64) {
+func (a *Authority) askAll(wanted []spiffeid.ID, cut *api.Cut) (number uint64) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.asks++
 	a.answers[a.asks] = answer{}
+	if cut != nil {
+		a.cuts[a.asks] = cut
+	}
 	for _, id := range wanted {
 		if session := a.proxies[id]; session != nil && session.connected() {
 			session.ask(a.asks)
@@ -75,6 +79,14 @@ func (a *Authority) forget(number uint64) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	delete(a.answers, number)
+	delete(a.cuts, number)
+}
+
+// cutOf returns what is to be cut with an ask, nil if nothing is.
+func (a *Authority) cutOf(number uint64) *api.Cut {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.cuts[number]
 }
 
 // live takes in a proxy's answer to an ask. It answers all earlier ones too:

@@ -84,6 +84,7 @@ type Authority struct {
 	news     chan struct{}           // guarded by mu; closed and replaced when a proxy reports
 	asks     uint64                  // guarded by mu; the last number used
 	answers  map[uint64]answer       // guarded by mu; of asks under way
+	cuts     map[uint64]*api.Cut     // guarded by mu; of asks under way
 	streams  map[spiffeid.ID]*stream // guarded by mu; of the events that each proxy sent
 	leaves   map[net.Conn]func()     // guarded by mu; how each stranger is no longer counted
 }
@@ -100,7 +101,7 @@ func New(cfg Config) (*Authority, error) {
 		store: cfg.Store, ca: cfg.CA, log: cfg.Log, domain: cfg.Store.State().TrustDomain,
 		admitter: cfg.Store, onEvent: cfg.OnEvent, onTrust: cfg.OnTrust, now: cfg.Now, logger: cfg.Logger,
 		patience: 2 * time.Second, presence: presence, slowest: 10 * time.Second,
-		proxies: map[spiffeid.ID]*proxy{}, news: make(chan struct{}), answers: map[uint64]answer{}, streams: map[spiffeid.ID]*stream{},
+		proxies: map[spiffeid.ID]*proxy{}, news: make(chan struct{}), answers: map[uint64]answer{}, cuts: map[uint64]*api.Cut{}, streams: map[spiffeid.ID]*stream{},
 		strangers: crowd.NewRoom(maxStrangers), enrolling: make(chan struct{}, maxEnrolling), leaves: map[net.Conn]func(){},
 	}
 	if a.onTrust == nil {

@@ -41,6 +41,7 @@ func (a *Authority) handler() http.Handler {
 		"POST " + api.PathPolicy:      {control.Operator, answering(a.acting(a.edit))},
 		"POST " + api.PathUndo:        {control.Operator, answering(a.acting(a.undo))},
 		"POST " + api.PathDecide:      {control.Operator, answering(a.decisions)},
+		"POST " + api.PathCut:         {control.Operator, answering(a.acting(a.cut))},
 		"POST " + api.PathToken:       {control.Operator, answering(a.acting(a.token))},
 		"GET " + api.PathTokens:       {control.Operator, answering(a.tokens)},
 		"POST " + api.PathCancel:      {control.Operator, answering(a.acting(a.cancel))},

@@ -15,7 +15,7 @@ import (
 // system tells how the trust domain is doing.
 func (a *Authority) system(r *http.Request) (any, error) {
 	state := a.store.State()
-	got, silent := a.gather(r.Context(), state)
+	got, silent := a.gather(r.Context(), state, nil)
 	out := api.System{TrustDomain: a.domain, Revision: state.Revision, Now: a.now(), Started: a.begun, Identities: len(state.Identities),
 		Rules: state.RuleCount(), Entries: a.log.Size(), Conns: len(merge(got, state, silent)), Proxies: []api.ProxyState{}}
 	for _, id := range enrolled(state) {

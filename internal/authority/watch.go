@@ -55,6 +55,7 @@ func (a *Authority) watch(w http.ResponseWriter, r *http.Request) error {
 				return nil
 			}
 		case update.Ask = <-session.asks:
+			update.Cut = a.cutOf(update.Ask)
 		case update.Rival = <-session.rivals:
 		case <-beat.C:
 			update.Head, err = a.head(&last)

@@ -18,6 +18,7 @@ type grammar struct {
 	Connect  connectCmd   `cmd:"" group:"Connection" help:"speak TLS to a peer that has proved who it is"`
 	Listen   listenCmd    `cmd:"" group:"Connection" help:"be the server of whoever has proved who they are"`
 	Conns    connsCmd     `cmd:"" group:"Connection" help:"live connections"`
+	Cut      cutCmd       `cmd:"" group:"Connection" help:"end live connections, and change no rule: they may come back"`
 	Proxy    proxyCmds    `cmd:"" group:"Connection" help:"carry programs that cannot be changed"`
 	Verify   verifyCmd    `cmd:"" group:"Roots" help:"may I trust this host, or the certificate in this file?"`
 	Cert     certCmds     `cmd:"" group:"Identity" help:"certificates in files"`
@@ -41,6 +42,7 @@ type grammar struct {
 	File     fileCmds     `cmd:"" group:"Evidence" help:"detached signatures"`
 	Inspect  inspectCmd   `cmd:"" group:"Evidence" help:"what is in this file?"`
 	Audit    auditCmds    `cmd:"" group:"Evidence" help:"the log of everything that was issued, changed, decided and ended"`
+	Doctor   doctorCmd    `cmd:"" group:"Evidence" help:"is this host well: clock, files, ports, certificates, disk?"`
 	Version  versionCmd   `cmd:"" group:"Evidence" help:"which Signet this is"`
 
 	Authority authorityCmds `cmd:"" group:"Roots" help:"the control plane of a trust domain"`

@@ -52,24 +52,28 @@ func (s *shell) operator(ctx context.Context, as string) (*operator, error) {
 	if err != nil {
 		return nil, err
 	}
-	set, err := home.settings()
+	return home.asker(identity.Static(credential), credential.Leaf())
+}
+
+// asker returns a client to the authority of a folder, with some identity.
+func (f folder) asker(own identity.Source, leaf *pki.Certificate) (*operator, error) {
+	set, err := f.settings()
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
 	if set.Authority == "" {
-		return nil, fault.New(NotRunning, "the authority of %s was never started", home.domain).WithHint("%s", home.start())
+		return nil, fault.New(NotRunning, "the authority of %s was never started", f.domain).WithHint("%s", f.start())
 	}
-	roots, err := home.roots()
+	roots, err := f.roots()
 	if err != nil {
 		return nil, err
 	}
-	authority, err := home.domain.ID(authorityPath)
+	authority, err := f.domain.ID(authorityPath)
 	if err != nil {
 		return nil, err
 	}
-	client := &signet.Client{Roots: roots, Name: verify.ID(authority), Identity: identity.Static(credential)}
-	leaf := credential.Leaf()
-	return &operator{leaf.ID(), leaf.NotAfter(), set.Authority, home, client, client.HTTP()}, nil
+	client := &signet.Client{Roots: roots, Name: verify.ID(authority), Identity: own}
+	return &operator{leaf.ID(), leaf.NotAfter(), set.Authority, f, client, client.HTTP()}, nil
 }
 
 func (s *shell) operatorCredential(home folder, as string) (*pki.Credential, error) {
@@ -148,32 +152,45 @@ func (o *operator) post(ctx context.Context, path string, question, answer any) 
 }
 
 func (o *operator) do(ctx context.Context, method, path string, body []byte, answer any) error {
+	status, _, data, err := o.ask(ctx, method, path, body)
+	if err != nil {
+		return err
+	}
+	if status/100 != 2 {
+		return refusal(data)
+	}
+	return decodeAnswer(data, answer)
+}
+
+func decodeAnswer(data []byte, answer any) error {
+	if err := json.Unmarshal(data, answer); err != nil {
+		return garbled(err)
+	}
+	return nil
+}
+
+// ask returns an answer as it came, and the time that its header tells.
+func (o *operator) ask(ctx context.Context, method, path string, body []byte) (status int, date string, data []byte, err error) {
 	ctx, cancel := context.WithTimeout(ctx, answerTimeout)
 	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, method, "https://"+o.address+path, bytes.NewReader(body))
 	if err != nil {
-		return unreadableData(err, settingsFile)
+		return 0, "", nil, unreadableData(err, settingsFile)
 	}
 	response, err := o.http.Do(request)
 	if err != nil {
-		return o.unanswered(ctx, err)
+		return 0, "", nil, o.unanswered(ctx, err)
 	}
 	defer response.Body.Close()
 	limit := int64(api.MaxUpdate)
 	if path == api.PathBackup {
 		limit = api.MaxBackup
 	}
-	data, err := io.ReadAll(io.LimitReader(response.Body, limit))
+	data, err = io.ReadAll(io.LimitReader(response.Body, limit))
 	if err != nil {
-		return o.unanswered(ctx, err)
+		return 0, "", nil, o.unanswered(ctx, err)
 	}
-	if response.StatusCode/100 != 2 {
-		return refusal(data)
-	}
-	if err := json.Unmarshal(data, answer); err != nil {
-		return garbled(err)
-	}
-	return nil
+	return response.StatusCode, response.Header.Get("Date"), data, nil
 }
 
 // refusal returns the authority's own error.

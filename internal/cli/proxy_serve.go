@@ -214,6 +214,9 @@ func (y *proxyServer) reload(ctx context.Context) {
 		e := explained(err)
 		y.logger.Error("the new configuration cannot be used; the one before stays in force",
 			slog.String("code", string(e.Code)), slog.String("error", e.Message))
+		if out, err := y.plan.log(y.shell.stderr); err == nil { // who rotates the log must not depend on it
+			y.journal.Reopen(ctx, out)
+		}
 		return
 	}
 	y.logger.Info("the configuration was read anew", slog.String("file", y.path),

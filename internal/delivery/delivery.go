@@ -136,6 +136,9 @@ func (k *Keeper) Enforce(view *agent.View) api.Applied {
 // Live implements agent.Enforcer: no connection goes through here.
 func (k *Keeper) Live() []api.Conn { return nil }
 
+// Cut implements agent.Enforcer: there is none to cut.
+func (k *Keeper) Cut(api.Cut) {}
+
 func (k *Keeper) now() *agent.View {
 	k.mu.Lock()
 	defer k.mu.Unlock()

@@ -312,5 +312,19 @@ func (p *Proxy) refused(ctx context.Context, event api.Event, err error) {
 // Enforce implements agent.Enforcer.
 func (p *Proxy) Enforce(view *agent.View) api.Applied { return p.table.Enforce(view) }
 
+// Cut implements agent.Enforcer.
+func (p *Proxy) Cut(cut api.Cut) {
+	wanted := map[string]bool{}
+	for _, id := range cut.Conns {
+		wanted[id] = true
+	}
+	cause := fault.New(api.ConnectionCut, "%s", fault.Printable(cut.Reason, maxCutReason)).
+		WithHint("connect again: no rule was changed")
+	p.table.endAll(cause, func(l *live) bool { return wanted[l.id] })
+}
+
+// maxCutReason bounds what the authority says of a cut, in characters.
+const maxCutReason = 1200
+
 // Live implements agent.Enforcer.
 func (p *Proxy) Live() []api.Conn { return p.table.list(p.truth.Deadline) }

@@ -26,6 +26,7 @@ const (
 	PathConn   = "/v1/conn"   // GET ?id=PREFIX → History
 	PathStatus = "/v1/status" // GET → System
 	PathPair   = "/v1/pair"   // GET ?from=NAME&to=NAME → Pair
+	PathCut    = "/v1/cut"    // POST CutRequest → CutDone
 	PathToken  = "/v1/token"  // POST TokenRequest → TokenMade
 	PathPolicy = "/v1/policy" // GET → Policy; POST Policy → Change: this is the whole of it from now on
 	PathUndo   = "/v1/undo"   // POST UndoRequest → Change
@@ -49,11 +50,12 @@ type Error struct {
 }
 
 // Update is one line of the watch. Exactly one field is set, but for a Slice,
-// which stands beside its Head.
+// which stands beside its Head, and a Cut, which stands beside its Ask.
 type Update struct {
 	Head  *Head           `json:"head,omitempty"`  // what is in force; alone: the authority is alive
 	Slice json.RawMessage `json:"slice,omitempty"` // a Slice, letter for letter as Head has its digest
 	Ask   uint64          `json:"ask,omitempty"`   // report the live connections under this number
+	Cut   *Cut            `json:"cut,omitempty"`   // end these first
 	Rival string          `json:"rival,omitempty"` // the address of another process that is this proxy, too, and was refused
 }
 

@@ -5,6 +5,7 @@ import "github.com/signet-tls/signet/fault"
 // Codes that the authority, its agents and its operators share.
 const (
 	IdentityUnknown      fault.Code = "identity_unknown"
+	ConnectionCut        fault.Code = "connection_cut"
 	IdentityRevoked      fault.Code = "identity_revoked"
 	TokenMalformed       fault.Code = "token_malformed"
 	CertificateWithdrawn fault.Code = "certificate_withdrawn"
@@ -17,6 +18,9 @@ func Codes() []fault.Entry {
 		{Code: IdentityUnknown, Meaning: "No identity of this trust domain has that name.",
 			Cause: "A typing error, or the identity was never enrolled.",
 			Next:  "Use one of the names that the message lists."},
+		{Code: ConnectionCut, Meaning: "An operator ended the connection, and changed no rule: it may come back.",
+			Cause: "Somebody used signet cut; signet why CONN says who, and why.",
+			Next:  "Connect again; signet deny FROM TO keeps it out."},
 		{Code: IdentityRevoked, Meaning: "The identity was revoked: its certificates are dead and it gets no new one.",
 			Cause: "An operator revoked it; signet why CONN tells who, when and why.",
 			Next:  "It comes back when an operator restores it, with a new key: signet restore WHO."},
