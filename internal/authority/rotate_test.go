@@ -26,7 +26,11 @@ func TestRotationOfTheIntermediate(t *testing.T) {
 	ask[api.Rotation](old, "POST", api.PathRotate, step(ca.TurnIntermediate, api.StepPrepare))
 	_, refusal = old.try("POST", api.PathRotate, jsonBody(step(ca.TurnRoot, api.StepActivate)))
 	wantRefusal(t, refusal, ca.RotationOrder)
-	active := ask[api.Rotation](old, "POST", api.PathRotate, step(ca.TurnIntermediate, api.StepActivate))
+	ask[api.Rotation](old, "POST", api.PathRotate, step(ca.TurnIntermediate, api.StepActivate))
+	for _, path := range proxies { // these have renewed
+		r.joined(path)
+	}
+	active := ask[api.Rotation](old, "GET", api.PathRotate, nil)
 	if len(active.Behind) != 1 || active.Behind[0].ID != id("web") || active.Behind[0].Holder != id("proxy/one") {
 		t.Errorf("behind: %+v, want web at proxy/one", active.Behind)
 	}
@@ -67,7 +71,7 @@ func TestRootsForNewcomers(t *testing.T) {
 	first := r.ca.Root()
 	ann := r.as("operator/ann")
 	for _, next := range []string{api.StepPrepare, api.StepActivate} {
-		ask[api.Rotation](ann, "POST", api.PathRotate, step(ca.TurnRoot, next))
+		ask[api.Rotation](ann, "POST", api.PathRotate, api.RotateRequest{What: ca.TurnRoot, Step: next, Anyway: true})
 	}
 	anchors := testpki.Must(r.anchors())
 	if len(anchors.Roots) != 2 || len(anchors.Endorsements) != 1 {
