@@ -2,6 +2,7 @@ package main
 
 import (
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -14,8 +15,12 @@ func TestOperationsGuide(t *testing.T) {
 		t.Fatal(err)
 	}
 	story := ""
-	for _, name := range []string{"authority", "members"} {
-		text, err := os.ReadFile("testdata/" + name + ".txtar")
+	stories, err := filepath.Glob("testdata/*.txtar")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range stories {
+		text, err := os.ReadFile(name)
 		if err != nil {
 			t.Fatal(err)
 		}
