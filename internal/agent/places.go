@@ -17,7 +17,8 @@ import (
 // says to it.
 type places struct {
 	mu      sync.Mutex
-	offered *api.Offer               // guarded by mu; nil: nothing was said
+	offered *api.Offer               // guarded by mu; nil: there is nothing to say
+	watched bool                     // guarded by mu; there was a watch, before which an offer is of no use
 	known   map[spiffeid.ID][]string // guarded by mu; of those that were asked for
 }
 
@@ -25,17 +26,19 @@ type places struct {
 // know, from now on.
 func (a *Agent) Offer(offer api.Offer) {
 	a.places.mu.Lock()
+	defer a.places.mu.Unlock()
 	a.places.offered = &offer
 	maps.DeleteFunc(a.places.known, func(id spiffeid.ID, _ []string) bool { return !slices.Contains(offer.Wants, id) })
-	a.places.mu.Unlock()
-	a.outbox.offers(offer)
+	if a.places.watched {
+		a.outbox.offers(offer)
+	}
 }
 
 // offerAgain says it to an authority that may have forgotten.
 func (a *Agent) offerAgain() {
 	a.places.mu.Lock()
 	defer a.places.mu.Unlock()
-	if a.places.offered != nil {
+	if a.places.watched = true; a.places.offered != nil {
 		a.outbox.offers(*a.places.offered)
 	}
 }
