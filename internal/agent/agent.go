@@ -57,6 +57,7 @@ type Agent struct {
 	http      *http.Client
 	keys      keyring
 	outbox    outbox
+	places    places
 	keeping   sync.Mutex                // held while a key is written down or removed
 	heard     atomic.Pointer[time.Time] // when the authority was last known to be alive
 
@@ -221,6 +222,9 @@ func (a *Agent) watch(ctx context.Context, enforcer Enforcer, keepers *keepers) 
 			}
 			a.outbox.live(api.Live{Ask: update.Ask, Conns: enforcer.Live()})
 		}
+		if len(update.Where) > 0 {
+			a.find(update.Where)
+		}
 		if update.Rival != "" {
 			a.warn(fault.New(api.ProxyTwice, "another process, at %s, is %s, too, and was refused", fault.Printable(update.Rival, 80), a.self), "there is a second process of this name")
 		}
@@ -235,6 +239,7 @@ func (a *Agent) watch(ctx context.Context, enforcer Enforcer, keepers *keepers) 
 		if a.refused = ""; !heard {
 			heard = true
 			a.outbox.retry()
+			a.offerAgain()
 		}
 		if a.alive(update.Head) {
 			a.keepHeard(update.Head)

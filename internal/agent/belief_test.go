@@ -13,6 +13,7 @@ import (
 	"github.com/signet-tls/signet/fault"
 	"github.com/signet-tls/signet/internal/agent/api"
 	"github.com/signet-tls/signet/internal/ca"
+	"github.com/signet-tls/signet/internal/control"
 	"github.com/signet-tls/signet/internal/testpki"
 	"github.com/signet-tls/signet/pki"
 )
@@ -226,4 +227,23 @@ func TestLifeIsOfThePresent(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestEpochBegins has the store of a running authority begin an epoch, as a restored
+// backup does: the proxy follows by the root's word.
+func TestEpochBegins(t *testing.T) {
+	r := newRig(t)
+	r.start()
+	a, e := r.agent(), &enforcer{}
+	root := testpki.Must(pki.SelfSigned(pki.Spec{Profile: pki.Root, Name: "root"}))
+	a.anchors = []*pki.Certificate{root.Leaf()}
+	stop := run(t, a, e)
+	until(t, "the first revision is in force", func() bool { return e.revision() == 1 })
+	proof := testpki.Must(ca.SignEpoch(root, ca.Epoch{TrustDomain: domain, Number: 9, At: time.Now()}))
+	revision := r.change(func(tx *control.Tx) { tx.BeginEpoch(9, proof) })
+	until(t, "the new epoch is in force", func() bool { return e.revision() == revision })
+	stop()
+	if a.belief.epoch != 9 {
+		t.Errorf("the epoch is %d, want 9", a.belief.epoch)
+	}
 }

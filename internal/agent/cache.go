@@ -24,6 +24,7 @@ import (
 const (
 	cacheSlice = "slice.json" // a kept: the latest slice, and so the memory of what may not be gone back on
 	cacheHeard = "heard.json" // the latest sign of life, an api.Head
+	cacheWhere = "where.json" // where services were last, by their names
 	cacheHeld  = "held"       // a folder with a file for each identity's key and certificate
 )
 
@@ -231,6 +232,7 @@ func (a *Agent) Begin(enforcer Enforcer) {
 			WithHint("bring the authority back: nobody passes until it is heard"), "the host folder's memory is damaged; nobody passes until the authority is heard")
 		return
 	}
+	a.recallPlaces()
 	if slice != nil {
 		a.recalled = slice.Identities
 		a.enforce(enforcer, slice)

@@ -30,6 +30,7 @@ type outbox struct {
 	last   batch        // guarded by mu, but for its run, which stays; its run and number
 	unsent *batch       // guarded by mu; put back, to go again as it is
 	report *api.Applied // guarded by mu; several become one
+	offer  *api.Offer   // guarded by mu; the latest
 	answer *api.Live    // guarded by mu; the latest answers all earlier asks
 }
 
@@ -89,6 +90,13 @@ func (o *outbox) live(answer api.Live) {
 	signal(o.wake)
 }
 
+func (o *outbox) offers(offer api.Offer) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.offer = &offer
+	signal(o.wake)
+}
+
 // retry says that waiting any longer after a failure is of no use.
 func (o *outbox) retry() { signal(o.again) }
 
@@ -112,6 +120,10 @@ func (o *outbox) take() (path string, message any, putBack func()) {
 	case len(o.events) > 0:
 		next := o.batch()
 		return api.PathEvents, next, func() { o.putBackBatch(next) }
+	case o.offer != nil:
+		offer := *o.offer
+		o.offer = nil
+		return api.PathOffer, offer, func() {} // it is sent again with the next watch
 	case o.report != nil:
 		report := *o.report
 		o.report = nil

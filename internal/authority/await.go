@@ -24,8 +24,8 @@ func (a *Authority) await(ctx context.Context, change *api.Change, since time.Ti
 		a.tally(change, wanted, since)
 		news := a.news
 		a.mu.Unlock()
-		if len(change.Missing) == 0 {
-			return
+		if !slices.ContainsFunc(change.Missing, func(m api.Missing) bool { return m.Rival == "" }) {
+			return // a rival never hears of it
 		}
 		select {
 		case <-news:

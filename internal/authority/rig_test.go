@@ -281,7 +281,7 @@ func (w *watcher) next() (update api.Update, ok bool) {
 		if err := json.Unmarshal(w.lines.Bytes(), &update); err != nil {
 			w.t.Fatal(err)
 		}
-		if update.Head == nil || update.Slice != nil {
+		if update.Head == nil || update.Slice != nil || len(update.Where) > 0 {
 			return update, true
 		}
 	}

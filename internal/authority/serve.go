@@ -28,6 +28,7 @@ func (a *Authority) handler() http.Handler {
 		"POST " + api.PathRotate:      {control.Operator, answering(a.acting(a.rotate))},
 		"POST " + api.PathApplied:     {control.Proxy, answering(a.applied)},
 		"POST " + api.PathEvents:      {control.Proxy, answering(a.events)},
+		"POST " + api.PathOffer:       {control.Proxy, answering(a.offer)},
 		"POST " + api.PathLive:        {control.Proxy, answering(a.live)},
 		"POST " + api.PathNewest:      {control.Proxy, answering(a.newest)},
 		"POST " + api.PathAllow:       {control.Operator, answering(a.acting(a.allow))},

@@ -24,12 +24,14 @@ type proxy struct {
 	run     string             // of its agent
 	remote  string             // its address
 	asks    chan uint64
-	rivals  chan string // addresses of other processes of its name
-	rival   string      // the last that was refused
-	refused time.Time   // when
-	told    time.Time   // when it was told last
-	applied int64       // the newest revision that it says is in force
-	reports []report    // the latest, oldest first
+	looks   chan struct{} // has a value when the registry has changed
+	offer   api.Offer     // what it serves, and asks for
+	rivals  chan string   // addresses of other processes of its name
+	rival   string        // the last that was refused
+	refused time.Time     // when
+	told    time.Time     // when it was told last
+	applied int64         // the newest revision that it says is in force
+	reports []report      // the latest, oldest first
 	heard   time.Time
 }
 
@@ -80,7 +82,7 @@ const (
 
 // newSession is a session that has not begun.
 func (a *Authority) newSession(r *http.Request, stop context.CancelFunc) *proxy {
-	return &proxy{stop: stop, run: runOf(r), remote: r.RemoteAddr, asks: make(chan uint64, keptAsks), rivals: make(chan string, 1), heard: a.now()}
+	return &proxy{stop: stop, run: runOf(r), remote: r.RemoteAddr, asks: make(chan uint64, keptAsks), looks: make(chan struct{}, 1), rivals: make(chan string, 1), heard: a.now()}
 }
 
 // runOf is which run of a proxy's agent asks; "" where it does not say.
@@ -121,8 +123,11 @@ func (a *Authority) join(ctx context.Context, id spiffeid.ID, session *proxy) er
 
 // take has a session be its proxy's. The caller holds mu.
 func (a *Authority) take(id spiffeid.ID, session *proxy) {
-	if old := a.proxies[id]; old != nil && old.connected() {
-		old.stop()
+	if old := a.proxies[id]; old != nil {
+		session.offer = old.offer // until it says anew
+		if old.connected() {
+			old.stop()
+		}
 	}
 	a.proxies[id] = session
 }

@@ -38,7 +38,7 @@ func (a *Authority) watch(w http.ResponseWriter, r *http.Request) error {
 	beat := time.NewTicker(api.Heartbeat)
 	defer beat.Stop()
 	states := a.store.Watch(ctx)
-	last := lastSent{proxy: id}
+	last, told := lastSent{proxy: id}, map[spiffeid.ID][]string{}
 	for {
 		var update api.Update
 		var err error
@@ -50,6 +50,7 @@ func (a *Authority) watch(w http.ResponseWriter, r *http.Request) error {
 				return nil
 			}
 			update, err = last.next(a, state)
+			update.Where = a.where(session, told)
 			if _, revoked := state.Revocations[id]; revoked && err == nil {
 				lines.send(update) // the last that it hears: it may hold nobody, so it ends everything
 				return nil
@@ -57,8 +58,13 @@ func (a *Authority) watch(w http.ResponseWriter, r *http.Request) error {
 		case update.Ask = <-session.asks:
 			update.Cut = a.cutOf(update.Ask)
 		case update.Rival = <-session.rivals:
+		case <-session.looks:
+			if update.Where = a.where(session, told); update.Where == nil {
+				continue
+			}
 		case <-beat.C:
 			update.Head, err = a.head(&last)
+			update.Where = a.where(session, told) // proxies that are gone are no more, some time
 		}
 		if err == nil {
 			err = lines.send(update)

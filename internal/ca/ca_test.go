@@ -144,7 +144,7 @@ func TestSaveRefused(t *testing.T) {
 func TestIssue(t *testing.T) {
 	ca := testpki.Must(New(demo, now))
 	wantVerified(t, ca.Root(), issue(t, ca, "web"))
-	if !ca.stands.Load() {
+	if ca.stands.Load() == nil {
 		t.Error("the first certificate has shown nothing for those that follow")
 	}
 	chain := issue(t, ca, "proxy/edge-3")

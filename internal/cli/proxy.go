@@ -5,12 +5,16 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
+	"net/netip"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/signet-tls/signet/fault"
 	"github.com/signet-tls/signet/internal/agent"
+	"github.com/signet-tls/signet/internal/agent/api"
 	"github.com/signet-tls/signet/internal/proxy"
 	"github.com/signet-tls/signet/internal/proxy/config"
 	"github.com/signet-tls/signet/spiffeid"
@@ -128,6 +132,33 @@ func (p *plan) ports() error {
 	return nil
 }
 
+// offer is what the authority hears: where the services are, and which services'
+// addresses are not in the configuration.
+func (p *plan) offer() (offer api.Offer) {
+	for i, service := range p.proxy.Services {
+		if at := cmp.Or(p.file.Services[i].Advertise, listensAt(service.Address)); at != "" {
+			offer.Services = append(offer.Services, api.Endpoint{ID: service.ID, Address: at})
+		}
+	}
+	for _, door := range p.proxy.Doors {
+		if len(door.Targets) == 0 && !slices.Contains(offer.Wants, door.To) {
+			offer.Wants = append(offer.Wants, door.To)
+		}
+	}
+	return offer
+}
+
+// listensAt is an address by which others reach a service that listens there; "" if
+// that is not known.
+func listensAt(address string) string {
+	network, at := config.Address(address)
+	host, _, err := net.SplitHostPort(at)
+	if ip, noIP := netip.ParseAddr(host); network != "tcp" || err != nil || noIP == nil && ip.IsUnspecified() {
+		return ""
+	}
+	return at
+}
+
 func (p *plan) endpoint(backend string) proxy.Address {
 	network, address := config.Address(backend)
 	if network == "unix" {
@@ -166,11 +197,14 @@ func (p *plan) describe(page *page) {
 		page.fact(view.id(service.ID), "mutual TLS at %s → plain at %s", service.Address, p.file.Services[i].Backend)
 	}
 	for i, door := range p.proxy.Doors {
-		listed := door.Targets[0]
+		listed := "where the authority knows it"
+		if len(door.Targets) > 0 {
+			listed = "at " + door.Targets[0]
+		}
 		if more := len(door.Targets) - 1; more > 0 {
 			listed += fmt.Sprintf(" and %s", count(more, "other address", "other addresses"))
 		}
-		page.fact(view.id(door.From), "plain at %s → %s at %s", p.file.Doors[i].Listen, view.id(door.To), listed)
+		page.fact(view.id(door.From), "plain at %s → %s %s", p.file.Doors[i].Listen, view.id(door.To), listed)
 	}
 }
 

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"time"
 
@@ -26,6 +27,20 @@ type proxyLint struct {
 	Doors       int    `json:"doors"`
 }
 
+// vouched refuses an identity that nobody with these roots would believe.
+func (p *plan) vouched(files *agent.Files) error {
+	for i, held := range p.files.Held {
+		credential, err := files.Source(held.ID).Credential()
+		if err == nil {
+			_, err = verify.Verify(credential.Chain, verify.Options{Roots: files.Roots(), Name: verify.ID(held.ID), Purpose: verify.AnyPurpose})
+		}
+		if err != nil {
+			return at(p.file.Place(fmt.Sprintf("identity[%d].file", i)), err)
+		}
+	}
+	return nil
+}
+
 // run reads all that a start would read, and opens no port.
 func (c *proxyLintCmd) run(_ context.Context, s *shell) error {
 	plan, err := readPlan(c.Config, slog.New(slog.DiscardHandler))
@@ -38,6 +53,9 @@ func (c *proxyLintCmd) run(_ context.Context, s *shell) error {
 		answer.Authority = plan.home.Authority
 	} else {
 		if files, err = agent.OpenFiles(plan.files); err != nil {
+			return err
+		}
+		if err := plan.vouched(files); err != nil {
 			return err
 		}
 		answer.Rules = files.Rules()

@@ -55,6 +55,7 @@ type proxyServer struct {
 	logger  *slog.Logger
 	plan    *plan
 	files   *agent.Files // nil with an authority
+	agent   *agent.Agent // nil without one
 	proxy   *proxy.Proxy
 	journal *proxy.Journal
 	status  net.Listener // nil: none
@@ -77,7 +78,11 @@ func openProxy(ctx context.Context, s *shell, path string) (*proxyServer, error)
 		if y.release, err = agent.Claim(dir); err != nil {
 			return nil, err
 		}
-		cfg.Truth, err = agent.New(agent.Config{Authority: home.Authority, Self: home.Credential, Roots: home.Roots, Anchors: home.Anchors, Home: dir, Logger: y.logger})
+		y.agent, err = agent.New(agent.Config{Authority: home.Authority, Self: home.Credential, Roots: home.Roots, Anchors: home.Anchors, Home: dir, Logger: y.logger})
+		if err == nil {
+			y.agent.Offer(y.plan.offer())
+		}
+		cfg.Truth = y.agent
 	} else {
 		y.files, err = agent.OpenFiles(y.plan.files)
 		cfg.Truth = y.files
@@ -250,7 +255,9 @@ func (y *proxyServer) replace(ctx context.Context) error {
 		out.Close()
 		return err
 	}
-	y.plan = next
+	if y.plan = next; y.agent != nil {
+		y.agent.Offer(next.offer())
+	}
 	y.journal.Reopen(ctx, out)
 	return nil
 }

@@ -103,10 +103,15 @@ func (c *plainConn) explain(err error) error {
 
 // Abort ends the leg by a reset. A Unix socket has none: see Address.
 func (c *plainConn) Abort() error {
-	if tcp, ok := c.stream.(*net.TCPConn); ok {
+	return reset(c.stream)
+}
+
+// reset closes a connection so that nobody takes it for complete, where it can be.
+func reset(conn net.Conn) error {
+	if tcp, ok := conn.(*net.TCPConn); ok {
 		tcp.SetLinger(0) // an error here means that it is closed already
 	}
-	return c.Close()
+	return conn.Close()
 }
 
 // counted counts what is written.

@@ -13,6 +13,8 @@ const (
 	UserRefused        fault.Code = "user_refused"
 	NotPostgres        fault.Code = "not_postgres"
 	Stale              fault.Code = "authority_silent"
+	NoAddress          fault.Code = "no_address"
+	NoAnswer           fault.Code = "no_answer"
 )
 
 // Codes returns the table of this package's codes.
@@ -42,6 +44,12 @@ func Codes() []fault.Entry {
 		{Code: NotPostgres, Meaning: "The program at a door for PostgreSQL did not begin as a PostgreSQL client does.",
 			Cause: "Another protocol, or a client that insists on TLS on the way to the door, which is on its own machine.",
 			Next:  "Connect with a PostgreSQL client, and sslmode=prefer or disable: TLS begins behind the door."},
+		{Code: NoAddress, Meaning: "It is not known where the service listens.",
+			Cause: "Its door has no addresses of its own, and no proxy of the service has told the authority of one: none runs, or it listens on all addresses and does not say by which it is reached.",
+			Next:  "Start the service's proxy; give its service advertise = \"HOST:PORT\", or the door addresses."},
+		{Code: NoAnswer, Meaning: "The service's proxy did not finish the handshake in time.",
+			Cause: "It hangs, or is overloaded, or something else listens there.",
+			Next:  "Look at the proxy of the service; connect_timeout is the time that one address has."},
 		{Code: Stale, Meaning: "The proxy has not heard from the authority for so long that it lets nobody pass.",
 			Cause: "The authority is gone, or the way to it is cut, for longer than stale_after and stale_for together.",
 			Next:  "Bring the authority back; or set when_stale = \"open\" where being served counts more."},

@@ -150,6 +150,11 @@ func TestAddresses(t *testing.T) {
 	w := newFileWorld(t, fileSetup{names: []string{"ann", "eve"}})
 	stranger := w.proxy(proxy.Config{Services: []proxy.Service{{ID: w.id("eve"), Address: "127.0.0.1:0", Backend: proxy.Address{Network: "tcp", Address: dead}}}}, nil, "eve")
 	impostor := stranger.Addresses()[0].String()
+	silent, err := net.Listen("tcp", "127.0.0.1:0") // the system accepts, and nobody answers
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer silent.Close()
 	tests := []struct {
 		name      string
 		addresses []string
@@ -157,12 +162,13 @@ func TestAddresses(t *testing.T) {
 	}{
 		{"the second answers", []string{dead, w.service}, ""},
 		{"the third is who it must be", []string{dead, impostor, w.service}, ""},
+		{"the first says nothing", []string{silent.Addr().String(), w.service}, ""},
 		{"none answers", []string{dead, dead}, "unreachable"},
 		{"an impostor alone", []string{impostor}, "name_mismatch"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			door := proxy.Door{From: w.id("ann"), To: w.id("orders"), Address: "127.0.0.1:0", Targets: test.addresses}
+			door := proxy.Door{From: w.id("ann"), To: w.id("orders"), Address: "127.0.0.1:0", Targets: test.addresses, Limits: proxy.Limits{Connect: 3 * time.Second}}
 			p := w.proxy(proxy.Config{Doors: []proxy.Door{door}}, nil, "ann")
 			for range 2 { // the second time with what is known
 				if _, err := w.try(p.Addresses()[0].String(), "ann"); (err == nil) != (test.code == "") {
@@ -173,6 +179,23 @@ func TestAddresses(t *testing.T) {
 				w.wantEvent(api.Refused, api.Door, test.code)
 			}
 		})
+	}
+}
+
+// TestBackendGone has a service's first proxy without the program behind it: the
+// connection that finds it out is reset, and the others go to the second.
+func TestBackendGone(t *testing.T) {
+	w := newFileWorld(t, fileSetup{names: []string{"ann"}})
+	broken := w.proxy(proxy.Config{Services: []proxy.Service{{ID: w.id("orders"), Address: "127.0.0.1:0", Backend: proxy.Address{Network: "tcp", Address: freePort(t)}}}}, nil, "orders")
+	door := proxy.Door{From: w.id("ann"), To: w.id("orders"), Address: "127.0.0.1:0", Targets: []string{broken.Addresses()[0].String(), w.service}}
+	p := w.proxy(proxy.Config{Doors: []proxy.Door{door}}, nil, "ann")
+	address := p.Addresses()[0].String()
+	if _, err := w.try(address, "ann"); err == nil {
+		t.Error("the connection that finds it out gets through")
+	}
+	w.wantEvent(api.Refused, api.Service, "backend_unreachable")
+	if _, err := w.try(address, "ann"); err != nil {
+		t.Errorf("the next: %v", err)
 	}
 }
 

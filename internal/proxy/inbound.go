@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/signet-tls/signet"
-	"github.com/signet-tls/signet/fault"
 	"github.com/signet-tls/signet/internal/agent/api"
 	"github.com/signet-tls/signet/internal/crowd"
 	"github.com/signet-tls/signet/spiffeid"
@@ -17,7 +16,15 @@ import (
 func (p *Proxy) inbound(service Service, seats *seats) serve {
 	servers := &trusting[signet.Server]{roots: p.truth.Roots, make: func(roots verify.Roots) *signet.Server { return p.server(service, roots) }}
 	silent := crowd.NewRoom(maxSilent)
+	program := &backend{service: service, now: time.Now}
 	return func(ctx context.Context, raw net.Conn) {
+		if program.absent() {
+			if err := program.present(ctx); err != nil {
+				reset(raw)
+				p.refused(ctx, api.Event{Side: api.Service, To: service.ID, Remote: raw.RemoteAddr().String()}, err)
+				return
+			}
+		}
 		var secure *signet.Conn
 		server, roots := servers.get()
 		err := awaitSpeech(ctx, silent, raw)
@@ -49,7 +56,7 @@ func (p *Proxy) inbound(service Service, seats *seats) serve {
 			return
 		}
 		defer seats.leave(l.from)
-		plain, err := p.dialBackend(ctx, service, l, raw)
+		plain, err := program.open(ctx, l, raw)
 		if err != nil {
 			refuse(err)
 			return
@@ -97,23 +104,3 @@ type meeting struct {
 type meetingKey struct{}
 
 func meetingOf(ctx context.Context) *meeting { return ctx.Value(meetingKey{}).(*meeting) }
-
-// dialBackend connects to the program, and tells it first who comes, if it wants
-// to know.
-func (p *Proxy) dialBackend(ctx context.Context, service Service, l *live, raw net.Conn) (*plainConn, error) {
-	dialer := net.Dialer{Timeout: service.Connect}
-	conn, err := dialer.DialContext(ctx, service.Backend.Network, service.Backend.Address)
-	if err == nil && service.Header {
-		conn.SetWriteDeadline(time.Now().Add(service.Connect))
-		_, err = conn.Write(proxyHeader(raw.RemoteAddr(), raw.LocalAddr(), l.from, l.id))
-		conn.SetWriteDeadline(time.Time{})
-		if err != nil {
-			conn.Close()
-		}
-	}
-	if err != nil {
-		return nil, fault.Wrap(err, BackendUnreachable, "the service behind the proxy does not answer").
-			WithHint("start the program, or correct its address")
-	}
-	return &plainConn{stream: conn.(stream), program: "the service's program"}, nil
-}

@@ -12,8 +12,14 @@ import (
 
 // outbound returns what a door does with a connection.
 func (p *Proxy) outbound(door Door, seats *seats) serve {
+	targets := func() []string { return door.Targets }
+	if len(door.Targets) == 0 {
+		targets = func() []string { return p.truth.Addresses(door.To) }
+	}
 	way := &way{
-		addresses: newAddresses(door.Targets, p.now),
+		to:        door.To,
+		connect:   door.Connect,
+		addresses: newAddresses(targets, p.now),
 		clients:   &trusting[signet.Client]{roots: p.truth.Roots, make: func(roots verify.Roots) *signet.Client { return p.client(door, roots) }},
 		own:       p.truth.Source(door.From),
 		shakes:    make(places, signet.DefaultMaxHandshakes),
@@ -78,7 +84,6 @@ func (p *Proxy) client(door Door, roots verify.Roots) *signet.Client {
 		Roots:    roots,
 		Name:     verify.ID(door.To),
 		Identity: p.truth.Source(door.From),
-		Dialer:   &net.Dialer{Timeout: door.Connect},
 		Now:      p.now,
 		Logger:   p.logger,
 		Authorize: func(_ context.Context, peer *signet.Peer) error {

@@ -38,6 +38,8 @@ type Truth interface {
 	Deadline(spiffeid.ID) (until time.Time, renewing bool)
 	// Newest asks for the newest successor of each certificate.
 	Newest(context.Context, []api.Issued) ([]api.Issued, error)
+	// Addresses are where a service listens, as far as is known.
+	Addresses(service spiffeid.ID) []string
 	// Report takes an event; it must not block.
 	Report(api.Event)
 	// Heard is when it was last known to be up to date, by time.Now.
@@ -62,7 +64,7 @@ type Door struct {
 	Address  string      // to listen on: HOST:PORT on loopback, "unix:PATH", or "systemd:NAME"
 	Users    []uint32    // who may connect to a Unix socket
 	Loopback bool        // systemd's socket may be a port, whose every user speaks as From
-	Targets  []string    // where To listens, HOST:PORT, the preferred first
+	Targets  []string    // where To listens, HOST:PORT, the preferred first; none: as Truth knows it
 	Postgres bool        // PostgreSQL's question for TLS is answered here
 	Limits
 }

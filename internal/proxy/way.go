@@ -2,7 +2,9 @@ package proxy
 
 import (
 	"context"
+	"errors"
 	"log/slog"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -10,11 +12,14 @@ import (
 	"github.com/signet-tls/signet"
 	"github.com/signet-tls/signet/fault"
 	"github.com/signet-tls/signet/identity"
+	"github.com/signet-tls/signet/spiffeid"
 	"github.com/signet-tls/signet/verify"
 )
 
 // way is how a door reaches its service: by one of several addresses.
 type way struct {
+	to        spiffeid.ID
+	connect   time.Duration // for one address, its handshake included
 	addresses *addresses
 	clients   *trusting[signet.Client]
 	own       identity.Source
@@ -33,9 +38,14 @@ func (w *way) open(ctx context.Context) (conn *signet.Conn, by verify.Roots, err
 		return nil, by, context.Cause(ctx)
 	}
 	defer w.shakes.leave()
+	order := w.addresses.order()
+	if len(order) == 0 {
+		return nil, by, fault.New(NoAddress, "no proxy of %s says where it listens", w.to.Short(w.to.TrustDomain())).
+			WithHint("start the proxy of the service, with an address or advertise that others reach, or write addresses into the door")
+	}
 	var first error
-	for _, address := range w.addresses.order() {
-		conn, err := apart(func() (*signet.Conn, error) { return client.Dial(ctx, "tcp", address) })
+	for _, address := range order {
+		conn, err := apart(func() (*signet.Conn, error) { return w.dial(ctx, client, address) })
 		if err == nil {
 			w.addresses.answered(address)
 			return conn, by, nil
@@ -49,12 +59,25 @@ func (w *way) open(ctx context.Context) (conn *signet.Conn, by verify.Roots, err
 			first = err
 		}
 	}
-	if many := len(w.addresses.all); many > 1 {
+	if many := len(order); many > 1 {
 		if ours, ok := fault.Of(first); ok {
 			first = fault.Wrap(first, ours.Code, "none of %d addresses can be used; of the first tried", many).WithHint("%s", ours.Hint)
 		}
 	}
 	return nil, by, first
+}
+
+// dial connects to one address and makes the handshake, in the time that there is
+// for both: one that accepts and then says nothing must not keep us from the next.
+func (w *way) dial(ctx context.Context, client *signet.Client, address string) (*signet.Conn, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, w.connect, fault.New(NoAnswer, "%s does not answer within %v", address, w.connect).
+		WithHint("look at the proxy of the service, or at the way to it"))
+	defer cancel()
+	conn, err := client.Dial(ctx, "tcp", address)
+	if cause := context.Cause(ctx); err != nil && errors.Is(cause, NoAnswer) {
+		return nil, cause
+	}
+	return conn, err
 }
 
 // How long an address that failed is left for last: doubling with each failure.
@@ -66,7 +89,7 @@ const (
 // addresses are those of one service, and what is known of each.
 type addresses struct {
 	now func() time.Time
-	all []string // the preferred first
+	all func() []string // at present, the preferred first
 
 	mu     sync.Mutex
 	health map[string]health // guarded by mu; of those that failed
@@ -78,7 +101,7 @@ type health struct {
 	rests    time.Time // until then it is tried last
 }
 
-func newAddresses(all []string, now func() time.Time) *addresses {
+func newAddresses(all func() []string, now func() time.Time) *addresses {
 	return &addresses{now: now, all: all, health: map[string]health{}}
 }
 
@@ -90,8 +113,9 @@ func (a *addresses) order() []string {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	var good, resting []string
-	now, probing := a.now(), false
-	for _, address := range a.all {
+	now, probing, all := a.now(), false, a.all()
+	maps.DeleteFunc(a.health, func(address string, _ health) bool { return !slices.Contains(all, address) })
+	for _, address := range all {
 		state, failed := a.health[address]
 		switch {
 		case !failed:

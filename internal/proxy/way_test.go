@@ -10,7 +10,7 @@ import (
 // TestOrder follows what becomes of a service's addresses, one letter each.
 func TestOrder(t *testing.T) {
 	clock := time.Unix(1_800_000_000, 0)
-	a := newAddresses([]string{"a", "b", "c"}, func() time.Time { return clock })
+	a := newAddresses(func() []string { return []string{"a", "b", "c"} }, func() time.Time { return clock })
 	want := func(what, order string) {
 		t.Helper()
 		if have := a.order(); !slices.Equal(have, strings.Split(order, "")) {

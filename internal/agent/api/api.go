@@ -17,6 +17,7 @@ const (
 	PathApplied     = "/v1/applied"     // POST Applied
 	PathEvents      = "/v1/events"      // POST Batch
 	PathLive        = "/v1/live"        // POST Live
+	PathOffer       = "/v1/offer"       // POST Offer
 	PathNewest      = "/v1/newest"      // POST []Issued → []Issued, of each its newest successor
 
 	PathAllow  = "/v1/allow"  // POST PairRequest → Change
@@ -55,6 +56,7 @@ type Update struct {
 	Head  *Head           `json:"head,omitempty"`  // what is in force; alone: the authority is alive
 	Slice json.RawMessage `json:"slice,omitempty"` // a Slice, letter for letter as Head has its digest
 	Ask   uint64          `json:"ask,omitempty"`   // report the live connections under this number
+	Where []Where         `json:"where,omitempty"` // of services that were asked for, those that have changed
 	Cut   *Cut            `json:"cut,omitempty"`   // end these first
 	Rival string          `json:"rival,omitempty"` // the address of another process that is this proxy, too, and was refused
 }

@@ -275,6 +275,11 @@ func (f *File) checkService(key string, service Service) error {
 			return err
 		}
 	}
+	if service.Advertise != "" {
+		if err := f.hostPort(key+".advertise", service.Advertise); err != nil {
+			return err
+		}
+	}
 	switch network, address := Address(service.Backend); network {
 	case "unix":
 		return f.socketPath(key+".backend", address)
@@ -311,6 +316,9 @@ func (f *File) checkDoor(key string, door Door) error {
 	}
 	if _, err := f.Users(key, door); err != nil {
 		return err
+	}
+	if len(door.Addresses) == 0 && f.Host == "" {
+		return f.Fault(key+".addresses", Invalid, "addresses is missing; without an authority (host) nobody else tells where %s listens", door.To)
 	}
 	if len(door.Addresses) > maxAddresses {
 		return f.Fault(key+".addresses", Invalid, "it has %d addresses, the most is %d", len(door.Addresses), maxAddresses)

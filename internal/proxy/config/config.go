@@ -71,6 +71,10 @@ type Service struct {
 	// Where mutual TLS is accepted: `HOST:PORT`, or `systemd:NAME` for a socket that
 	// systemd hands over.
 	Listen string `toml:"listen" need:"always" example:"0.0.0.0:7443"`
+	// Where doors on other hosts reach it, `HOST:PORT`: the authority tells those that
+	// have no `addresses`. Without it `listen`, unless that is for all addresses of
+	// this host, or a socket of systemd's.
+	Advertise string `toml:"advertise" default:"" example:"10.0.0.5:7443"`
 	// The program: `HOST:PORT`, or `unix:PATH`. Over a Unix socket a cut stream
 	// looks like its end until the program writes.
 	Backend string `toml:"backend" need:"always" example:"127.0.0.1:5432"`
@@ -98,8 +102,9 @@ type Door struct {
 	// one whom the proxy runs as.
 	Users []string `toml:"users" example:"[\"www-data\"]"`
 	// Where the service listens: `HOST:PORT` of each of its proxies, the preferred
-	// first. One that cannot be reached is left out for a while.
-	Addresses []string `toml:"addresses" need:"always" example:"[\"10.0.0.5:7443\", \"10.0.0.6:7443\"]"`
+	// first. One that cannot be reached is left out for a while. Without it, what
+	// the service's proxies tell the authority; without an authority it is needed.
+	Addresses []string `toml:"addresses" example:"[\"10.0.0.5:7443\", \"10.0.0.6:7443\"]"`
 	// `postgres` answers PostgreSQL's question for TLS: the way to this door needs
 	// none, and the way beyond it always has it.
 	Protocol string `toml:"protocol" default:"" values:"postgres"`
@@ -108,8 +113,8 @@ type Door struct {
 
 // Common are the settings of every port.
 type Common struct {
-	// How long a connection to the program, or to one address of the service, may
-	// take to be made.
+	// How long a connection to the program, or to one address of the service with
+	// its handshake, may take to be made.
 	ConnectTimeout Duration `toml:"connect_timeout" default:"5s"`
 	// The most connections at once.
 	MaxConnections int `toml:"max_connections" default:"8192"`
