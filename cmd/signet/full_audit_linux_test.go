@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -34,6 +35,7 @@ func TestFullAudit(t *testing.T) {
 	up, stderr := k.up()
 	k.changes("allow", "web", "orders", "--because", "before")
 	filler := fill(t, filepath.Join(k.dir, audit.Folder, "filler"))
+	k.exhaust()
 	k.refused("deny", "web", "orders", "--because", "no room")
 	k.refused("revoke", "web")
 	if err := os.Remove(filler); err != nil {
@@ -79,6 +81,23 @@ func (k *killer) changes(verb, from, to, because, token string) {
 		k.t.Errorf("%s: %v", verb, err)
 	}
 	k.acts = append(k.acts, act{verb, from, to, token, change.Revision})
+}
+
+// exhaust changes rules until that is refused: on a full file system there is room yet
+// in the last page of a file.
+func (k *killer) exhaust() {
+	k.t.Helper()
+	for n := range 20 {
+		a := act{verb: []string{"allow", "deny"}[n%2], from: "orders", to: "web", token: fmt.Sprint("page ", n)}
+		out, err := k.signet(a.verb, a.from, a.to, "--because", a.token, "--json").Output()
+		var change api.Change
+		if err != nil || json.Unmarshal(out, &change) != nil {
+			return
+		}
+		a.revision = change.Revision
+		k.acts = append(k.acts, a)
+	}
+	k.t.Fatal("20 changes went into a log that has no room")
 }
 
 // refused runs a command that a full disk does not let through.

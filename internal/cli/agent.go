@@ -36,7 +36,7 @@ type agentCmd struct {
 }
 
 func (agentCmd) Help() string {
-	return "signet agent --config agent.toml\nsignet agent db --data host --cert db.crt --key db.key --bundle roots.crt -- systemctl reload postgresql"
+	return "signet agent --config agent.toml\nsignet agent db --data host --cert db.crt --key db.key --bundle roots.crt -- nginx -s reload"
 }
 
 // configuration is what flags say, or a file.

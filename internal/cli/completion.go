@@ -97,7 +97,7 @@ func valueOf(arg *kong.Value, name string) value {
 	v := value{files: fileName.MatchString(name)}
 	switch {
 	case arg.Enum != "":
-		v.words = strings.Split(arg.Enum, ",")
+		v.words = slices.DeleteFunc(strings.Split(arg.Enum, ","), func(word string) bool { return word == "" }) // which stands for none
 	case codeName.MatchString(name):
 		for _, entry := range registry() {
 			v.words = append(v.words, string(entry.Code))
