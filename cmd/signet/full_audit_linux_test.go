@@ -92,6 +92,7 @@ func (k *killer) exhaust() {
 		out, err := k.signet(a.verb, a.from, a.to, "--because", a.token, "--json").Output()
 		var change api.Change
 		if err != nil || json.Unmarshal(out, &change) != nil {
+			k.acts = append(k.acts, a) // done, if there was room for its plan and none for its outcome
 			return
 		}
 		a.revision = change.Revision
