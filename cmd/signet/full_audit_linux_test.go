@@ -36,8 +36,9 @@ func TestFullAudit(t *testing.T) {
 	k.changes("allow", "web", "orders", "--because", "before")
 	filler := fill(t, filepath.Join(k.dir, audit.Folder, "filler"))
 	k.exhaust()
-	k.refused("deny", "web", "orders", "--because", "no room")
-	k.refused("revoke", "web")
+	long := strings.Repeat("no room ", 20) // longer than whatever was refused before
+	k.refused("deny", "web", "orders", "--because", long)
+	k.refused("revoke", "web", "--because", long)
 	if err := os.Remove(filler); err != nil {
 		t.Fatal(err)
 	}
@@ -88,11 +89,14 @@ func (k *killer) changes(verb, from, to, because, token string) {
 func (k *killer) exhaust() {
 	k.t.Helper()
 	for n := range 20 {
-		a := act{verb: []string{"allow", "deny"}[n%2], from: "orders", to: "web", token: fmt.Sprint("page ", n)}
+		a := act{verb: []string{"allow", "deny"}[n%2], from: "orders", to: "web", token: fmt.Sprint("p", n)}
 		out, err := k.signet(a.verb, a.from, a.to, "--because", a.token, "--json").Output()
 		var change api.Change
 		if err != nil || json.Unmarshal(out, &change) != nil {
-			k.acts = append(k.acts, a) // done, if there was room for its plan and none for its outcome
+			k.acts = append(k.acts, a)
+			if strings.Contains(string(out), "it was done") { // there was room for its plan, and none for its outcome
+				continue
+			}
 			return
 		}
 		a.revision = change.Revision
