@@ -16,12 +16,12 @@ func TestExportAndImport(t *testing.T) {
 	if err := s.PutToken(t.Context(), Token{Hash: strings.Repeat("0", 64), ID: id("orders"), Expires: time.Now().Add(time.Minute)}); err != nil {
 		t.Fatal(err)
 	}
-	before := change(t, s, func(tx *Tx) {
+	change(t, s, func(tx *Tx) {
 		for i := range maxOps/2 + 100 { // two of these are more than one transaction takes
 			tx.PutRule(rule("web", fmt.Sprintf("orders-%d", i)))
 		}
 	})
-	before = change(t, s, func(tx *Tx) {
+	before := change(t, s, func(tx *Tx) {
 		for i := range maxOps/2 + 100 {
 			tx.PutRule(rule("batch", fmt.Sprintf("orders-%d", i)))
 		}
