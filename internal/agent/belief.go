@@ -38,7 +38,7 @@ func (a *Agent) judge(head *api.Head, slice json.RawMessage) (*api.Slice, error)
 			return nil, err
 		}
 	}
-	if err := a.verifyHead(head); err != nil {
+	if err := a.verifyHead(head, a.now()); err != nil {
 		return nil, err
 	}
 	b.signer = leafOf(head)
@@ -101,10 +101,13 @@ func (a *Agent) verifySigner(head *api.Head, now time.Time) error {
 }
 
 // verifyHead checks the signature, and whom it is for.
-func (a *Agent) verifyHead(head *api.Head) error {
+func (a *Agent) verifyHead(head *api.Head, now time.Time) error {
 	leaf, err := pki.ParseCertificate(leafOf(head))
 	if err != nil {
 		return unsigned("the certificate of who signed cannot be read")
+	}
+	if leaf.Expired(now) { // it was verified once, and that may be long ago
+		return unsigned("the certificate of who signed has expired")
 	}
 	if err := pki.VerifyFile(leaf.PublicKey(), bytes.NewReader(head.Signed()), head.Signature); err != nil {
 		return unsigned(fault.Text(err))

@@ -172,6 +172,21 @@ func TestEpochEndsTheOld(t *testing.T) {
 	}
 }
 
+// TestSignerEnds shows that who signed counts no longer than its certificate, however
+// often it was believed before.
+func TestSignerEnds(t *testing.T) {
+	f, a := newFake(t)
+	u := f.slice(7)
+	if _, err := a.judge(u.Head, u.Slice); err != nil {
+		t.Fatal(err)
+	}
+	a.now = func() time.Time { return time.Now().Add(ca.DefaultLifetime + time.Minute) }
+	u = f.slice(8)
+	if _, err := a.judge(u.Head, u.Slice); !errors.Is(err, Unsigned) {
+		t.Errorf("the error is %v, want [%s]", err, Unsigned)
+	}
+}
+
 // TestRefusalIsTold has a watch that goes back: what was in force stays so, the
 // authority hears of it once, and the proxy becomes silent by what was signed.
 func TestRefusalIsTold(t *testing.T) {

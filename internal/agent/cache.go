@@ -76,7 +76,7 @@ func (a *Agent) recallHead(head *api.Head, raw json.RawMessage) (*api.Slice, err
 	if err := a.verifySigner(head, head.At); err != nil {
 		return nil, err
 	}
-	if err := a.verifyHead(head); err != nil || raw == nil {
+	if err := a.verifyHead(head, head.At); err != nil || raw == nil {
 		return nil, err
 	}
 	return readSlice(head, raw)
