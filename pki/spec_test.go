@@ -105,7 +105,7 @@ func TestSpec(t *testing.T) {
 		{"longest backdating", server(func(s *pki.Spec) { s.Backdate = 24 * time.Hour }), ""},
 		{"backdating beyond it", server(func(s *pki.Spec) { s.Backdate = 24*time.Hour + 1 }), "24h0m0s are the most"},
 		{"beginning later", server(func(s *pki.Spec) { s.Backdate = -1 }), "cannot begin"},
-		{"unknown profile", server(func(s *pki.Spec) { s.Profile = 5 }), "no profile 5"},
+		{"unknown profile", server(func(s *pki.Spec) { s.Profile = 6 }), "no profile 6"},
 		{"profile below all", server(func(s *pki.Spec) { s.Profile = -1 }), "no profile -1"},
 
 		{"subject", subject(attribute(country, "KR"), attribute(organization, "서울"), attribute(commonName, long)), ""},

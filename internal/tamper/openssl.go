@@ -53,15 +53,15 @@ func (o openssl) client(version uint16) connect {
 			"-CAfile", o.dir.file("roots.pem"), "-cert", o.dir.file("client.pem"))
 		var out bytes.Buffer
 		cmd.Stdout = &out
-		if err = cmd.Start(); err == nil {
-			err = entry.admit(raw.(halfCloser), ctx.Done())
-		} else {
+		if err = cmd.Start(); err != nil {
+			kill()
 			entry.Close()
 			raw.Close()
-		}
-		if err != nil {
-			kill()
 			return nil, err
+		}
+		if err = entry.admit(raw.(halfCloser), ctx.Done()); err != nil {
+			kill()
+			return nil, errors.Join(err, cmd.Wait())
 		}
 		return &heard{end: kill, wait: func() ([]byte, error) {
 			err := cmd.Wait()
@@ -111,7 +111,8 @@ func (o openssl) open(cmd *exec.Cmd, near halfCloser) (*bufio.Reader, error) {
 		if address, ok := strings.CutPrefix(strings.TrimSpace(line), "ACCEPT "); ok {
 			conn, err := net.Dial("tcp", address)
 			if err != nil {
-				return nil, err
+				cmd.Process.Kill() // an error here means that it has ended
+				return nil, errors.Join(err, cmd.Wait())
 			}
 			go bridge(near, conn.(*net.TCPConn))
 			return said, nil
