@@ -58,8 +58,14 @@ func (a *Agent) recall() (*api.Slice, error) {
 	a.belief.epoch, a.belief.number, a.belief.digest = last.Head.Epoch, last.Head.Number, last.Head.Digest
 	heard := last.Head
 	var later api.Head
-	if a.readKept(cacheHeard, pki.MaxInput, &later) == nil && later.At.After(heard.At) {
-		if _, err := a.recallHead(&later, nil); err == nil {
+	if err := a.readKept(cacheHeard, pki.MaxInput, &later); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	if _, err := a.recallHead(&later, nil); err == nil {
+		if later.Epoch > heard.Epoch || later.Epoch == heard.Epoch && later.Number > heard.Number {
+			return nil, goesBack(&belief{epoch: later.Epoch, number: later.Number}, heard) // an older copy was put back
+		}
+		if later.At.After(heard.At) {
 			heard = &later
 		}
 	}

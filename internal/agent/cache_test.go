@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"encoding/json"
 	"errors"
 	"io"
 	"os"
@@ -154,6 +155,37 @@ func TestDamagedMemory(t *testing.T) {
 			bad[i] ^= 1
 			if a, e := begin(bad); e.current() != nil && e.revision() != 3 || e.current() == nil && !warned(a) {
 				t.Errorf("byte %d: revision %d is in force, told %v", i, e.revision(), a.outbox.events)
+			}
+		}
+	})
+}
+
+// TestOlderCopy puts an older slice back into a host folder whose signs of life are of a
+// later one: nobody passes by it.
+func TestOlderCopy(t *testing.T) {
+	home := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		f, _ := newFake(t)
+		first := ran(t, f, home)
+		for name, test := range map[string]struct {
+			heard any
+			want  bool
+		}{
+			"signs of the same":      {f.signed(f.last), true},
+			"signs of a later one":   {f.signed(api.Head{For: id(self), Epoch: 1, Number: 4, Digest: f.last.Digest}), false},
+			"signs of a new epoch":   {f.signed(api.Head{For: id(self), Epoch: 2, Number: 1, Digest: f.last.Digest}), false},
+			"signs of one before":    {f.signed(api.Head{For: id(self), Epoch: 1, Number: 2, Digest: f.last.Digest}), true},
+			"signs for somebody":     {f.signed(api.Head{For: id("proxy/other"), Epoch: 1, Number: 9, Digest: f.last.Digest}), true},
+			"what is no sign at all": {"[", false},
+		} {
+			data := testpki.Must(json.Marshal(test.heard))
+			if err := os.WriteFile(filepath.Join(home, cacheHeard), data, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			a, e := f.again(t, first), &enforcer{}
+			a.Begin(e)
+			if have := e.current() != nil; have != test.want {
+				t.Errorf("%s: in force is %v, want %v; told %v", name, have, test.want, a.outbox.events)
 			}
 		}
 	})

@@ -20,13 +20,20 @@ type keepers struct {
 	stops map[spiffeid.ID]context.CancelFunc
 }
 
-// want starts keepers for new identities and stops those of identities that are
-// no longer ours; their certificates are forgotten.
+// want starts keepers for new identities, and for those whose certificate counts no
+// longer, and stops those of identities that are no longer ours. Certificates of both
+// are forgotten.
 func (k *keepers) want(ctx context.Context, ids []spiffeid.ID) {
 	wanted := map[spiffeid.ID]bool{}
 	for _, id := range ids {
 		wanted[id] = true
-		if _, kept := k.stops[id]; kept {
+		stop, kept := k.stops[id]
+		if k.agent.outlived(id) {
+			if kept {
+				stop()
+			}
+			k.agent.keys.forget(id)
+		} else if kept {
 			continue
 		}
 		life, stop := context.WithCancel(ctx)
@@ -44,6 +51,13 @@ func (k *keepers) want(ctx context.Context, ids []spiffeid.ID) {
 			k.agent.dropHeld(id)
 		}
 	}
+}
+
+// outlived reports whether an identity is ours and the certificate that we have of it is
+// dead: it was revoked, and restored since. Our own can only be had anew by enrolling.
+func (a *Agent) outlived(id spiffeid.ID) bool {
+	credential := a.keys.get(id)
+	return id != a.self && credential != nil && a.view.withdrawn(credential.Leaf())
 }
 
 // keep renews a certificate at half of its life at the latest, with jitter, and at

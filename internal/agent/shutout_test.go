@@ -61,6 +61,37 @@ func TestShutOut(t *testing.T) {
 	})
 }
 
+// TestComesBack has a proxy and one of its services restored after a revocation, in a
+// folder that still has the dead certificate of the service: it gets another.
+func TestComesBack(t *testing.T) {
+	home := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		f, _ := newFake(t)
+		first := ran(t, f, home)
+		dead := serial(t, first, "web")
+		f.stream = func(int) io.Reader {
+			return lines(f.update(&api.Slice{Revision: 9, Identities: []spiffeid.ID{id("web")}, Revoked: []api.Revocation{
+				{ID: id(self), Cause: "restored", Serials: []string{"77"}, Revision: 8},
+				{ID: id("web"), Cause: "restored", Serials: []string{dead}, Revision: 9}}}))
+		}
+		a := f.again(t, first)
+		log := &record{}
+		a.logger = slog.New(slog.NewJSONHandler(log, nil))
+		e := &enforcer{}
+		a.Begin(e)
+		stop := run(t, a, e)
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		defer stop()
+		if strings.Contains(log.String(), string(SelfRevoked)) {
+			t.Errorf("it counts itself as revoked:\n%s", log)
+		}
+		if have := serial(t, a, "web"); have == dead {
+			t.Error("a certificate is used that is dead")
+		}
+	})
+}
+
 func TestShutOutByAnAlert(t *testing.T) {
 	for _, test := range []struct {
 		name string

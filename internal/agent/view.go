@@ -85,6 +85,15 @@ func (v *View) Revoked(id spiffeid.ID) error {
 	return nil
 }
 
+// withdrawn reports whether a certificate counts no longer, by its number.
+func (v *View) withdrawn(cert *pki.Certificate) bool {
+	if v == nil {
+		return false
+	}
+	_, dead := v.serials[cert.Serial()]
+	return dead
+}
+
 // Generation numbers the view for signet.Server: sessions do not outlast it.
 func (v *View) Generation() uint64 {
 	if v == nil {

@@ -121,6 +121,10 @@ func (c *checkup) ports(ctx context.Context, plan *plan, path string) {
 
 // reaches looks whether one of several addresses can be connected to.
 func (c *checkup) reaches(ctx context.Context, what, whom string, said []string, network string, addresses ...string) {
+	if len(addresses) == 0 {
+		c.unknown(what, "the authority tells the proxy where %s is", whom)
+		return
+	}
 	var first error
 	for i, address := range addresses {
 		err := open(ctx, network, address)

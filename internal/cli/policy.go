@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"regexp"
 	"strconv"
+	"strings"
 
+	"github.com/signet-tls/signet/fault"
 	"github.com/signet-tls/signet/internal/agent/api"
 	"github.com/signet-tls/signet/policy"
 	"github.com/signet-tls/signet/spiffeid"
@@ -128,6 +130,10 @@ func (s *shell) offerPolicy(ctx context.Context, as, path, because string, dry b
 	file, text, err := s.policyFile(path, authority.id.TrustDomain())
 	if err != nil {
 		return err
+	}
+	if strings.TrimSpace(text) == "" { // such as of a command before a pipe that failed
+		return fault.New(policy.InvalidRule, "%s is empty: as the policy it would end everything that is allowed", fileTitle(path)).
+			WithHint("write a comment into it if that is meant: // nothing is allowed")
 	}
 	request := api.Policy{Because: because, DryRun: dry, Rules: []api.PolicyRule{}, Groups: []api.PolicyGroup{}}
 	if from := editedFrom.FindStringSubmatch(text); from != nil {

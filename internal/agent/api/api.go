@@ -77,10 +77,11 @@ type Slice struct {
 	Trust      Roots         `json:"trust,omitzero"` // whom to believe; nobody named: as before
 }
 
-// RevocationOf returns the revocation of an identity, nil if there is none.
+// RevocationOf returns the revocation of an identity, nil if there is none: of one that
+// was restored, certificates count no longer, and it does.
 func (s *Slice) RevocationOf(id spiffeid.ID) *Revocation {
 	for i := range s.Revoked {
-		if s.Revoked[i].ID == id {
+		if s.Revoked[i].ID == id && s.Revoked[i].Cause == "" {
 			return &s.Revoked[i]
 		}
 	}
