@@ -88,7 +88,7 @@ func (a *Authority) tally(change *api.Change, wanted []spiffeid.ID, since time.T
 			continue
 		}
 		change.InForce++
-		if session.rival != "" && a.now().Sub(session.refused) < rivalRecent {
+		if a.rivalled(session) {
 			change.Proxies++
 			change.Missing = append(change.Missing, api.Missing{Proxy: id, Since: session.refused, Rival: session.rival})
 		}
@@ -107,6 +107,12 @@ func (a *Authority) tally(change *api.Change, wanted []spiffeid.ID, since time.T
 	}
 	change.Ended = slices.SortedFunc(maps.Values(ended), func(x, y api.EndedConn) int { return strings.Compare(x.ID, y.ID) })
 	change.Others = max(doors, services)
+}
+
+// rivalled reports whether there is a second process of a proxy's name. The caller holds
+// mu.
+func (a *Authority) rivalled(session *proxy) bool {
+	return session.rival != "" && a.now().Sub(session.refused) < rivalRecent
 }
 
 // missing is what is known of a proxy that does not answer. The caller holds mu.

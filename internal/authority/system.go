@@ -47,6 +47,9 @@ func (a *Authority) proxyState(state *control.State, id spiffeid.ID, got answer)
 	if session := a.proxies[id]; session != nil {
 		out.Connected, out.Since, out.Revision = session.connected(), session.heard, session.applied
 		out.Stale = !out.Connected && a.now().Sub(session.heard) > api.StaleAfter
+		if a.rivalled(session) {
+			out.Rival = session.rival
+		}
 	} else {
 		out.Stale = a.now().Sub(a.begun) > api.StaleAfter
 	}

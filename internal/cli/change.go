@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -177,7 +178,7 @@ func (s *shell) showChange(change api.Change, words func(view, api.Change) chang
 		s.steps("next", v.startOver())
 		return exitNo
 	case !everywhere(change):
-		s.steps("next", "bring back the proxies that are not reached: each gets the change as soon as it is back")
+		s.steps("next", missingSteps(change)...)
 		return exitNo
 	case !change.Unchanged:
 		s.steps(said.label, said.back)
@@ -304,4 +305,15 @@ func told(both, all int) string {
 		return "the other end is at no proxy, and was reset"
 	}
 	return fmt.Sprintf("both ends of %d were told; of the others one end is at no proxy, and was reset", both)
+}
+
+// missingSteps says what brings a change into force where it is not.
+func missingSteps(change api.Change) (steps []string) {
+	if slices.ContainsFunc(change.Missing, func(m api.Missing) bool { return m.Rival == "" }) || len(change.Missing) == 0 {
+		steps = append(steps, "bring back the proxies that are not reached: each gets the change as soon as it is back")
+	}
+	if slices.ContainsFunc(change.Missing, func(m api.Missing) bool { return m.Rival != "" }) {
+		steps = append(steps, "stop the second process of a name, or revoke the name if nobody of yours made the copy; it counts for two minutes after its last try")
+	}
+	return steps
 }

@@ -65,6 +65,8 @@ func TestQuestionsToTheAuthority(t *testing.T) {
 	change := f.change(func(c *api.Change) { c.Rule = "allow-web-orders" })
 	partly := change
 	partly.InForce, partly.Missing = 1, []api.Missing{{Proxy: f.id("proxy/edge-3"), Connected: true}}
+	twice := partly
+	twice.Missing = []api.Missing{{Proxy: f.id("proxy/edge-3"), Rival: "192.0.2.7:51000"}}
 	allowed := f.pair(func(p *api.Pair) { p.Allowed, p.Code, p.Reason = true, "", "allow-web-orders allows it" })
 	tests := []struct {
 		name   string
@@ -82,6 +84,9 @@ func TestQuestionsToTheAuthority(t *testing.T) {
 		{"allow, not everywhere", []string{"allow", "web", "orders"}, `POST /v1/allow {"from":"web","to":"orders"}`, partly,
 			1, "Allowed: web → orders, but NOT in force everywhere yet.     revision 3, demo.signet",
 			"\nnext: bring back the proxies that are not reached: each gets the change as soon as it is back\n"},
+		{"allow, and a second process", []string{"allow", "web", "orders"}, `POST /v1/allow {"from":"web","to":"orders"}`, twice,
+			1, "Allowed: web → orders, but NOT in force everywhere yet.     revision 3, demo.signet",
+			"\nnext: stop the second process of a name, or revoke the name if nobody of yours made the copy; it counts for two minutes after its last try\n"},
 		{"deny, with no proxy left", []string{"deny", "web", "orders"}, `POST /v1/deny {"from":"web","to":"orders"}`,
 			f.change(func(c *api.Change) { c.Proxies, c.InForce, c.Barred = 0, 0, 2 }),
 			1, "Denied: web → orders, but NO proxy is left to enforce it.     revision 3, demo.signet",

@@ -107,8 +107,9 @@ func (c *authorityRestoreCmd) tell(s *shell, dir string, body api.BackupBody, st
 		return err
 	}
 	steps := []string{"signet authority serve"}
-	for _, act := range lost.Acts {
-		if act.Verb == "revoke" && act.Revision > 0 {
+	for n, act := range lost.Acts {
+		back := slices.ContainsFunc(lost.Acts[n:], func(later lostAct) bool { return later.Verb == "restore" && later.From == act.From })
+		if act.Verb == "revoke" && act.Revision > 0 && !back {
 			steps = append(steps, act.command(v))
 		}
 	}

@@ -152,6 +152,8 @@ func (r *statusReport) proxyRow(p api.ProxyState) {
 			text += "; STALE, so that it closes by itself in time, unless it was told to stay open"
 		}
 		r.stop(name, text, "see that "+name+" runs, and reaches the authority; its log says why not")
+	case p.Rival != "":
+		r.stop(name, "there are two of it: a second process, at "+p.Rival+", is refused", "stop the second, or, if nobody of yours made it: signet revoke "+r.id(p.ID))
 	case p.Revision < r.Revision:
 		r.stop(name, fmt.Sprintf("has revision %d of %d", p.Revision, r.Revision), "signet status      # again: it is connected, and should have it in a moment; if not, look at its log")
 	default:
@@ -229,7 +231,7 @@ func (r *statusReport) lifeRow(life api.Life) {
 }
 
 // expiringAuthority is the step where an authority's own certificate comes to its end.
-const expiringAuthority = "whoever runs the authority must give it a new one before then; docs/operations.md says how"
+const expiringAuthority = "signet authority rotate      # on the authority's host: which step is next"
 
 // steps are the first needs' next steps.
 func (r *statusReport) steps() []string {
@@ -256,6 +258,9 @@ func (r *statusReport) String() string {
 		}
 	}
 	head := "All is well: " + count(len(r.Proxies), "proxy", "proxies") + stateOf(upToDate, len(r.Proxies)) + "."
+	if upToDate < len(r.Proxies) {
+		head = fmt.Sprintf("Nothing is wrong so far: %s, %d up to date.", count(len(r.Proxies), "proxy", "proxies"), upToDate)
+	}
 	switch n := len(r.Needs); {
 	case n == 1:
 		head = "Not all is well: " + r.Needs[0].Who + " needs somebody."

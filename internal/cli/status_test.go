@@ -59,6 +59,7 @@ func TestStatus(t *testing.T) {
 		{"after-a-start", f.view(), 0, func(s *api.System) { p := cut(s); p.Stale, p.Since = false, time.Time{} }},
 		{"never-came-back", f.view(), 1, func(s *api.System) { cut(s).Since = time.Time{} }},
 		{"behind", f.view(), 1, func(s *api.System) { s.Proxies[1].Revision = 3 }},
+		{"twice", f.view(), 1, func(s *api.System) { s.Proxies[1].Rival = "192.0.2.7:51000" }},
 		{"silent", f.view(), 0, func(s *api.System) { s.Proxies[1].Answered, s.Proxies[1].Conns = false, 0 }},
 		{"not-joined", f.view(), 0, func(s *api.System) { cut(s).Created, s.Lives = before(time.Minute), s.Lives[2:] }},
 		{"away-too-long", f.view(), 1, func(s *api.System) { cut(s); s.Lives = s.Lives[2:] }},

@@ -32,6 +32,8 @@ type ProxyState struct {
 	Answered  bool          `json:"answered"`       // it has told its connections
 	Conns     int           `json:"connections"`
 	Holds     []spiffeid.ID `json:"holds"` // identities that were granted to it
+	// Rival is where a second process of its name was a moment ago, which was refused.
+	Rival string `json:"rival,omitempty"`
 }
 
 // StaleAfter is how long an authority may be silent until a proxy is stale, unless
