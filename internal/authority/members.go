@@ -203,14 +203,7 @@ func (a *Authority) regrant(r *http.Request, stage func(*control.Tx, control.Gra
 
 // restore takes a revocation back: the identity may have certificates again.
 func (a *Authority) restore(r *http.Request) (any, error) {
-	var request api.RevokeRequest
-	if err := readJSON(r, api.MaxRequest, &request); err != nil {
-		return nil, err
-	}
-	if err := checkReason(request.Because); err != nil {
-		return nil, err
-	}
-	who, err := a.identity(request.Who)
+	request, who, err := a.whom(r)
 	if err != nil {
 		return nil, err
 	}

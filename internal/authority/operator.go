@@ -32,15 +32,19 @@ func checkReason(because string) error {
 	return nil
 }
 
+// whom reads which identity is to be revoked or restored.
+func (a *Authority) whom(r *http.Request) (request api.RevokeRequest, who spiffeid.ID, err error) {
+	if err = readJSON(r, api.MaxRequest, &request); err == nil {
+		err = checkReason(request.Because)
+	}
+	if err == nil {
+		who, err = a.identity(request.Who)
+	}
+	return request, who, err
+}
+
 func (a *Authority) revoke(r *http.Request) (any, error) {
-	var request api.RevokeRequest
-	if err := readJSON(r, api.MaxRequest, &request); err != nil {
-		return nil, err
-	}
-	if err := checkReason(request.Because); err != nil {
-		return nil, err
-	}
-	who, err := a.identity(request.Who)
+	request, who, err := a.whom(r)
 	if err != nil {
 		return nil, err
 	}
