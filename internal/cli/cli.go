@@ -31,6 +31,7 @@ type command interface {
 // Main runs one command line (without the program's name) and returns the exit
 // code. A canceled ctx interrupts it.
 func Main(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	keepFromCores()
 	s := &shell{stdin: stdin, stdout: stdout, stderr: stderr, stop: ctx.Done(), program: program(), zone: time.Local}
 	err := guard(func() error {
 		cmd, err := s.parse(args)
