@@ -295,6 +295,6 @@ func (r *statusReport) String() string {
 		p.fact("revoked", "%s", strings.Join(names, ", "))
 	}
 	p.line("")
-	p.line("%s.", live(r.Conns))
+	p.line("%s.", liveConns(r.Conns))
 	return p.String()
 }
