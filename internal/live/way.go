@@ -54,8 +54,7 @@ func (w *Way) Open(ctx context.Context) (conn *signet.Conn, by verify.Roots, err
 	defer w.shakes.leave()
 	order := w.addresses.order()
 	if len(order) == 0 {
-		return nil, by, fault.New(NoAddress, "no proxy of %s says where it listens", w.to.Short(w.to.TrustDomain())).
-			WithHint("start the proxy of the service, with an address or advertise that others reach, or write addresses into the door")
+		return nil, by, w.nowhere()
 	}
 	var first error
 	for _, address := range order {
@@ -79,6 +78,19 @@ func (w *Way) Open(ctx context.Context) (conn *signet.Conn, by verify.Roots, err
 		}
 	}
 	return nil, by, first
+}
+
+// Known reports, by its error, whether any address is known at present.
+func (w *Way) Known() error {
+	if len(w.addresses.all()) == 0 {
+		return w.nowhere()
+	}
+	return nil
+}
+
+func (w *Way) nowhere() error {
+	return fault.New(NoAddress, "no proxy of %s says where it listens", w.to.Short(w.to.TrustDomain())).
+		WithHint("start the service's proxy or program, with an address or advertise that others reach, or name its addresses on this side")
 }
 
 // dial connects to one address and makes the handshake, in the time that there is
