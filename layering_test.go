@@ -87,7 +87,7 @@ var rooms = []room{
 	{"bench", with(library, "policy", "internal/agent/api", "internal/control", "internal/audit"), "it measures from outside, speaks to an authority by its messages, and reads what one that was killed has left"},
 	{"examples/certificates", []string{"fault", "pki"}, "an example shows the library"},
 	{"examples/download", with(library, "internal/testpki"), "an example shows the library"},
-	{"examples/orders", with(library, "policy", "internal/testpki"), "an example shows the library"},
+	{"examples/orders", []string{".", "member"}, "an example shows the library"},
 	{"examples/seed1", with(library, "internal/testpki"), "an example shows the library"},
 	{"examples/seed2", with(library, "internal/testpki"), "an example shows the library"},
 }
@@ -159,7 +159,7 @@ func isLight(path string) bool { return !thirdParty(path) || below(path, "golang
 
 // isMember is isLight, but for Cedar.
 func isMember(path string) bool {
-	return isLight(path) || below(path, "github.com/cedar-policy/cedar-go")
+	return isLight(path) || below(path, "github.com/cedar-policy/cedar-go") || below(path, "github.com/go-json-experiment/json") // Cedar's own
 }
 
 func hasNoControl(path string) bool {

@@ -123,18 +123,27 @@ func (m *Member) way(to spiffeid.ID) (*live.Way, error) {
 }
 
 // HTTP returns an HTTP client that dials services by their names: https://orders/new
-// asks the service orders. It speaks HTTP/1.1, and never plaintext.
-func (m *Member) HTTP() *http.Client {
-	transport := new(signet.Client).HTTP().Transport.(*http.Transport)
+// asks the service orders. It speaks HTTP/1.1, and never plaintext. Connections that are
+// idle when Run's ctx ends are closed, not reset.
+func (m *Member) HTTP() *http.Client { return m.http }
+
+// newHTTP is HTTP's.
+func (m *Member) newHTTP() *http.Client {
+	client := new(signet.Client).HTTP()
+	transport := client.Transport.(*http.Transport)
+	transport.ForceAttemptHTTP2 = false // net/http takes that from a *tls.Conn alone
 	transport.DialTLSContext = func(ctx context.Context, _, address string) (net.Conn, error) {
 		service, _, err := net.SplitHostPort(address)
 		if err != nil {
 			return nil, err
 		}
-		return m.Dial(ctx, service)
+		conn, err := m.Dial(ctx, service)
+		if err != nil {
+			return nil, err // not a *Conn that is nil
+		}
+		return conn, nil
 	}
-	transport.ForceAttemptHTTP2 = false
-	return &http.Client{Transport: transport}
+	return client
 }
 
 // HTTPServer returns an HTTP server; serve it on a Listener. signet.PeerOf tells a

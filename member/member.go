@@ -12,6 +12,7 @@ import (
 	"context"
 	"log/slog"
 	"net"
+	"net/http"
 	"net/netip"
 	"strings"
 	"sync"
@@ -74,6 +75,7 @@ type Member struct {
 	limits    live.Limits
 	servers   *live.Trusting[signet.Server]
 	seats     *live.Seats
+	http      *http.Client
 	release   func() error
 
 	mu        sync.Mutex
@@ -110,6 +112,7 @@ func Open(cfg Config) (*Member, error) {
 	m.limits = live.Limits{Conns: cfg.MaxConns, Connect: cfg.ConnectTimeout, StaleFor: cfg.StaleFor, OpenWhenStale: cfg.OpenWhenStale}.Settled()
 	m.seats.Limit(m.limits)
 	m.servers = m.table.Servers(m.id)
+	m.http = m.newHTTP()
 	return m, nil
 }
 
@@ -193,6 +196,7 @@ func (m *Member) Close() error {
 
 // shut closes the listeners, and has nothing opened from then on.
 func (m *Member) shut() {
+	m.http.CloseIdleConnections()
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.over = true
