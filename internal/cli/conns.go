@@ -10,19 +10,19 @@ import (
 )
 
 type connsCmd struct {
-	operate
+	inquire
 	spoken
 }
 
 func (connsCmd) Help() string { return "signet conns" }
 
 func (c *connsCmd) run(ctx context.Context, s *shell) error {
-	authority, err := s.operator(ctx, c.As)
+	who, err := c.asked(ctx, s)
 	if err != nil {
 		return err
 	}
 	var conns api.Conns
-	if err := authority.get(ctx, api.PathConns, nil, &conns); err != nil {
+	if err := who.get(ctx, api.PathConns, nil, &conns); err != nil {
 		return err
 	}
 	if s.json {

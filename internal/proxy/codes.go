@@ -6,6 +6,7 @@ import "github.com/signet-tls/signet/fault"
 const (
 	BackendUnreachable fault.Code = "backend_unreachable"
 	ProgramGone        fault.Code = "program_gone"
+	AdminRequest       fault.Code = "admin_request_unreadable"
 	UserRefused        fault.Code = "user_refused"
 	NotPostgres        fault.Code = "not_postgres"
 )
@@ -19,6 +20,9 @@ func Codes() []fault.Entry {
 		{Code: ProgramGone, Meaning: "The plain program at one end broke the connection off before all was said, so the other end was told that it was cut.",
 			Cause: "Somebody stopped the program, or it crashed.",
 			Next:  "Look into the program's log; connect again."},
+		{Code: AdminRequest, Meaning: "What came to the proxy's admin socket is not a question of its.",
+			Cause: "Another program, or a signet command of another version.",
+			Next:  "Use the signet command of the proxy's version."},
 		{Code: UserRefused, Meaning: "The user who runs the program may not connect to the door's Unix socket.",
 			Cause: "The program runs as another user than those whom the door lets in.",
 			Next:  "Name the user in the door's list of users, in the proxy's configuration."},
