@@ -198,6 +198,56 @@ func TestStops(t *testing.T) {
 	}
 }
 
+// TestClosedInHandshake closes connections while their handshake is made: none of them
+// stays behind, with its seat or in what operators see.
+func TestClosedInHandshake(t *testing.T) {
+	w := newWorld(t)
+	w.allow("web", "orders")
+	orders, err := member.Open(member.Config{Host: w.home("proxy/orders"), Name: "orders", MaxConns: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	background(t, "orders", orders.Run)
+	web, _ := w.member("web")
+	listener, err := orders.Listen(t.Context(), "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	for n := range 20 {
+		dialed := make(chan struct{})
+		go func() {
+			defer close(dialed)
+			if conn, err := web.Dial(t.Context(), "orders"); err == nil {
+				conn.Abort()
+			}
+		}()
+		conn, err := listener.Accept()
+		if err != nil {
+			t.Fatal(err)
+		}
+		shaken := make(chan struct{})
+		go func() {
+			defer close(shaken)
+			conn.(*member.Conn).Handshake(t.Context())
+		}()
+		time.Sleep(time.Duration(n) * 500 * time.Microsecond) // at another point of it each time
+		conn.Close()
+		<-shaken
+		<-dialed
+	}
+	w.until("nothing is live", func() bool { return len(w.conns().Conns) == 0 })
+	w.serve(orders)
+	w.until("the seat is free", func() bool {
+		conn, err := web.Dial(t.Context(), "orders")
+		if err != nil {
+			return false
+		}
+		defer conn.Abort()
+		return say(conn, "hello") == nil
+	})
+}
+
 // TestMaxConns: one more than there may be is refused, and a seat that is given back is
 // taken again.
 func TestMaxConns(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net"
@@ -155,7 +156,7 @@ func (a *Admin) cut(r *http.Request) (any, error) {
 	}
 	order := api.Cut{Reason: "this proxy's operator cut it"}
 	if request.Because != "" {
-		order.Reason += ": \"" + request.Because + "\""
+		order.Reason += fmt.Sprintf(": %q", request.Because)
 	}
 	out := api.CutDone{TrustDomain: a.domain, Now: time.Now(), Alone: true, Ended: []api.EndedConn{}}
 	for _, conn := range chosen {
