@@ -65,13 +65,13 @@ type peerKey struct{}
 // PeerOf returns who made a request that a Server's HTTP server handles, or nil
 // for requests of other servers.
 func PeerOf(ctx context.Context) *Peer {
-	conn, ok := ctx.Value(peerKey{}).(*tls.Conn)
-	if !ok {
-		return nil
+	switch conn := ctx.Value(peerKey{}).(type) {
+	case *tls.Conn:
+		if under, ok := conn.NetConn().(*transport); ok {
+			return under.peer.Load()
+		}
+	case interface{ Peer() *Peer }: // a *Conn, or what holds one
+		return conn.Peer()
 	}
-	under, ok := conn.NetConn().(*transport)
-	if !ok {
-		return nil
-	}
-	return under.peer.Load()
+	return nil
 }

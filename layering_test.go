@@ -68,10 +68,13 @@ var rooms = []room{
 	{"internal/ca", with(library), "it signs, and knows neither who asks nor where it is recorded"},
 	{"internal/agent/api", []string{"fault", "spiffeid"}, "messages are plain data that both ends know"},
 	{"internal/audit", with(library, "tlog", "internal/agent/api"), "it keeps what it is given, and proves that it did"},
-	{"internal/authority", with(library, "policy", "internal/metrics", "internal/control", "internal/ca", "internal/agent/api", "internal/audit", "internal/crowd", "internal/spelling"), "it knows its agents by their messages only"},
+	{"internal/recent", []string{"fault", "spiffeid", "policy", "internal/agent/api"}, "it remembers, and asks nobody"},
+	{"internal/authority", with(library, "policy", "internal/recent", "internal/metrics", "internal/control", "internal/ca", "internal/agent/api", "internal/audit", "internal/crowd", "internal/spelling"), "it knows its agents by their messages only"},
 	{"internal/agent", with(library, "policy", "internal/agent/api", "internal/ca"), "it reaches the control plane over the network only"},
 	{"internal/delivery", with(library, "pki/pkcs12", "internal/agent", "internal/agent/api"), "it writes files, and the agent brings what is in them"},
-	{"internal/proxy", with(library, "policy", "internal/agent", "internal/agent/api", "internal/crowd", "internal/buffers", "internal/metrics"), "it asks its agent, and never the control plane"},
+	{"internal/live", with(library, "policy", "internal/agent", "internal/agent/api"), "it holds connections to the policy, and carries none"},
+	{"member", with(library, "internal/agent", "internal/agent/api", "internal/live"), "a program's own connections are held as a proxy's are, and it links neither a proxy nor the control plane"},
+	{"internal/proxy", with(library, "internal/recent", "internal/agent", "internal/agent/api", "internal/live", "internal/crowd", "internal/buffers", "internal/metrics"), "it asks its agent, and never the control plane"},
 	{"internal/proxy/config", []string{"fault", "spiffeid", "internal/bind", "internal/spelling", "internal/agent/api"}, "it says what a file means, and opens nothing that the file names"},
 
 	{"internal/testpki", []string{"fault", "spiffeid", "pki"}, "fixtures stand on what they are fixtures of"},
@@ -80,12 +83,12 @@ var rooms = []room{
 	{"internal/tamper", with(library, "internal/starttls"), "it attacks from outside and needs no system to do it"},
 	{"internal/bogoshim", nil, "it is tests, and what they are run by"},
 	{"internal/recognise", []string{"fault", "pki", "pki/pkcs7", "pki/pkcs12"}, "it tells what bytes are, and trusts none of them"},
-	{"internal/cli", with(library, "policy", "internal/control", "internal/ca", "internal/authority", "internal/audit", "internal/agent", "internal/agent/api", "internal/proxy", "internal/proxy/config", "internal/delivery", "internal/tamper", "internal/starttls", "tlog", "internal/recognise", "internal/spelling", "revocation/fetch", "identity/staple", "identity/workload", "pki/pkcs7", "pki/pkcs12", "internal/metrics"), "it wires the system together, and fixtures are not part of it"},
+	{"internal/cli", with(library, "policy", "internal/control", "internal/ca", "internal/authority", "internal/recent", "internal/audit", "internal/agent", "internal/agent/api", "internal/live", "internal/proxy", "internal/proxy/config", "internal/delivery", "internal/tamper", "internal/starttls", "tlog", "internal/recognise", "internal/spelling", "revocation/fetch", "identity/staple", "identity/workload", "pki/pkcs7", "pki/pkcs12", "internal/metrics"), "it wires the system together, and fixtures are not part of it"},
 	{"cmd/signet", []string{"internal/cli"}, "it is a few lines"},
 	{"bench", with(library, "policy", "internal/agent/api", "internal/control", "internal/audit"), "it measures from outside, speaks to an authority by its messages, and reads what one that was killed has left"},
 	{"examples/certificates", []string{"fault", "pki"}, "an example shows the library"},
 	{"examples/download", with(library, "internal/testpki"), "an example shows the library"},
-	{"examples/orders", with(library, "policy", "internal/testpki"), "an example shows the library"},
+	{"examples/orders", []string{".", "member"}, "an example shows the library"},
 	{"examples/seed1", with(library, "internal/testpki"), "an example shows the library"},
 	{"examples/seed2", with(library, "internal/testpki"), "an example shows the library"},
 }
@@ -142,6 +145,7 @@ var bans = []ban{
 	{".", "links", isLight, "importing the library links the standard library and golang.org/x alone"},
 	{"internal/agent", "links", hasNoControl, "an agent reaches the control plane over the network only"},
 	{"internal/proxy", "links", hasNoControl, "a proxy does not link etcd"},
+	{"member", "links", isMember, "a program that follows the authority links Cedar for its rules, and no other third-party module"},
 }
 
 // computes reports whether path opens no socket and no file.
@@ -153,6 +157,11 @@ func computes(path string) bool {
 }
 
 func isLight(path string) bool { return !thirdParty(path) || below(path, "golang.org/x") }
+
+// isMember is isLight, but for Cedar.
+func isMember(path string) bool {
+	return isLight(path) || below(path, "github.com/cedar-policy/cedar-go") || below(path, "github.com/go-json-experiment/json") // Cedar's own
+}
 
 func hasNoControl(path string) bool {
 	return !below(path, "go.etcd.io") && path != module+"/internal/control"

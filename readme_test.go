@@ -94,6 +94,13 @@ func TestReadmeCode(t *testing.T) {
 	}
 }
 
+// TestGuideCode holds the Go of its guide to the example.
+func TestGuideCode(t *testing.T) {
+	if diff := cmp.Diff(regions(t, "examples/orders/main.go"), fences(t, "docs/guide-go.md", "go")); diff != "" {
+		t.Errorf("docs/guide-go.md shows other code than the example has (-example +guide):\n%s", diff)
+	}
+}
+
 // region returns the one marked part of a Go file.
 func region(t *testing.T, file string) string {
 	t.Helper()

@@ -23,6 +23,7 @@ var hostGuides = []struct {
 }{
 	{"guide-postgresql.md", peers.Postgres, `chown nobody . && runuser -u nobody -- $PEER/initdb -D data -A trust -N -U signet >init.out && exec runuser -u nobody -- $PEER/postgres -D data -h 127.0.0.1 -p 5432 -k $PWD -F`, "42"},
 	{"guide-redis.md", peers.Redis, `exec $PEER/redis-server --bind 127.0.0.1 --save ""`, "OK"},
+	{"guide-go.md", nil, `exec sleep infinity`, "an order for web"},
 	{"guide-python.md", nil, `exec python3 -m http.server --bind 127.0.0.1 8080`, "200"},
 }
 
@@ -89,11 +90,17 @@ func TestHostGuides(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer os.RemoveAll(work)
+			programs := filepath.Join(work, "programs")
+			if strings.Contains(string(page), "examples/orders") {
+				if err := buildExample("orders", filepath.Join(programs, "orders")); err != nil {
+					t.Fatal(err)
+				}
+			}
 			if err := os.Chmod(work, 0o755); err != nil {
 				t.Fatal(err)
 			}
 			script := exec.Command("unshare", "--net", "--mount", "--pid", "--fork", "--kill-child", "bash", "-c", threeHosts+steps(t, string(page))+"cat last.out\n")
-			script.Env = append(os.Environ(), "WORK="+work, "PEER="+folder, "START="+guide.start, "USER=ann", "XDG_DATA_HOME=", "SIGNET_DATA=", hurry)
+			script.Env = append(os.Environ(), "WORK="+work, "PEER="+folder, "START="+guide.start, "USER=ann", "PATH="+programs+":"+os.Getenv("PATH"), "XDG_DATA_HOME=", "SIGNET_DATA=", hurry)
 			out, err := script.CombinedOutput()
 			if err != nil || !strings.Contains(string(out), guide.says) {
 				t.Errorf("%v: %s", err, out)
@@ -123,7 +130,7 @@ func steps(t *testing.T, page string) string {
 		case isFence:
 			if language == "toml" {
 				fmt.Fprintf(&script, "cat >%s/%s <<'END'\n%s\nEND\n", host, file, strings.Join(block, "\n"))
-			} else {
+			} else if language == "sh" {
 				for _, command := range block {
 					counts[host]++
 					script.WriteString(step(host, command))

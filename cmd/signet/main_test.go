@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"flag"
+	"fmt"
 	"os"
 	"os/exec"
 	"regexp"
@@ -59,8 +60,22 @@ func stories(dir string, update bool) testscript.Params {
 			"ready":  ready,
 			"until":  until,
 			"keepid": keepID,
+			"example": func(ts *testscript.TestScript, neg bool, args []string) {
+				if neg || len(args) != 1 {
+					ts.Fatalf("usage: example NAME")
+				}
+				ts.Check(buildExample(args[0], ts.MkAbs(args[0])))
+			},
 		},
 	}
+}
+
+// buildExample builds one of the examples, the program that the guides speak of.
+func buildExample(name, file string) error {
+	if out, err := exec.Command("go", "build", "-o", file, "../../examples/"+name).CombinedOutput(); err != nil {
+		return fmt.Errorf("%w: %s", err, out)
+	}
+	return nil
 }
 
 // exits CODE COMMAND… runs a command that must end with exactly that exit code.

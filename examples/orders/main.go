@@ -1,12 +1,9 @@
-// Command orders is a service in Go, and its client, that need no proxy: both prove who
-// they are, Cedar rules say who may connect, and who no longer may is cut off in the
-// middle of a connection.
+// Command orders is a service in Go, and its client, that need no proxy: both follow
+// the authority of their trust domain, and are held to its policy. docs/guide-go.md has
+// them on two hosts.
 //
-//	orders serve orders.pem roots.crt rules.cedar 127.0.0.1:7443
-//	orders ask   web.pem    roots.crt spiffe://prod.example/orders 127.0.0.1:7443
-//
-// The PEM files are those that "signet agent" keeps; they are followed, as the rules
-// are. Revocations reach files by the rules alone: who is revoked is taken out of them.
+//	orders serve HOST-FOLDER ADDRESS
+//	orders ask   HOST-FOLDER [LINES]
 package main
 
 import (
@@ -14,31 +11,26 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"os"
 	"os/signal"
-	"sync"
+	"strconv"
+	"syscall"
 	"time"
 
 	"github.com/signet-tls/signet"
-	"github.com/signet-tls/signet/identity"
-	"github.com/signet-tls/signet/pki"
-	"github.com/signet-tls/signet/policy"
-	"github.com/signet-tls/signet/spiffeid"
-	"github.com/signet-tls/signet/verify"
+	"github.com/signet-tls/signet/member"
 )
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	err := errors.New("usage: orders serve IDENTITY ROOTS RULES ADDRESS | orders ask IDENTITY ROOTS ID ADDRESS")
-	switch a := os.Args; {
-	case len(a) == 6 && a[1] == "serve":
-		var s *service
-		if s, err = open(a[2], a[3], a[4]); err == nil {
-			err = s.serve(ctx, a[5], func(address string) { fmt.Println("orders at", address) })
-		}
-	case len(a) == 6 && a[1] == "ask":
-		err = ask(ctx, a[2], a[3], a[4], a[5], os.Stdout)
+	err := errors.New("usage: orders serve HOST-FOLDER ADDRESS | orders ask HOST-FOLDER [LINES]")
+	switch a := append(os.Args, ""); {
+	case len(os.Args) == 4 && a[1] == "serve":
+		err = serve(ctx, a[2], a[3])
+	case (len(os.Args) == 3 || len(os.Args) == 4) && a[1] == "ask":
+		err = ask(ctx, a[2], a[3], os.Stdout)
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "error:", err)
@@ -46,192 +38,65 @@ func main() {
 	}
 }
 
-// often is how often the rules are read, and every open connection is decided anew.
-const often = time.Second
-
-// service is the server, and who is connected to it.
-type service struct {
-	self   *identity.Rotating
-	server *signet.Server
-	file   string // of the rules
-	id     spiffeid.ID
-
-	mu    sync.Mutex
-	rules *policy.Set           // guarded by mu
-	live  map[*signet.Conn]bool // guarded by mu
-}
-
-// self follows a PEM file with our own certificate and key, and says whom to believe.
-func self(file, roots string, purpose verify.Purpose) (*identity.Rotating, verify.Roots, error) {
-	source, err := identity.Open(identity.Files{Chain: file, Purpose: purpose})
-	if err != nil {
-		return nil, verify.Roots{}, err
-	}
-	credential, err := source.Credential()
-	if err != nil {
-		return nil, verify.Roots{}, err
-	}
-	text, err := os.ReadFile(roots)
-	if err != nil {
-		return nil, verify.Roots{}, err
-	}
-	anchors, err := pki.ParseCertificates(text)
-	if err != nil {
-		return nil, verify.Roots{}, err
-	}
-	believed, err := verify.ForTrustDomain(credential.Leaf().ID().TrustDomain(), anchors...)
-	return source, believed, err
-}
-
-// open reads all that the service needs.
-func open(file, roots, rules string) (*service, error) {
-	source, believed, err := self(file, roots, verify.ServerAuth)
-	if err != nil {
-		return nil, err
-	}
-	credential, err := source.Credential()
-	if err != nil {
-		return nil, err
-	}
-	s := &service{self: source, file: rules, id: credential.Leaf().ID(), live: map[*signet.Conn]bool{}}
-	s.server = &signet.Server{Identity: source, Roots: believed, Name: verify.Member(s.id.TrustDomain()),
-		Authorize: func(_ context.Context, peer *signet.Peer) error { return s.decide(peer.ID) }}
-	s.rules, err = s.read()
-	return s, err
-}
-
-// read compiles the rules.
-func (s *service) read() (*policy.Set, error) {
-	text, err := os.ReadFile(s.file)
-	if err != nil {
-		return nil, err
-	}
-	file, err := policy.ParseFile(string(text), s.id.TrustDomain())
-	if err != nil {
-		return nil, err
-	}
-	return file.Set()
-}
-
-// decide says whether somebody may be connected right now.
-func (s *service) decide(from spiffeid.ID) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.decided(from)
-}
-
-// decided is decide; the caller holds mu.
-func (s *service) decided(from spiffeid.ID) error {
-	if decision := s.rules.Decide(policy.Pair{From: from, To: s.id}, time.Now()); !decision.Allowed {
-		return decision.Err()
-	}
-	return nil
-}
-
-// serve accepts until ctx ends; at says where.
-func (s *service) serve(ctx context.Context, address string, at func(string)) error {
-	listener, err := s.server.Listen(ctx, address)
+// serve is the service, by a host folder, until ctx ends.
+func serve(ctx context.Context, host, address string) error {
+	// region: a service
+	orders, err := member.Open(member.Config{Host: host, Name: "orders"})
 	if err != nil {
 		return err
 	}
-	at(listener.Addr().String())
-	var all sync.WaitGroup
-	defer all.Wait()
-	all.Go(func() { s.self.Run(ctx) })
-	all.Go(func() { s.follow(ctx) })
-	defer context.AfterFunc(ctx, func() { listener.Close() })()
-	for {
-		conn, err := listener.Accept()
-		if err != nil {
-			if ctx.Err() != nil {
-				return nil
-			}
-			return err
-		}
-		all.Go(func() { s.answer(ctx, conn.(*signet.Conn)) })
-	}
-}
-
-// follow decides anew about everybody who is connected, again and again, and cuts off
-// whom the rules no longer allow. Rules that cannot be read leave those before.
-func (s *service) follow(ctx context.Context) {
-	ticker := time.NewTicker(often)
-	defer ticker.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-ticker.C:
-		}
-		rules, err := s.read()
-		s.mu.Lock()
-		if err == nil {
-			s.rules = rules
-		}
-		for conn := range s.live {
-			if s.decided(conn.Peer().ID) != nil {
-				conn.Abort() // a reset: the client does not take what it has for all
-			}
-		}
-		s.mu.Unlock()
-	}
-}
-
-// admit decides and registers in one step, so that no connection slips between a
-// change of the rules and its enforcement.
-func (s *service) admit(conn *signet.Conn) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if err := s.decided(conn.Peer().ID); err != nil {
+	listener, err := orders.Listen(ctx, address)
+	if err != nil {
 		return err
 	}
-	s.live[conn] = true
-	return nil
+	go orders.HTTPServer(http.HandlerFunc(orderLines)).Serve(listener)
+	return orders.Run(ctx) // follows the authority; who may no longer be here is cut off
+	// endregion
 }
 
-// answer tells the client who it is, once a tick, for as long as it may hear it.
-func (s *service) answer(ctx context.Context, conn *signet.Conn) {
-	defer conn.Close()
-	if conn.Handshake(ctx) != nil || s.admit(conn) != nil {
-		conn.Abort()
-		return
-	}
-	defer func() {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		delete(s.live, conn)
-	}()
-	ticker := time.NewTicker(often / 10)
-	defer ticker.Stop()
-	for {
-		if _, err := fmt.Fprintf(conn, "orders for %s\n", conn.Peer().ID.Path()); err != nil {
+// orderLines tells the client who it is, again and again: as many lines as it asks for,
+// or for as long as it may hear them.
+func orderLines(w http.ResponseWriter, r *http.Request) {
+	most, err := strconv.Atoi(r.FormValue("lines"))
+	for n := 0; err != nil || n < most; n++ {
+		if _, gone := fmt.Fprintf(w, "an order for %s\n", signet.PeerOf(r.Context()).ID.Path()); gone != nil {
 			return
 		}
-		select {
-		case <-ctx.Done():
+		if http.NewResponseController(w).Flush() != nil {
 			return
-		case <-ticker.C:
 		}
+		time.Sleep(100 * time.Millisecond)
 	}
 }
 
-// ask copies what the service says to out, until it ends; a cut is an error.
-func ask(ctx context.Context, file, roots, id, address string, out io.Writer) error {
-	source, believed, err := self(file, roots, verify.ClientAuth)
+// ask is the client, by a host folder. It copies what the service says to out.
+func ask(ctx context.Context, host, lines string, out io.Writer) error {
+	// region: a client
+	web, err := member.Open(member.Config{Host: host, Name: "web"})
 	if err != nil {
 		return err
 	}
-	want, err := spiffeid.Parse(id)
+	ctx, stop := context.WithCancel(ctx)
+	done := make(chan error, 1)
+	go func() { done <- web.Run(ctx) }()
+	err = copyOrders(ctx, web.HTTP(), lines, out)
+	stop()
+	return errors.Join(err, <-done)
+	// endregion
+}
+
+// copyOrders asks the service that is called orders. Lines that are cut off are an
+// error, which says why.
+func copyOrders(ctx context.Context, client *http.Client, lines string, out io.Writer) error {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "https://orders/?lines="+lines, nil)
 	if err != nil {
 		return err
 	}
-	client := &signet.Client{Identity: source, Roots: believed, Name: verify.ID(want)}
-	conn, err := client.Dial(ctx, "tcp", address)
+	answer, err := client.Do(request)
 	if err != nil {
 		return err
 	}
-	defer conn.Close()
-	defer context.AfterFunc(ctx, func() { conn.Close() })()
-	_, err = io.Copy(out, conn)
+	defer answer.Body.Close()
+	_, err = io.Copy(out, answer.Body)
 	return err
 }

@@ -111,10 +111,11 @@ func (a *Agent) Heard() time.Time { return *a.heard.Load() }
 func (a *Agent) Hurry() {}
 
 // Run holds the watch, keeps certificates fresh and sends events, until ctx
-// ends; then it sends what is left, within a second. It goes on trying when the
+// ends; then it sends what is left, within 3 s. It goes on trying when the
 // authority is gone: what was in force stays so.
 func (a *Agent) Run(ctx context.Context, enforcer Enforcer) {
 	defer a.dialer.closeAll()
+	defer a.flush(ctx)
 	var wg sync.WaitGroup
 	defer wg.Wait()
 	wg.Go(func() { a.send(ctx) })

@@ -172,7 +172,7 @@ func (o *outbox) putBackReport(report api.Applied) {
 // flushTimeout bounds the sending of what is left when the agent stops.
 const flushTimeout = 3 * time.Second
 
-// send empties the outbox, in order, until ctx ends, and once more then.
+// send empties the outbox, in order, until ctx ends.
 func (a *Agent) send(ctx context.Context) {
 	for attempt := 0; ctx.Err() == nil; {
 		sent, err := a.sendNext(ctx)
@@ -190,6 +190,11 @@ func (a *Agent) send(ctx context.Context) {
 			}
 		}
 	}
+}
+
+// flush sends what is left. It comes after the watch, whose last change may be what
+// the program stops for.
+func (a *Agent) flush(ctx context.Context) {
 	lastly, cancel := context.WithTimeout(context.WithoutCancel(ctx), flushTimeout)
 	defer cancel()
 	for sent := true; sent; {

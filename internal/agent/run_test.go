@@ -1,12 +1,14 @@
 package agent
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"runtime"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/signet-tls/signet/internal/agent/api"
 	"github.com/signet-tls/signet/internal/control"
@@ -178,6 +180,33 @@ func TestFlush(t *testing.T) {
 	stop()
 	if n := len(r.heard()); n < last {
 		t.Errorf("%d of %d events came", n, last)
+	}
+}
+
+// TestStopsForTheLastChange stops an agent by the very change that it puts in force, as
+// a program does that ends with its connection: the authority hears that it was.
+func TestStopsForTheLastChange(t *testing.T) {
+	r := newRig(t)
+	authority := r.start()
+	ctx, stop := context.WithCancel(context.Background())
+	a, e := r.agent(), &enforcer{}
+	e.onEnforce = func(view *View) {
+		if view.Revision > 1 {
+			stop()
+			time.Sleep(100 * time.Millisecond) // whatever else there was to send has been sent
+		}
+	}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		a.Run(ctx, e)
+	}()
+	t.Cleanup(stop)
+	until(t, "the watch is there", func() bool { return e.revision() == 1 })
+	revision := r.allow("web", "orders")
+	<-done
+	if has := authority.Status().Proxies[0].Revision; has != revision {
+		t.Errorf("the authority knows of revision %d, want %d", has, revision)
 	}
 }
 

@@ -132,6 +132,12 @@ func notHeld(id spiffeid.ID) *fault.Error {
 		WithHint("correct the proxy's configuration, or have an operator grant it the identity: signet grant PROXY %s", id.Path())
 }
 
+// Decision is what the rules alone say of a pair, and why. The view has rules that can
+// be used, as one from files has.
+func (v *View) Decision(from, to spiffeid.ID) policy.Decision {
+	return v.policy.Decide(policy.Pair{From: from, To: to}, v.now())
+}
+
 // Decide says whether from may talk to to. A refusal is a coded error.
 func (v *View) Decide(from, to spiffeid.ID) (Verdict, error) {
 	if v == nil {
@@ -147,7 +153,7 @@ func (v *View) Decide(from, to spiffeid.ID) (Verdict, error) {
 	if v.unusable != nil {
 		return verdict, v.unusable
 	}
-	decision := v.policy.Decide(policy.Pair{From: from, To: to}, v.now())
+	decision := v.Decision(from, to)
 	if !decision.Allowed {
 		return verdict, decision.Err()
 	}

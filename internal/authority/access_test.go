@@ -15,6 +15,7 @@ import (
 	"github.com/signet-tls/signet/identity"
 	"github.com/signet-tls/signet/internal/agent/api"
 	"github.com/signet-tls/signet/internal/control"
+	"github.com/signet-tls/signet/internal/recent"
 	"github.com/signet-tls/signet/internal/testpki"
 	"github.com/signet-tls/signet/pki"
 	"github.com/signet-tls/signet/spiffeid"
@@ -153,8 +154,8 @@ func TestBadRequests(t *testing.T) {
 		{"broken events", "proxy/one", "POST", api.PathEvents, strings.NewReader(`{`), BadRequest, "not the JSON"},
 		{"a broken answer", "proxy/one", "POST", api.PathLive, strings.NewReader(`{`), BadRequest, "not the JSON"},
 		{"a broken certificate request", "proxy/one", "POST", api.PathCertificate, strings.NewReader(`{`), BadRequest, "not the JSON"},
-		{"no connection", "operator/ann", "GET", api.PathConn, nil, ConnUnknown, "at least two characters"},
-		{"a connection unheard of", "operator/ann", "GET", api.PathConn + "?id=c0ffee", nil, ConnUnknown, "no connection c0ffee"},
+		{"no connection", "operator/ann", "GET", api.PathConn, nil, recent.ConnUnknown, "at least two characters"},
+		{"a connection unheard of", "operator/ann", "GET", api.PathConn + "?id=c0ffee", nil, recent.ConnUnknown, "no connection c0ffee"},
 		{"no pair", "operator/ann", "GET", api.PathPair, nil, spiffeid.InvalidID, ""},
 		{"a pair unheard of", "operator/ann", "GET", api.PathPair + "?from=web&to=wbe", nil, api.IdentityUnknown, "no identity is called wbe"},
 	}

@@ -138,7 +138,7 @@ func merge(reports answer, state *control.State, silent []api.Missing) []api.Con
 	for id, conn := range byConn {
 		mute := func(m api.Missing) bool { return holdsOne(state, m.Proxy, conn.From, conn.To) }
 		if ends[id] == 1 && !slices.ContainsFunc(silent, mute) {
-			byConn[id] = unproxied(conn)
+			byConn[id] = conn.Unproxied()
 		}
 	}
 	merged := slices.AppendSeq(make([]api.Conn, 0, len(byConn)), maps.Values(byConn)) // never nil: none is [] in JSON
@@ -149,13 +149,4 @@ func merge(reports answer, state *control.State, silent []api.Missing) []api.Con
 		return strings.Compare(x.ID, y.ID)
 	})
 	return merged
-}
-
-// unproxied is a connection that no proxy stands at the other end of: nothing
-// is known to renew the certificate there.
-func unproxied(conn api.Conn) api.Conn {
-	if !conn.PeerUntil.IsZero() && (conn.Renewing || conn.PeerUntil.Before(conn.Deadline)) {
-		conn.Deadline, conn.Renewing = conn.PeerUntil, false
-	}
-	return conn
 }

@@ -20,6 +20,7 @@ import (
 	"github.com/signet-tls/signet/internal/ca"
 	"github.com/signet-tls/signet/internal/control"
 	"github.com/signet-tls/signet/internal/crowd"
+	"github.com/signet-tls/signet/internal/recent"
 	"github.com/signet-tls/signet/policy"
 	"github.com/signet-tls/signet/spiffeid"
 	"github.com/signet-tls/signet/verify"
@@ -64,7 +65,7 @@ type Authority struct {
 	onTrust   func()
 	own       ownCertificate
 	signer    ownCertificate // of the key that signs what proxies are sent
-	journal   journal
+	journal   recent.Events
 	strangers *crowd.Room                // connections that have shown no certificate
 	enrolling chan struct{}              // holds a value for each enrolment under way
 	patience  time.Duration              // how long an act waits for the proxies to have it in force

@@ -14,6 +14,7 @@ import (
 	"github.com/signet-tls/signet/internal/agent/api"
 	"github.com/signet-tls/signet/internal/audit"
 	"github.com/signet-tls/signet/internal/control"
+	"github.com/signet-tls/signet/internal/recent"
 	"github.com/signet-tls/signet/pki"
 	"github.com/signet-tls/signet/spiffeid"
 	"github.com/signet-tls/signet/verify"
@@ -175,8 +176,8 @@ func (a *Authority) keepBatch(ctx context.Context, s *stream, id spiffeid.ID, si
 // tellBatch hands on what is durable.
 func (a *Authority) tellBatch(id spiffeid.ID, lost int, events []api.Event) {
 	state := a.store.State()
-	a.journal.lose(lost, a.now())
-	a.meters.lost.Add(min(lost, maxLost))
+	a.journal.Lose(lost, a.now())
+	a.meters.lost.Add(min(lost, recent.MaxLost))
 	for _, event := range events {
 		if !mayTell(state, id, &event) {
 			a.logger.Warn("an event that is not the proxy's to tell", slog.String("proxy", id.String()), slog.String("kind", string(event.Kind)))

@@ -43,17 +43,3 @@ func TestBatchIsTakenOnce(t *testing.T) {
 		t.Errorf("%d events lost, %d refused, more: %v; want %d, %d and more", live.Lost, live.Refused, live.RefusedMore, 3*len(want), len(want))
 	}
 }
-
-func TestLossesAreBounded(t *testing.T) {
-	var j journal
-	for i := range maxLosses + 5 {
-		j.lose(1, time.Unix(int64(i), 0))
-	}
-	j.lose(0, time.Unix(maxLosses+5, 0))
-	if have := j.lostSince(time.Time{}); have != maxLosses || len(j.losses) != maxLosses {
-		t.Errorf("%d events in %d losses, want %d in as many", have, len(j.losses), maxLosses)
-	}
-	if have := j.lostSince(time.Unix(maxLosses+2, 0)); have != 2 {
-		t.Errorf("%d of late, want 2", have)
-	}
-}

@@ -14,9 +14,6 @@ const (
 	RevokedFull    fault.Code = "revocations_full"
 	IdentityExists fault.Code = "identity_exists"
 	Busy           fault.Code = "authority_busy"
-	ConnUnknown    fault.Code = "connection_unknown"
-	TooMuchCut     fault.Code = "cut_unconfirmed"
-	ConnAmbiguous  fault.Code = "connection_ambiguous"
 	RotationWaits  fault.Code = "rotation_waits"
 	Failed         fault.Code = "authority_internal"
 	RuleForGood    fault.Code = "rule_for_good"
@@ -59,15 +56,6 @@ func Codes() []fault.Entry {
 		{Code: Busy, Meaning: "The authority enrolls as many hosts at this moment as it may at once.",
 			Cause: "Many hosts join together, or somebody tries tokens.",
 			Next:  "Run it again in a moment."},
-		{Code: ConnUnknown, Meaning: "No connection with that ID is known.",
-			Cause: "A typing error, or its events had to go: the authority keeps only the latest 10,000 of connections and changes, and as many refusals.",
-			Next:  "signet conns     # lists the live ones"},
-		{Code: TooMuchCut, Meaning: "The cut would end more than 100 connections, and was not confirmed.",
-			Cause: "The pair has more connections than was thought.",
-			Next:  "Add --yes, if all of them are meant."},
-		{Code: ConnAmbiguous, Meaning: "The ID fits several connections.",
-			Cause: "It is too short.",
-			Next:  "Write more of its digits."},
 		{Code: RuleForGood, Meaning: "A rule stands for the pair for good, and one for a time beside it would not do what it says.",
 			Cause: "allow --for where it is allowed for good already, deny --for where it is denied, or a rule of the pair that was written by hand.",
 			Next:  "Leave it as it is, or change the rule that stands: signet policy show."},

@@ -6,8 +6,8 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/signet-tls/signet/fault"
 	"github.com/signet-tls/signet/internal/agent/api"
+	"github.com/signet-tls/signet/internal/recent"
 )
 
 // cut ends live connections, and changes no rule. What a proxy reports afterwards says
@@ -34,8 +34,8 @@ func (a *Authority) cut(r *http.Request) (any, error) {
 	for _, conn := range chosen {
 		order.Conns = append(order.Conns, conn.ID)
 	}
-	if request.Most > 0 && len(chosen) > request.Most {
-		return nil, fault.New(TooMuchCut, "that would end %d connections", len(chosen)).WithHint("add --yes, if all of them are meant")
+	if err := recent.Confirm(len(chosen), request.Most); err != nil {
+		return nil, err
 	}
 	var after answer
 	if len(chosen) > 0 {
@@ -73,20 +73,9 @@ func isConn(id string) func(api.Conn) bool { return func(c api.Conn) bool { retu
 
 // chosen are the connections that a request means.
 func (a *Authority) chosen(request api.CutRequest, live []api.Conn) ([]api.Conn, error) {
-	const listHint = "signet conns     # lists the live ones"
-	if request.Conn == "" {
-		from, to, err := a.pairOf(request.From, request.To)
-		return slices.DeleteFunc(live, func(c api.Conn) bool { return c.From != from || c.To != to }), err
+	if request.Conn != "" {
+		return recent.Chosen(live, request.Conn)
 	}
-	if len(request.Conn) < 2 {
-		return nil, fault.New(ConnUnknown, "a connection ID has at least two characters").WithHint(listHint)
-	}
-	live = slices.DeleteFunc(live, func(c api.Conn) bool { return !strings.HasPrefix(c.ID, request.Conn) })
-	switch len(live) {
-	case 0:
-		return nil, fault.New(ConnUnknown, "no connection %s is live", fault.Printable(request.Conn, 40)).WithHint(listHint)
-	case 1:
-		return live, nil
-	}
-	return nil, fault.New(ConnAmbiguous, "%s fits %d connections", fault.Printable(request.Conn, 40), len(live)).WithHint("write more of its digits")
+	from, to, err := a.pairOf(request.From, request.To)
+	return slices.DeleteFunc(live, func(c api.Conn) bool { return c.From != from || c.To != to }), err
 }

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/signet-tls/signet/internal/agent/api"
+	"github.com/signet-tls/signet/internal/recent"
 )
 
 func TestCutRefuses(t *testing.T) {
@@ -17,11 +18,11 @@ func TestCutRefuses(t *testing.T) {
 		name, body, code string
 		status           int
 	}{
-		{"none", `{"conn":"cabc"}`, string(ConnUnknown), http.StatusNotFound},
-		{"too short", `{"conn":"c"}`, string(ConnUnknown), http.StatusNotFound},
+		{"none", `{"conn":"cabc"}`, string(recent.ConnUnknown), http.StatusNotFound},
+		{"too short", `{"conn":"c"}`, string(recent.ConnUnknown), http.StatusNotFound},
 		{"nothing", `{}`, "", 0},
 		{"somebody unknown", `{"from":"wbe","to":"orders"}`, string(api.IdentityUnknown), http.StatusNotFound},
-		{"more than was confirmed", `{"from":"web","to":"orders","most":1}`, string(TooMuchCut), http.StatusBadRequest},
+		{"more than was confirmed", `{"from":"web","to":"orders","most":1}`, string(recent.TooMuchCut), http.StatusBadRequest},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			status, refusal := ann.try("POST", api.PathCut, strings.NewReader(test.body))

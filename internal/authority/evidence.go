@@ -12,6 +12,7 @@ import (
 	"github.com/signet-tls/signet/fault"
 	"github.com/signet-tls/signet/internal/agent/api"
 	"github.com/signet-tls/signet/internal/audit"
+	"github.com/signet-tls/signet/internal/recent"
 	"github.com/signet-tls/signet/pki"
 	"github.com/signet-tls/signet/spiffeid"
 )
@@ -95,7 +96,7 @@ func (a *Authority) outcome(r *http.Request, outcome audit.Outcome) error {
 
 // entriesKept is how many entries of the log are read at the start, so that
 // questions about what was before can be answered.
-const entriesKept = 2 * maxEvents
+const entriesKept = 2 * recent.MaxEvents
 
 // recall fills the journal from the log.
 func (a *Authority) recall() error {
@@ -108,14 +109,14 @@ func (a *Authority) recall() error {
 		case audit.Batched:
 			a.stream(e.Proxy).take(e.Batch.Run, e.Batch.Number)
 		case audit.Lost:
-			a.journal.lose(e.Gap, e.Time)
+			a.journal.Lose(e.Gap, e.Time)
 		case audit.Came:
 			if event, ok := e.ReadEvent(); ok {
-				a.journal.add(event)
+				a.journal.Add(event)
 			}
 		default:
 			if event, ok := e.ReadEvent(); ok {
-				a.journal.add(kept(event, e.Proxy))
+				a.journal.Add(kept(event, e.Proxy))
 			}
 		}
 	})

@@ -106,7 +106,7 @@ func TestNothingWithoutRecord(t *testing.T) {
 	if after := r.store.State().Revision; after != before {
 		t.Errorf("the truth has revision %d, and had %d", after, before)
 	}
-	if known := r.journal.connections("c"); len(known) != 0 {
+	if known := r.journal.Connections("c"); len(known) != 0 {
 		t.Errorf("the authority tells of %v", known)
 	}
 }
@@ -174,7 +174,7 @@ func TestRecall(t *testing.T) {
 	ann.allow("web", "orders")
 	batch := w.batch("a run", 1, 5, opened("1"), api.Event{Time: time.Now(), Kind: api.Ended, Conn: connID("1"), Side: api.Door, From: id("web"), To: id("orders"), Code: "no_rule", Revision: 99})
 	ask[struct{}](w.client, "POST", api.PathEvents, batch)
-	before := r.journal.history(connID("1"))
+	before := r.journal.History(connID("1"))
 	entries := len(r.entries())
 
 	log := openLog(t, r.dir)
@@ -196,7 +196,7 @@ func TestRecall(t *testing.T) {
 	again := &rig{Authority: a, t: t, roots: r.roots, address: a.listener.Addr().String(), dir: r.dir}
 	own := testpki.Must(w.signet.Identity.Credential())
 	ask[struct{}](again.with(identity.Static(own)), "POST", api.PathEvents, batch) // its answer was lost
-	after := a.journal.history(connID("1"))
+	after := a.journal.History(connID("1"))
 	if len(before) != 3 || len(after) != 3 {
 		t.Fatalf("the history is %+v, and was %+v", after, before)
 	}
@@ -205,7 +205,7 @@ func TestRecall(t *testing.T) {
 			t.Errorf("event %d is %+v, and was %+v", i, after[i], before[i])
 		}
 	}
-	if n := a.journal.lostSince(time.Time{}); n != 5 {
+	if n := a.journal.LostSince(time.Time{}); n != 5 {
 		t.Errorf("%d events are lost, want 5", n)
 	}
 	if !a.started.Before(time.Now().Add(-time.Nanosecond)) || a.started.After(r.started.Add(time.Minute)) {

@@ -6,7 +6,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/signet-tls/signet/fault"
 	"github.com/signet-tls/signet/internal/agent/api"
 	"github.com/signet-tls/signet/internal/control"
 	"github.com/signet-tls/signet/policy"
@@ -44,7 +43,7 @@ func (a *Authority) foresee(ctx context.Context, state *control.State, next *pol
 		out.Ends = append(out.Ends, api.EndedConn{ID: conn.ID, From: conn.From, To: conn.To})
 	}
 	since := a.now().Add(-time.Hour)
-	for _, e := range a.journal.tries() {
+	for _, e := range a.journal.Tries() {
 		row := flip(policy.Pair{From: e.From, To: e.To})
 		if row == nil {
 			continue
@@ -63,16 +62,4 @@ func (a *Authority) foresee(ctx context.Context, state *control.State, next *pol
 		return cmp.Or(byID(x.From, y.From), byID(x.To, y.To))
 	})
 	return out, nil
-}
-
-// tries returns the recorded attempts that policy had the last word on: those
-// that were let in, and those that a rule, or none, refused.
-func (j *journal) tries() (tries []api.Event) {
-	for e := range j.all() {
-		byPolicy := e.Kind == api.Refused && (fault.Code(e.Code) == policy.NoRule || fault.Code(e.Code) == policy.DeniedByRule || fault.Code(e.Code) == policy.RuleFailed)
-		if (e.Kind == api.Opened || byPolicy) && !e.From.IsZero() && !e.To.IsZero() {
-			tries = append(tries, *e)
-		}
-	}
-	return tries
 }

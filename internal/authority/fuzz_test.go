@@ -9,6 +9,7 @@ import (
 	"github.com/signet-tls/signet/fault"
 	"github.com/signet-tls/signet/internal/agent/api"
 	"github.com/signet-tls/signet/internal/control"
+	"github.com/signet-tls/signet/internal/recent"
 	"github.com/signet-tls/signet/internal/testpki"
 	"github.com/signet-tls/signet/pki"
 )
@@ -83,7 +84,7 @@ func FuzzRequests(f *testing.F) {
 		}
 		var batch api.Batch
 		if read(&batch) {
-			var j journal
+			var j recent.Events
 			events, _ := readBatch(batch)
 			for _, event := range events {
 				if !mayTell(state, id("proxy/one"), &event) {
@@ -93,10 +94,10 @@ func FuzzRequests(f *testing.F) {
 				if event.Kind == api.Changed || len(event.Reason) > 4*(maxText+1) {
 					t.Errorf("%+v was kept", event)
 				}
-				j.add(event)
+				j.Add(event)
 			}
-			for conn := range j.connections("c") {
-				j.history(conn)
+			for conn := range j.Connections("c") {
+				j.History(conn)
 			}
 		}
 	})

@@ -9,6 +9,7 @@ import (
 	"github.com/signet-tls/signet/internal/agent/api"
 	"github.com/signet-tls/signet/internal/audit"
 	"github.com/signet-tls/signet/internal/control"
+	"github.com/signet-tls/signet/internal/recent"
 )
 
 // readJSON reads a bounded body into value.
@@ -50,7 +51,7 @@ func writeError(w http.ResponseWriter, err error) {
 // tells the asker to try again.
 var statuses = map[fault.Code]int{
 	api.IdentityUnknown:      http.StatusNotFound,
-	ConnUnknown:              http.StatusNotFound,
+	recent.ConnUnknown:       http.StatusNotFound,
 	NotPermitted:             http.StatusForbidden,
 	NotGranted:               http.StatusForbidden,
 	api.IdentityRevoked:      http.StatusForbidden,

@@ -3,11 +3,8 @@ package authority
 import (
 	"context"
 	"net/http"
-	"slices"
-	"strings"
 	"time"
 
-	"github.com/signet-tls/signet/fault"
 	"github.com/signet-tls/signet/internal/agent/api"
 	"github.com/signet-tls/signet/internal/control"
 	"github.com/signet-tls/signet/policy"
@@ -24,8 +21,8 @@ func (a *Authority) conns(r *http.Request) (any, error) {
 	if a.started.After(since) {
 		out.Started = a.started
 	}
-	out.Refused, out.RefusedMore = a.journal.refusedSince(since)
-	if out.Lost = a.journal.lostSince(since); out.Lost > 0 {
+	out.Refused, out.RefusedMore = a.journal.RefusedSince(since)
+	if out.Lost = a.journal.LostSince(since); out.Lost > 0 {
 		out.RefusedMore = true // they may have been refusals
 	}
 	for _, id := range a.able(r.Context(), state) {
@@ -44,34 +41,12 @@ func (a *Authority) upToDate(id spiffeid.ID, revision int64) bool {
 	return session != nil && session.connected() && session.applied >= revision
 }
 
-// conn tells a connection's history. One that lives is known even when its
-// events are too old to be kept.
+// conn tells a connection's history.
 func (a *Authority) conn(r *http.Request) (any, error) {
-	const listHint = "signet conns     # lists the live ones"
-	prefix := r.URL.Query().Get("id")
-	if len(prefix) < 2 {
-		return nil, fault.New(ConnUnknown, "a connection ID has at least two characters").WithHint(listHint)
-	}
-	ids := a.journal.connections(prefix)
 	live, _ := a.ask(r.Context(), a.store.State())
-	live = slices.DeleteFunc(live, func(c api.Conn) bool { return !strings.HasPrefix(c.ID, prefix) })
-	for _, conn := range live {
-		ids[conn.ID] = true
-	}
-	switch {
-	case len(ids) == 0:
-		return nil, fault.New(ConnUnknown, "no connection %s is known; only the latest %d events of connections are kept", fault.Printable(prefix, 40), maxEvents).WithHint(listHint)
-	case len(ids) > 1:
-		return nil, fault.New(ConnAmbiguous, "%s fits %d connections", prefix, len(ids)).WithHint("write more of its digits")
-	}
-	out := api.History{TrustDomain: a.domain, Now: a.now()}
-	for id := range ids {
-		out.ID, out.Events = id, a.journal.history(id)
-	}
-	if len(live) > 0 {
-		out.Live = &live[0]
-	}
-	return out, nil
+	out, err := a.journal.Story(r.URL.Query().Get("id"), live)
+	out.TrustDomain, out.Now = a.domain, a.now()
+	return out, err
 }
 
 // pair says whether one identity may talk to another, and why.
@@ -83,7 +58,7 @@ func (a *Authority) pair(r *http.Request) (any, error) {
 	}
 	state := a.store.State()
 	out := api.Pair{TrustDomain: a.domain, Revision: state.Revision, Now: a.now(), RuleCount: state.RuleCount(),
-		LastTry: a.journal.lastTry(from, to)}
+		LastTry: a.journal.LastTry(from, to)}
 	if out.From, err = a.end(r.Context(), state, from); err != nil {
 		return nil, err
 	}

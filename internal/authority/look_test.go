@@ -13,6 +13,7 @@ import (
 
 	"github.com/signet-tls/signet/internal/agent/api"
 	"github.com/signet-tls/signet/internal/control"
+	"github.com/signet-tls/signet/internal/recent"
 	"github.com/signet-tls/signet/policy"
 )
 
@@ -169,7 +170,7 @@ func TestHistory(t *testing.T) {
 		api.Event{Time: start, Kind: api.Opened, Conn: "ca" + strings.Repeat("b", 31), Side: api.Door, From: id("batch"), To: id("orders")},
 	)
 	_, refusal := ann.try("GET", api.PathConn+"?id=ca", nil)
-	wantRefusal(t, refusal, ConnAmbiguous, "ca fits 2 connections")
+	wantRefusal(t, refusal, recent.ConnAmbiguous, "ca fits 2 connections")
 	history := ask[api.History](ann, "GET", api.PathConn+"?id=cab", nil)
 	if history.ID != "ca"+strings.Repeat("b", 31) || len(history.Events) != 1 || history.Events[0].Proxy != id("proxy/one") {
 		t.Errorf("the history is %+v", history)

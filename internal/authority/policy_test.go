@@ -171,9 +171,9 @@ func TestDryRun(t *testing.T) {
 	ann.allow("web", "orders")
 	w, _ := r.watchAs("proxy/one")
 	w.obey(api.Conn{ID: connID("1"), From: id("web"), To: id("orders")})
-	r.journal.add(api.Event{Time: time.Now(), Kind: api.Refused, Code: string(policy.NoRule), From: id("batch"), To: id("orders")})
-	r.journal.add(api.Event{Time: time.Now().Add(-2 * time.Hour), Kind: api.Refused, Code: string(policy.NoRule), From: id("batch"), To: id("orders")})
-	r.journal.add(api.Event{Time: time.Now(), Kind: api.Refused, Code: "timeout", From: id("batch"), To: id("orders")})
+	r.journal.Add(api.Event{Time: time.Now(), Kind: api.Refused, Code: string(policy.NoRule), From: id("batch"), To: id("orders")})
+	r.journal.Add(api.Event{Time: time.Now().Add(-2 * time.Hour), Kind: api.Refused, Code: string(policy.NoRule), From: id("batch"), To: id("orders")})
+	r.journal.Add(api.Event{Time: time.Now(), Kind: api.Refused, Code: "timeout", From: id("batch"), To: id("orders")})
 	before := r.store.State()
 
 	allowed := ask[api.Change](ann, "POST", api.PathAllow, api.PairRequest{From: "batch", To: "orders", For: time.Hour, DryRun: true})

@@ -110,7 +110,7 @@ func kept(event api.Event, proxy spiffeid.ID) api.Event {
 }
 
 func (a *Authority) record(event api.Event) {
-	a.journal.add(event)
+	a.journal.Add(event)
 	a.meters.events.Add(1, string(event.Kind))
 	if a.onEvent != nil {
 		a.onEvent(event)

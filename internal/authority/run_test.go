@@ -16,6 +16,7 @@ import (
 	"github.com/signet-tls/signet/internal/bind"
 	"github.com/signet-tls/signet/internal/ca"
 	"github.com/signet-tls/signet/internal/control"
+	"github.com/signet-tls/signet/internal/recent"
 	"github.com/signet-tls/signet/internal/testpki"
 	"github.com/signet-tls/signet/pki"
 	"github.com/signet-tls/signet/spiffeid"
@@ -210,7 +211,7 @@ func TestErrorsAreCoded(t *testing.T) {
 		code   fault.Code
 	}{
 		{"ours", fault.New(NotGranted, "no").WithHint("none"), 403, NotGranted},
-		{"wrapped", errors.Join(errors.New("x"), fault.New(ConnUnknown, "no")), 404, ConnUnknown},
+		{"wrapped", errors.Join(errors.New("x"), fault.New(recent.ConnUnknown, "no")), 404, recent.ConnUnknown},
 		{"the store's", fault.New(control.StoreClosed, "closed"), 503, control.StoreClosed},
 		{"nobody's", errors.New("secret"), 500, Failed},
 	}

@@ -109,7 +109,7 @@ func TestNoFalseGap(t *testing.T) {
 			}
 		}
 	}
-	if have, _ := r.journal.refusedSince(time.Time{}); have != 6 {
+	if have, _ := r.journal.RefusedSince(time.Time{}); have != 6 {
 		t.Errorf("%d events are known, want 6", have)
 	}
 	r.entries()
@@ -126,7 +126,7 @@ func TestWarned(t *testing.T) {
 	w, _ := r.watchAs("proxy/one")
 	w.tell(api.Event{Kind: api.Warned, Code: "revision_rolled_back"}, api.Event{Kind: api.Warned, From: id("web"), Code: "x"})
 	var told []api.Event
-	for e := range r.journal.all() {
+	for e := range r.journal.All() {
 		told = append(told, *e)
 	}
 	if len(told) != 1 || told[0].Proxy != id("proxy/one") || told[0].Code != "revision_rolled_back" {

@@ -10,19 +10,19 @@ import (
 )
 
 type connsCmd struct {
-	operate
+	inquire
 	spoken
 }
 
 func (connsCmd) Help() string { return "signet conns" }
 
 func (c *connsCmd) run(ctx context.Context, s *shell) error {
-	authority, err := s.operator(ctx, c.As)
+	who, err := c.asked(ctx, s)
 	if err != nil {
 		return err
 	}
 	var conns api.Conns
-	if err := authority.get(ctx, api.PathConns, nil, &conns); err != nil {
+	if err := who.get(ctx, api.PathConns, nil, &conns); err != nil {
 		return err
 	}
 	if s.json {
@@ -52,7 +52,7 @@ func (v view) conns(c api.Conns) string {
 	if !c.Started.IsZero() {
 		span = "since the start"
 	}
-	p.line("%s on %s%s (revision %d). Refused %s: %s.", live(len(c.Conns)), count(c.Proxies, "proxy", "proxies"),
+	p.line("%s on %s%s (revision %d). Refused %s: %s.", liveConns(len(c.Conns)), count(c.Proxies, "proxy", "proxies"),
 		stateOf(c.UpToDate, c.Proxies), c.Revision, span, refusals(c))
 	if c.Lost > 0 {
 		p.line("Lost in the last hour: %s that proxies had no room for; what is told of that time has gaps.", count(int64(c.Lost), "event", "events"))
@@ -72,7 +72,7 @@ func refusals(c api.Conns) string {
 	return text
 }
 
-func live(n int) string {
+func liveConns(n int) string {
 	if n == 0 {
 		return "No connection is live"
 	}

@@ -14,7 +14,7 @@ type cutCmd struct {
 	To   string `placeholder:"NAME" help:"To whom, with --from."`
 	Yes  bool   `help:"End more than 100 connections at once."`
 	reason
-	operate
+	inquire
 	spoken
 }
 
@@ -27,7 +27,7 @@ func (c *cutCmd) run(ctx context.Context, s *shell) error {
 	if one, pair := c.Conn != "", c.From != "" || c.To != ""; one == pair || pair && (c.From == "" || c.To == "") {
 		return fault.New(Usage, "cut: name one connection, or --from and --to").WithHint("signet conns      # lists the live ones")
 	}
-	authority, err := s.operator(ctx, c.As)
+	who, err := c.asked(ctx, s)
 	if err != nil {
 		return err
 	}
@@ -36,7 +36,7 @@ func (c *cutCmd) run(ctx context.Context, s *shell) error {
 		request.Most = 0
 	}
 	var done api.CutDone
-	if err := authority.post(ctx, api.PathCut, request, &done); err != nil {
+	if err := who.post(ctx, api.PathCut, request, &done); err != nil {
 		return err
 	}
 	v := s.view(done.TrustDomain)
@@ -51,7 +51,7 @@ func (c *cutCmd) run(ctx context.Context, s *shell) error {
 	case len(done.Remain) > 0:
 		s.steps("next", "bring back the proxies that are not reached, or stop them: until then the connections go on")
 		return exitNo
-	case len(done.Ended) > 0:
+	case len(done.Ended) > 0 && !done.Alone:
 		last := done.Ended[0]
 		s.steps("keep out", fmt.Sprintf("signet deny %s %s      # what was cut may come back: no rule was changed", v.id(last.From), v.id(last.To)))
 	}
@@ -76,7 +76,11 @@ func (v view) cut(c api.CutDone) string {
 				both++
 			}
 		}
-		p.fact("ended", "%s; %s. %s", v.named(c.Ended), told(both, len(c.Ended)), untouched(c.Others))
+		how := told(both, len(c.Ended))
+		if c.Alone {
+			how = "by reset, which the other end sees"
+		}
+		p.fact("ended", "%s; %s. %s", v.named(c.Ended), how, untouched(c.Others))
 	}
 	if len(c.Remain) > 0 {
 		p.fact("not yet", "%s", v.named(c.Remain))

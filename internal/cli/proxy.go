@@ -15,6 +15,7 @@ import (
 	"github.com/signet-tls/signet/fault"
 	"github.com/signet-tls/signet/internal/agent"
 	"github.com/signet-tls/signet/internal/agent/api"
+	"github.com/signet-tls/signet/internal/live"
 	"github.com/signet-tls/signet/internal/proxy"
 	"github.com/signet-tls/signet/internal/proxy/config"
 	"github.com/signet-tls/signet/spiffeid"
@@ -167,8 +168,8 @@ func (p *plan) endpoint(backend string) proxy.Address {
 	return proxy.Address{Network: network, Address: address}
 }
 
-func portLimits(common config.Common) proxy.Limits {
-	return proxy.Limits{Conns: common.MaxConnections, Each: min(common.MaxConnectionsEach, common.MaxConnections), Connect: common.ConnectTimeout.Span(),
+func portLimits(common config.Common) live.Limits {
+	return live.Limits{Conns: common.MaxConnections, Each: min(common.MaxConnectionsEach, common.MaxConnections), Connect: common.ConnectTimeout.Span(),
 		OpenWhenStale: common.WhenStale == "open", StaleFor: common.StaleFor.Span()}
 }
 

@@ -13,6 +13,7 @@ import (
 	"github.com/coreos/go-systemd/v22/daemon"
 
 	"github.com/signet-tls/signet/internal/agent"
+	"github.com/signet-tls/signet/internal/agent/api"
 	"github.com/signet-tls/signet/internal/bind"
 	"github.com/signet-tls/signet/internal/metrics"
 	"github.com/signet-tls/signet/internal/proxy"
@@ -59,6 +60,8 @@ type proxyServer struct {
 	proxy   *proxy.Proxy
 	journal *proxy.Journal
 	status  net.Listener // nil: none
+	admin   *proxy.Admin // nil: none
+	asked   net.Listener // its socket
 	release func() error // lets go of the host folder; nil without one
 }
 
@@ -86,6 +89,13 @@ func openProxy(ctx context.Context, s *shell, path string) (*proxyServer, error)
 	} else {
 		y.files, err = agent.OpenFiles(y.plan.files)
 		cfg.Truth = y.files
+		if y.plan.file.Admin != "" {
+			y.admin = proxy.NewAdmin(y.plan.domain, y.files)
+			cfg.OnEvent = func(event api.Event) {
+				y.journal.Hear(event)
+				y.admin.Hear(event)
+			}
+		}
 	}
 	if err != nil {
 		y.close()
@@ -101,7 +111,23 @@ func openProxy(ctx context.Context, s *shell, path string) (*proxyServer, error)
 		y.close()
 		return nil, err
 	}
+	if y.admin != nil {
+		if y.asked, err = proxy.ListenAdmin(ctx, y.plan.file.Resolve(y.plan.file.Admin)); err != nil {
+			y.close()
+			return nil, at(y.plan.file.Place("admin"), err)
+		}
+	}
 	return y, nil
+}
+
+// serveAdmin answers operators, until ctx ends.
+func (y *proxyServer) serveAdmin(ctx context.Context) {
+	if y.admin == nil {
+		return
+	}
+	if err := y.admin.Serve(ctx, y.proxy, y.asked); err != nil {
+		y.logger.Error("the admin socket is gone", slog.Any("error", err))
+	}
 }
 
 // openStatus binds the status port, if there is to be one.
@@ -141,6 +167,9 @@ func (y *proxyServer) close() {
 	}
 	if y.status != nil {
 		y.status.Close() // closed already where it served
+	}
+	if y.asked != nil {
+		y.asked.Close()
 	}
 	if y.release != nil {
 		y.release() // the end of the process does the same
@@ -184,6 +213,7 @@ func (y *proxyServer) run(ctx context.Context, hangups <-chan os.Signal) error {
 	var journal, rest sync.WaitGroup
 	journal.Go(func() { y.journal.Run(writing, out) })
 	rest.Go(func() { y.serveStatus(writing) })
+	rest.Go(func() { y.serveAdmin(writing) })
 	rest.Go(func() {
 		for {
 			select {
@@ -240,6 +270,9 @@ func (y *proxyServer) replace(ctx context.Context) error {
 	}
 	if now := y.plan.file; next.file.Status != now.Status || next.file.StatusPublic != now.StatusPublic || next.file.Profile != now.Profile {
 		return next.file.Fault("status", config.Invalid, "another status port takes a new start: stop the proxy and start it again")
+	}
+	if next.file.Admin != y.plan.file.Admin {
+		return next.file.Fault("admin", config.Invalid, "another admin socket takes a new start: stop the proxy and start it again")
 	}
 	out, err := next.log(y.shell.stderr)
 	if err != nil {

@@ -20,8 +20,10 @@ import (
 	"github.com/signet-tls/signet/internal/ca"
 	"github.com/signet-tls/signet/internal/control"
 	"github.com/signet-tls/signet/internal/delivery"
+	"github.com/signet-tls/signet/internal/live"
 	"github.com/signet-tls/signet/internal/proxy"
 	"github.com/signet-tls/signet/internal/proxy/config"
+	"github.com/signet-tls/signet/internal/recent"
 	"github.com/signet-tls/signet/internal/recognise"
 	"github.com/signet-tls/signet/internal/starttls"
 	"github.com/signet-tls/signet/internal/tamper"
@@ -42,7 +44,7 @@ import (
 func registry() []fault.Entry {
 	entries := slices.Concat(
 		spiffeid.Codes(), pki.Codes(), pkcs12.Codes(), pkcs7.Codes(), revocation.Codes(), fetch.Codes(), verify.Codes(), identity.Codes(), staple.Codes(), workload.Codes(), dangerous.Codes(), ciphers.Codes(), signet.Codes(), engine.Codes(), tlog.Codes(), policy.Codes(),
-		bind.Codes(), control.Codes(), ca.Codes(), api.Codes(), audit.Codes(), authority.Codes(), agent.Codes(), proxy.Codes(), config.Codes(), delivery.Codes(),
+		bind.Codes(), control.Codes(), ca.Codes(), api.Codes(), audit.Codes(), recent.Codes(), authority.Codes(), agent.Codes(), live.Codes(), proxy.Codes(), config.Codes(), delivery.Codes(),
 		tamper.Codes(), starttls.Codes(), recognise.Codes(), Codes(),
 	)
 	slices.SortStableFunc(entries, func(a, b fault.Entry) int { return strings.Compare(string(a.Code), string(b.Code)) })

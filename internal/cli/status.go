@@ -12,7 +12,7 @@ import (
 )
 
 type statusCmd struct {
-	operate
+	inquire
 	spoken
 }
 
@@ -40,12 +40,12 @@ type aging struct {
 }
 
 func (c *statusCmd) run(ctx context.Context, s *shell) error {
-	authority, err := s.operator(ctx, c.As)
+	who, err := c.asked(ctx, s)
 	if err != nil {
 		return err
 	}
 	var system api.System
-	if err := authority.get(ctx, api.PathStatus, nil, &system); err != nil {
+	if err := who.get(ctx, api.PathStatus, nil, &system); err != nil {
 		return err
 	}
 	report := s.view(system.TrustDomain).status(system)
@@ -87,8 +87,13 @@ func (v view) status(system api.System) *statusReport {
 			r.Notes = append(r.Notes, aging{life, int(left * 100)})
 		}
 	}
-	r.row("authority", fmt.Sprintf("%s, %s; running for %s; %s", count(system.Identities, "identity", "identities"),
-		count(system.Rules, "rule", "rules"), verify.Between(system.Started, system.Now), count(system.Entries, "audit entry", "audit entries")), verify.OK)
+	if system.Alone {
+		r.row("proxy", fmt.Sprintf("%s, %s; running for %s; all from files", count(system.Identities, "identity", "identities"),
+			count(system.Rules, "rule", "rules"), verify.Between(system.Started, system.Now)), verify.OK)
+	} else {
+		r.row("authority", fmt.Sprintf("%s, %s; running for %s; %s", count(system.Identities, "identity", "identities"),
+			count(system.Rules, "rule", "rules"), verify.Between(system.Started, system.Now), count(system.Entries, "audit entry", "audit entries")), verify.OK)
+	}
 	for _, proxy := range system.Proxies {
 		r.proxyRow(proxy)
 	}
@@ -220,6 +225,14 @@ func (r *statusReport) lifeRow(life api.Life) {
 	case api.OperatorLife: // whoever is away comes back by a token; who is there renews
 		r.row(r.by(life.ID), "operator; "+text, verify.OK)
 	case api.ServiceLife:
+		if r.Alone && needs {
+			r.stop(r.id(life.ID), text, "write a newer certificate to its file: the proxy follows it")
+			return
+		}
+		if r.Alone {
+			r.row(r.id(life.ID), text, verify.OK)
+			return
+		}
 		if life.Holder.IsZero() {
 			if needs {
 				r.stop(r.id(life.ID), text+", and no proxy renews it", "renew it on its own host, or: signet token new "+r.id(life.ID)+" --again")
@@ -266,6 +279,8 @@ func (r *statusReport) String() string {
 		head = "Not all is well: " + r.Needs[0].Who + " needs somebody."
 	case n > 1:
 		head = fmt.Sprintf("Not all is well: %s need somebody.", count(n, "thing", "things"))
+	case r.Alone:
+		head = "All is well: this proxy serves."
 	case len(r.Proxies) == 0:
 		head = "All is well, but no proxy has been made yet."
 	}
@@ -295,6 +310,6 @@ func (r *statusReport) String() string {
 		p.fact("revoked", "%s", strings.Join(names, ", "))
 	}
 	p.line("")
-	p.line("%s.", live(r.Conns))
+	p.line("%s.", liveConns(r.Conns))
 	return p.String()
 }

@@ -13,7 +13,7 @@ import (
 type whyCmd struct {
 	What string `arg:"" name:"CONN, FROM or CODE" help:"The ID of a connection, or its beginning; who opens connections; or the code in brackets at the end of an error."`
 	To   string `arg:"" optional:"" name:"TO" help:"Who receives them, after FROM."`
-	operate
+	inquire
 	spoken
 }
 
@@ -38,12 +38,12 @@ func (c *whyCmd) run(ctx context.Context, s *shell) error {
 }
 
 func (c *whyCmd) pair(ctx context.Context, s *shell) error {
-	authority, err := s.operator(ctx, c.As)
+	who, err := c.asked(ctx, s)
 	if err != nil {
 		return err
 	}
 	var pair api.Pair
-	if err := authority.get(ctx, api.PathPair, url.Values{"from": {c.What}, "to": {c.To}}, &pair); err != nil {
+	if err := who.get(ctx, api.PathPair, url.Values{"from": {c.What}, "to": {c.To}}, &pair); err != nil {
 		return err
 	}
 	if s.json {
@@ -59,12 +59,12 @@ func (c *whyCmd) pair(ctx context.Context, s *shell) error {
 }
 
 func (c *whyCmd) connection(ctx context.Context, s *shell) error {
-	authority, err := s.operator(ctx, c.As)
+	who, err := c.asked(ctx, s)
 	if err != nil {
 		return err
 	}
 	var history api.History
-	if err := authority.get(ctx, api.PathConn, url.Values{"id": {c.What}}, &history); err != nil {
+	if err := who.get(ctx, api.PathConn, url.Values{"id": {c.What}}, &history); err != nil {
 		return err
 	}
 	if s.json {

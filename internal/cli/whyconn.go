@@ -167,6 +167,8 @@ func (t story) places() string {
 	}
 	text := strings.Join(where, ", ")
 	switch {
+	case t.Alone:
+		return text + "; the other end's proxy has its own record"
 	case len(where) < 2 && len(t.sides) == 1:
 		return text + "; the other end is at no proxy"
 	case len(where) < 2:

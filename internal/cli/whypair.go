@@ -55,7 +55,7 @@ func (v view) missing(p api.Pair) (what, next string) {
 		return "signet token new proxy/NAME --holds " + v.id(id) + "      # with what it prints a host joins that holds it: signet enroll"
 	}
 	switch {
-	case !p.Allowed:
+	case !p.Allowed || p.Alone:
 		return "", ""
 	case !p.From.Known:
 		return v.id(p.From.ID) + " is not known yet", join(p.From.ID)
@@ -80,6 +80,8 @@ type finding struct {
 // end writes the row of one of the two.
 func (v view) end(out *page, end api.PairEnd, found finding, now time.Time) {
 	switch {
+	case end.Elsewhere:
+		found = finding{"held elsewhere: this proxy knows nothing of its certificate", verify.NotChecked}
 	case !end.Known:
 		found = finding{"not known here", verify.Stop}
 	case end.Revoked != nil:
@@ -153,6 +155,9 @@ func (v view) place(e api.Event) string {
 func (v view) remedy(p api.Pair) string {
 	if _, next := v.missing(p); next != "" {
 		return next
+	}
+	if rule := policy.Allow(policy.Pair{From: p.From.ID, To: p.To.ID}); p.Alone {
+		return "add a rule to the policy of both proxies: " + strings.Join(strings.Fields(rule.Text), " ")
 	}
 	allow := fmt.Sprintf("signet allow %s %s", v.id(p.From.ID), v.id(p.To.ID))
 	switch fault.Code(p.Code) {

@@ -7,7 +7,11 @@ import (
 	"time"
 
 	"github.com/signet-tls/signet/fault"
+	"github.com/signet-tls/signet/internal/live"
 )
+
+// programRest is how long a program that did not answer is left alone.
+const programRest = time.Second
 
 // backend is the program behind a service. While it does not answer, connections
 // end before TLS begins, so that a door goes on to the next address with nothing
@@ -45,7 +49,7 @@ func (b *backend) mayTry() bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if now := b.now(); !now.Before(b.rests) {
-		b.rests = now.Add(firstRest)
+		b.rests = now.Add(programRest)
 		return true
 	}
 	return false
@@ -61,7 +65,7 @@ func (b *backend) dial(ctx context.Context) (net.Conn, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.gone = err != nil; b.gone {
-		b.rests = b.now().Add(firstRest)
+		b.rests = b.now().Add(programRest)
 		return nil, unreachable(err)
 	}
 	return conn, nil
@@ -72,14 +76,14 @@ func unreachable(err error) error {
 }
 
 // open connects to the program, and tells it first who comes, if it wants to know.
-func (b *backend) open(ctx context.Context, l *live, raw net.Conn) (*plainConn, error) {
+func (b *backend) open(ctx context.Context, l *live.Conn, raw net.Conn) (*plainConn, error) {
 	conn, err := b.dial(ctx)
 	if err != nil {
 		return nil, err
 	}
 	if b.service.Header {
 		conn.SetWriteDeadline(time.Now().Add(b.service.Connect))
-		_, err = conn.Write(proxyHeader(raw.RemoteAddr(), raw.LocalAddr(), l.from, l.id))
+		_, err = conn.Write(proxyHeader(raw.RemoteAddr(), raw.LocalAddr(), l.From, l.ID))
 		conn.SetWriteDeadline(time.Time{})
 		if err != nil {
 			conn.Close()

@@ -3,13 +3,11 @@ package proxy
 import (
 	"context"
 	"net"
-	"sync"
 	"time"
 
 	"github.com/signet-tls/signet"
 	"github.com/signet-tls/signet/fault"
 	"github.com/signet-tls/signet/internal/crowd"
-	"github.com/signet-tls/signet/spiffeid"
 )
 
 // Bounds of what has said nothing yet, at each service's port; those of
@@ -50,52 +48,6 @@ func awaitFirstByte(ctx context.Context, conn net.Conn) error {
 		return context.Cause(ctx)
 	}
 	return nil
-}
-
-// seats are the connections that a port carries. They stay with the port when its
-// settings change.
-type seats struct {
-	mu     sync.Mutex
-	limits Limits              // guarded by mu
-	total  int                 // guarded by mu
-	each   map[spiffeid.ID]int // guarded by mu
-}
-
-func newSeats() *seats { return &seats{each: map[spiffeid.ID]int{}} }
-
-func (s *seats) limit(limits Limits) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.limits = limits
-}
-
-// take takes a seat for one more connection of an identity, or refuses.
-func (s *seats) take(id spiffeid.ID) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	switch {
-	case s.total >= s.limits.Conns:
-		return tooMany("this port carries %d connections already", s.total)
-	case s.each[id] >= s.limits.Each:
-		return tooMany("this port carries %d connections of %s already", s.each[id], id)
-	}
-	s.total++
-	s.each[id]++
-	return nil
-}
-
-func tooMany(format string, args ...any) error {
-	return fault.New(TooManyConnections, format, args...).WithHint("have the client close what it does not use, or spread the service over more ports")
-}
-
-// leave gives a seat back.
-func (s *seats) leave(id spiffeid.ID) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.total--
-	if s.each[id]--; s.each[id] == 0 {
-		delete(s.each, id)
-	}
 }
 
 // past, as a deadline, ends a read that would wait.

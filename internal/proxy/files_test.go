@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/signet-tls/signet/internal/agent/api"
+	"github.com/signet-tls/signet/internal/live"
 	"github.com/signet-tls/signet/internal/proxy"
 )
 
@@ -116,11 +117,11 @@ func TestUnixDoor(t *testing.T) {
 func TestLimits(t *testing.T) {
 	tests := []struct {
 		name           string
-		service, door  proxy.Limits
+		service, door  live.Limits
 		refuser, other api.Side
 	}{
-		{"at the door", proxy.Limits{}, proxy.Limits{Conns: 1}, api.Door, api.Service},
-		{"of one identity at the service", proxy.Limits{Each: 1}, proxy.Limits{}, api.Service, api.Door},
+		{"at the door", live.Limits{}, live.Limits{Conns: 1}, api.Door, api.Service},
+		{"of one identity at the service", live.Limits{Each: 1}, live.Limits{}, api.Service, api.Door},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -168,7 +169,7 @@ func TestAddresses(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			door := proxy.Door{From: w.id("ann"), To: w.id("orders"), Address: "127.0.0.1:0", Targets: test.addresses, Limits: proxy.Limits{Connect: 3 * time.Second}}
+			door := proxy.Door{From: w.id("ann"), To: w.id("orders"), Address: "127.0.0.1:0", Targets: test.addresses, Limits: live.Limits{Connect: 3 * time.Second}}
 			p := w.proxy(proxy.Config{Doors: []proxy.Door{door}}, nil, "ann")
 			for range 2 { // the second time with what is known
 				if _, err := w.try(p.Addresses()[0].String(), "ann"); (err == nil) != (test.code == "") {
@@ -242,8 +243,8 @@ func TestReload(t *testing.T) {
 		t.Errorf("a live connection did not outlast its port: %v", err)
 	}
 	w.out.stop()
-	if err := reload(door(kept)); !errors.Is(err, proxy.ShuttingDown) {
-		t.Errorf("a proxy that stopped takes %v, want %v", err, proxy.ShuttingDown)
+	if err := reload(door(kept)); !errors.Is(err, live.ShuttingDown) {
+		t.Errorf("a proxy that stopped takes %v, want %v", err, live.ShuttingDown)
 	}
 }
 
@@ -292,7 +293,7 @@ func TestDrain(t *testing.T) {
 
 // silentTruth was heard at a time of the past.
 type silentTruth struct {
-	proxy.Truth
+	live.Truth
 	heard func() time.Time
 }
 
@@ -310,7 +311,7 @@ func TestStale(t *testing.T) {
 			heard <- time.Now()
 			last := func() time.Time { at := <-heard; heard <- at; return at }
 			w := newFileWorld(t, fileSetup{names: []string{"ann"},
-				truth: func(under proxy.Truth) proxy.Truth { return silentTruth{under, last} },
+				truth: func(under live.Truth) live.Truth { return silentTruth{under, last} },
 				door:  func(d *proxy.Door) { d.StaleFor, d.OpenWhenStale = time.Hour, test.open }})
 			conn := w.join(w.doors[0], "ann")
 			ago := func(span time.Duration) { <-heard; heard <- time.Now().Add(-span) }

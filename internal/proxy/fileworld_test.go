@@ -14,6 +14,7 @@ import (
 	"github.com/signet-tls/signet/fault"
 	"github.com/signet-tls/signet/internal/agent"
 	"github.com/signet-tls/signet/internal/agent/api"
+	"github.com/signet-tls/signet/internal/live"
 	"github.com/signet-tls/signet/internal/proxy"
 	"github.com/signet-tls/signet/internal/testpki"
 	"github.com/signet-tls/signet/pki"
@@ -46,7 +47,7 @@ type fileSetup struct {
 	names   []string
 	service func(*proxy.Service)
 	door    func(*proxy.Door)
-	truth   func(proxy.Truth) proxy.Truth // the outbound proxy's
+	truth   func(live.Truth) live.Truth // the outbound proxy's
 	drain   time.Duration
 }
 
@@ -81,7 +82,7 @@ func newFileWorld(t *testing.T, s fileSetup) *fileWorld {
 }
 
 // proxy runs one that holds some names.
-func (w *fileWorld) proxy(cfg proxy.Config, truth func(proxy.Truth) proxy.Truth, names ...string) *fileProxy {
+func (w *fileWorld) proxy(cfg proxy.Config, truth func(live.Truth) live.Truth, names ...string) *fileProxy {
 	w.t.Helper()
 	for _, name := range names {
 		w.identity(name, w.pki)

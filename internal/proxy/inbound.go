@@ -8,99 +8,55 @@ import (
 	"github.com/signet-tls/signet"
 	"github.com/signet-tls/signet/internal/agent/api"
 	"github.com/signet-tls/signet/internal/crowd"
-	"github.com/signet-tls/signet/spiffeid"
-	"github.com/signet-tls/signet/verify"
+	"github.com/signet-tls/signet/internal/live"
 )
 
 // inbound returns what a service's port does with a connection.
-func (p *Proxy) inbound(service Service, seats *seats) serve {
-	servers := &trusting[signet.Server]{roots: p.truth.Roots, make: func(roots verify.Roots) *signet.Server { return p.server(service, roots) }}
+func (p *Proxy) inbound(service Service, seats *live.Seats) serve {
+	servers := p.table.Servers(service.ID)
 	silent := crowd.NewRoom(maxSilent)
 	program := &backend{service: service, now: time.Now}
 	return func(ctx context.Context, raw net.Conn) {
 		if program.absent() {
 			if err := program.present(ctx); err != nil {
 				reset(raw)
-				p.refused(ctx, api.Event{Side: api.Service, To: service.ID, Remote: raw.RemoteAddr().String()}, err)
+				p.table.Refused(ctx, api.Event{Side: api.Service, To: service.ID, Remote: raw.RemoteAddr().String()}, err)
 				return
 			}
 		}
 		var secure *signet.Conn
-		server, roots := servers.get()
+		server, roots := servers.Get()
 		err := awaitSpeech(ctx, silent, raw)
-		met := &meeting{}
+		meets, met := live.Meet(ctx)
 		if err == nil {
 			start := time.Now()
-			secure, err = apart(func() (*signet.Conn, error) {
-				return server.Wrap(context.WithValue(ctx, meetingKey{}, met), raw)
-			})
+			secure, err = live.Apart(func() (*signet.Conn, error) { return server.Wrap(meets, raw) })
 			p.meters.shook(api.Service, start, err)
 		}
 		if err != nil {
-			p.refused(ctx, api.Event{Side: api.Service, Conn: met.peer.Connection(), From: met.from, To: service.ID,
-				Remote: raw.RemoteAddr().String(), Revision: met.revision}, err)
+			p.table.Refused(ctx, met.Event(service.ID, raw.RemoteAddr().String()), err)
 			return
 		}
-		l := &live{id: secure.ID(), side: api.Service, from: secure.Peer().ID, to: service.ID, own: service.ID,
-			remote: raw.RemoteAddr().String(), limits: service.Limits, roots: roots}
+		l := &live.Conn{ID: secure.ID(), Side: api.Service, From: secure.Peer().ID, To: service.ID, Own: service.ID,
+			Remote: raw.RemoteAddr().String(), Limits: service.Limits, Roots: roots}
 		refuse := func(err error) {
 			secure.Abort()
-			p.refused(ctx, api.Event{Side: api.Service, Conn: l.id, From: l.from, To: l.to, Remote: l.remote}, err)
+			p.table.Refused(ctx, api.Event{Side: api.Service, Conn: l.ID, From: l.From, To: l.To, Remote: l.Remote}, err)
 		}
-		if p.closed(service.Limits) {
-			refuse(p.staleFault())
+		if p.table.Silent(service.Limits) {
+			refuse(p.table.StaleFault())
 			return
 		}
-		if err := seats.take(l.from); err != nil {
+		if err := seats.Take(l.From); err != nil {
 			refuse(err)
 			return
 		}
-		defer seats.leave(l.from)
+		defer seats.Leave(l.From)
 		plain, err := program.open(ctx, l, raw)
 		if err != nil {
 			refuse(err)
 			return
 		}
-		p.join(ctx, l, secure, plain, &l.back, &l.sent)
+		p.join(ctx, l, secure, plain, &l.Back, &l.Sent)
 	}
 }
-
-// server is the TLS of a service.
-func (p *Proxy) server(service Service, roots verify.Roots) *signet.Server {
-	return &signet.Server{
-		Identity:   p.truth.Source(service.ID),
-		Roots:      roots,
-		Name:       verify.Member(service.ID.TrustDomain()),
-		Now:        p.now,
-		Logger:     p.logger,
-		Generation: func() uint64 { return p.table.current().Generation() },
-		Observe: func(ctx context.Context, peer *signet.Peer) {
-			met := meetingOf(ctx)
-			met.peer, met.shown = peer, time.Now()
-		},
-		Authorize: func(ctx context.Context, peer *signet.Peer) error {
-			met := meetingOf(ctx)
-			met.from = peer.ID
-			p.meters.verification.Took(time.Since(met.shown))
-			view := p.table.current()
-			verdict, err := p.decide(api.Service, view, peer.ID, service.ID)
-			met.revision = verdict.Revision
-			if err == nil {
-				err = view.Peer(peer.Chain)
-			}
-			return err
-		},
-	}
-}
-
-// meeting is what a handshake has found out of a client, in case that it fails.
-type meeting struct {
-	peer     *signet.Peer // not verified; nil: it has shown nothing
-	shown    time.Time    // when it did
-	from     spiffeid.ID  // verified; zero: it is not
-	revision int64        // that it was decided in
-}
-
-type meetingKey struct{}
-
-func meetingOf(ctx context.Context) *meeting { return ctx.Value(meetingKey{}).(*meeting) }

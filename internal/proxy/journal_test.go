@@ -13,6 +13,8 @@ import (
 
 	"github.com/signet-tls/signet/internal/agent/api"
 	"github.com/signet-tls/signet/internal/metrics"
+	"github.com/signet-tls/signet/internal/testpki"
+	"github.com/signet-tls/signet/spiffeid"
 )
 
 // paper is a file in memory.
@@ -51,7 +53,7 @@ func TestJournal(t *testing.T) {
 	for deadline := time.Now().Add(30 * time.Second); len(j.queue) > 0 && time.Now().Before(deadline); time.Sleep(time.Millisecond) {
 	}
 	j.Reopen(ctx, second)
-	j.Hear(api.Event{Time: at, Kind: api.Ended, Conn: "c1", Side: api.Door, From: id("a"), To: id("b"), Sent: 0, Back: 7})
+	j.Hear(api.Event{Time: at, Kind: api.Ended, Conn: "c1", Side: api.Door, From: someone("a"), To: someone("b"), Sent: 0, Back: 7})
 	cancel()
 	wg.Wait()
 	if !first.closed || !second.closed {
@@ -128,4 +130,8 @@ func TestJournalNoticesErrors(t *testing.T) {
 	if n := strings.Count(told.text.String(), "level=ERROR"); n != 1 || !strings.Contains(told.text.String(), "lines_lost=3") {
 		t.Errorf("the log was told %d times:\n%s", n, &told.text)
 	}
+}
+
+func someone(name string) spiffeid.ID {
+	return testpki.Must(testpki.Must(spiffeid.ParseTrustDomain("test.signet")).ID(name))
 }

@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"github.com/signet-tls/signet/fault"
-	"github.com/signet-tls/signet/internal/agent"
 	"github.com/signet-tls/signet/internal/agent/api"
 	"github.com/signet-tls/signet/internal/metrics"
 	"github.com/signet-tls/signet/spiffeid"
@@ -28,18 +27,18 @@ type meters struct {
 func newMeters(p *Proxy) meters {
 	set := metrics.NewSet()
 	set.Read(metrics.ProxyConnections, func(put func(float64, ...string)) {
-		for at, carried := range p.table.carried() {
-			put(float64(carried.conns), string(at.side), at.own.Path())
+		for at, carried := range p.table.Carried() {
+			put(float64(carried.Conns), string(at.Side), at.Own.Path())
 		}
 	})
 	set.Read(metrics.ProxyBytes, func(put func(float64, ...string)) {
-		for at, carried := range p.table.carried() {
-			put(float64(carried.sent), string(at.side), at.own.Path(), "sent")
-			put(float64(carried.back), string(at.side), at.own.Path(), "back")
+		for at, carried := range p.table.Carried() {
+			put(float64(carried.Sent), string(at.Side), at.Own.Path(), "sent")
+			put(float64(carried.Back), string(at.Side), at.Own.Path(), "back")
 		}
 	})
 	set.Read(metrics.ProxyRevision, func(put func(float64, ...string)) {
-		if view := p.table.current(); view != nil {
+		if view := p.table.Current(); view != nil {
 			put(float64(view.Revision))
 			return
 		}
@@ -106,14 +105,14 @@ func outcomeOf(err error) string {
 	return "failed"
 }
 
-// decide asks the rules, and counts it.
-func (p *Proxy) decide(side api.Side, view *agent.View, from, to spiffeid.ID) (agent.Verdict, error) {
-	start := time.Now()
-	verdict, err := view.Decide(from, to)
-	p.meters.policy.Took(time.Since(start), string(side))
+// decided counts a question to the rules.
+func (p *Proxy) decided(side api.Side, took time.Duration, err error) {
+	p.meters.policy.Took(took, string(side))
 	p.meters.decisions.Add(1, string(side), outcomeOf(err))
-	return verdict, err
 }
+
+// verified notes how long it took to verify a client.
+func (p *Proxy) verified(took time.Duration) { p.meters.verification.Took(took) }
 
 // identities are those that the ports serve or speak as.
 func (p *Proxy) identities() map[spiffeid.ID]bool {
@@ -130,7 +129,7 @@ func (p *Proxy) Ready() (why []string) {
 	if !open {
 		return []string{"it accepts no connections: it starts, or is being stopped"}
 	}
-	if p.table.current() == nil {
+	if p.table.Current() == nil {
 		why = append(why, "the authority has not been heard yet, so nobody passes")
 	}
 	if _, stale := p.Stale(); stale {
@@ -143,40 +142,3 @@ func (p *Proxy) Ready() (why []string) {
 	}
 	return why
 }
-
-// place is where a connection is carried: at which side, as whom of ours.
-type place struct {
-	side api.Side
-	own  spiffeid.ID
-}
-
-type carried struct{ conns, sent, back int64 }
-
-// carried adds up what is and was carried.
-func (t *table) carried() map[place]carried {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	sums := map[place]carried{}
-	for at, done := range t.done {
-		sums[at] = done
-	}
-	for l := range t.conns {
-		sum := sums[l.place()]
-		sum.conns, sum.sent, sum.back = sum.conns+1, sum.sent+l.sent.Load(), sum.back+l.back.Load()
-		sums[l.place()] = sum
-	}
-	return sums
-}
-
-// take takes a connection out, and keeps what it has carried. The caller holds mu.
-func (t *table) take(l *live) {
-	delete(t.conns, l)
-	if t.done == nil {
-		t.done = map[place]carried{}
-	}
-	sum := t.done[l.place()]
-	sum.sent, sum.back = sum.sent+l.sent.Load(), sum.back+l.back.Load()
-	t.done[l.place()] = sum
-}
-
-func (l *live) place() place { return place{l.side, l.own} }

@@ -5,42 +5,33 @@ import (
 	"net"
 	"time"
 
-	"github.com/signet-tls/signet"
 	"github.com/signet-tls/signet/internal/agent/api"
-	"github.com/signet-tls/signet/verify"
+	"github.com/signet-tls/signet/internal/live"
 )
 
 // outbound returns what a door does with a connection.
-func (p *Proxy) outbound(door Door, seats *seats) serve {
+func (p *Proxy) outbound(door Door, seats *live.Seats) serve {
 	targets := func() []string { return door.Targets }
 	if len(door.Targets) == 0 {
 		targets = func() []string { return p.truth.Addresses(door.To) }
 	}
-	way := &way{
-		to:        door.To,
-		connect:   door.Connect,
-		addresses: newAddresses(targets, p.now),
-		clients:   &trusting[signet.Client]{roots: p.truth.Roots, make: func(roots verify.Roots) *signet.Client { return p.client(door, roots) }},
-		own:       p.truth.Source(door.From),
-		shakes:    make(places, signet.DefaultMaxHandshakes),
-		logger:    p.logger,
-	}
+	way := p.table.Way(door.From, door.To, door.Connect, targets)
 	return func(ctx context.Context, raw net.Conn) {
 		plain := &plainConn{stream: raw.(stream), program: "the client program"}
 		tell := func(err error, revision int64) {
-			p.refused(ctx, api.Event{Side: api.Door, From: door.From, To: door.To, Revision: revision}, err)
+			p.table.Refused(ctx, api.Event{Side: api.Door, From: door.From, To: door.To, Revision: revision}, err)
 		}
 		if err := admitUser(raw, door); err != nil {
 			tell(err, 0)
 			plain.Abort()
 			return
 		}
-		if err := seats.take(door.From); err != nil {
+		if err := seats.Take(door.From); err != nil {
 			tell(err, 0)
 			plain.Abort() // at once: there is no room to wait in
 			return
 		}
-		defer seats.leave(door.From)
+		defer seats.Leave(door.From)
 		refuse := slam
 		if door.Postgres {
 			if err := greetPostgres(ctx, plain); err != nil {
@@ -51,44 +42,22 @@ func (p *Proxy) outbound(door Door, seats *seats) serve {
 			refuse = refusePostgres
 		}
 		// Decided before dialing: a denied program's bytes never leave the host.
-		view := p.table.current()
-		verdict, err := p.decide(api.Door, view, door.From, door.To)
-		if held := view.Holds(door.From); held != nil { // then it has not its rules either
-			err = held
-		}
-		if err == nil && p.closed(door.Limits) {
-			err = p.staleFault()
-		}
-		if err != nil {
-			tell(err, verdict.Revision)
+		if revision, err := p.table.MayDial(door.From, door.To, door.Limits); err != nil {
+			tell(err, revision)
 			refuse(ctx, plain, err)
 			return
 		}
 		start := time.Now()
-		secure, roots, err := way.open(ctx)
+		secure, roots, err := way.Open(ctx)
 		p.meters.shook(api.Door, start, err)
 		if err != nil {
 			tell(err, 0)
 			refuse(ctx, plain, err)
 			return
 		}
-		l := &live{id: secure.ID(), side: api.Door, from: door.From, to: door.To, own: door.From,
-			remote: secure.RemoteAddr().String(), limits: door.Limits, roots: roots}
-		p.join(ctx, l, secure, plain, &l.sent, &l.back)
-	}
-}
-
-// client is the TLS of a door.
-func (p *Proxy) client(door Door, roots verify.Roots) *signet.Client {
-	return &signet.Client{
-		Roots:    roots,
-		Name:     verify.ID(door.To),
-		Identity: p.truth.Source(door.From),
-		Now:      p.now,
-		Logger:   p.logger,
-		Authorize: func(_ context.Context, peer *signet.Peer) error {
-			return p.table.current().Peer(peer.Chain)
-		},
+		l := &live.Conn{ID: secure.ID(), Side: api.Door, From: door.From, To: door.To, Own: door.From,
+			Remote: secure.RemoteAddr().String(), Limits: door.Limits, Roots: roots}
+		p.join(ctx, l, secure, plain, &l.Sent, &l.Back)
 	}
 }
 

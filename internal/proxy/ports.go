@@ -7,20 +7,19 @@ import (
 	"os"
 	"slices"
 	"strings"
-	"sync"
 	"sync/atomic"
 
 	"github.com/signet-tls/signet/fault"
 	"github.com/signet-tls/signet/internal/bind"
+	"github.com/signet-tls/signet/internal/live"
 	"github.com/signet-tls/signet/spiffeid"
-	"github.com/signet-tls/signet/verify"
 )
 
 // port is a socket and what to do with what it accepts.
 type port struct {
 	address  string // as it was asked for
 	listener net.Listener
-	seats    *seats
+	seats    *live.Seats
 	serve    atomic.Pointer[serve]
 }
 
@@ -34,21 +33,21 @@ type wanted struct {
 	address string
 	door    bool
 	port    bool // of a door: it may be a port
-	serves  func(*seats) serve
+	serves  func(*live.Seats) serve
 }
 
 func (p *Proxy) wanted(services []Service, doors []Door) (all []wanted) {
 	for _, service := range services {
-		service.Limits = service.settled()
-		all = append(all, wanted{service.Address, false, true, func(seats *seats) serve {
-			seats.limit(service.Limits)
+		service.Limits = service.Settled()
+		all = append(all, wanted{service.Address, false, true, func(seats *live.Seats) serve {
+			seats.Limit(service.Limits)
 			return p.inbound(service, seats)
 		}})
 	}
 	for _, door := range doors {
-		door.Limits = door.settled()
-		all = append(all, wanted{door.Address, true, door.Loopback, func(seats *seats) serve {
-			seats.limit(door.Limits)
+		door.Limits = door.Settled()
+		all = append(all, wanted{door.Address, true, door.Loopback, func(seats *live.Seats) serve {
+			seats.Limit(door.Limits)
 			return p.outbound(door, seats)
 		}})
 	}
@@ -69,7 +68,7 @@ func (p *Proxy) Reload(ctx context.Context, next Config, commit func()) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.over {
-		return fault.New(ShuttingDown, "the proxy is being stopped").WithHint("start the proxy again")
+		return fault.New(live.ShuttingDown, "the proxy is being stopped").WithHint("start the proxy again")
 	}
 	before := map[string]*port{}
 	for _, port := range p.ports {
@@ -91,7 +90,7 @@ func (p *Proxy) Reload(ctx context.Context, next Config, commit func()) error {
 			}
 			return err
 		}
-		ports[i] = &port{address: want.address, listener: listener, seats: newSeats()}
+		ports[i] = &port{address: want.address, listener: listener, seats: live.NewSeats()}
 		fresh = append(fresh, ports[i])
 	}
 	commit()
@@ -205,24 +204,4 @@ func (p *Proxy) Close() {
 	for _, port := range p.ports {
 		port.listener.Close()
 	}
-}
-
-// trusting makes something anew whenever whom we believe has changed.
-type trusting[T any] struct {
-	roots func() verify.Roots
-	make  func(verify.Roots) *T
-
-	mu   sync.Mutex
-	made *T           // guarded by mu; nil at first
-	by   verify.Roots // guarded by mu
-}
-
-// get returns the present one, and the roots that it goes by.
-func (t *trusting[T]) get() (*T, verify.Roots) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if roots := t.roots(); t.made == nil || t.by != roots {
-		t.by, t.made = roots, t.make(roots)
-	}
-	return t.made, t.by
 }

@@ -3,7 +3,6 @@
 package proxy
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -14,37 +13,10 @@ import (
 
 	"github.com/signet-tls/signet"
 	"github.com/signet-tls/signet/fault"
-	"github.com/signet-tls/signet/identity"
-	"github.com/signet-tls/signet/internal/agent"
 	"github.com/signet-tls/signet/internal/agent/api"
+	"github.com/signet-tls/signet/internal/live"
 	"github.com/signet-tls/signet/spiffeid"
-	"github.com/signet-tls/signet/verify"
 )
-
-// Truth is where a proxy has its identities, its roots and its policy from, and
-// whom it reports to: an *agent.Agent of an authority, or *agent.Files.
-type Truth interface {
-	// Begin has the enforcer put in force what is known without asking anybody.
-	Begin(enforcer agent.Enforcer)
-	// Run has the enforcer put every change in force, until ctx ends.
-	Run(ctx context.Context, enforcer agent.Enforcer)
-	// Hurry has it look at once for what is new; it must not block.
-	Hurry()
-	// Source is an identity's present certificate.
-	Source(spiffeid.ID) identity.Source
-	// Roots are whom to believe at present.
-	Roots() verify.Roots
-	// Deadline is when an identity's certificate ends, and whether it is being renewed.
-	Deadline(spiffeid.ID) (until time.Time, renewing bool)
-	// Newest asks for the newest successor of each certificate.
-	Newest(context.Context, []api.Issued) ([]api.Issued, error)
-	// Addresses are where a service listens, as far as is known.
-	Addresses(service spiffeid.ID) []string
-	// Report takes an event; it must not block.
-	Report(api.Event)
-	// Heard is when it was last known to be up to date, by time.Now.
-	Heard() time.Time
-}
 
 // Service is an inbound port: mutual TLS outside, a plain program inside.
 type Service struct {
@@ -52,7 +24,7 @@ type Service struct {
 	Address string      // to listen on: HOST:PORT, or "systemd:NAME"
 	Backend Address     // the program
 	Header  bool        // the program hears first who connects, by the PROXY protocol
-	Limits
+	live.Limits
 }
 
 // Door is an outbound port: a plain program inside, mutual TLS outside. Who can
@@ -66,37 +38,7 @@ type Door struct {
 	Loopback bool        // systemd's socket may be a port, whose every user speaks as From
 	Targets  []string    // where To listens, HOST:PORT, the preferred first; none: as Truth knows it
 	Postgres bool        // PostgreSQL's question for TLS is answered here
-	Limits
-}
-
-// Limits are the bounds of one port. A zero field means its default.
-type Limits struct {
-	Conns         int           // connections at once; defaultConns
-	Each          int           // of one identity; defaultEach
-	Connect       time.Duration // to reach the program, or an address of the service; defaultConnect
-	OpenWhenStale bool          // go on with what was known last, however long the authority is silent
-	StaleFor      time.Duration // how long connections go on otherwise; defaultStaleFor
-}
-
-// Defaults of Limits. A connection costs two descriptors; one identity has half
-// of a port, so that none takes all of it.
-const (
-	defaultConns    = 8192
-	defaultEach     = defaultConns / 2
-	defaultConnect  = 5 * time.Second
-	defaultStaleFor = 12 * time.Hour // as long as a renewed certificate has at least
-)
-
-// defaultStaleAfter is how long an authority may be silent, which sends a sign of
-// life every 5 s.
-const defaultStaleAfter = 30 * time.Second
-
-func (l Limits) settled() Limits {
-	l.Conns = cmp.Or(l.Conns, defaultConns)
-	l.Each = cmp.Or(l.Each, min(defaultEach, l.Conns))
-	l.Connect = cmp.Or(l.Connect, defaultConnect)
-	l.StaleFor = cmp.Or(l.StaleFor, defaultStaleFor)
-	return l
+	live.Limits
 }
 
 // Address is a plain endpoint, as in net.Dial: "tcp", or "unix", which only
@@ -114,9 +56,9 @@ type Address struct{ Network, Address string }
 type Config struct {
 	Services   []Service
 	Doors      []Door
-	Truth      Truth
+	Truth      live.Truth
 	Drain      time.Duration           // how long connections may go on once Run's ctx has ended
-	StaleAfter time.Duration           // how long Truth may be silent until the proxy is stale; 0 means defaultStaleAfter
+	StaleAfter time.Duration           // how long Truth may be silent until the proxy is stale; 0 means 30 s
 	Inherited  map[string]net.Listener // sockets that systemd has handed over, by name
 	OnEvent    func(api.Event)         // hears of every event, too; it must not block; nil: nobody does
 	Now        func() time.Time        // nil means time.Now
@@ -126,14 +68,13 @@ type Config struct {
 // Proxy is the data plane of one host.
 type Proxy struct {
 	config Config
-	truth  Truth
-	table  table
+	truth  live.Truth
+	table  *live.Table
 	meters meters
 	now    func() time.Time
 	logger *slog.Logger
 
-	drainFor   atomic.Int64 // nanoseconds
-	staleAfter atomic.Int64 // nanoseconds
+	drainFor atomic.Int64 // nanoseconds
 
 	mu    sync.Mutex
 	ports []*port              // guarded by mu; the services', then the doors'
@@ -141,21 +82,6 @@ type Proxy struct {
 	over  bool                 // guarded by mu; it listens no more
 	owns  map[spiffeid.ID]bool // guarded by mu; never changes, but is replaced
 }
-
-// places are a bounded number of places.
-type places chan struct{}
-
-// enter takes a place; it waits for one, or for the end of ctx.
-func (p places) enter(ctx context.Context) bool {
-	select {
-	case p <- struct{}{}:
-		return true
-	case <-ctx.Done():
-		return false
-	}
-}
-
-func (p places) leave() { <-p }
 
 // New returns a proxy that listens nowhere yet.
 func New(cfg Config) *Proxy {
@@ -166,8 +92,8 @@ func New(cfg Config) *Proxy {
 	if p.logger == nil {
 		p.logger = slog.New(slog.DiscardHandler)
 	}
+	p.table = live.New(live.Config{Truth: p.truth, Report: p.report, Meter: live.Meter{Decided: p.decided, Verified: p.verified}, Now: p.now, Logger: p.logger})
 	p.settle(cfg)
-	p.table = table{now: p.now, report: p.report, hurry: p.truth.Hurry, conns: map[*live]struct{}{}}
 	p.meters = newMeters(p)
 	return p
 }
@@ -175,7 +101,7 @@ func New(cfg Config) *Proxy {
 // settle takes over the settings of no single port.
 func (p *Proxy) settle(cfg Config) {
 	p.drainFor.Store(int64(cfg.Drain))
-	p.staleAfter.Store(int64(cmp.Or(cfg.StaleAfter, defaultStaleAfter)))
+	p.table.SetStaleAfter(cfg.StaleAfter)
 }
 
 // report tells of an event.
@@ -197,10 +123,9 @@ func (p *Proxy) Run(ctx context.Context) error {
 	traffic, end := context.WithCancel(life)
 	defer end()
 	var truth, watches, conns sync.WaitGroup
-	p.truth.Begin(p) // before anybody comes in
-	truth.Go(func() { p.truth.Run(life, p) })
-	watches.Go(func() { p.watchDeadlines(traffic) })
-	watches.Go(func() { p.watchPeers(traffic) })
+	p.truth.Begin(p.table) // before anybody comes in
+	truth.Go(func() { p.truth.Run(life, p.table) })
+	watches.Go(func() { p.table.Watch(traffic) })
 	p.begin(func(port *port) {
 		conns.Go(func() { p.accept(traffic, &conns, port) })
 	})
@@ -208,7 +133,7 @@ func (p *Proxy) Run(ctx context.Context) error {
 	p.Close()
 	p.drain(&conns)
 	end()
-	p.table.close(fault.New(ShuttingDown, "its proxy was stopped").WithHint("start the proxy again"))
+	p.table.Close(fault.New(live.ShuttingDown, "its proxy was stopped").WithHint("start the proxy again"))
 	conns.Wait()
 	watches.Wait()
 	stop()
@@ -262,71 +187,24 @@ func pause(ctx context.Context) {
 	}
 }
 
-// apart makes a handshake in a goroutine of its own, so that the large stack that
-// it needs does not stay with the connection.
-func apart(shake func() (*signet.Conn, error)) (conn *signet.Conn, err error) {
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		conn, err = shake()
-	}()
-	<-done
-	return conn, err
-}
-
 // join admits a connection and carries it to its end.
-func (p *Proxy) join(ctx context.Context, l *live, secure *signet.Conn, plain *plainConn, out, in *atomic.Int64) {
-	l.secure, l.plain, l.chain = secure, plain, secure.Peer().Chain
-	l.peer.Store(issued(l.chain[0]))
-	if err := p.table.admit(l); err != nil {
-		l.abort()
-		p.refused(ctx, api.Event{Side: l.side, Conn: l.id, From: l.from, To: l.to, Remote: l.remote}, err)
-		return
+func (p *Proxy) join(ctx context.Context, l *live.Conn, secure *signet.Conn, plain *plainConn, out, in *atomic.Int64) {
+	l.Chain, l.TLS = secure.Peer().Chain, secure.Peer().TLS()
+	l.End = func(error) {
+		secure.Abort() // an error here means that the leg is gone already
+		plain.Abort()
 	}
-	opened := l.event(api.Opened, p.now())
-	opened.TLS = secure.Peer().TLS()
-	p.report(opened)
-	err := carry(secure, plain, out, in)
-	if cause := p.expired(l); cause != nil && errors.Is(err, signet.Truncated) {
-		err = cause
+	if p.table.Admit(ctx, l) == nil {
+		p.table.Leave(l, carry(secure, plain, out, in))
 	}
-	if p.table.remove(l, err) {
-		return
-	}
-	ended := l.event(api.Ended, p.now())
-	if err != nil {
-		explain(&ended, err)
-	}
-	p.report(ended)
 }
 
-// refused tells of a connection that never came to be; what fails because the
-// proxy stops is no refusal.
-func (p *Proxy) refused(ctx context.Context, event api.Event, err error) {
-	if ctx.Err() != nil && (errors.Is(err, context.Canceled) || errors.Is(err, ShuttingDown)) {
-		return
-	}
-	event.Time, event.Kind = p.now(), api.Refused
-	explain(&event, err)
-	p.report(event)
-}
+// Cut ends connections, and changes nothing else.
+func (p *Proxy) Cut(cut api.Cut) { p.table.Cut(cut) }
 
-// Enforce implements agent.Enforcer.
-func (p *Proxy) Enforce(view *agent.View) api.Applied { return p.table.Enforce(view) }
+// Live lists the connections that are open.
+func (p *Proxy) Live() []api.Conn { return p.table.Live() }
 
-// Cut implements agent.Enforcer.
-func (p *Proxy) Cut(cut api.Cut) {
-	wanted := map[string]bool{}
-	for _, id := range cut.Conns {
-		wanted[id] = true
-	}
-	cause := fault.New(api.ConnectionCut, "%s", fault.Printable(cut.Reason, maxCutReason)).
-		WithHint("connect again: no rule was changed")
-	p.table.endAll(cause, func(l *live) bool { return wanted[l.id] })
-}
-
-// maxCutReason bounds what the authority says of a cut, in characters.
-const maxCutReason = 1200
-
-// Live implements agent.Enforcer.
-func (p *Proxy) Live() []api.Conn { return p.table.list(p.truth.Deadline) }
+// Stale reports whether the proxy can no longer be sure that it is up to date, and
+// when it last was.
+func (p *Proxy) Stale() (since time.Time, stale bool) { return p.table.Stale() }

@@ -170,6 +170,15 @@ type Conn struct {
 	Until time.Time `json:"until,omitzero"`
 }
 
+// Unproxied is the connection where no proxy stands at the other end, or none that is
+// known: nothing is known to renew the certificate there.
+func (c Conn) Unproxied() Conn {
+	if !c.PeerUntil.IsZero() && (c.Renewing || c.PeerUntil.Before(c.Deadline)) {
+		c.Deadline, c.Renewing = c.PeerUntil, false
+	}
+	return c
+}
+
 // Kind is what happened.
 type Kind string
 
@@ -379,7 +388,8 @@ type History struct {
 	Now         time.Time            `json:"now"`
 	ID          string               `json:"id"`
 	Live        *Conn                `json:"live,omitempty"`
-	Events      []Event              `json:"events"` // of both ends, and the change that ended it
+	Events      []Event              `json:"events"`          // of both ends, and the change that ended it
+	Alone       bool                 `json:"alone,omitempty"` // a proxy tells it that has no authority, and knows of its own end
 }
 
 // Pair says whether one identity may open connections to another, and why.
@@ -398,6 +408,7 @@ type Pair struct {
 	Until       time.Time            `json:"until,omitzero"`     // when it has to be decided anew
 	LastTry     *Event               `json:"last_try,omitempty"` // the latest opened or refused
 	Live        int                  `json:"live"`               // connections open now
+	Alone       bool                 `json:"alone,omitempty"`    // as in History
 }
 
 // PairEnd is what is known of one of the two.
@@ -408,6 +419,8 @@ type PairEnd struct {
 	Revoked  *Revocation `json:"revoked,omitempty"`
 	Proxies  int         `json:"proxies"`    // that may hold it
 	UpToDate int         `json:"up_to_date"` // of them, have the present revision
+	// Elsewhere says that a proxy tells of an identity that it does not hold.
+	Elsewhere bool `json:"elsewhere,omitempty"`
 }
 
 // Status is the answer of the status port.

@@ -30,4 +30,5 @@ type CutDone struct {
 	Remain      []EndedConn          `json:"remain,omitempty"` // were to be ended, and are live still
 	Others      int                  `json:"others"`           // connections that go on
 	Silent      []Missing            `json:"silent,omitempty"` // proxies that did not answer
+	Alone       bool                 `json:"alone,omitempty"`  // as in History
 }

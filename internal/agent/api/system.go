@@ -18,7 +18,8 @@ type System struct {
 	Conns       int                  `json:"connections"` // each once, as far as proxies tell
 	Proxies     []ProxyState         `json:"proxies"`     // but for those that are revoked
 	Barred      []spiffeid.ID        `json:"revoked_proxies,omitempty"`
-	Lives       []Life               `json:"certificates"` // the newest of each identity in each hands
+	Lives       []Life               `json:"certificates"`    // the newest of each identity in each hands
+	Alone       bool                 `json:"alone,omitempty"` // as in History: it is one proxy
 }
 
 // ProxyState is one proxy as the authority sees it.

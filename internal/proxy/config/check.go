@@ -41,6 +41,9 @@ func (f *File) check() error {
 	if err := f.checkStatus(); err != nil {
 		return err
 	}
+	if err := f.checkAdmin(); err != nil {
+		return err
+	}
 	if len(f.Services)+len(f.Doors) == 0 {
 		return f.Fault("", Invalid, "it has neither a service nor a door, so nothing would be served")
 	}
@@ -83,6 +86,33 @@ func (f *File) checkStatus() error {
 		}
 	} else if err != nil || !at.IsLoopback() {
 		return f.Fault("status", Invalid, "%s can be reached by others; write 127.0.0.1 or [::1], or add status_public = true", f.Status)
+	}
+	return nil
+}
+
+// checkAdmin looks at the admin socket. Where there is an authority, that is asked.
+func (f *File) checkAdmin() error {
+	switch {
+	case f.Admin == "":
+		return nil
+	case f.Host != "":
+		return f.Fault("admin", Invalid, "admin is for a proxy without an authority; with one, that is asked: signet conns")
+	case runtime.GOOS != "linux":
+		return f.Fault("admin", Invalid, "who connects to a Unix socket can be told on Linux alone")
+	}
+	return f.newSocket("admin", f.Admin)
+}
+
+// newSocket looks at the path of a Unix socket that is to be made.
+func (f *File) newSocket(key, path string) error {
+	if err := f.socketPath(key, path); err != nil {
+		return err
+	}
+	if err := f.folder(key, filepath.Dir(f.Resolve(path))); err != nil {
+		return err
+	}
+	if info, err := os.Stat(f.Resolve(path)); err == nil && info.Mode().Type() != os.ModeSocket {
+		return f.Fault(key, BadPath, "%s is there already, and is no socket", path)
 	}
 	return nil
 }
@@ -294,14 +324,8 @@ func (f *File) checkDoor(key string, door Door) error {
 	network, address := Address(door.Listen)
 	switch {
 	case network == "unix":
-		if err := f.socketPath(key+".listen", address); err != nil {
+		if err := f.newSocket(key+".listen", address); err != nil {
 			return err
-		}
-		if err := f.folder(key+".listen", filepath.Dir(f.Resolve(address))); err != nil {
-			return err
-		}
-		if info, err := os.Stat(f.Resolve(address)); err == nil && info.Mode().Type() != os.ModeSocket {
-			return f.Fault(key+".listen", BadPath, "%s is there already, and is no socket", address)
 		}
 		if runtime.GOOS != "linux" {
 			return f.Fault(key+".listen", Invalid, "who connects to a Unix socket can be told on Linux alone; listen on 127.0.0.1:PORT, with loopback = true")

@@ -34,6 +34,10 @@ type File struct {
 	Status string `toml:"status" example:"127.0.0.1:9090"`
 	// Allows `status` to be an address that other hosts reach.
 	StatusPublic bool `toml:"status_public" default:"false"`
+	// Unix socket at which `conns`, `cut`, `why` and `status` ask a proxy that has no
+	// authority: `signet conns --proxy proxy.toml`. It is for the user whom the proxy
+	// runs as, and root; on Linux alone. It takes a new start.
+	Admin string `toml:"admin" example:"admin.sock"`
 	// Adds `/debug/pprof/` to `status`, for this machine alone.
 	Profile bool `toml:"profile" default:"false"`
 	// How often files are looked at.

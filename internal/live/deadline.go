@@ -1,9 +1,10 @@
-package proxy
+package live
 
 import (
 	"context"
 	"log/slog"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/signet-tls/signet/fault"
@@ -14,43 +15,51 @@ import (
 // limit is a certificate's end that no connection outlives.
 type limit struct {
 	cause  error
-	passed func(*live) bool
+	passed func(*Conn) bool
 }
 
 // limits are those of the present moment. A connection's own counts before the
 // other end's: that is what can be mended here.
-func (p *Proxy) limits() []limit {
-	now := p.now()
+func (t *Table) limits() []limit {
+	now := t.now()
 	return []limit{
 		{fault.New(CertificateExpired, "this end's certificate expired and was not renewed").
 			WithHint("bring the authority back: certificates renew by themselves"),
-			func(l *live) bool { until, _ := p.truth.Deadline(l.own); return now.After(until) }},
+			func(l *Conn) bool { until, _ := t.truth.Deadline(l.Own); return now.After(until) }},
 		{fault.New(PeerExpired, "the other end's certificate expired, and no newer one of it is known").
 			WithHint("the other end connects again, with a new certificate"),
-			func(l *live) bool { peer := l.peer.Load(); return peer != nil && now.After(peer.NotAfter) }},
-		{p.staleFault(), func(l *live) bool { return p.closed(l.limits) }},
+			func(l *Conn) bool { peer := l.peer.Load(); return peer != nil && now.After(peer.NotAfter) }},
+		{t.StaleFault(), func(l *Conn) bool { return t.Silent(l.Limits) }},
 	}
 }
 
 // expired says which limit a connection has passed, or why the rules allow it no
 // longer, nil if none: of two ends that a time ends, one may see the other's reset
 // first.
-func (p *Proxy) expired(l *live) error {
-	for _, limit := range p.limits() {
+func (t *Table) expired(l *Conn) error {
+	for _, limit := range t.limits() {
 		if limit.passed(l) {
 			return limit.cause
 		}
 	}
-	if l.verdict.Load().Over(p.now()) {
-		_, err := p.table.current().Decide(l.from, l.to)
+	if l.verdict.Load().Over(t.now()) {
+		_, err := t.Current().Decide(l.From, l.To)
 		return err
 	}
 	return nil
 }
 
+// Watch holds the connections to their deadlines until ctx ends.
+func (t *Table) Watch(ctx context.Context) {
+	var all sync.WaitGroup
+	defer all.Wait()
+	all.Go(func() { t.watchDeadlines(ctx) })
+	all.Go(func() { t.watchPeers(ctx) })
+}
+
 // watchDeadlines ends the connections that have passed a limit, or whose rules
 // were for a time that is over.
-func (p *Proxy) watchDeadlines(ctx context.Context) {
+func (t *Table) watchDeadlines(ctx context.Context) {
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
 	stale := false
@@ -60,11 +69,11 @@ func (p *Proxy) watchDeadlines(ctx context.Context) {
 			return
 		case <-tick.C:
 		}
-		stale = p.noteStale(stale)
-		for _, limit := range p.limits() {
-			p.table.endAll(limit.cause, limit.passed)
+		stale = t.noteStale(stale)
+		for _, limit := range t.limits() {
+			t.endAll(limit.cause, limit.passed)
 		}
-		p.table.redecide()
+		t.redecide()
 	}
 }
 
@@ -76,7 +85,7 @@ const (
 )
 
 // watchPeers asks the authority for newer certificates of the peers.
-func (p *Proxy) watchPeers(ctx context.Context) {
+func (t *Table) watchPeers(ctx context.Context) {
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
 	var asked time.Time
@@ -86,30 +95,30 @@ func (p *Proxy) watchPeers(ctx context.Context) {
 			return
 		case <-tick.C:
 		}
-		if due := p.table.due(p.now().Add(askAhead)); len(due) > 0 && time.Since(asked) >= askEvery {
-			p.askForNewer(ctx, due)
+		if due := t.due(t.now().Add(askAhead)); len(due) > 0 && time.Since(asked) >= askEvery {
+			t.askForNewer(ctx, due)
 			asked = time.Now()
 		}
 	}
 }
 
-func (p *Proxy) askForNewer(ctx context.Context, due []api.Issued) {
+func (t *Table) askForNewer(ctx context.Context, due []api.Issued) {
 	for batch := range slices.Chunk(due, api.MaxBatch) {
-		newest, err := p.truth.Newest(ctx, batch)
+		newest, err := t.truth.Newest(ctx, batch)
 		if err != nil {
-			p.logger.Warn("newer certificates are not known", slog.Any("error", err))
+			t.logger.Warn("newer certificates are not known", slog.Any("error", err))
 			return
 		}
 		newer := map[string]*api.Issued{}
 		for i := range batch {
 			newer[batch[i].Serial] = &newest[i]
 		}
-		p.table.prolong(newer)
+		t.prolong(newer)
 	}
 }
 
 // due lists the peers' certificates that end before a time, each once.
-func (t *table) due(before time.Time) (due []api.Issued) {
+func (t *Table) due(before time.Time) (due []api.Issued) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	seen := map[string]bool{}
@@ -123,7 +132,7 @@ func (t *table) due(before time.Time) (due []api.Issued) {
 }
 
 // prolong notes newer certificates of peers, by the serials of the older.
-func (t *table) prolong(newer map[string]*api.Issued) {
+func (t *Table) prolong(newer map[string]*api.Issued) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for l := range t.conns {

@@ -1,4 +1,4 @@
-package proxy
+package live
 
 import (
 	"fmt"
@@ -129,23 +129,23 @@ func TestRuleForATime(t *testing.T) {
 			{Name: "later", Text: fmt.Sprintf(`permit (principal == Identity::"%s", action, resource) when { context.now >= datetime(%q) };`, batch.From, soon.UTC().Format(time.RFC3339))},
 		}})))
 		ends, goesOn := newLive("c1", api.Door, web.From, web.To, nil), newLive("c2", api.Door, batch.From, batch.To, nil)
-		for _, l := range []*live{ends, goesOn} {
+		for _, l := range []*Conn{ends, goesOn} {
 			if err := r.admit(l); err != nil {
 				t.Fatal(err)
 			}
 			if until := l.verdict.Load().Until; !until.Equal(soon) {
-				t.Errorf("%s holds until %s, want %s", l.id, until, soon)
+				t.Errorf("%s holds until %s, want %s", l.ID, until, soon)
 			}
 		}
 		time.Sleep(2*time.Hour - time.Second)
 		r.redecide()
-		if ends.aborts()+goesOn.aborts() != 0 {
+		if ends.ends()+goesOn.ends() != 0 {
 			t.Error("a connection ended before its time")
 		}
 		time.Sleep(time.Second)
 		r.redecide()
-		if ends.aborts() != 2 || goesOn.aborts() != 0 {
-			t.Errorf("at the end c1 was aborted %d times and c2 %d times, want 2 and 0", ends.aborts(), goesOn.aborts())
+		if ends.ends() != 1 || goesOn.ends() != 0 {
+			t.Errorf("at the end c1 was ended %d times and c2 %d times, want 1 and 0", ends.ends(), goesOn.ends())
 		}
 		if len(r.events) != 1 || r.events[0].Code != string(policy.NoRule) ||
 			r.events[0].Reason != `no rule allows it now; allow-web-orders fits but for "now": it held until 2000-01-01T02:00:00Z` {

@@ -1,4 +1,5 @@
-package authority
+// Package recent keeps what happened lately, in memory, for questions about connections.
+package recent
 
 import (
 	"iter"
@@ -13,10 +14,10 @@ import (
 	"github.com/signet-tls/signet/spiffeid"
 )
 
-// journal keeps the latest events in memory, for questions. Refusals are kept
+// Events keeps the latest events in memory, for questions. Refusals are kept
 // apart: strangers can make any number of them, and must not push the stories
 // of connections out.
-type journal struct {
+type Events struct {
 	mu      sync.Mutex
 	refused ring   // guarded by mu
 	rest    ring   // guarded by mu
@@ -32,11 +33,11 @@ type loss struct {
 // Bounds of what is kept of losses; the oldest go first.
 const (
 	maxLosses = 1000
-	maxLost   = 1_000_000_000 // events of one
+	MaxLost   = 1_000_000_000 // events of one
 )
 
-// lose notes events that never came.
-func (j *journal) lose(count int, at time.Time) {
+// Lose notes events that never came.
+func (j *Events) Lose(count int, at time.Time) {
 	if count == 0 {
 		return
 	}
@@ -45,11 +46,11 @@ func (j *journal) lose(count int, at time.Time) {
 	if len(j.losses) == maxLosses {
 		j.losses = j.losses[1:]
 	}
-	j.losses = append(j.losses, loss{at, min(count, maxLost)})
+	j.losses = append(j.losses, loss{at, min(count, MaxLost)})
 }
 
-// lostSince counts events that never came.
-func (j *journal) lostSince(t time.Time) (n int) {
+// LostSince counts events that never came.
+func (j *Events) LostSince(t time.Time) (n int) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	for _, loss := range j.losses {
@@ -60,18 +61,18 @@ func (j *journal) lostSince(t time.Time) (n int) {
 	return n
 }
 
-// maxEvents is how many events a ring keeps; the oldest go first.
-const maxEvents = 10_000
+// MaxEvents is how many events a ring keeps; the oldest go first.
+const MaxEvents = 10_000
 
 // ring is a bounded list.
 type ring struct {
-	events  []api.Event // grows to maxEvents, then wraps
+	events  []api.Event // grows to MaxEvents, then wraps
 	next    int         // where the next goes once the ring is full
 	dropped time.Time   // of the latest event that had to go
 }
 
 func (r *ring) add(event api.Event) {
-	if len(r.events) < maxEvents {
+	if len(r.events) < MaxEvents {
 		r.events = append(r.events, event)
 		return
 	}
@@ -79,7 +80,7 @@ func (r *ring) add(event api.Event) {
 		r.dropped = gone
 	}
 	r.events[r.next] = event
-	r.next = (r.next + 1) % maxEvents
+	r.next = (r.next + 1) % MaxEvents
 }
 
 // each gives every event, as they came in, until yield has enough.
@@ -92,7 +93,7 @@ func (r *ring) each(yield func(*api.Event) bool) (more bool) {
 	return true
 }
 
-func (j *journal) add(event api.Event) {
+func (j *Events) Add(event api.Event) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	if event.Kind == api.Refused {
@@ -102,9 +103,9 @@ func (j *journal) add(event api.Event) {
 	j.rest.add(event)
 }
 
-// all gives the refusals and then every other event, as they came in. The
+// All gives the refusals and then every other event, as they came in. The
 // journal is locked meanwhile.
-func (j *journal) all() iter.Seq[*api.Event] {
+func (j *Events) All() iter.Seq[*api.Event] {
 	return func(yield func(*api.Event) bool) {
 		j.mu.Lock()
 		defer j.mu.Unlock()
@@ -114,10 +115,10 @@ func (j *journal) all() iter.Seq[*api.Event] {
 	}
 }
 
-// connections returns the IDs that begin with prefix.
-func (j *journal) connections(prefix string) map[string]bool {
+// Connections returns the IDs that begin with prefix.
+func (j *Events) Connections(prefix string) map[string]bool {
 	ids := map[string]bool{}
-	for e := range j.all() {
+	for e := range j.All() {
 		if e.Conn != "" && strings.HasPrefix(e.Conn, prefix) {
 			ids[e.Conn] = true
 		}
@@ -125,12 +126,12 @@ func (j *journal) connections(prefix string) map[string]bool {
 	return ids
 }
 
-// history returns a connection's events and the change that ended it, in the
+// History returns a connection's events and the change that ended it, in the
 // order of their times.
-func (j *journal) history(id string) []api.Event {
+func (j *Events) History(id string) []api.Event {
 	events := []api.Event{} // so that none is [] in JSON
 	var end *api.Event
-	for e := range j.all() {
+	for e := range j.All() {
 		if e.Conn == id {
 			events = append(events, *e)
 			if e.Kind == api.Ended && decided(e.Code) {
@@ -173,8 +174,8 @@ func bars(code string) bool {
 // change finds the latest change that can have ended a connection. A proxy that
 // was slow puts several changes in force at once, so that the revision in its
 // event may be later than the one that counts.
-func (j *journal) change(end *api.Event) (change api.Event, found bool) {
-	for e := range j.all() {
+func (j *Events) change(end *api.Event) (change api.Event, found bool) {
+	for e := range j.All() {
 		if e.Kind == api.Changed && e.Revision <= end.Revision && e.Revision >= change.Revision &&
 			bars(e.Code) == bars(end.Code) &&
 			concerns(e, end) {
@@ -194,10 +195,10 @@ func concerns(change, end *api.Event) bool {
 	return change.From == end.From && change.To == end.To
 }
 
-// lastTry returns the latest attempt from one identity to another.
-func (j *journal) lastTry(from, to spiffeid.ID) *api.Event {
+// LastTry returns the latest attempt from one identity to another.
+func (j *Events) LastTry(from, to spiffeid.ID) *api.Event {
 	var last *api.Event
-	for e := range j.all() {
+	for e := range j.All() {
 		if (e.Kind == api.Opened || e.Kind == api.Refused) && e.From == from && e.To == to &&
 			(last == nil || !e.Time.Before(last.Time)) {
 			found := *e
@@ -207,9 +208,9 @@ func (j *journal) lastTry(from, to spiffeid.ID) *api.Event {
 	return last
 }
 
-// refusedSince counts refusals; more says that there were others, which are not
+// RefusedSince counts refusals; more says that there were others, which are not
 // kept.
-func (j *journal) refusedSince(t time.Time) (n int, more bool) {
+func (j *Events) RefusedSince(t time.Time) (n int, more bool) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	j.refused.each(func(e *api.Event) bool {
@@ -219,4 +220,16 @@ func (j *journal) refusedSince(t time.Time) (n int, more bool) {
 		return true
 	})
 	return n, j.refused.dropped.After(t)
+}
+
+// Tries returns the recorded attempts that policy had the last word on: those
+// that were let in, and those that a rule, or none, refused.
+func (j *Events) Tries() (tries []api.Event) {
+	for e := range j.All() {
+		byPolicy := e.Kind == api.Refused && (fault.Code(e.Code) == policy.NoRule || fault.Code(e.Code) == policy.DeniedByRule || fault.Code(e.Code) == policy.RuleFailed)
+		if (e.Kind == api.Opened || byPolicy) && !e.From.IsZero() && !e.To.IsZero() {
+			tries = append(tries, *e)
+		}
+	}
+	return tries
 }

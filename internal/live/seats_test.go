@@ -1,4 +1,4 @@
-package proxy
+package live
 
 import (
 	"errors"
@@ -13,29 +13,29 @@ import (
 func TestSeats(t *testing.T) {
 	domain := testpki.Must(spiffeid.ParseTrustDomain("test.signet"))
 	who := func(i int) spiffeid.ID { return testpki.Must(domain.ID(fmt.Sprintf("client-%d", i))) }
-	s := newSeats()
-	s.limit(Limits{}.settled())
+	s := NewSeats()
+	s.Limit(Limits{}.Settled())
 	for client := range 2 {
 		for i := range defaultEach {
-			if err := s.take(who(client)); err != nil {
+			if err := s.Take(who(client)); err != nil {
 				t.Fatalf("client %d, connection %d: %v", client, i, err)
 			}
 		}
-		if err := s.take(who(client)); !errors.Is(err, TooManyConnections) {
+		if err := s.Take(who(client)); !errors.Is(err, TooManyConnections) {
 			t.Errorf("client %d, one more than its share: %v", client, err)
 		}
 	}
-	if err := s.take(who(2)); !errors.Is(err, TooManyConnections) {
+	if err := s.Take(who(2)); !errors.Is(err, TooManyConnections) {
 		t.Errorf("one more than the port has: %v", err)
 	}
-	s.leave(who(0))
-	if err := s.take(who(2)); err != nil {
+	s.Leave(who(0))
+	if err := s.Take(who(2)); err != nil {
 		t.Errorf("a seat that was given back: %v", err)
 	}
-	s.leave(who(2))
+	s.Leave(who(2))
 	for client := range 2 {
 		for range defaultEach - (1 - client) {
-			s.leave(who(client))
+			s.Leave(who(client))
 		}
 	}
 	if s.total != 0 || len(s.each) != 0 {

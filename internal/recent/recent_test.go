@@ -1,12 +1,14 @@
-package authority
+package recent
 
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/signet-tls/signet/internal/agent/api"
+	"github.com/signet-tls/signet/internal/testpki"
 	"github.com/signet-tls/signet/policy"
 	"github.com/signet-tls/signet/spiffeid"
 )
@@ -14,17 +16,17 @@ import (
 // TestJournalBound floods each ring: it keeps its latest events, and the other
 // ring all of its own.
 func TestJournalBound(t *testing.T) {
-	const all = maxEvents + maxEvents/2
+	const all = MaxEvents + MaxEvents/2
 	for _, kind := range []api.Kind{api.Refused, api.Opened} {
 		t.Run(string(kind), func(t *testing.T) {
-			var j journal
-			j.add(api.Event{Kind: api.Refused, Conn: "c-first"})
-			j.add(api.Event{Kind: api.Ended, Conn: "c-first"})
+			var j Events
+			j.Add(api.Event{Kind: api.Refused, Conn: "c-first"})
+			j.Add(api.Event{Kind: api.Ended, Conn: "c-first"})
 			for i := range all {
-				j.add(api.Event{Kind: kind, Conn: fmt.Sprint("c", i)})
+				j.Add(api.Event{Kind: kind, Conn: fmt.Sprint("c", i)})
 			}
-			next, others := all-maxEvents, 0 // the oldest that is kept
-			for e := range j.all() {
+			next, others := all-MaxEvents, 0 // the oldest that is kept
+			for e := range j.All() {
 				if e.Conn == "c-first" {
 					others++
 					continue
@@ -42,13 +44,13 @@ func TestJournalBound(t *testing.T) {
 }
 
 func TestJournalOrder(t *testing.T) {
-	var j journal
+	var j Events
 	at := func(second int) time.Time { return time.Unix(int64(second), 0) }
 	for _, second := range []int{3, 1, 2, 1} {
-		j.add(api.Event{Conn: "c1", Time: at(second), Rule: fmt.Sprint(len(j.rest.events))})
+		j.Add(api.Event{Conn: "c1", Time: at(second), Rule: fmt.Sprint(len(j.rest.events))})
 	}
 	var have []string
-	for _, e := range j.history("c1") {
+	for _, e := range j.History("c1") {
 		have = append(have, e.Rule)
 	}
 	if want := []string{"1", "3", "2", "0"}; !slices.Equal(have, want) {
@@ -59,7 +61,7 @@ func TestJournalOrder(t *testing.T) {
 // TestHistoryNamesTheChange finds the change that ended a connection among
 // those that did not.
 func TestHistoryNamesTheChange(t *testing.T) {
-	var j journal
+	var j Events
 	rule := func(revision int64, from, to string) api.Event {
 		return api.Event{Kind: api.Changed, Revision: revision, From: id(from), To: id(to), Rule: fmt.Sprint(revision)}
 	}
@@ -70,7 +72,7 @@ func TestHistoryNamesTheChange(t *testing.T) {
 		rule(2, "web", "orders"), rule(3, "batch", "orders"), rule(5, "web", "orders"), revoke(6, "batch"),
 		rule(7, "web", "orders"), revoke(8, "orders"), revoke(9, "web"), revoke(10, "proxy/one"), revoke(11, "proxy/two"), rule(12, "web", "orders"),
 	} {
-		j.add(e)
+		j.Add(e)
 	}
 	tests := []struct {
 		name     string
@@ -92,10 +94,10 @@ func TestHistoryNamesTheChange(t *testing.T) {
 	for i, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			conn := connID(fmt.Sprintf("%x", i))
-			j.add(api.Event{Kind: api.Opened, Conn: conn, From: id("web"), To: id("orders"), Revision: 2})
-			j.add(api.Event{Kind: api.Ended, Conn: conn, From: id("web"), To: id("orders"), Code: test.code, Revision: test.revision})
+			j.Add(api.Event{Kind: api.Opened, Conn: conn, From: id("web"), To: id("orders"), Revision: 2})
+			j.Add(api.Event{Kind: api.Ended, Conn: conn, From: id("web"), To: id("orders"), Code: test.code, Revision: test.revision})
 			have := ""
-			for _, e := range j.history(conn) {
+			for _, e := range j.History(conn) {
 				if e.Kind == api.Changed {
 					have += e.Rule
 				}
@@ -108,20 +110,40 @@ func TestHistoryNamesTheChange(t *testing.T) {
 }
 
 func TestRefusedSince(t *testing.T) {
-	var j journal
+	var j Events
 	for i, kind := range []api.Kind{api.Refused, api.Opened, api.Refused, api.Ended, api.Refused} {
-		j.add(api.Event{Kind: kind, Time: time.Unix(int64(i), 0)})
+		j.Add(api.Event{Kind: kind, Time: time.Unix(int64(i), 0)})
 	}
-	if have, more := j.refusedSince(time.Unix(1, 0)); have != 2 || more {
+	if have, more := j.RefusedSince(time.Unix(1, 0)); have != 2 || more {
 		t.Errorf("%d refusals, more: %v; want 2 and no more", have, more)
 	}
-	for i := range maxEvents {
-		j.add(api.Event{Kind: api.Refused, Time: time.Unix(int64(5+i), 0)})
+	for i := range MaxEvents {
+		j.Add(api.Event{Kind: api.Refused, Time: time.Unix(int64(5+i), 0)})
 	}
-	if have, more := j.refusedSince(time.Unix(3, 0)); have != maxEvents || !more {
-		t.Errorf("%d refusals, more: %v; want %d, and more", have, more, maxEvents)
+	if have, more := j.RefusedSince(time.Unix(3, 0)); have != MaxEvents || !more {
+		t.Errorf("%d refusals, more: %v; want %d, and more", have, more, MaxEvents)
 	}
-	if have, more := j.refusedSince(time.Unix(4, 0)); have != maxEvents || more {
+	if have, more := j.RefusedSince(time.Unix(4, 0)); have != MaxEvents || more {
 		t.Errorf("%d refusals, more: %v; those that had to go are older", have, more)
 	}
 }
+
+func TestLossesAreBounded(t *testing.T) {
+	var j Events
+	for i := range maxLosses + 5 {
+		j.Lose(1, time.Unix(int64(i), 0))
+	}
+	j.Lose(0, time.Unix(maxLosses+5, 0))
+	if have := j.LostSince(time.Time{}); have != maxLosses || len(j.losses) != maxLosses {
+		t.Errorf("%d events in %d losses, want %d in as many", have, len(j.losses), maxLosses)
+	}
+	if have := j.LostSince(time.Unix(maxLosses+2, 0)); have != 2 {
+		t.Errorf("%d of late, want 2", have)
+	}
+}
+
+func id(path string) spiffeid.ID {
+	return testpki.Must(testpki.Must(spiffeid.ParseTrustDomain("test.signet")).ID(path))
+}
+
+func connID(digit string) string { return "c" + strings.Repeat(digit, 32) }

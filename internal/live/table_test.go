@@ -1,18 +1,14 @@
-package proxy
+package live
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
 	"maps"
 	"math/rand/v2"
-	"net"
 	"slices"
 	"strings"
 	"sync"
-	"sync/atomic"
-	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -36,7 +32,7 @@ func id(path string) spiffeid.ID { return testpki.Must(domain.ID(path)) }
 
 // record is a table that is not a proxy's, and what it reported.
 type record struct {
-	table
+	*Table
 
 	mu     sync.Mutex
 	events []api.Event // guarded by mu
@@ -44,33 +40,36 @@ type record struct {
 
 func newRecord(view *agent.View) *record {
 	r := &record{}
-	r.table = table{now: time.Now, view: view, hurry: func() {}, conns: map[*live]struct{}{}, report: func(e api.Event) {
+	r.Table = New(Config{Truth: stillTruth{}, Report: func(e api.Event) {
 		r.mu.Lock()
 		defer r.mu.Unlock()
 		r.events = append(r.events, e)
-	}}
+	}})
+	r.view = view
 	return r
 }
 
-// leg counts how often it was aborted.
-type testLeg struct{ aborted atomic.Int32 }
+// stillTruth has nothing new.
+type stillTruth struct{ Truth }
 
-func (l *testLeg) Abort() error {
-	l.aborted.Add(1)
-	return nil
+func (stillTruth) Hurry()           {}
+func (stillTruth) Heard() time.Time { return time.Now() }
+func (stillTruth) Deadline(spiffeid.ID) (until time.Time, _ bool) {
+	return time.Now().Add(time.Hour), true
 }
 
-func newLive(name string, side api.Side, from, to spiffeid.ID, chain []*pki.Certificate) *live {
+func newLive(name string, side api.Side, from, to spiffeid.ID, chain []*pki.Certificate) *Conn {
 	own := from
 	if side == api.Service {
 		own = to
 	}
-	return &live{id: name, side: side, from: from, to: to, own: own, chain: chain, secure: &testLeg{}, plain: &testLeg{}}
+	l := &Conn{ID: name, Side: side, From: from, To: to, Own: own, Chain: chain}
+	l.End = func(error) { l.Sent.Add(1) } // nothing is carried here
+	return l
 }
 
-func (l *live) aborts() int32 {
-	return l.secure.(*testLeg).aborted.Load() + l.plain.(*testLeg).aborted.Load()
-}
+// ends is how often it was ended.
+func (l *Conn) ends() int64 { return l.Sent.Load() }
 
 // everybody is a view in which all may talk to all.
 func everybody() *agent.View {
@@ -119,15 +118,15 @@ func TestEnforceIsRedecision(t *testing.T) {
 		random := rand.New(rand.NewPCG(uint64(seed), 0))
 		pick := func() spiffeid.ID { return ids[random.IntN(len(ids))] }
 		r := newRecord(everybody())
-		var conns []*live
+		var conns []*Conn
 		for i := range random.IntN(40) {
 			side := []api.Side{api.Door, api.Service}[random.IntN(2)]
 			l := newLive(fmt.Sprint("c", i), side, pick(), pick(), nil)
-			peer := l.to
+			peer := l.To
 			if side == api.Service {
-				peer = l.from
+				peer = l.From
 			}
-			l.chain = chains[peer][random.IntN(2)]
+			l.Chain = chains[peer][random.IntN(2)]
 			if err := r.admit(l); err != nil {
 				t.Fatal(err)
 			}
@@ -170,7 +169,7 @@ func randomSlice(random *rand.Rand, pick func() spiffeid.ID, chains map[spiffeid
 }
 
 // oracle decides on each connection by itself and returns the denied ones.
-func oracle(t *testing.T, slice *api.Slice, conns []*live) map[string]bool {
+func oracle(t *testing.T, slice *api.Slice, conns []*Conn) map[string]bool {
 	t.Helper()
 	var rules []policy.Rule
 	for _, rule := range slice.Rules {
@@ -183,10 +182,10 @@ func oracle(t *testing.T, slice *api.Slice, conns []*live) map[string]bool {
 	set := testpki.Must(policy.New(rules, groups...))
 	denied := map[string]bool{}
 	for _, l := range conns {
-		denied[l.id] = !set.Decide(policy.Pair{From: l.from, To: l.to}, time.Now()).Allowed
+		denied[l.ID] = !set.Decide(policy.Pair{From: l.From, To: l.To}, time.Now()).Allowed
 		for _, revocation := range slice.Revoked {
-			if revocation.ID == l.from || revocation.ID == l.to || l.chain != nil && slices.Contains(revocation.Serials, l.chain[0].Serial()) {
-				denied[l.id] = true
+			if revocation.ID == l.From || revocation.ID == l.To || l.Chain != nil && slices.Contains(revocation.Serials, l.Chain[0].Serial()) {
+				denied[l.ID] = true
 			}
 		}
 	}
@@ -194,7 +193,7 @@ func oracle(t *testing.T, slice *api.Slice, conns []*live) map[string]bool {
 	return denied
 }
 
-func checkEnforced(t *testing.T, seed int, r *record, slice *api.Slice, conns []*live, want map[string]bool, applied api.Applied) {
+func checkEnforced(t *testing.T, seed int, r *record, slice *api.Slice, conns []*Conn, want map[string]bool, applied api.Applied) {
 	t.Helper()
 	have := map[string]bool{}
 	for _, conn := range applied.Ended {
@@ -216,18 +215,18 @@ func checkEnforced(t *testing.T, seed int, r *record, slice *api.Slice, conns []
 	doors, services := 0, 0
 	for _, l := range conns {
 		_, kept := r.conns[l]
-		if aborted := l.aborts() == 2; aborted != want[l.id] || kept == want[l.id] || l.aborts()%2 != 0 {
-			t.Errorf("seed %d: %s, wanted to end: %v; aborted %d, kept %v", seed, l.id, want[l.id], l.aborts(), kept)
+		if aborted := l.ends() == 1; aborted != want[l.ID] || kept == want[l.ID] || l.ends() > 1 {
+			t.Errorf("seed %d: %s, wanted to end: %v; aborted %d, kept %v", seed, l.ID, want[l.ID], l.ends(), kept)
 		}
 		switch {
-		case want[l.id] || l.over.Load():
-		case l.side == api.Door:
+		case want[l.ID] || l.over.Load():
+		case l.Side == api.Door:
 			doors++
 		default:
 			services++
 		}
-		if !want[l.id] && l.verdict.Load().Revision != slice.Revision {
-			t.Errorf("seed %d: %s stays with the verdict of revision %d", seed, l.id, l.verdict.Load().Revision)
+		if !want[l.ID] && l.verdict.Load().Revision != slice.Revision {
+			t.Errorf("seed %d: %s stays with the verdict of revision %d", seed, l.ID, l.verdict.Load().Revision)
 		}
 	}
 	if applied.Revision != slice.Revision || applied.Doors != doors || applied.Services != services {
@@ -270,9 +269,9 @@ func TestClose(t *testing.T) {
 	if err := r.admit(l); err != nil {
 		t.Fatal(err)
 	}
-	r.close(fault.New(ShuttingDown, "its proxy was stopped"))
-	if l.aborts() != 2 || len(r.conns) != 0 || len(r.events) != 1 || r.events[0].Code != string(ShuttingDown) {
-		t.Errorf("after the end: %d legs aborted, %d connections, events %+v", l.aborts(), len(r.conns), r.events)
+	r.Close(fault.New(ShuttingDown, "its proxy was stopped"))
+	if l.ends() != 1 || len(r.conns) != 0 || len(r.events) != 1 || r.events[0].Code != string(ShuttingDown) {
+		t.Errorf("after the end: ended %d times, %d connections, events %+v", l.ends(), len(r.conns), r.events)
 	}
 	if err := r.admit(newLive("c2", api.Door, id("a"), id("b"), nil)); !errors.Is(err, ShuttingDown) {
 		t.Errorf("a connection that came too late: %v", err)
@@ -340,7 +339,7 @@ func TestExplain(t *testing.T) {
 	}{
 		{"policy", decision.Err(), api.Event{Code: "no_rule", Reason: "no rule allows it", Revision: 7}},
 		{"a revocation", fault.New(api.IdentityRevoked, "a was revoked").WithDetail(api.Revocation{Revision: 3}), api.Event{Code: "identity_revoked", Reason: "a was revoked", Revision: 3}},
-		{"any fault", fault.New(ProgramGone, "x broke off"), api.Event{Code: "program_gone", Reason: "x broke off", Revision: 7}},
+		{"any fault", fault.New(NoAnswer, "x broke off"), api.Event{Code: "no_answer", Reason: "x broke off", Revision: 7}},
 		{"the system's", io.ErrUnexpectedEOF, api.Event{Code: "connection_failed", Reason: "unexpected EOF", Revision: 7}},
 	}
 	for _, test := range tests {
@@ -354,58 +353,13 @@ func TestExplain(t *testing.T) {
 	}
 }
 
-// pipe is one end of a connection in memory.
-type pipe struct{ net.Conn }
-
-func (p pipe) CloseWrite() error { return p.Close() }
-
-func (pipe) SyscallConn() (syscall.RawConn, error) { return nil, errors.ErrUnsupported }
-
-// TestSlam resets a refused program only after its first byte, or a second.
-func TestSlam(t *testing.T) {
-	tests := []struct {
-		name   string
-		sends  time.Duration // when; 0 for never
-		stops  time.Duration // the proxy; 0 for never
-		resets time.Duration
-	}{
-		{"it says nothing", 0, 0, time.Second},
-		{"it sends at once", time.Nanosecond, 0, time.Nanosecond},
-		{"it sends later", 300 * time.Millisecond, 0, 300 * time.Millisecond},
-		{"the proxy stops", 0, 200 * time.Millisecond, 200 * time.Millisecond},
-	}
-	for _, test := range tests {
-		t.Run(test.name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				program, ours := net.Pipe()
-				ctx, cancel := context.WithCancel(t.Context())
-				defer cancel()
-				if test.sends > 0 {
-					time.AfterFunc(test.sends, func() { program.Write([]byte("GET")) })
-				}
-				if test.stops > 0 {
-					time.AfterFunc(test.stops, cancel)
-				}
-				start := time.Now()
-				slam(ctx, &plainConn{stream: pipe{ours}, program: "the client program"}, nil)
-				if took := time.Since(start); took != test.resets {
-					t.Errorf("reset after %v, want %v", took, test.resets)
-				}
-				if _, err := program.Read(make([]byte, 1)); err == nil {
-					t.Error("the program was not cut off")
-				}
-			})
-		})
-	}
-}
-
 // TestUngranted: what a proxy may no longer hold ends there, and nothing else; the
 // reason names the change.
 func TestUngranted(t *testing.T) {
 	rules := []api.Rule{{Name: "all", Text: "permit (principal, action, resource);"}}
 	r := newRecord(testpki.Must(agent.NewView(&api.Slice{Revision: 1, Rules: rules, Identities: []spiffeid.ID{id("web"), id("orders")}})))
 	mine, theirs := newLive("c1", api.Door, id("web"), id("orders"), nil), newLive("c2", api.Service, id("web"), id("orders"), nil)
-	for _, l := range []*live{mine, theirs} {
+	for _, l := range []*Conn{mine, theirs} {
 		if err := r.admit(l); err != nil {
 			t.Fatal(err)
 		}
@@ -413,7 +367,7 @@ func TestUngranted(t *testing.T) {
 	view := testpki.Must(agent.NewView(&api.Slice{Revision: 5, Rules: rules, Identities: []spiffeid.ID{id("orders")},
 		Revoked: []api.Revocation{{ID: id("web"), Revision: 5, Cause: "ungranted", Own: true}, {ID: id("web"), Revision: 3, Cause: "ungranted", Own: true}}}))
 	applied := r.Enforce(view)
-	if len(applied.Ended) != 1 || applied.Ended[0].ID != "c1" || applied.Ended[0].Revocation != 5 || applied.Services != 1 || mine.aborts() != 2 || theirs.aborts() != 0 {
+	if len(applied.Ended) != 1 || applied.Ended[0].ID != "c1" || applied.Ended[0].Revocation != 5 || applied.Services != 1 || mine.ends() != 1 || theirs.ends() != 0 {
 		t.Errorf("ended is %+v, want the one that this proxy carries as web", applied)
 	}
 	if len(r.events) != 1 || r.events[0].Code != string(agent.NotHeld) || r.events[0].Revision != 5 || r.events[0].Reason != "this proxy may not hold web" {

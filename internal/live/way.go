@@ -1,4 +1,4 @@
-package proxy
+package live
 
 import (
 	"context"
@@ -16,21 +16,35 @@ import (
 	"github.com/signet-tls/signet/verify"
 )
 
-// way is how a door reaches its service: by one of several addresses.
-type way struct {
+// Way is how a client reaches a service: by one of several addresses.
+type Way struct {
 	to        spiffeid.ID
 	connect   time.Duration // for one address, its handshake included
 	addresses *addresses
-	clients   *trusting[signet.Client]
+	clients   *Trusting[signet.Client]
 	own       identity.Source
 	shakes    places
 	logger    *slog.Logger
 }
 
-// open connects to the first address that answers as the service must, and
+// Way returns the way from one identity to a service, at its addresses of the moment,
+// the preferred first.
+func (t *Table) Way(from, to spiffeid.ID, connect time.Duration, addresses func() []string) *Way {
+	return &Way{
+		to:        to,
+		connect:   connect,
+		addresses: newAddresses(addresses, t.now),
+		clients:   &Trusting[signet.Client]{Roots: t.truth.Roots, Make: func(roots verify.Roots) *signet.Client { return t.client(from, to, roots) }},
+		own:       t.truth.Source(from),
+		shakes:    make(places, signet.DefaultMaxHandshakes),
+		logger:    t.logger,
+	}
+}
+
+// Open connects to the first address that answers as the service must, and
 // returns the roots that it was verified by. Each address is tried once at most.
-func (w *way) open(ctx context.Context) (conn *signet.Conn, by verify.Roots, err error) {
-	client, by := w.clients.get()
+func (w *Way) Open(ctx context.Context) (conn *signet.Conn, by verify.Roots, err error) {
+	client, by := w.clients.Get()
 	if _, err := w.own.Credential(); err != nil {
 		return nil, by, err // no address is to blame
 	}
@@ -40,12 +54,11 @@ func (w *way) open(ctx context.Context) (conn *signet.Conn, by verify.Roots, err
 	defer w.shakes.leave()
 	order := w.addresses.order()
 	if len(order) == 0 {
-		return nil, by, fault.New(NoAddress, "no proxy of %s says where it listens", w.to.Short(w.to.TrustDomain())).
-			WithHint("start the proxy of the service, with an address or advertise that others reach, or write addresses into the door")
+		return nil, by, w.nowhere()
 	}
 	var first error
 	for _, address := range order {
-		conn, err := apart(func() (*signet.Conn, error) { return w.dial(ctx, client, address) })
+		conn, err := Apart(func() (*signet.Conn, error) { return w.dial(ctx, client, address) })
 		if err == nil {
 			w.addresses.answered(address)
 			return conn, by, nil
@@ -67,9 +80,22 @@ func (w *way) open(ctx context.Context) (conn *signet.Conn, by verify.Roots, err
 	return nil, by, first
 }
 
+// Known reports, by its error, whether any address is known at present.
+func (w *Way) Known() error {
+	if len(w.addresses.all()) == 0 {
+		return w.nowhere()
+	}
+	return nil
+}
+
+func (w *Way) nowhere() error {
+	return fault.New(NoAddress, "no proxy of %s says where it listens", w.to.Short(w.to.TrustDomain())).
+		WithHint("start the service's proxy or program, with an address or advertise that others reach, or name its addresses on this side")
+}
+
 // dial connects to one address and makes the handshake, in the time that there is
 // for both: one that accepts and then says nothing must not keep us from the next.
-func (w *way) dial(ctx context.Context, client *signet.Client, address string) (*signet.Conn, error) {
+func (w *Way) dial(ctx context.Context, client *signet.Client, address string) (*signet.Conn, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, w.connect, fault.New(NoAnswer, "%s does not answer within %v", address, w.connect).
 		WithHint("look at the proxy of the service, or at the way to it"))
 	defer cancel()
@@ -79,6 +105,21 @@ func (w *way) dial(ctx context.Context, client *signet.Client, address string) (
 	}
 	return conn, err
 }
+
+// places are a bounded number of places.
+type places chan struct{}
+
+// enter takes a place; it waits for one, or for the end of ctx.
+func (p places) enter(ctx context.Context) bool {
+	select {
+	case p <- struct{}{}:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+func (p places) leave() { <-p }
 
 // How long an address that failed is left for last: doubling with each failure.
 const (
