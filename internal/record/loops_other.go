@@ -5,6 +5,7 @@ package record
 import (
 	"context"
 	"errors"
+	"syscall"
 )
 
 // Loops carry nothing on this system.
@@ -24,3 +25,9 @@ type Link struct{}
 
 // Abort does nothing.
 func (*Link) Abort(uint8) {}
+
+// Duplicate returns none.
+func Duplicate(syscall.RawConn) (int, error) { return 0, errors.ErrUnsupported }
+
+// Close does nothing.
+func Close(int) {}
