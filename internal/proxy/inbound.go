@@ -55,13 +55,14 @@ func (p *Proxy) inbound(service Service, seats *seats) serve {
 			refuse(err)
 			return
 		}
-		defer seats.leave(l.from)
+		leave := func() { seats.leave(l.from) }
 		plain, err := program.open(ctx, l, raw)
 		if err != nil {
 			refuse(err)
+			leave()
 			return
 		}
-		p.join(ctx, l, secure, plain, &l.back, &l.sent)
+		p.join(ctx, l, &legs{secure: secure, plain: plain}, &l.back, &l.sent, leave)
 	}
 }
 
@@ -73,6 +74,7 @@ func (p *Proxy) server(service Service, roots verify.Roots) *signet.Server {
 		Name:       verify.Member(service.ID.TrustDomain()),
 		Now:        p.now,
 		Logger:     p.logger,
+		Detachable: p.loops != nil,
 		Generation: func() uint64 { return p.table.current().Generation() },
 		Observe: func(ctx context.Context, peer *signet.Peer) {
 			met := meetingOf(ctx)

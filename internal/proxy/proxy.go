@@ -132,6 +132,9 @@ type Proxy struct {
 	now    func() time.Time
 	logger *slog.Logger
 
+	conns sync.WaitGroup // connections, and who accepts them
+	loops *signet.Loops  // that carry connections; nil: each is carried by goroutines of its own
+
 	drainFor   atomic.Int64 // nanoseconds
 	staleAfter atomic.Int64 // nanoseconds
 
@@ -196,20 +199,27 @@ func (p *Proxy) Run(ctx context.Context) error {
 	defer stop()
 	traffic, end := context.WithCancel(life)
 	defer end()
-	var truth, watches, conns sync.WaitGroup
+	var truth, watches, loops sync.WaitGroup
+	carrying, rest := context.WithCancel(life)
+	defer rest()
+	if p.loops != nil {
+		loops.Go(func() { p.loops.Run(carrying) })
+	}
 	p.truth.Begin(p) // before anybody comes in
 	truth.Go(func() { p.truth.Run(life, p) })
 	watches.Go(func() { p.watchDeadlines(traffic) })
 	watches.Go(func() { p.watchPeers(traffic) })
 	p.begin(func(port *port) {
-		conns.Go(func() { p.accept(traffic, &conns, port) })
+		p.conns.Go(func() { p.accept(traffic, port) })
 	})
 	<-ctx.Done()
 	p.Close()
-	p.drain(&conns)
+	p.drain()
 	end()
 	p.table.close(fault.New(ShuttingDown, "its proxy was stopped").WithHint("start the proxy again"))
-	conns.Wait()
+	p.conns.Wait()
+	rest()
+	loops.Wait()
 	watches.Wait()
 	stop()
 	truth.Wait()
@@ -217,7 +227,7 @@ func (p *Proxy) Run(ctx context.Context) error {
 }
 
 // drain waits until the connections have ended, as long as they may go on.
-func (p *Proxy) drain(conns *sync.WaitGroup) {
+func (p *Proxy) drain() {
 	wait := time.Duration(p.drainFor.Load())
 	if wait <= 0 {
 		return
@@ -225,7 +235,7 @@ func (p *Proxy) drain(conns *sync.WaitGroup) {
 	gone := make(chan struct{})
 	go func() {
 		defer close(gone)
-		conns.Wait()
+		p.conns.Wait()
 	}()
 	timer := time.NewTimer(wait)
 	defer timer.Stop()
@@ -236,13 +246,13 @@ func (p *Proxy) drain(conns *sync.WaitGroup) {
 }
 
 // accept serves a port. What it accepts waits or is refused where it is served.
-func (p *Proxy) accept(ctx context.Context, wg *sync.WaitGroup, port *port) {
+func (p *Proxy) accept(ctx context.Context, port *port) {
 	for {
 		conn, err := port.listener.Accept()
 		switch {
 		case err == nil:
 			serve := *port.serve.Load()
-			wg.Go(func() { serve(ctx, conn) })
+			p.conns.Go(func() { serve(ctx, conn) })
 		case errors.Is(err, net.ErrClosed):
 			return
 		default:
@@ -274,20 +284,32 @@ func apart(shake func() (*signet.Conn, error)) (conn *signet.Conn, err error) {
 	return conn, err
 }
 
-// join admits a connection and carries it to its end.
-func (p *Proxy) join(ctx context.Context, l *live, secure *signet.Conn, plain *plainConn, out, in *atomic.Int64) {
-	l.secure, l.plain, l.chain = secure, plain, secure.Peer().Chain
+// join admits a connection and has it carried to its end. It may return before that;
+// leave is called then.
+func (p *Proxy) join(ctx context.Context, l *live, legs *legs, out, in *atomic.Int64, leave func()) {
+	peer := legs.secure.Peer()
+	l.legs, l.chain = legs, peer.Chain
 	l.peer.Store(issued(l.chain[0]))
 	if err := p.table.admit(l); err != nil {
-		l.abort()
+		legs.abort(alertNone)
 		p.refused(ctx, api.Event{Side: l.side, Conn: l.id, From: l.from, To: l.to, Remote: l.remote}, err)
+		leave()
 		return
 	}
 	opened := l.event(api.Opened, p.now())
-	opened.TLS = secure.Peer().TLS()
+	opened.TLS = peer.TLS()
 	p.report(opened)
-	err := carry(secure, plain, out, in)
-	if cause := p.expired(l); cause != nil && errors.Is(err, signet.Truncated) {
+	p.conns.Add(1)
+	legs.carry(p.loops, out, in, func(err error) {
+		defer p.conns.Done()
+		defer leave()
+		p.ended(l, err)
+	})
+}
+
+// ended takes a connection out whose legs have ended, and tells why.
+func (p *Proxy) ended(l *live, err error) {
+	if cause := p.expired(l); cause != nil && brokenOff(err) {
 		err = cause
 	}
 	if p.table.remove(l, err) {

@@ -26,8 +26,7 @@ type live struct {
 	limits   Limits             // of its port
 	roots    verify.Roots       // that the peer was verified by
 	chain    []*pki.Certificate // the peer's
-	secure   abortable
-	plain    abortable
+	legs     abortable
 	opened   time.Time
 	verdict  atomic.Pointer[agent.Verdict]
 	peer     atomic.Pointer[api.Issued] // the newest certificate that is known of the peer
@@ -38,15 +37,9 @@ type live struct {
 	over      atomic.Bool   // both legs have ended
 }
 
-// abortable is a connection that can be ended so that nobody takes it for
-// complete.
-type abortable interface{ Abort() error }
-
-// abort ends both legs by reset.
-func (l *live) abort() {
-	l.secure.Abort() // an error here means that the leg is gone already
-	l.plain.Abort()
-}
+// abortable is a connection that can be ended so that nobody takes it for complete; the
+// peer may be told why by an alert.
+type abortable interface{ abort(alert uint8) }
 
 // table holds the live connections of a proxy to the view in force. Deciding
 // and registering are one step under its lock, so that no connection slips
@@ -128,11 +121,17 @@ func (d decisions) of(from, to spiffeid.ID) decision {
 // of it second must know why, too.
 const grace = 500 * time.Millisecond
 
+// brokenOff reports whether it was the other proxy that ended a connection, by a reset or
+// an alert.
+func brokenOff(err error) bool {
+	return errors.Is(err, signet.Truncated) || errors.Is(err, signet.RefusedByPeer)
+}
+
 // remove takes a connection out that has ended with err, and reports whether
 // the table has told why it ended.
 func (t *table) remove(l *live, err error) (told bool) {
 	l.over.Store(true)
-	if errors.Is(err, signet.Truncated) || errors.Is(err, signet.RefusedByPeer) {
+	if brokenOff(err) {
 		t.hurry()
 		timer := time.NewTimer(grace)
 		defer timer.Stop()
@@ -242,11 +241,33 @@ func (t *table) condemn(l *live) {
 
 // end ends a condemned connection and tells why.
 func (t *table) end(l *live, cause error, revision int64) {
-	l.abort()
+	l.legs.abort(alertOf(cause))
 	event := l.event(api.Ended, t.now())
 	event.Revision = revision
 	explain(&event, cause)
 	t.report(event)
+}
+
+// Alerts by which a peer is told why a live connection ends (RFC 8446, section 6.2).
+const (
+	alertNone               = 0
+	alertCertificateRevoked = 44
+	alertAccessDenied       = 49
+)
+
+// alertOf is the alert for a cause. It tells the peer no more than that.
+func alertOf(cause error) uint8 {
+	ours, ok := fault.Of(cause)
+	if !ok {
+		return alertNone
+	}
+	switch ours.Detail.(type) {
+	case api.Revocation:
+		return alertCertificateRevoked
+	case policy.Decision:
+		return alertAccessDenied
+	}
+	return alertNone
 }
 
 // close ends every connection, and admits none from then on.

@@ -52,24 +52,21 @@ func newRecord(view *agent.View) *record {
 	return r
 }
 
-// leg counts how often it was aborted.
-type testLeg struct{ aborted atomic.Int32 }
+// testLegs count how often they were aborted.
+type testLegs struct{ aborted atomic.Int32 }
 
-func (l *testLeg) Abort() error {
-	l.aborted.Add(1)
-	return nil
-}
+func (l *testLegs) abort(uint8) { l.aborted.Add(1) }
 
 func newLive(name string, side api.Side, from, to spiffeid.ID, chain []*pki.Certificate) *live {
 	own := from
 	if side == api.Service {
 		own = to
 	}
-	return &live{id: name, side: side, from: from, to: to, own: own, chain: chain, secure: &testLeg{}, plain: &testLeg{}}
+	return &live{id: name, side: side, from: from, to: to, own: own, chain: chain, legs: &testLegs{}}
 }
 
 func (l *live) aborts() int32 {
-	return l.secure.(*testLeg).aborted.Load() + l.plain.(*testLeg).aborted.Load()
+	return l.legs.(*testLegs).aborted.Load()
 }
 
 // everybody is a view in which all may talk to all.
@@ -216,7 +213,7 @@ func checkEnforced(t *testing.T, seed int, r *record, slice *api.Slice, conns []
 	doors, services := 0, 0
 	for _, l := range conns {
 		_, kept := r.conns[l]
-		if aborted := l.aborts() == 2; aborted != want[l.id] || kept == want[l.id] || l.aborts()%2 != 0 {
+		if aborted := l.aborts() == 1; aborted != want[l.id] || kept == want[l.id] || l.aborts() > 1 {
 			t.Errorf("seed %d: %s, wanted to end: %v; aborted %d, kept %v", seed, l.id, want[l.id], l.aborts(), kept)
 		}
 		switch {
@@ -271,8 +268,8 @@ func TestClose(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.close(fault.New(ShuttingDown, "its proxy was stopped"))
-	if l.aborts() != 2 || len(r.conns) != 0 || len(r.events) != 1 || r.events[0].Code != string(ShuttingDown) {
-		t.Errorf("after the end: %d legs aborted, %d connections, events %+v", l.aborts(), len(r.conns), r.events)
+	if l.aborts() != 1 || len(r.conns) != 0 || len(r.events) != 1 || r.events[0].Code != string(ShuttingDown) {
+		t.Errorf("after the end: aborted %d times, %d connections, events %+v", l.aborts(), len(r.conns), r.events)
 	}
 	if err := r.admit(newLive("c2", api.Door, id("a"), id("b"), nil)); !errors.Is(err, ShuttingDown) {
 		t.Errorf("a connection that came too late: %v", err)
@@ -413,7 +410,7 @@ func TestUngranted(t *testing.T) {
 	view := testpki.Must(agent.NewView(&api.Slice{Revision: 5, Rules: rules, Identities: []spiffeid.ID{id("orders")},
 		Revoked: []api.Revocation{{ID: id("web"), Revision: 5, Cause: "ungranted", Own: true}, {ID: id("web"), Revision: 3, Cause: "ungranted", Own: true}}}))
 	applied := r.Enforce(view)
-	if len(applied.Ended) != 1 || applied.Ended[0].ID != "c1" || applied.Ended[0].Revocation != 5 || applied.Services != 1 || mine.aborts() != 2 || theirs.aborts() != 0 {
+	if len(applied.Ended) != 1 || applied.Ended[0].ID != "c1" || applied.Ended[0].Revocation != 5 || applied.Services != 1 || mine.aborts() != 1 || theirs.aborts() != 0 {
 		t.Errorf("ended is %+v, want the one that this proxy carries as web", applied)
 	}
 	if len(r.events) != 1 || r.events[0].Code != string(agent.NotHeld) || r.events[0].Revision != 5 || r.events[0].Reason != "this proxy may not hold web" {
