@@ -126,15 +126,22 @@ func connect(t testing.TB) *connection {
 	var log strings.Builder
 	serverConfig := &tls.Config{
 		Certificates:     []tls.Certificate{certificate()},
+		ClientAuth:       tls.RequireAnyClientCert, // so that the ticket comes behind the handshake
 		MinVersion:       tls.VersionTLS13,
-		KeyLogWriter:     &log,
 		CurvePreferences: []tls.CurveID{tls.X25519},
+		KeyLogWriter:     &log,
 		WrapSession: func(tls.ConnectionState, *tls.SessionState) ([]byte, error) {
 			c.tickets++
 			return make([]byte, 200), nil
 		},
 	}
-	clientConfig := &tls.Config{InsecureSkipVerify: true, CurvePreferences: []tls.CurveID{tls.X25519}, ClientSessionCache: tls.NewLRUClientSessionCache(1), ServerName: "x"}
+	clientConfig := &tls.Config{
+		Certificates:       serverConfig.Certificates,
+		ServerName:         "server",
+		InsecureSkipVerify: true,
+		CurvePreferences:   serverConfig.CurvePreferences,
+		ClientSessionCache: tls.NewLRUClientSessionCache(1),
+	}
 	c.client = tls.Client(end{in: c.down, out: c.up}, clientConfig)
 	c.server = tls.Server(end{in: c.up, out: c.down}, serverConfig)
 	served := make(chan error, 1)
