@@ -13,6 +13,9 @@ RACE := -race -gcflags=crypto/internal/fips140/...=-race=false
 # The examples with gRPC and PostgreSQL's driver, a module of their own.
 LIBRARIES := examples/libraries
 
+# The etcd server that tests start, a module of its own as it links much that Signet does not.
+ETCD := internal/peers/etcd
+
 # What else than this machine's system everything must compile for, and the program be built.
 SYSTEMS := darwin/arm64 windows/amd64 linux/arm64
 
@@ -49,12 +52,14 @@ modules: ## go.mod and go.sum are tidy
 	@go mod tidy -diff
 	@go -C tools mod tidy -diff
 	@go -C $(LIBRARIES) mod tidy -diff
+	@go -C $(ETCD) mod tidy -diff
 
 # What compiles does so with $(RACE), as the tests do, so that every dependency is
 # compiled once.
 vet: ## go vet
 	@go vet $(RACE) ./...
 	@go -C $(LIBRARIES) vet $(RACE) ./...
+	@go -C $(ETCD) vet ./...
 
 portable: ## everything compiles for other systems
 	@go -C tools run ./portable .. $(SYSTEMS)

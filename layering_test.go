@@ -75,7 +75,7 @@ var rooms = []room{
 	{"internal/proxy/config", []string{"fault", "spiffeid", "internal/bind", "internal/spelling", "internal/agent/api"}, "it says what a file means, and opens nothing that the file names"},
 
 	{"internal/testpki", []string{"fault", "spiffeid", "pki"}, "fixtures stand on what they are fixtures of"},
-	{"internal/peers", []string{"fault"}, "it finds programs and files of others, and holds errors about these to their form"},
+	{"internal/peers", []string{"fault", "internal/testpki"}, "it finds and starts programs and files of others, and holds errors about these to their form"},
 	{"internal/starttls", []string{"fault", "internal/ber"}, "it says a word or two on a socket, and TLS is others'"},
 	{"internal/tamper", with(library, "internal/starttls"), "it attacks from outside and needs no system to do it"},
 	{"internal/bogoshim", nil, "it is tests, and what they are run by"},
@@ -105,6 +105,7 @@ var owners = []owner{
 	{"github.com/alecthomas/kong", []string{"internal/cli"}, "the command line has one grammar"},
 	{"go.etcd.io", []string{"internal/control"}, "the truth has one door"},
 	{"go.uber.org/zap", []string{"internal/control"}, "it is there to quieten etcd"},
+	{"google.golang.org/grpc", []string{"internal/control"}, "etcd is spoken to in it"},
 	{"google.golang.org/protobuf", []string{"internal/control"}, "it reads etcd's files before etcd does"},
 	{"github.com/coreos/go-semver", []string{"internal/control"}, "it reads etcd's files before etcd does"},
 	{"github.com/cedar-policy/cedar-go", []string{"policy", "bench"}, "a decision comes from one place, and is measured next to the original"},
