@@ -54,7 +54,7 @@ type cluster struct {
 	prefix    string // of all of this trust domain's keys
 	etcd      *clientv3.Client
 	hold      *hold
-	unreached atomic.Pointer[error] // why the last connection could not be made; nil: it could
+	unreached atomic.Pointer[error] // why the last connection brought nothing; nil: it did
 }
 
 // storePrefix is what lies before a store's own keys. What is beside them is the
@@ -116,8 +116,7 @@ func (c *cluster) client(dial Dial) (*clientv3.Client, error) {
 			c.unreached.Store(&err)
 			return nil, err
 		}
-		c.unreached.Store(nil)
-		return conn, nil
+		return &answered{Conn: conn, cluster: c}, nil
 	}
 	pause := backoff.DefaultConfig
 	pause.BaseDelay, pause.MaxDelay = redialPause/10, redialPause
@@ -136,6 +135,26 @@ func (c *cluster) client(dial Dial) (*clientv3.Client, error) {
 			grpc.WithConnectParams(grpc.ConnectParams{Backoff: pause, MinConnectTimeout: callPatience}),
 		},
 	})
+}
+
+// answered is a connection that notes whether anything came of it: a member that refuses
+// who we are says so when it is first read from.
+type answered struct {
+	net.Conn
+	cluster *cluster
+	heard   bool // owned by whoever reads
+}
+
+func (a *answered) Read(p []byte) (int, error) {
+	n, err := a.Conn.Read(p)
+	switch {
+	case n > 0 && !a.heard:
+		a.heard = true
+		a.cluster.unreached.Store(nil)
+	case err != nil && !a.heard && !errors.Is(err, net.ErrClosed):
+		a.cluster.unreached.Store(&err)
+	}
+	return n, err
 }
 
 // store is a client to the store's own keys alone: every call ends, and every write is

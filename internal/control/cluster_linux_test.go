@@ -1,11 +1,12 @@
 package control
 
 import (
-	"context"
+	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
-	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"testing"
 	"time"
@@ -13,32 +14,12 @@ import (
 	"github.com/google/go-cmp/cmp"
 	clientv3 "go.etcd.io/etcd/client/v3"
 
-	"github.com/signet-tls/signet"
-	"github.com/signet-tls/signet/identity"
 	"github.com/signet-tls/signet/internal/peers"
-	"github.com/signet-tls/signet/internal/testpki"
-	"github.com/signet-tls/signet/pki"
-	"github.com/signet-tls/signet/verify"
 )
 
 // clusterOf is a cluster as a store is told of it.
 func clusterOf(e *peers.Etcd) *Cluster {
 	return &Cluster{Addresses: e.Addresses, Certificate: e.Certificate, Key: e.Key, Roots: e.Roots}
-}
-
-// connect is a Config's Connect.
-func connect(c Cluster) (Dial, error) {
-	anchors, err := pki.ParseCertificates(testpki.Must(os.ReadFile(c.Roots)))
-	if err != nil {
-		return nil, err
-	}
-	own, err := identity.Open(identity.Files{Chain: c.Certificate, Key: c.Key, Purpose: verify.ClientAuth})
-	if err != nil {
-		return nil, err
-	}
-	roots, err := verify.NewRoots("the cluster", anchors...)
-	client := &signet.Client{Roots: roots, Identity: own, ALPN: []string{"h2"}, HandshakeTimeout: 2 * time.Second}
-	return func(ctx context.Context, address string) (net.Conn, error) { return client.Dial(ctx, "tcp", address) }, err
 }
 
 // inCluster is what opens a store in a cluster.
@@ -54,6 +35,27 @@ func openIn(t testing.TB, cfg Config) *Store {
 	}
 	t.Cleanup(func() { closeStore(t, s) })
 	return s
+}
+
+// ofFolders are the tests of what is in a data folder, or of a cluster already.
+const ofFolders = "WAL|Database|Mixed|Buckets|Missing|Permissions|Folders|BadConfig|PrivateFiles|AlreadyRunning|FirstStart|Erase|NoListener|" +
+	"EtcdGivesUp|LogAhead|Torn|Snapshots|ParseRecord|Codes|Cluster|OneAuthority|CameAndWent|LargeChange"
+
+// TestSameInCluster runs this package's other tests once more, with their stores in a
+// cluster.
+func TestSameInCluster(t *testing.T) {
+	e := peers.StartEtcd(t, 1, "--max-txn-ops=4200", "--max-request-bytes=4194304") // as the hint of ChangeTooLarge says
+	again := exec.Command(must(os.Executable()), "-test.run=^Test", "-test.skip="+ofFolders, "-test.v")
+	again.Env = append(os.Environ(), clusterVariable+"="+string(must(json.Marshal(clusterOf(e)))))
+	out, err := again.CombinedOutput()
+	if err != nil {
+		t.Errorf("%v\n%s", err, out)
+	}
+	passed := bytes.Count(out, []byte("\n--- PASS: "))
+	t.Logf("%d tests passed", passed)
+	if passed < 30 {
+		t.Errorf("%d tests passed in a cluster, want at least 30:\n%s", passed, out)
+	}
 }
 
 // TestCluster keeps the truth in three members, of which one is killed and another is

@@ -170,6 +170,14 @@ func (s *Store) Trouble() error {
 	return s.cluster.hold.Trouble()
 }
 
+// Elsewhere says where the truth lives; "" is in the data folder.
+func (s *Store) Elsewhere() string {
+	if s.cluster == nil {
+		return ""
+	}
+	return s.cluster.String() + ", under " + s.cluster.prefix
+}
+
 // State returns the current state.
 func (s *Store) State() *State {
 	state, _ := s.replica.current()

@@ -57,7 +57,7 @@ func killedChild(t *testing.T, dir string, lines int) []string {
 // child makes changes and records certificates, and writes a line for each that
 // is confirmed, until it is killed. It runs in a process of its own.
 func child(dir string) {
-	s, err := Open(context.Background(), Config{Dir: dir, TrustDomain: demo})
+	s, err := Open(context.Background(), configOf(dir))
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "child:", err)
 		os.Exit(1)
