@@ -37,9 +37,10 @@ func openIn(t testing.TB, cfg Config) *Store {
 	return s
 }
 
-// ofFolders are the tests of what is in a data folder, or of a cluster already.
+// ofFolders are the tests of what is in a data folder, of every lease that etcd has, or of
+// a cluster already.
 const ofFolders = "WAL|Database|Mixed|Buckets|Missing|Permissions|Folders|BadConfig|PrivateFiles|AlreadyRunning|FirstStart|Erase|NoListener|" +
-	"EtcdGivesUp|LogAhead|Torn|Snapshots|ParseRecord|Codes|Cluster|OneAuthority|CameAndWent|LargeChange"
+	"EtcdGivesUp|TestLeases|LogAhead|Torn|Snapshots|ParseRecord|Codes|Cluster|OneAuthority|CameAndWent|LargeChange"
 
 // TestSameInCluster runs this package's other tests once more, with their stores in a
 // cluster.
