@@ -45,6 +45,7 @@ const ofFolders = "WAL|Database|Mixed|Buckets|Missing|Permissions|Folders|BadCon
 // TestSameInCluster runs this package's other tests once more, with their stores in a
 // cluster.
 func TestSameInCluster(t *testing.T) {
+	t.Parallel()
 	e := peers.StartEtcd(t, 1, "--max-txn-ops=4200", "--max-request-bytes=4194304") // as the hint of ChangeTooLarge says
 	again := exec.Command(must(os.Executable()), "-test.run=^Test", "-test.skip="+ofFolders, "-test.v")
 	again.Env = append(os.Environ(), clusterVariable+"="+string(must(json.Marshal(clusterOf(e)))))
@@ -62,6 +63,7 @@ func TestSameInCluster(t *testing.T) {
 // TestCluster keeps the truth in three members, of which one is killed and another is
 // stopped, and finds it again.
 func TestCluster(t *testing.T) {
+	t.Parallel()
 	e := peers.StartEtcd(t, 3)
 	dir := t.TempDir()
 	s := openIn(t, inCluster(dir, clusterOf(e)))
@@ -125,6 +127,7 @@ func failing(t testing.TB, s *Store, do func() error) error {
 // TestSilentCluster stops the only member for longer than the hold lasts: calls end, and
 // say why; what was confirmed is there; it goes on by itself.
 func TestSilentCluster(t *testing.T) {
+	t.Parallel()
 	e := peers.StartEtcd(t, 1)
 	s := openIn(t, inCluster(t.TempDir(), clusterOf(e)))
 	fill(t, s)
@@ -155,6 +158,7 @@ func TestSilentCluster(t *testing.T) {
 // TestKilledCluster kills the only member again and again while changes are made: each
 // that was confirmed is there.
 func TestKilledCluster(t *testing.T) {
+	t.Parallel()
 	e := peers.StartEtcd(t, 1)
 	s := openIn(t, inCluster(t.TempDir(), clusterOf(e)))
 	var confirmed []string
@@ -178,6 +182,7 @@ func TestKilledCluster(t *testing.T) {
 // TestOneAuthority lets a second one in only when the first is gone, and keeps a first
 // one that wakes up from writing.
 func TestOneAuthority(t *testing.T) {
+	t.Parallel()
 	e := peers.StartEtcd(t, 1)
 	dir, copied := t.TempDir(), t.TempDir()
 	first := openIn(t, inCluster(dir, clusterOf(e)))
@@ -203,6 +208,7 @@ func TestOneAuthority(t *testing.T) {
 
 // TestCameAndWent has the hold back too late: somebody else has had it meanwhile.
 func TestCameAndWent(t *testing.T) {
+	t.Parallel()
 	e := peers.StartEtcd(t, 1)
 	s := openIn(t, inCluster(t.TempDir(), clusterOf(e)))
 	fill(t, s)
@@ -213,6 +219,7 @@ func TestCameAndWent(t *testing.T) {
 
 // TestClustersThatAreRefused names clusters that do not go with the folder.
 func TestClustersThatAreRefused(t *testing.T) {
+	t.Parallel()
 	e := peers.StartEtcd(t, 2)
 	at := clusterOf(e)
 	dir := t.TempDir()
@@ -272,6 +279,7 @@ func TestClustersThatAreRefused(t *testing.T) {
 		"nobody there":   {[]string{"127.0.0.1:1"}, at.Certificate, at.Key, at.Roots},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			_, err := Open(t.Context(), inCluster(t.TempDir(), &cluster))
 			wantCode(t, err, EtcdSilent, cluster.Addresses[0])
 			t.Log(err)
@@ -281,6 +289,7 @@ func TestClustersThatAreRefused(t *testing.T) {
 
 // TestClusterWithUsers has etcd's own access control judge who we are.
 func TestClusterWithUsers(t *testing.T) {
+	t.Parallel()
 	e := peers.StartEtcd(t, 1)
 	at := clusterOf(e)
 	raw := must(connectedTo(t, at))
@@ -293,6 +302,7 @@ func TestClusterWithUsers(t *testing.T) {
 
 // TestFullCluster reaches etcd's quota.
 func TestFullCluster(t *testing.T) {
+	t.Parallel()
 	e := peers.StartEtcd(t, 1, "--quota-backend-bytes", fmt.Sprint(1<<20))
 	s := openIn(t, inCluster(t.TempDir(), clusterOf(e)))
 	err := failing(t, s, func() error {
@@ -307,6 +317,7 @@ func TestFullCluster(t *testing.T) {
 
 // TestLargeChange is larger than etcd takes where nobody told it otherwise.
 func TestLargeChange(t *testing.T) {
+	t.Parallel()
 	e := peers.StartEtcd(t, 1)
 	s := openIn(t, inCluster(t.TempDir(), clusterOf(e)))
 	_, err := s.Change(t.Context(), func(tx *Tx) error {
