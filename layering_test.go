@@ -28,7 +28,7 @@ type room struct {
 }
 
 // library is what the system and its program stand on.
-var library = []string{"fault", "spiffeid", "dangerous", "ciphers", "pki", "revocation", "revocation/fetch", "verify", "identity", ".", "engine", "internal/atomicfile", "internal/bind", "internal/lock"}
+var library = []string{"fault", "spiffeid", "dangerous", "ciphers", "pki", "revocation", "revocation/fetch", "verify", "identity", ".", "engine", "internal/atomicfile", "internal/regular", "internal/bind", "internal/lock"}
 
 // rooms is the house, from the ground up: imports go down only. Tests may
 // import any room; internal/testpki and internal/peers are for tests and
@@ -38,6 +38,7 @@ var rooms = []room{
 	{"internal/atomicfile", nil, "it writes files and does not know whose"},
 	{"internal/lock", nil, "it takes files and does not know what stands beside them"},
 	{"internal/bind", []string{"fault"}, "it opens sockets and does not know for whom"},
+	{"internal/regular", nil, "it reads files and does not know of what"},
 	{"internal/ber", nil, "it turns bytes into bytes"},
 	{"internal/pbe", nil, "it turns passwords into keys"},
 	{"spiffeid", []string{"fault"}, "a name is a value"},
@@ -53,7 +54,7 @@ var rooms = []room{
 	{"revocation", []string{"fault", "spiffeid", "pki", "internal/flight"}, "it reads evidence and asks back whom to believe"},
 	{"revocation/fetch", []string{"fault", "spiffeid", "pki", "revocation", "internal/flight", "internal/atomicfile"}, "it brings bytes that others judge"},
 	{"verify", []string{"fault", "spiffeid", "dangerous", "pki", "revocation"}, "it judges the evidence that it is handed"},
-	{"identity", []string{"fault", "spiffeid", "pki", "verify"}, "it brings our own certificate and connects to nobody"},
+	{"identity", []string{"fault", "spiffeid", "pki", "verify", "internal/regular"}, "it brings our own certificate and connects to nobody"},
 	{"identity/pkcs12", []string{"fault", "pki", "pki/pkcs12"}, "it reads one form of file, so that who has none does not link it"},
 	{"identity/staple", []string{"fault", "pki", "revocation", "verify", "identity"}, "it judges its own certificate as a client would, and is handed what fetches"},
 	{"identity/workload", []string{"fault", "spiffeid", "pki", "verify", "identity"}, "it asks the host's agent who we are, and judges the answer"},

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"net"
 	"path/filepath"
@@ -11,6 +12,7 @@ import (
 	"github.com/signet-tls/signet/fault"
 	"github.com/signet-tls/signet/identity"
 	"github.com/signet-tls/signet/internal/control"
+	"github.com/signet-tls/signet/internal/regular"
 	"github.com/signet-tls/signet/verify"
 )
 
@@ -66,6 +68,14 @@ func connectEtcd(at control.Cluster) (control.Dial, error) {
 	}
 	roots, err := verify.NewRoots(at.Roots, anchors...)
 	if err != nil {
+		return nil, err
+	}
+	key, err := regular.Open(cmp.Or(at.Key, at.Certificate))
+	if err != nil {
+		return nil, unreadableFile(err, cmp.Or(at.Key, at.Certificate))
+	}
+	defer key.Close()
+	if err := secretly(key); err != nil {
 		return nil, err
 	}
 	own, err := identity.Open(identity.Files{Chain: at.Certificate, Key: at.Key, Purpose: verify.ClientAuth})
