@@ -4,7 +4,7 @@ TOOL     := go tool -modfile=tools/go.mod
 FUZZTIME ?= 30s
 
 # Steps of "make test", the cheap ones first; the tests come last.
-CHECKS := packages python zlint gofmt modules vet portable staticcheck generated builds
+CHECKS := packages python zlint etcd gofmt modules vet portable staticcheck generated builds
 
 # The race detector watches everything but the arithmetic of Go's own primitives,
 # which shares nothing, and takes twice as long under it.
@@ -13,7 +13,7 @@ RACE := -race -gcflags=crypto/internal/fips140/...=-race=false
 # The examples with gRPC and PostgreSQL's driver, a module of their own.
 LIBRARIES := examples/libraries
 
-# The etcd server that tests start, a module of its own as it links much that Signet does not.
+# The module that pins the etcd server which tests start.
 ETCD := internal/peers/etcd
 
 # What else than this machine's system everything must compile for, and the program be built.
@@ -34,10 +34,13 @@ test: ## everything: checks, then the tests under the race detector
 build: ## bin/signet
 	go build -trimpath -o bin/signet ./cmd/signet
 
-peers: packages python zlint ## what the tests speak to: openssl, curl, pyOpenSSL, zlint, pkilint
+peers: packages python zlint etcd ## what the tests speak to: openssl, curl, pyOpenSSL, zlint, pkilint, etcd
 
 packages: ## install what is missing of tools/debian-packages
 	@tools/packages
+
+etcd: ## the server of the tests' clusters, as pinned in internal/peers/etcd/go.mod
+	@go -C $(ETCD) tool -n server >/dev/null
 
 zlint: ## the judge of certificates, as pinned in tools/go.mod
 	@$(TOOL) -n zlint >/dev/null
@@ -59,7 +62,6 @@ modules: ## go.mod and go.sum are tidy
 vet: ## go vet
 	@go vet $(RACE) ./...
 	@go -C $(LIBRARIES) vet $(RACE) ./...
-	@go -C $(ETCD) vet ./...
 
 portable: ## everything compiles for other systems
 	@go -C tools run ./portable .. $(SYSTEMS)

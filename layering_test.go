@@ -36,9 +36,9 @@ var library = []string{"fault", "spiffeid", "dangerous", "ciphers", "pki", "revo
 var rooms = []room{
 	{"fault", nil, "the one error type stands on nothing"},
 	{"internal/atomicfile", nil, "it writes files and does not know whose"},
+	{"internal/regular", nil, "it reads files and does not know of what"},
 	{"internal/lock", nil, "it takes files and does not know what stands beside them"},
 	{"internal/bind", []string{"fault"}, "it opens sockets and does not know for whom"},
-	{"internal/regular", nil, "it reads files and does not know of what"},
 	{"internal/ber", nil, "it turns bytes into bytes"},
 	{"internal/pbe", nil, "it turns passwords into keys"},
 	{"spiffeid", []string{"fault"}, "a name is a value"},
