@@ -36,7 +36,7 @@ type authorityInitCmd struct {
 }
 
 func (authorityInitCmd) Help() string {
-	return "signet authority init prod.example\nsignet authority init prod.example --offline-root root.pem\nsignet authority init prod.example --etcd https://etcd-1.example:2379 --etcd-cert signet.pem --etcd-key signet.key --etcd-roots etcd-ca.pem"
+	return "signet authority init prod.example\nsignet authority init prod.example --offline-root root.pem\nsignet authority init prod.example --etcd https://etcd:2379 --etcd-cert me.pem --etcd-roots ca.pem"
 }
 
 func (c *authorityInitCmd) run(ctx context.Context, s *shell) error {

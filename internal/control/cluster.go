@@ -81,7 +81,7 @@ func openCluster(ctx context.Context, cfg Config, f *folder, logger *slog.Logger
 		c.prefix = cfg.prefix
 	}
 	if c.etcd, err = c.client(dial); err != nil {
-		return nil, fault.Wrap(err, EtcdSilent, "etcd at %s cannot be used", c).WithHint("look at the addresses: HOST:PORT, as etcd's --advertise-client-urls has them")
+		return nil, fault.Wrap(err, EtcdSilent, "etcd at %s cannot be used", c).WithHint("look at the addresses: HOST:PORT, where clients reach etcd's members")
 	}
 	c.hold = newHold(c, cfg.ttl, logger, failed)
 	if err := c.begin(ctx, cfg.TrustDomain, f); err != nil {
