@@ -6,7 +6,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -16,22 +15,9 @@ import (
 )
 
 // heard is what a client was told so far.
-type heard struct {
-	mu   sync.Mutex
-	text strings.Builder
-}
+type heard struct{ testpki.Output }
 
-func (h *heard) Write(p []byte) (int, error) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return h.text.Write(p)
-}
-
-func (h *heard) count() int {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return strings.Count(h.text.String(), "\n")
-}
+func (h *heard) count() int { return strings.Count(h.String(), "\n") }
 
 func until(t *testing.T, what string, true func() bool) {
 	t.Helper()

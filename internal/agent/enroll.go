@@ -1,13 +1,10 @@
 package agent
 
 import (
-	"bytes"
 	"context"
 	"crypto"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
-	"io"
 	"net"
 	"net/http"
 	"slices"
@@ -165,26 +162,15 @@ func ask(ctx context.Context, client *http.Client, host, path string, body, answ
 	defer client.CloseIdleConnections()
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	method, reader := http.MethodGet, io.Reader(nil)
+	method := http.MethodGet
 	if body != nil {
-		data, err := json.Marshal(body)
-		if err != nil {
-			return err
-		}
-		method, reader = http.MethodPost, bytes.NewReader(data)
+		method = http.MethodPost
 	}
-	request, err := http.NewRequestWithContext(ctx, method, "https://"+host+path, reader)
+	response, err := call(ctx, client, host, method, path, "", body)
 	if err != nil {
-		return fault.Wrap(err, AuthorityFailed, "the authority's address").WithHint("write HOST:PORT")
-	}
-	response, err := client.Do(request)
-	if err != nil {
-		return unanswered(ctx, err, request.URL.Path)
+		return unanswered(ctx, err, path)
 	}
 	defer response.Body.Close()
-	if response.StatusCode/100 != 2 {
-		return refusalOf(response)
-	}
 	return readAnswer(response.Body, answer)
 }
 

@@ -17,6 +17,7 @@ import (
 	"github.com/signet-tls/signet/identity"
 	"github.com/signet-tls/signet/internal/agent/api"
 	"github.com/signet-tls/signet/internal/audit"
+	"github.com/signet-tls/signet/internal/authority"
 	"github.com/signet-tls/signet/pki"
 	"github.com/signet-tls/signet/verify"
 )
@@ -172,11 +173,10 @@ func (c *checkup) authority(ctx context.Context, home folder) {
 		c.fail("authority", err)
 		return
 	}
-	switch status {
-	case http.StatusOK, http.StatusForbidden: // which is for operators alone
+	if refused := refusal(data); status == http.StatusOK || errors.Is(refused, authority.NotPermitted) { // it is for operators alone
 		c.ok("authority", "%s answers %s after %s", asker.address, names[0], milliseconds(end.Sub(start)))
-	default:
-		c.fail("authority", refusal(data))
+	} else {
+		c.fail("authority", refused)
 	}
 	c.clock(start.Add(end.Sub(start)/2), date)
 	if status == http.StatusOK {
