@@ -4,11 +4,13 @@ import (
 	"context"
 	"fmt"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/signet-tls/signet/internal/agent/api"
+	"github.com/signet-tls/signet/spiffeid"
 )
 
 // tokenCmds are the commands of tokens.
@@ -143,7 +145,38 @@ func (c *tokenCancelCmd) run(ctx context.Context, s *shell) error {
 	if s.json {
 		return s.printJSON(cancelled)
 	}
-	return s.print(s.view(cancelled.TrustDomain).cancelled(cancelled))
+	v := s.view(cancelled.TrustDomain)
+	if err := s.print(v.cancelled(cancelled)); err != nil {
+		return err
+	}
+	idle, err := authority.idle(ctx, cancelled.Tokens)
+	if err != nil || len(idle) == 0 {
+		return err
+	}
+	s.steps("next", "signet identity remove "+v.id(idle[0])+"      # if nobody is to have that name; nobody has "+v.names(idle))
+	return nil
+}
+
+// idle lists those whom tokens were for, and whom they were to hold, that nobody is.
+func (o *operator) idle(ctx context.Context, tokens []api.TokenInfo) (idle []spiffeid.ID, err error) {
+	var names []string
+	for _, t := range tokens {
+		for _, id := range append([]spiffeid.ID{t.Who}, t.Holds...) {
+			if name := id.String(); !slices.Contains(names, name) {
+				names = append(names, name)
+			}
+		}
+	}
+	var known api.Identities
+	if err := o.get(ctx, api.PathIdentities, url.Values{"name": names}, &known); err != nil {
+		return nil, err
+	}
+	for _, i := range known.Identities {
+		if i.Certificates == 0 && len(i.Holds)+len(i.HeldBy) == 0 && i.Token.IsZero() && i.Revoked == nil {
+			idle = append(idle, i.ID)
+		}
+	}
+	return idle, nil
 }
 
 // cancelled says what was taken back.
