@@ -61,9 +61,13 @@ func Enroll(ctx context.Context, token api.Token, key crypto.Signer, now func() 
 	if home.Roots, err = verify.ForTrustDomain(domain, home.Anchors...); err != nil {
 		return home, err
 	}
-	home.Credential, err = issuedTo(token.ID, answer.Chain, key)
+	home.Credential, err = credentialOf(answer.Chain, key)
 	if err != nil {
 		return home, err
+	}
+	if have := home.ID(); have != token.ID {
+		return home, fault.New(api.TokenMalformed, "the token was altered after it was made: it says %s, and was made for %s", token.ID, have).
+			WithHint("it is used up: have an operator make another one, and bring it here unaltered: signet token new %s --again", have.Path())
 	}
 	_, err = verify.Verify(home.Credential.Chain, verify.Options{Roots: roots, Name: verify.ID(token.ID), Purpose: verify.AnyPurpose, Now: now()})
 	return home, err
@@ -203,13 +207,18 @@ func parseAll(ders [][]byte) ([]*pki.Certificate, error) {
 	return certs, nil
 }
 
-// issuedTo pairs a chain in DER, which was asked for an identity, with its key.
-func issuedTo(id spiffeid.ID, chain [][]byte, key crypto.Signer) (*pki.Credential, error) {
+// credentialOf pairs a chain in DER with its key.
+func credentialOf(chain [][]byte, key crypto.Signer) (*pki.Credential, error) {
 	certs, err := parseAll(chain)
 	if err != nil {
 		return nil, err
 	}
-	credential, err := pki.NewCredential(certs, key)
+	return pki.NewCredential(certs, key)
+}
+
+// issuedTo is credentialOf for a chain that was asked for an identity.
+func issuedTo(id spiffeid.ID, chain [][]byte, key crypto.Signer) (*pki.Credential, error) {
+	credential, err := credentialOf(chain, key)
 	if err != nil {
 		return nil, err
 	}

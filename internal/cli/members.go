@@ -229,6 +229,9 @@ func (v view) restored(c api.Change) changed {
 	who := v.id(c.Who)
 	said := changed{head: v.headOf(c, "Restored", "restore", who), more: "It may get certificates again" + stayDead(c.Certificates) + ".", width: 67,
 		label: "back in, with a new key", back: fmt.Sprintf("signet token new %s --again | signet enroll", who)}
+	if strings.HasPrefix(who, "operator/") {
+		said.back += "      # in a folder of its own; what the authority's machine keeps, signet authority serve renews, started anew"
+	}
 	if len(c.HeldBy) > 0 {
 		said.label, said.back = "note", fmt.Sprintf("%s, which may hold it, has a new certificate of it at once; a host of its own: signet token new %s --again | signet enroll", v.names(c.HeldBy), who)
 	}

@@ -157,9 +157,18 @@ func (o *operator) do(ctx context.Context, method, path string, body []byte, ans
 		return err
 	}
 	if status/100 != 2 {
-		return refusal(data)
+		return o.mendable(refusal(data))
 	}
 	return decodeAnswer(data, answer)
+}
+
+// mendable has the step of a certificate that counts no longer be the one that works
+// where it is kept: nobody enrolls in an authority's own folder.
+func (o *operator) mendable(err error) error {
+	if ours, ok := fault.Of(err); ok && ours.Code == api.CertificateWithdrawn && o.home.host == nil {
+		return ours.WithHint("where nobody told you, ask who did that; then stop the authority, and start it again: it renews what is kept in its folder")
+	}
+	return err
 }
 
 func decodeAnswer(data []byte, answer any) error {
