@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"math"
@@ -124,7 +125,7 @@ func (c *checkup) descriptors(need int64) {
 	case err != nil:
 		c.unknown("descriptors", "the limit is not known on this system")
 	case most < need:
-		c.stop("descriptors", "raise the limit: LimitNOFILE= in systemd's unit, or ulimit -n", "at most %s for a program that is started from here, and %s may be needed", thousands(most), thousands(need))
+		c.stop("descriptors", fmt.Sprintf("ulimit -n %d      # in the shell that starts it; under systemd LimitNOFILE=%d below [Service] in its unit, then systemctl daemon-reload and restart", need, need), "at most %s for a program that is started from here, and %s may be needed", thousands(most), thousands(need))
 	default:
 		c.ok("descriptors", "at most %s for a program that is started from here; %s may be needed", thousands(most), thousands(need))
 	}

@@ -12,6 +12,7 @@ const (
 	TooManyConnections fault.Code = "too_many_connections"
 	UserRefused        fault.Code = "user_refused"
 	NotPostgres        fault.Code = "not_postgres"
+	PostgresWantsTLS   fault.Code = "postgres_wants_tls"
 	Stale              fault.Code = "authority_silent"
 	NoAddress          fault.Code = "no_address"
 	NoAnswer           fault.Code = "no_answer"
@@ -42,8 +43,11 @@ func Codes() []fault.Entry {
 			Cause: "The program runs as another user than those whom the door lets in.",
 			Next:  "Name the user in the door's list of users, in the proxy's configuration."},
 		{Code: NotPostgres, Meaning: "The program at a door for PostgreSQL did not begin as a PostgreSQL client does.",
-			Cause: "Another protocol, or a client that insists on TLS on the way to the door, which is on its own machine.",
+			Cause: "Another protocol, or a client that begins with TLS at once.",
 			Next:  "Connect with a PostgreSQL client, and sslmode=prefer or disable: TLS begins behind the door."},
+		{Code: PostgresWantsTLS, Meaning: "A PostgreSQL client insists on TLS on the way to its door, which is on its own machine.",
+			Cause: "sslmode=require, verify-ca or verify-full.",
+			Next:  "Connect with sslmode=disable, or prefer: TLS begins behind the door."},
 		{Code: NoAddress, Meaning: "It is not known where the service listens.",
 			Cause: "Its door has no addresses of its own, and no proxy of the service has told the authority of one: none runs, or it listens on all addresses and does not say by which it is reached.",
 			Next:  "Start the service's proxy; give its service advertise = \"HOST:PORT\", or the door addresses."},
