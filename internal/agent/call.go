@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/signet-tls/signet"
@@ -72,11 +73,15 @@ func RefusedBy(ctx context.Context, client *signet.Client, address string) bool 
 // refuses reports whether the authority refuses our certificate.
 func (t *trust) refuses(ctx context.Context) bool { return RefusedBy(ctx, t.client, t.at) }
 
+// notEstablished is how net/http says that a connection ended while it was being made;
+// it has no type for it.
+const notEstablished = "http2: client conn could not be established"
+
 // brokenOff reports whether an error can be a refusal that net/http has met as a reset,
 // or as an alert in no words of ours.
 func brokenOff(err error) bool {
 	var op *net.OpError
-	return errors.Is(err, signet.Truncated) || errors.As(err, &op) && op.Op == "remote error"
+	return errors.Is(err, signet.Truncated) || errors.As(err, &op) && op.Op == "remote error" || err != nil && strings.Contains(err.Error(), notEstablished)
 }
 
 // refusalOf returns the authority's own error.
