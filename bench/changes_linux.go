@@ -104,7 +104,7 @@ func (b *rulebook) oracle() func(policy.Pair) bool {
 // policyChanges makes random changes under connections between all pairs: what each
 // closes is what the oracle denies, no more and no less.
 func policyChanges(out io.Writer, changes int) error {
-	c, err := newCrowd(12, 3, 0)
+	c, err := newCrowd(build{}, 12, 3, 0)
 	if err != nil {
 		return err
 	}

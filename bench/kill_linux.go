@@ -74,7 +74,7 @@ func kills(out io.Writer, _ int, args []string) error {
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
-	c, err := newCrowd(4, 1, 0)
+	c, err := newCrowd(build{}, 4, 1, 0)
 	if err != nil {
 		return err
 	}

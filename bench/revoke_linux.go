@@ -32,8 +32,8 @@ type crowd struct {
 }
 
 // newCrowd has so many identities and services, and every identity a door to each.
-func newCrowd(identities, services, each int, flags ...string) (c *crowd, err error) {
-	r, err := newRig(flags...)
+func newCrowd(how build, identities, services, each int) (c *crowd, err error) {
+	r, err := newRig(how)
 	if err != nil {
 		return nil, err
 	}
@@ -137,7 +137,7 @@ func revocations(out io.Writer, _ int, args []string) error {
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
-	c, err := newCrowd(*identities+*rounds, 1, *each)
+	c, err := newCrowd(build{}, *identities+*rounds, 1, *each)
 	if err != nil {
 		return err
 	}

@@ -13,6 +13,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -29,6 +30,7 @@ import (
 // authority and hosts with their proxies, each in a process of its own.
 type rig struct {
 	dir     string // everything is in here, and removed at the end
+	build   build
 	program string
 	env     []string
 	domain  spiffeid.TrustDomain
@@ -41,26 +43,49 @@ type rig struct {
 	running []*process   // guarded by mu
 }
 
+// build is how the program is built.
+type build struct {
+	race   bool // with the race detector
+	clocks bool // so that the wall clock of each process can be set
+}
+
 // newRig builds the program and makes an authority, which runs.
-func newRig(flags ...string) (r *rig, err error) {
-	r = &rig{domain: decideDomain}
+func newRig(how build) (r *rig, err error) {
+	r = &rig{domain: decideDomain, build: how}
 	if r.dir, err = os.MkdirTemp("", "signet-bench-"); err != nil {
 		return nil, err
 	}
 	r.env = append(os.Environ(), "HOME="+r.dir, "XDG_DATA_HOME="+r.dir, "XDG_CONFIG_HOME="+r.dir, "SIGNET_DATA=")
 	r.program = filepath.Join(r.dir, "signet")
-	if err := r.found(flags); err != nil {
+	if err = r.compile(); err == nil {
+		err = r.found()
+	}
+	if err != nil {
 		r.close()
 		return nil, err
 	}
 	return r, nil
 }
 
-func (r *rig) found(flags []string) error {
-	build := exec.Command("go", append(append([]string{"build"}, flags...), "-o", r.program, "github.com/signet-tls/signet/cmd/signet")...)
-	if out, err := build.CombinedOutput(); err != nil {
+func (r *rig) compile() error {
+	args := []string{"build", "-o", r.program}
+	if r.build.race {
+		args = append(args, "-race")
+	}
+	if r.build.clocks {
+		flags, err := clocks(r.dir)
+		if err != nil {
+			return err
+		}
+		args = append(args, flags...)
+	}
+	if out, err := exec.Command("go", append(args, "github.com/signet-tls/signet/cmd/signet")...).CombinedOutput(); err != nil {
 		return fmt.Errorf("the program cannot be built: %w: %s", err, out)
 	}
+	return nil
+}
+
+func (r *rig) found() error {
 	if err := os.WriteFile(r.file("passphrase"), []byte("correct horse battery staple\n"), 0o600); err != nil {
 		return err
 	}
@@ -271,6 +296,12 @@ type process struct {
 func (r *rig) start(name, program string, args ...string) (*process, error) {
 	command := exec.Command(program, args...)
 	command.Env, command.Dir = r.env, r.dir
+	if r.build.clocks && program == r.program {
+		if err := r.makeClock(name); err != nil {
+			return nil, err
+		}
+		command.Env = append(slices.Clip(r.env), clockVariable+"="+r.clock(name))
+	}
 	return r.run(name, command)
 }
 
