@@ -33,7 +33,10 @@ func openClock() *int64 {
 	if !found {
 		return new(int64)
 	}
-	file, err := syscall.Open(name, syscall.O_RDONLY|syscall.O_CLOEXEC, 0)
+	file, err := syscall.Open(name, syscall.O_RDWR|syscall.O_CREAT|syscall.O_CLOEXEC, 0o600)
+	if err == nil {
+		err = syscall.Ftruncate(file, 8)
+	}
 	if err != nil {
 		panic("no clock at " + name)
 	}
@@ -83,23 +86,12 @@ func clocks(dir string) (flags []string, err error) {
 	return []string{"-overlay", file}, os.WriteFile(file, sure(json.Marshal(overlay)), 0o600)
 }
 
-// clock is the file by which the processes of a name have their time.
-func (r *rig) clock(name string) string { return r.file(name + ".clock") }
+// clock is the file by which a host has its time.
+func (r *rig) clock(host string) string { return r.file(host + ".clock") }
 
-// makeClock makes that file, unless there is one.
-func (r *rig) makeClock(name string) error {
-	file, err := os.OpenFile(r.clock(name), os.O_WRONLY|os.O_CREATE, 0o600)
-	if err != nil {
-		return err
-	}
-	defer file.Close()
-	return file.Truncate(8)
-}
-
-// setClock has the processes of a name, those that run and those to come, be ahead of
-// the machine's clock.
-func (r *rig) setClock(name string, ahead time.Duration) error {
-	file, err := os.OpenFile(r.clock(name), os.O_WRONLY, 0)
+// setClock has what runs on a host, and what will, be ahead of the machine's clock.
+func (r *rig) setClock(host string, ahead time.Duration) error {
+	file, err := os.OpenFile(r.clock(host), os.O_WRONLY|os.O_CREATE, 0o600)
 	if err != nil {
 		return err
 	}

@@ -46,7 +46,7 @@ type rig struct {
 // build is how the program is built.
 type build struct {
 	race   bool // with the race detector
-	clocks bool // so that the wall clock of each process can be set
+	clocks bool // so that the wall clock of each host can be set
 }
 
 // newRig builds the program and makes an authority, which runs.
@@ -194,8 +194,16 @@ func (r *rig) signet(data string, args ...string) (string, error) {
 
 func (r *rig) command(data string, args ...string) *exec.Cmd {
 	command := exec.Command(r.program, append([]string{"--data", r.data(data)}, args...)...)
-	command.Env, command.Dir = r.env, r.dir
+	command.Env, command.Dir = r.envOf(data), r.dir
 	return command
+}
+
+// envOf is the environment on a host.
+func (r *rig) envOf(host string) []string {
+	if !r.build.clocks {
+		return r.env
+	}
+	return append(slices.Clip(r.env), clockVariable+"="+r.clock(host))
 }
 
 // ask asks the authority as the operator.
@@ -295,13 +303,7 @@ type process struct {
 // start starts a program, whose words go to files of its name.
 func (r *rig) start(name, program string, args ...string) (*process, error) {
 	command := exec.Command(program, args...)
-	command.Env, command.Dir = r.env, r.dir
-	if r.build.clocks && program == r.program {
-		if err := r.makeClock(name); err != nil {
-			return nil, err
-		}
-		command.Env = append(slices.Clip(r.env), clockVariable+"="+r.clock(name))
-	}
+	command.Env, command.Dir = r.envOf(name), r.dir
 	return r.run(name, command)
 }
 
