@@ -13,7 +13,6 @@ import (
 
 	"github.com/signet-tls/signet/internal/agent/api"
 	"github.com/signet-tls/signet/internal/audit"
-	"github.com/signet-tls/signet/internal/ca"
 	"github.com/signet-tls/signet/spiffeid"
 )
 
@@ -93,7 +92,7 @@ func (r *rotating) replaceAll() error {
 	if err := r.renewLeaves(); err != nil {
 		return err
 	}
-	for _, what := range []string{ca.TurnIntermediate, ca.TurnRoot} {
+	for _, what := range []string{"intermediate", "root"} {
 		if err := r.rotate(what); err != nil {
 			return err
 		}
