@@ -259,26 +259,12 @@ func byCertificate(r *rig, _, clients int) (func(worker, n int) error, error) {
 // renewing is somebody who has joined, as a client that renews a certificate by a
 // request that is always the same.
 func renewing(r *rig, name string) (*http.Client, []byte, error) {
-	made, err := r.another(name)
+	credential, err := r.enrolled(name)
 	if err != nil {
 		return nil, nil, err
 	}
-	token := sure(api.ParseToken(made.Token))
-	key := sure(pki.NewKey())
-	var answer api.Enrolled
-	stranger := r.stranger().HTTP()
-	defer stranger.CloseIdleConnections()
-	err = exchange(stranger, http.MethodPost, "https://"+api.EnrollHost+api.PathEnroll,
-		sure(json.Marshal(api.EnrollRequest{Secret: token.Secret, Request: sure(pki.NewRequest(key))})), &answer)
-	if err != nil {
-		return nil, nil, err
-	}
-	var chain []*pki.Certificate
-	for _, der := range answer.Chain {
-		chain = append(chain, sure(pki.ParseCertificate(der)))
-	}
-	client := &signet.Client{Roots: r.roots, Name: verify.ID(sure(r.domain.ID("authority"))), Identity: identity.Static(sure(pki.NewCredential(chain, key))), ALPN: []string{"http/1.1"}}
-	return client.HTTP(), sure(json.Marshal(api.CertificateRequest{ID: token.ID, Request: sure(newRequest())})), nil
+	client := &signet.Client{Roots: r.roots, Name: verify.ID(sure(r.domain.ID("authority"))), Identity: identity.Static(credential), ALPN: []string{"http/1.1"}}
+	return client.HTTP(), sure(json.Marshal(api.CertificateRequest{ID: credential.Leaf().ID(), Request: sure(newRequest())})), nil
 }
 
 // signed asks for a certificate, and makes sure that it gets one.

@@ -29,6 +29,7 @@ var benches = map[string]func(out io.Writer, rounds int, args []string) error{
 	"decide":      decide,
 	"limbo":       limbo,
 	"parse":       parse,
+	"report":      report,
 	"verify":      verifyChains,
 }
 
