@@ -25,7 +25,7 @@ type sizes struct {
 
 var (
 	fullSizes  = sizes{shakes: 4000, workers: 32, bulk: 4 << 30, pings: 3 * time.Second, settle: 3 * time.Second}
-	quickSizes = sizes{shakes: 1000, workers: 32, bulk: 1 << 30, pings: time.Second, settle: time.Second}
+	quickSizes = sizes{shakes: 500, workers: 16, bulk: 1 << 29, pings: time.Second, settle: time.Second}
 )
 
 // target is a proxy, or a relay, under load.

@@ -14,8 +14,10 @@ import (
 const clockTick = 10 * time.Millisecond
 
 // cpu returns the time that a process and its children have used so far.
-func (p *process) cpu() (used time.Duration) {
-	for i, pid := range p.tree() {
+func (p *process) cpu() time.Duration { return cpuOf(p.cmd.Process.Pid) }
+
+func cpuOf(process int) (used time.Duration) {
+	for i, pid := range tree(process) {
 		fields := stat(pid)
 		if fields == nil {
 			continue
@@ -32,8 +34,8 @@ func (p *process) cpu() (used time.Duration) {
 	return used
 }
 
-// tree returns the process and all below it.
-func (p *process) tree() []int {
+// tree returns a process and all below it.
+func tree(process int) []int {
 	children := map[int][]int{}
 	entries, _ := os.ReadDir("/proc")
 	for _, entry := range entries {
@@ -46,7 +48,7 @@ func (p *process) tree() []int {
 			children[parent] = append(children[parent], pid)
 		}
 	}
-	all := []int{p.cmd.Process.Pid}
+	all := []int{process}
 	for i := 0; i < len(all); i++ {
 		all = append(all, children[all[i]]...)
 	}
@@ -67,7 +69,7 @@ func stat(pid int) []string {
 // pss returns how much memory a process and its children have, in KiB: what several
 // share counts in parts.
 func (p *process) pss() (kib int) {
-	for _, pid := range p.tree() {
+	for _, pid := range tree(p.cmd.Process.Pid) {
 		for line := range strings.Lines(string(read(fmt.Sprintf("/proc/%d/smaps_rollup", pid)))) {
 			if rest, ok := strings.CutPrefix(line, "Pss:"); ok {
 				n, _ := strconv.Atoi(strings.Fields(rest)[0])

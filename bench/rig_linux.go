@@ -20,7 +20,6 @@ import (
 	"github.com/signet-tls/signet/identity"
 	"github.com/signet-tls/signet/internal/agent/api"
 	"github.com/signet-tls/signet/pki"
-	"github.com/signet-tls/signet/spiffeid"
 	"github.com/signet-tls/signet/verify"
 )
 
@@ -28,11 +27,9 @@ import (
 // authority and hosts with their proxies, each in a process of its own.
 type rig struct {
 	*workshop
-	domain  spiffeid.TrustDomain
-	address string // of the authority
-	anchors []*pki.Certificate
-	roots   verify.Roots    // those
-	me      *pki.Credential // the operator
+	reach                      // of the authority
+	anchors []*pki.Certificate // its roots
+	me      *pki.Credential    // the operator
 
 	asking sync.Mutex
 	http   *http.Client // guarded by asking; as the operator; nil until it is needed
@@ -56,7 +53,7 @@ func newRig(flags ...string) (*rig, error) {
 
 // rig makes an authority in the workshop, which runs.
 func (w *workshop) rig() (*rig, error) {
-	r := &rig{workshop: w, domain: decideDomain}
+	r := &rig{workshop: w, reach: reach{domain: decideDomain}}
 	return r, r.found()
 }
 

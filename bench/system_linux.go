@@ -15,6 +15,7 @@ var ofSystem = map[string]func(out io.Writer, rounds int, args []string) error{
 	"matrix":   matrix,
 	"programs": programs,
 	"revoke":   revocations,
+	"sign":     sign,
 	"slow":     slow,
 	"soak":     soak,
 	"storm":    storm,
