@@ -26,6 +26,7 @@ type entrant struct {
 type arena struct {
 	*workshop
 	people  *loadPeople
+	clients int    // how many certificates the tests need
 	backend string // its address
 	tools   string // the folder of what "make bench" has brought; see tools/bench
 }
@@ -36,13 +37,13 @@ const manyClients = 1000
 // openssl is the folder of OpenSSL's libraries.
 func (a *arena) openssl() string { return filepath.Join(a.tools, "openssl") }
 
-// newArena makes certificates and the backend.
-func newArena(tools string) (*arena, error) {
+// newArena makes certificates, of so many clients, and the backend.
+func newArena(tools string, clients int) (*arena, error) {
 	w, err := newWorkshop()
 	if err != nil {
 		return nil, err
 	}
-	a := &arena{workshop: w}
+	a := &arena{workshop: w, clients: clients}
 	if a.tools, err = filepath.Abs(tools); err == nil {
 		if a.people, err = a.certify(); err == nil {
 			a.backend, err = startBackend()
@@ -74,7 +75,7 @@ func (a *arena) certify() (*loadPeople, error) {
 		return nil, err
 	}
 	people := &loadPeople{roots: pool(root.Leaf())}
-	for i := range manyClients {
+	for i := range a.clients {
 		client, err := workload(fmt.Sprint("client-", i))
 		if err != nil {
 			return nil, err
@@ -111,7 +112,7 @@ func (a *arena) enter(name, address string, people *loadPeople, library string, 
 
 // configured is a peer with a configuration in bench/peers.
 func configured(name, by, file, library string, version []string, command func(config string) []string) entrant {
-	return entrant{entry: entry{name, peers, by}, version: version,
+	return entrant{entry: entry{name, peers, "OpenSSL", by}, version: version,
 		ready: func(a *arena) error {
 			if _, err := exec.LookPath(version[0]); err != nil {
 				return fmt.Errorf("%w; next: make bench", err)
@@ -145,7 +146,7 @@ func configured(name, by, file, library string, version []string, command func(c
 
 // relayed is a relay of this program, which speaks no TLS.
 func relayed(name, service, by string) entrant {
-	return entrant{entry: entry{name, floor, by},
+	return entrant{entry: entry{name, floor, service, by},
 		skips: func(test string) bool {
 			return strings.HasPrefix(test, "hs-") || test == "resume" || strings.HasPrefix(test, "idle") || test == cipherTest
 		},
@@ -163,9 +164,9 @@ func relayed(name, service, by string) entrant {
 func entrants() []entrant {
 	const openssl = "OpenSSL, in user space"
 	return []entrant{
-		signetEntrant("signet", "as it is by default", ""),
-		signetEntrant("signet-std", `data_path = "std": crypto/tls over many records a call of the system`, `data_path = "std"`),
-		signetEntrant("signet-record", `data_path = "record": crypto/tls for the handshake, then records of its own`, `data_path = "record"`),
+		signetEntrant("signet", "default", "as it is by default", ""),
+		signetEntrant("signet-std", "std", `data_path = "std": crypto/tls over many records a call of the system`, `data_path = "std"`),
+		signetEntrant("signet-record", "record", `data_path = "record": crypto/tls for the handshake, then records of its own`, `data_path = "record"`),
 		forgetful(),
 		systemEntrant(),
 		configured(baseline, openssl, "nginx.conf", "openssl", []string{"nginx", "-v"}, func(config string) []string { return []string{"nginx", "-c", config} }),
@@ -180,7 +181,7 @@ func entrants() []entrant {
 // ghostunnel is a proxy in Go, which speaks by crypto/tls.
 func ghostunnel() entrant {
 	program := func(a *arena) string { return filepath.Join(a.tools, "ghostunnel") }
-	return entrant{entry: entry{"ghostunnel", peers, "crypto/tls, io.Copy"},
+	return entrant{entry: entry{"ghostunnel", peers, "crypto/tls", "crypto/tls by io.Copy"},
 		ready: func(a *arena) error {
 			if _, err := os.Stat(program(a)); err != nil {
 				return fmt.Errorf("%w; next: make bench", err)

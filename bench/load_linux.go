@@ -98,11 +98,11 @@ func (t *target) dial(settings *tls.Config) (net.Conn, error) {
 }
 
 // settings are those of t's first client; nil where there is no TLS.
-func (t *target) settings() *tls.Config {
+func (t *target) settings(group tls.CurveID) *tls.Config {
 	if t.people == nil {
 		return nil
 	}
-	return t.people.tls(tls.X25519, t.people.clients[0])
+	return t.people.tls(group, t.people.clients[0])
 }
 
 // ready waits until a byte comes back from the backend, and says what was agreed on.

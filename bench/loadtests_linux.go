@@ -112,7 +112,7 @@ func (t *target) move(s sizes, up bool, connections int) (figures, error) {
 
 func (t *target) dialAll(n int) (conns []net.Conn, hangUp func(), err error) {
 	conns = make([]net.Conn, n)
-	settings := t.settings()
+	settings := t.settings(tls.X25519)
 	err = many(n, 32, func(_, i int) (err error) {
 		conns[i], err = t.dial(settings)
 		return err

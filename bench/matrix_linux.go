@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/aes"
 	"crypto/cipher"
+	"crypto/tls"
 	"flag"
 	"fmt"
 	"io"
@@ -41,7 +42,11 @@ func matrix(out io.Writer, rounds int, args []string) error {
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
-	a, err := newArena(*tools)
+	clients := 1
+	if slices.Contains(strings.Split(*tests, ","), "hs-many") {
+		clients = manyClients
+	}
+	a, err := newArena(*tools, clients)
 	if err != nil {
 		return err
 	}
@@ -154,7 +159,11 @@ func (c *course) measure(e entrant, line *run) {
 	t, err := e.start(c.arena)
 	if err == nil {
 		defer t.process.kill()
-		if line.Agreed, err = t.ready(t.settings()); err == nil {
+		group := tls.X25519
+		if line.Test == "hs-mlkem" {
+			group = tls.X25519MLKEM768
+		}
+		if line.Agreed, err = t.ready(t.settings(group)); err == nil {
 			line.Figures, err = sure(loadTest(line.Test))(t, c.sizes)
 		}
 	}

@@ -24,7 +24,8 @@ type setting struct {
 type entry struct {
 	Name string `json:"name"`
 	Kind kind   `json:"kind"`
-	By   string `json:"by"` // what carries the bytes
+	Path string `json:"path"` // what carries the bytes, in a word
+	By   string `json:"by"`   // the same in more
 }
 
 // kind is how an entrant's figures are read.

@@ -73,9 +73,9 @@ func (r *recording) page(folder string) []byte {
 	for _, version := range s.Versions {
 		fmt.Fprintf(&out, "- %s\n", version)
 	}
-	out.WriteString("\n" + howToRead + "\n## What runs\n\n| row | what carries the bytes |\n|---|---|\n")
+	out.WriteString("\n" + howToRead + "\n## What runs\n\n| row | path | what carries the bytes |\n|---|---|---|\n")
 	for _, e := range s.Entrants {
-		fmt.Fprintf(&out, "| %s | %s |\n", e.Name, e.By)
+		fmt.Fprintf(&out, "| %s | %s | %s |\n", e.Name, e.Path, e.By)
 	}
 	for _, f := range families {
 		c := r.chart(f)
@@ -178,7 +178,7 @@ func (r *recording) table(out io.Writer, v view) {
 	if v.beside != "" {
 		fmt.Fprintf(out, " %s |", v.besideUnit)
 	}
-	fmt.Fprint(out, " agreed on | |\n|---|---|---|---|---|---|")
+	fmt.Fprint(out, " path | agreed on | |\n|---|---|---|---|---|---|---|")
 	if v.beside != "" {
 		fmt.Fprint(out, "---|")
 	}
@@ -202,7 +202,7 @@ func (r *recording) table(out io.Writer, v view) {
 		if lost := r.lost(line, rows); len(lost) > 0 {
 			words = strings.TrimSpace(words + " **lost to " + strings.Join(lost, ", ") + "**")
 		}
-		fmt.Fprintf(out, " %s | %s |\n", r.agreed(line.Name, v.test), cell.Replace(strings.TrimSpace(words)))
+		fmt.Fprintf(out, " %s | %s | %s |\n", line.Path, r.agreed(line.Name, v.test), cell.Replace(strings.TrimSpace(words)))
 	}
 }
 

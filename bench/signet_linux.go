@@ -21,8 +21,8 @@ func serviceOf(identity, address, backend string) string {
 
 // signetEntrant is a proxy without an authority, and with a line of its own in the
 // configuration.
-func signetEntrant(name, by, line string) entrant {
-	return signetBuilt(name, by, line, func(a *arena) (err error) {
+func signetEntrant(name, path, by, line string) entrant {
+	return signetBuilt(entry{name, ours, path, by}, line, func(a *arena) (err error) {
 		if a.program == "" {
 			a.program, err = a.build("signet")
 		}
@@ -30,8 +30,8 @@ func signetEntrant(name, by, line string) entrant {
 	}, func(a *arena) string { return a.program })
 }
 
-func signetBuilt(name, by, line string, build func(a *arena) error, program func(a *arena) string) entrant {
-	config := name + ".toml"
+func signetBuilt(e entry, line string, build func(a *arena) error, program func(a *arena) string) entrant {
+	config := e.Name + ".toml"
 	write := func(a *arena, address string) error {
 		if err := os.WriteFile(a.file("all.cedar"), []byte(`@id("everybody") `+everybody), 0o600); err != nil {
 			return err
@@ -40,7 +40,7 @@ func signetBuilt(name, by, line string, build func(a *arena) error, program func
 			"[[identity]]\nname = \"server\"\nfile = \"server.pem\"\n" + serviceOf("server", address, a.backend)
 		return os.WriteFile(a.file(config), []byte(text), 0o600)
 	}
-	return entrant{entry: entry{name, ours, by},
+	return entrant{entry: e,
 		ready: func(a *arena) error {
 			if err := build(a); err != nil {
 				return err
@@ -63,7 +63,7 @@ func signetBuilt(name, by, line string, build func(a *arena) error, program func
 			if err := write(a, address); err != nil {
 				return nil, err
 			}
-			return a.enter(name, address, a.people, "", program(a), "proxy", "serve", "--config", a.file(config))
+			return a.enter(e.Name, address, a.people, "", program(a), "proxy", "serve", "--config", a.file(config))
 		}}
 }
 
@@ -76,7 +76,7 @@ const (
 // forgetful is a proxy that is built so that its verifier remembers nothing.
 func forgetful() entrant {
 	program := func(a *arena) string { return a.file("signet-forgetful") }
-	e := signetBuilt("signet-cold", "as it is by default, built without the memory of verified chains", "", func(a *arena) error {
+	e := signetBuilt(entry{"signet-cold", ours, "default", "as it is by default, built without the memory of verified chains"}, "", func(a *arena) error {
 		const source = "verify/verifier.go"
 		overlay, err := forgetting(read(source))
 		if err != nil {
@@ -110,7 +110,7 @@ func forgetting(source []byte) ([]byte, error) {
 func systemEntrant() entrant {
 	var r *rig
 	var people *loadPeople
-	return entrant{entry: entry{"signet-full", ours, "as it is by default; an authority with 10,000 rules, audit, access log, metrics"},
+	return entrant{entry: entry{"signet-full", ours, "default", "as it is by default; an authority with 10,000 rules, audit, access log, metrics"},
 		ready: func(a *arena) (err error) {
 			if a.program == "" {
 				if a.program, err = a.build("signet"); err != nil {
@@ -120,7 +120,7 @@ func systemEntrant() entrant {
 			if r, err = a.rig(); err != nil {
 				return err
 			}
-			people, err = r.populate()
+			people, err = r.populate(a.clients)
 			return err
 		},
 		start: func(a *arena) (*target, error) {
@@ -142,7 +142,7 @@ const fullService = "server"
 
 // populate has a proxy and all clients join, and puts a rule for each of them in force,
 // and for thousands of others: rules that concern the proxy, as it is told no others.
-func (r *rig) populate() (*loadPeople, error) {
+func (r *rig) populate(clients int) (*loadPeople, error) {
 	if err := r.join("proxy/full", fullService); err != nil {
 		return nil, err
 	}
@@ -156,8 +156,8 @@ func (r *rig) populate() (*loadPeople, error) {
 			}
 		}
 	}
-	people := &loadPeople{roots: pool(r.anchors...), clients: make([]*pki.Credential, manyClients)}
-	return people, many(manyClients, 16, func(_, i int) (err error) {
+	people := &loadPeople{roots: pool(r.anchors...), clients: make([]*pki.Credential, clients)}
+	return people, many(clients, 16, func(_, i int) (err error) {
 		people.clients[i], err = r.enrolled(fmt.Sprint("c", i))
 		return err
 	})

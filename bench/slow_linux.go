@@ -1,6 +1,7 @@
 package main
 
 import (
+	"crypto/tls"
 	"flag"
 	"fmt"
 	"io"
@@ -20,12 +21,12 @@ func slow(out io.Writer, _ int, args []string) error {
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
-	a, err := newArena(".cache/bench")
+	a, err := newArena(".cache/bench", 1)
 	if err != nil {
 		return err
 	}
 	defer a.close()
-	e := signetEntrant("signet", "", *line)
+	e := signetEntrant("signet", "", "", *line)
 	if err := e.ready(a); err != nil {
 		return err
 	}
@@ -33,7 +34,7 @@ func slow(out io.Writer, _ int, args []string) error {
 	if err != nil {
 		return err
 	}
-	if _, err := t.ready(t.settings()); err != nil {
+	if _, err := t.ready(t.settings(tls.X25519)); err != nil {
 		return err
 	}
 	conns, hangUp, err := t.dialAll(*n)
@@ -49,7 +50,7 @@ func slow(out io.Writer, _ int, args []string) error {
 	if err := t.look(out, "nothing else happens", others, *length); err != nil {
 		return err
 	}
-	lazy, err := t.dial(t.settings())
+	lazy, err := t.dial(t.settings(tls.X25519))
 	if err != nil {
 		return err
 	}
@@ -60,7 +61,7 @@ func slow(out io.Writer, _ int, args []string) error {
 	if err := t.look(out, "one is sent a TiB and does not read", others, *length); err != nil {
 		return err
 	}
-	busy, err := t.dial(t.settings())
+	busy, err := t.dial(t.settings(tls.X25519))
 	if err != nil {
 		return err
 	}

@@ -21,12 +21,12 @@ func storm(out io.Writer, _ int, args []string) error {
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
-	a, err := newArena(".cache/bench")
+	a, err := newArena(".cache/bench", 1)
 	if err != nil {
 		return err
 	}
 	defer a.close()
-	e := signetEntrant("signet", "", *line)
+	e := signetEntrant("signet", "", "", *line)
 	if err := e.ready(a); err != nil {
 		return err
 	}
@@ -36,7 +36,7 @@ func storm(out io.Writer, _ int, args []string) error {
 		if err != nil {
 			return err
 		}
-		settings := t.settings()
+		settings := t.settings(tls.X25519)
 		if _, err := t.ready(settings); err != nil {
 			return err
 		}
