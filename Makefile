@@ -82,7 +82,7 @@ mutants: ## 200 small faults put into PACKAGE (pki): which do its tests miss?
 scan: ## sslyze and testssl look at "signet listen"; some minutes
 	@tools/scan
 
-bench: ## docs/benchmarks.md made anew, next to nginx, HAProxy, stunnel and ghostunnel; hours. A look: BENCH="-quick -rounds 3"
+bench: python ## docs/benchmarks.md made anew, next to nginx, HAProxy, stunnel and ghostunnel; hours. A look: BENCH="-quick -rounds 3"
 	@tools/bench
 	go run ./bench matrix $(BENCH)
 

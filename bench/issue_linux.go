@@ -26,10 +26,7 @@ func issue(out io.Writer, _ int, args []string) error {
 	each := flags.Int("n", 4000, "certificates in a pass")
 	passes := flags.Int("passes", 5, "how often; their median counts")
 	clients := flags.Int("c", 16, "clients at once")
-	if err := flags.Parse(args); err != nil {
-		return err
-	}
-	r, err := newRig()
+	r, err := begin(out, flags, args, func() (*rig, error) { return newRig() })
 	if err != nil {
 		return err
 	}
@@ -39,7 +36,7 @@ func issue(out io.Writer, _ int, args []string) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(out, "%s\n%d certificates a pass, %d clients, %d passes; medians\n\n", machine(), *each, *clients, *passes)
+	fmt.Fprintf(out, "%d certificates a pass, %d clients, %d passes; medians\n\n", *each, *clients, *passes)
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprint(w, "\t/s\tms CPU each, authority\tclients\tp50 ms\tp99 ms\tfailed\n")
 	issued := 0

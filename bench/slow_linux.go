@@ -18,10 +18,7 @@ func slow(out io.Writer, _ int, args []string) error {
 	n := flags.Int("n", 2000, "connections, most of them idle")
 	length := flags.Duration("length", 5*time.Second, "how long each look takes")
 	line := flags.String("config", "", `a line for the proxy's configuration, such as data_path = "record"`)
-	if err := flags.Parse(args); err != nil {
-		return err
-	}
-	a, err := newArena(".cache/bench", 1)
+	a, err := begin(out, flags, args, func() (*arena, error) { return newArena(".cache/bench", 1) })
 	if err != nil {
 		return err
 	}
@@ -45,7 +42,7 @@ func slow(out io.Writer, _ int, args []string) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(out, "%s\n%d connections; 8 of them make round trips of 64 bytes, one after the other\n", machine(), *n)
+	fmt.Fprintf(out, "%d connections; 8 of them make round trips of 64 bytes, one after the other\n", *n)
 	others := conns[:8]
 	if err := t.look(out, "nothing else happens", others, *length); err != nil {
 		return err

@@ -94,14 +94,13 @@ func soak(out io.Writer, _ int, args []string) error {
 	flags := flag.NewFlagSet("soak", flag.ContinueOnError)
 	minutes := flags.Float64("minutes", 30, "how long")
 	race := flags.Bool("race", false, "build the program with the race detector")
-	if err := flags.Parse(args); err != nil {
-		return err
-	}
-	var build []string
-	if *race {
-		build = append(build, "-race")
-	}
-	c, err := newCrowd(12, 2, 0, build...)
+	c, err := begin(out, flags, args, func() (*crowd, error) {
+		var build []string
+		if *race {
+			build = append(build, "-race")
+		}
+		return newCrowd(12, 2, 0, build...)
+	})
 	if err != nil {
 		return err
 	}
@@ -116,7 +115,6 @@ func soak(out io.Writer, _ int, args []string) error {
 			s.proxies[p.name] = p
 		}
 	}
-	fmt.Fprintf(out, "%s\n", machine())
 	begun := time.Now()
 	for time.Since(begun) < time.Duration(*minutes*float64(time.Minute)) {
 		if err := s.spell(); err != nil {

@@ -18,10 +18,7 @@ func storm(out io.Writer, _ int, args []string) error {
 	flags := flag.NewFlagSet("storm", flag.ContinueOnError)
 	n := flags.Int("n", 8000, "clients")
 	line := flags.String("config", "", `a line for the proxy's configuration, such as data_path = "record"`)
-	if err := flags.Parse(args); err != nil {
-		return err
-	}
-	a, err := newArena(".cache/bench", 1)
+	a, err := begin(out, flags, args, func() (*arena, error) { return newArena(".cache/bench", 1) })
 	if err != nil {
 		return err
 	}
@@ -30,7 +27,7 @@ func storm(out io.Writer, _ int, args []string) error {
 	if err := e.ready(a); err != nil {
 		return err
 	}
-	fmt.Fprintf(out, "%s\n%d clients, each with a full handshake and one byte there and back\n", machine(), *n)
+	fmt.Fprintf(out, "%d clients, each with a full handshake and one byte there and back\n", *n)
 	for _, what := range []string{"before", "all at once, after a restart"} {
 		t, err := e.start(a)
 		if err != nil {

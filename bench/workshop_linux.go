@@ -3,7 +3,9 @@ package main
 import (
 	"bytes"
 	"errors"
+	"flag"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"os/exec"
@@ -13,6 +15,17 @@ import (
 	"syscall"
 	"time"
 )
+
+// begin is how a bench begins: with its flags, what it works on, and the machine's name.
+func begin[T any](out io.Writer, flags *flag.FlagSet, args []string, make func() (T, error)) (made T, err error) {
+	if err := flags.Parse(args); err != nil {
+		return made, err
+	}
+	if made, err = make(); err == nil {
+		fmt.Fprintln(out, machine())
+	}
+	return made, err
+}
 
 // workshop is a folder with programs, and what runs of them.
 type workshop struct {
