@@ -164,7 +164,7 @@ func relayed(name, service, by string) entrant {
 func entrants() []entrant {
 	const openssl = "OpenSSL, in user space"
 	return []entrant{
-		signetEntrant("signet", "default", "as it is by default", ""),
+		signetEntrant(byDefault, "default", "as it is by default", ""),
 		signetEntrant("signet-std", "std", `data_path = "std": crypto/tls over many records a call of the system`, `data_path = "std"`),
 		signetEntrant("signet-record", "record", `data_path = "record": crypto/tls for the handshake, then records of its own`, `data_path = "record"`),
 		forgetful(),
@@ -205,13 +205,23 @@ func (a *arena) versionsOf(all []entrant) (versions []string) {
 			continue
 		}
 		if out, err := exec.Command(e.version[0], e.version[1:]...).CombinedOutput(); err == nil {
-			versions = append(versions, strings.TrimSpace(firstLine(out)))
+			versions = append(versions, versionLine(string(out), e.Name))
 		}
 	}
 	if found := opensslVersion.Find(read(filepath.Join(a.openssl(), "libcrypto.so.3"))); found != nil {
 		versions = append(versions, "nginx, haproxy and stunnel use "+string(found))
 	}
 	return versions
+}
+
+// versionLine is the first line in which a program names itself and a number.
+func versionLine(said, program string) string {
+	for line := range strings.Lines(said) {
+		if strings.Contains(strings.ToLower(line), program) && strings.ContainsAny(line, "0123456789") {
+			return strings.TrimSpace(line)
+		}
+	}
+	return program + ", of an unknown version"
 }
 
 var opensslVersion = regexp.MustCompile(`OpenSSL \d+\.\d+\.\d+ \d+ \w+ \d{4}`)

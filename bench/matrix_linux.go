@@ -69,7 +69,7 @@ func matrix(out io.Writer, rounds int, args []string) error {
 	defer file.Close()
 	c.to = file
 	fmt.Fprintln(out, "the recording is", path)
-	if err := c.run(strings.Join(append([]string{"go run ./bench matrix"}, args...), " ")); err != nil {
+	if err := c.run(commandLine(flags, "out", "tools")); err != nil {
 		return err
 	}
 	if *chapters {
@@ -78,6 +78,17 @@ func matrix(out io.Writer, rounds int, args []string) error {
 		}
 	}
 	return c.write(out, *page)
+}
+
+// commandLine is how a bench was asked for, without the flags that decide no figure.
+func commandLine(flags *flag.FlagSet, without ...string) string {
+	line := "go run ./bench " + flags.Name()
+	flags.Visit(func(f *flag.Flag) {
+		if !slices.Contains(without, f.Name) {
+			line += fmt.Sprintf(" -%s=%s", f.Name, f.Value)
+		}
+	})
+	return line
 }
 
 // choose leaves the entrants that are asked for, and nginx.

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"errors"
+	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -114,6 +115,30 @@ func TestLoad(t *testing.T) {
 		if err := p.over(); err == nil {
 			t.Error("it goes on after its end")
 		}
+	}
+}
+
+func TestVersionLine(t *testing.T) {
+	for said, want := range map[string]string{
+		"Initializing stunnel\nstunnel 5.68 on x86_64\nthreads": "stunnel 5.68 on x86_64",
+		"": "stunnel, of an unknown version",
+	} {
+		if have := versionLine(said, "stunnel"); have != want {
+			t.Errorf("%q: have %q", said, have)
+		}
+	}
+}
+
+func TestCommandLine(t *testing.T) {
+	flags := flag.NewFlagSet("matrix", flag.ContinueOnError)
+	flags.Int("rounds", 15, "")
+	flags.Bool("quick", false, "")
+	flags.String("out", "page.md", "")
+	if err := flags.Parse([]string{"-out", "/elsewhere", "-quick", "-rounds", "3"}); err != nil {
+		t.Fatal(err)
+	}
+	if have := commandLine(flags, "out"); have != "go run ./bench matrix -quick=true -rounds=3" {
+		t.Errorf("have %s", have)
 	}
 }
 

@@ -39,6 +39,7 @@ const (
 	cipher128   = "AES-128-GCM"
 	cipher256   = "AES-256-GCM"
 	baseline    = "nginx"
+	byDefault   = "signet" // whose other rows have more or less than it
 	copyRelay   = "copy-relay"
 	spliceRelay = "splice-relay"
 	copyAndSeal = copyRelay + " + " + cipher128

@@ -160,6 +160,26 @@ func (r *recording) paired(of, to map[int]float64) (a, b result) {
 	return a, b
 }
 
+// rounds is in how many rounds a test was run.
+func (r *recording) rounds(test string) int {
+	seen := map[int]bool{}
+	for _, run := range r.runs {
+		if run.Test == test {
+			seen[run.Round] = true
+		}
+	}
+	return len(seen)
+}
+
+// fewest is how many rounds the test has that has the fewest.
+func (r *recording) fewest() int {
+	fewest := r.setting.Rounds
+	for _, run := range r.runs {
+		fewest = min(fewest, r.rounds(run.Test))
+	}
+	return fewest
+}
+
 // remark is why there are no figures, or that some are missing.
 func (r *recording) remark(entrant, test string) string {
 	failed, why := 0, ""
@@ -175,7 +195,7 @@ func (r *recording) remark(entrant, test string) string {
 		}
 	}
 	if failed > 0 {
-		return fmt.Sprintf("failed in %d of %d rounds: %s", failed, r.setting.Rounds, why)
+		return fmt.Sprintf("failed in %d of %d rounds: %s", failed, r.rounds(test), why)
 	}
 	return ""
 }

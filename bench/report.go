@@ -69,9 +69,12 @@ func (r *recording) page(folder string) []byte {
 	s := r.setting
 	fmt.Fprintf(&out, "# Benchmarks\n\n<!-- Written by \"go run ./bench report\". Do not edit. -->\n\n"+
 		"`make bench` makes this page anew, on the machine that it runs on; it takes hours, and wants that machine for itself. `make bench BENCH=\"-quick -rounds 3\"` is a look in a quarter of an hour.\n\n"+
-		"- Machine: %s\n- Date: %s\n- Command: `%s`, %d rounds, %s\n", s.Machine, s.Begun.UTC().Format("2006-01-02 15:04 MST"), s.Command, s.Rounds, s.Sizes)
+		"- Machine: %s\n- Date: %s\n- Command: `%s`, %s\n", s.Machine, s.Begun.UTC().Format("2006-01-02 15:04 MST"), s.Command, s.Sizes)
 	for _, version := range s.Versions {
 		fmt.Fprintf(&out, "- %s\n", version)
+	}
+	if fewest := r.fewest(); fewest < leastRounds {
+		fmt.Fprintf(&out, "\n**This run is a look**: a test has %d rounds where it has the fewest, and an interval wants %d.\n", fewest, leastRounds)
 	}
 	out.WriteString("\n" + howToRead + "\n## What runs\n\n| row | path | what carries the bytes |\n|---|---|---|\n")
 	for _, e := range s.Entrants {
@@ -106,11 +109,11 @@ const howToRead = `How to read it:
 // row is one entrant in a view.
 type row struct {
 	entry
-	values    map[int]float64
-	value     float64 // the median
-	low, high float64 // of ratio
-	ratio     float64 // to the baseline; NaN is not used: see compared
-	compared  bool
+	values    map[int]float64 // by round
+	value     float64         // their median
+	compared  bool            // ratio says something
+	ratio     float64         // to the baseline
+	low, high float64         // its interval
 	remark    string
 }
 
@@ -174,7 +177,7 @@ func (r *recording) table(out io.Writer, v view) {
 	if len(rows) == 0 {
 		return
 	}
-	fmt.Fprintf(out, "\n### %s (`%s`)\n\n| | %s | × nginx | 95 %% interval |", v.title, v.test, v.unit)
+	fmt.Fprintf(out, "\n### %s (`%s`, %d rounds)\n\n| | %s | × nginx | 95 %% interval |", v.title, v.test, r.rounds(v.test), v.unit)
 	if v.beside != "" {
 		fmt.Fprintf(out, " %s |", v.besideUnit)
 	}
@@ -198,12 +201,25 @@ func (r *recording) table(out io.Writer, v view) {
 		if v.beside != "" {
 			fmt.Fprintf(out, " %s |", r.besides(line, v))
 		}
-		words := line.remark
+		words := line.remark + " " + r.beyond(line, v)
 		if lost := r.lost(line, rows); len(lost) > 0 {
-			words = strings.TrimSpace(words + " **lost to " + strings.Join(lost, ", ") + "**")
+			words += " **lost to " + strings.Join(lost, ", ") + "**"
 		}
 		fmt.Fprintf(out, " %s | %s | %s |\n", line.Path, r.agreed(line.Name, v.test), cell.Replace(strings.TrimSpace(words)))
 	}
+}
+
+// beyond compares another row of ours with the program as it is by default.
+func (r *recording) beyond(line row, v view) string {
+	if line.Kind != ours || line.Name == byDefault {
+		return ""
+	}
+	of, to := r.paired(line.values, r.series(byDefault, v.test, v.measure))
+	if len(of.times) == 0 {
+		return ""
+	}
+	middle, low, high := ratio(of, to)
+	return fmt.Sprintf("%.2f × %s (%.2f–%.2f)", middle, byDefault, low, high)
 }
 
 // cell puts text on one line of a table.
