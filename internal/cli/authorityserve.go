@@ -10,7 +10,6 @@ import (
 	"net/netip"
 	"os"
 	"os/signal"
-	"runtime/debug"
 	"sync"
 	"syscall"
 
@@ -73,14 +72,6 @@ func (c *authorityServeCmd) run(ctx context.Context, s *shell) error {
 	}
 	collectSeldom()
 	return p.serve(ctx)
-}
-
-// collectSeldom trades memory for time: what a control plane holds is small, and most of
-// what it makes is garbage by the end of a request. The environment has the last word.
-func collectSeldom() {
-	if os.Getenv("GOGC") == "" && os.Getenv("GOMEMLIMIT") == "" {
-		debug.SetGCPercent(400)
-	}
 }
 
 // authorityFolder is the data folder of the authority that is meant.

@@ -183,6 +183,9 @@ func (y *proxyServer) run(ctx context.Context, hangups <-chan os.Signal) error {
 	writing, stop := context.WithCancel(context.WithoutCancel(ctx)) // the log hears of the last end, too
 	var journal, rest sync.WaitGroup
 	journal.Go(func() { y.journal.Run(writing, out) })
+	if collectSeldom() {
+		rest.Go(func() { giveBack(writing) })
+	}
 	rest.Go(func() { y.serveStatus(writing) })
 	rest.Go(func() {
 		for {

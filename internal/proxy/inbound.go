@@ -31,7 +31,7 @@ func (p *Proxy) inbound(service Service, seats *seats) serve {
 		met := &meeting{}
 		if err == nil {
 			start := time.Now()
-			secure, err = apart(func() (*signet.Conn, error) {
+			secure, err = p.hands.apart(func() (*signet.Conn, error) {
 				return server.Wrap(context.WithValue(ctx, meetingKey{}, met), raw)
 			})
 			p.meters.shook(api.Service, start, err)

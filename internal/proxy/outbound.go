@@ -23,6 +23,7 @@ func (p *Proxy) outbound(door Door, seats *seats) serve {
 		clients:   &trusting[signet.Client]{roots: p.truth.Roots, make: func(roots verify.Roots) *signet.Client { return p.client(door, roots) }},
 		own:       p.truth.Source(door.From),
 		shakes:    make(places, signet.DefaultMaxHandshakes),
+		hands:     p.hands,
 		logger:    p.logger,
 	}
 	return func(ctx context.Context, raw net.Conn) {

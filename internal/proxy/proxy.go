@@ -129,6 +129,7 @@ type Proxy struct {
 	truth  Truth
 	table  table
 	meters meters
+	hands  *hands
 	now    func() time.Time
 	logger *slog.Logger
 
@@ -159,7 +160,7 @@ func (p places) leave() { <-p }
 
 // New returns a proxy that listens nowhere yet.
 func New(cfg Config) *Proxy {
-	p := &Proxy{config: cfg, truth: cfg.Truth, now: cfg.Now, logger: cfg.Logger}
+	p := &Proxy{config: cfg, truth: cfg.Truth, now: cfg.Now, logger: cfg.Logger, hands: newHands()}
 	if p.now == nil {
 		p.now = time.Now
 	}
@@ -210,6 +211,7 @@ func (p *Proxy) Run(ctx context.Context) error {
 	end()
 	p.table.close(fault.New(ShuttingDown, "its proxy was stopped").WithHint("start the proxy again"))
 	conns.Wait()
+	p.hands.rest()
 	watches.Wait()
 	stop()
 	truth.Wait()
@@ -260,18 +262,6 @@ func pause(ctx context.Context) {
 	case <-ctx.Done():
 	case <-timer.C:
 	}
-}
-
-// apart makes a handshake in a goroutine of its own, so that the large stack that
-// it needs does not stay with the connection.
-func apart(shake func() (*signet.Conn, error)) (conn *signet.Conn, err error) {
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		conn, err = shake()
-	}()
-	<-done
-	return conn, err
 }
 
 // join admits a connection and carries it to its end.

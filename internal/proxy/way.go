@@ -24,6 +24,7 @@ type way struct {
 	clients   *trusting[signet.Client]
 	own       identity.Source
 	shakes    places
+	hands     *hands
 	logger    *slog.Logger
 }
 
@@ -45,7 +46,7 @@ func (w *way) open(ctx context.Context) (conn *signet.Conn, by verify.Roots, err
 	}
 	var first error
 	for _, address := range order {
-		conn, err := apart(func() (*signet.Conn, error) { return w.dial(ctx, client, address) })
+		conn, err := w.hands.apart(func() (*signet.Conn, error) { return w.dial(ctx, client, address) })
 		if err == nil {
 			w.addresses.answered(address)
 			return conn, by, nil

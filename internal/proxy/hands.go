@@ -1,0 +1,58 @@
+package proxy
+
+import (
+	"sync"
+
+	"github.com/signet-tls/signet"
+)
+
+// maxHands is how many goroutines wait for handshakes to make. More are made at once by
+// others, that end with them.
+const maxHands = 64
+
+// hands make handshakes apart from the goroutines of their connections. One needs a
+// large stack, some 16 KiB, that is not to stay with the connection, and that costs a
+// twentieth of a resumed handshake to grow. So who has made one waits for the next,
+// until the collector takes back what stack is not used.
+type hands struct {
+	shakes chan func() // closed by rest
+	stay   places      // of those that wait
+	all    sync.WaitGroup
+}
+
+func newHands() *hands { return &hands{shakes: make(chan func()), stay: make(places, maxHands)} }
+
+// apart has a handshake made, and returns what came of it.
+func (h *hands) apart(shake func() (*signet.Conn, error)) (conn *signet.Conn, err error) {
+	done := make(chan struct{})
+	task := func() {
+		defer close(done)
+		conn, err = shake()
+	}
+	select {
+	case h.shakes <- task:
+	default:
+		h.all.Go(func() { h.work(task) })
+	}
+	<-done
+	return conn, err
+}
+
+// work does a first task, and those that follow if there is a place to stay.
+func (h *hands) work(task func()) {
+	task()
+	select {
+	case h.stay <- struct{}{}:
+	default:
+		return
+	}
+	for next := range h.shakes {
+		next()
+	}
+}
+
+// rest returns when all hands have gone. Nobody may want one any more.
+func (h *hands) rest() {
+	close(h.shakes)
+	h.all.Wait()
+}
