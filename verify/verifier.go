@@ -87,7 +87,7 @@ func (v *Verifier) Adopt(chain []*x509.Certificate) []*pki.Certificate {
 	if len(chain) > 0 {
 		known, _ := v.adopted.get(chain[0])
 		if slices.EqualFunc(known, chain, func(have *pki.Certificate, x *x509.Certificate) bool { return have.AdoptedFrom() == x }) {
-			return known
+			return slices.Clone(known)
 		}
 	}
 	return pki.AdoptAll(chain)
