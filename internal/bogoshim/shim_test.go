@@ -35,6 +35,7 @@ const asShim = "SIGNET_BOGO_SHIM"
 const (
 	protectionsOff = "dangerous" // those that a test needs off; AllowTruncation is none of them
 	protectionsOn  = "defaults"  // all are on, but that the runner's certificates are believed
+	byLoops        = "loops"     // as protectionsOff, and after the handshake loops carry the connection
 )
 
 // crashes is the variable that names a file for what a panic says: to the runner it
@@ -61,7 +62,7 @@ func TestMain(m *testing.M) {
 		err = debug.SetCrashOutput(file, debug.CrashOptions{})
 	}
 	if err == nil {
-		err = play(os.Args[1:], mode == protectionsOff)
+		err = play(os.Args[1:], mode)
 	}
 	os.Exit(report(err))
 }
@@ -90,7 +91,7 @@ var errUnimplemented = errors.New("unimplemented")
 
 // play is what the shim does for one test: connection after connection, each of
 // which may resume the session of the one before.
-func play(arguments []string, off bool) error {
+func play(arguments []string, mode string) error {
 	first, err := parse(arguments, false)
 	if err != nil {
 		return errUnimplemented
@@ -99,7 +100,7 @@ func play(arguments []string, off bool) error {
 	if err != nil {
 		return errUnimplemented
 	}
-	s := &shim{off: off, began: time.Now().Truncate(time.Second), tickets: new(signet.Tickets), key: []byte("the key of the exported sessions")}
+	s := &shim{off: mode != protectionsOn, loops: mode == byLoops, began: time.Now().Truncate(time.Second), tickets: new(signet.Tickets), key: []byte("the key of the exported sessions")}
 	for i := range first.resumes + 1 {
 		s.options, s.resumed = first, i > 0
 		if s.resumed {
@@ -117,6 +118,7 @@ func play(arguments []string, off bool) error {
 type shim struct {
 	*options
 	off      bool
+	loops    bool
 	resumed  bool      // this is not the first connection
 	began    time.Time // a whole second
 	tickets  *signet.Tickets
@@ -140,8 +142,19 @@ func (s *shim) connect() error {
 		return err
 	}
 	defer raw.Close()
+	if s.loops {
+		through, flush, err := pumped(raw)
+		if err != nil {
+			return err
+		}
+		defer flush()
+		raw = through
+	}
 	s.heard = recorder{}
 	end, err := open(raw)
+	if err == nil && s.loops {
+		end, err = detach(end.Conn())
+	}
 	if err != nil {
 		return err
 	}
@@ -193,7 +206,7 @@ func (s *shim) role() (open func(net.Conn) (end, error), finish func() error, er
 			return nil, nil, err
 		}
 		return func(raw net.Conn) (end, error) {
-			if s.async {
+			if s.async && !s.loops {
 				return step(engine.Server(context.Background(), server), raw)
 			}
 			conn, err := server.Wrap(context.Background(), raw)
@@ -209,7 +222,7 @@ func (s *shim) role() (open func(net.Conn) (end, error), finish func() error, er
 		return err
 	}
 	return func(raw net.Conn) (end, error) {
-		if s.async {
+		if s.async && !s.loops {
 			return step(engine.Client(context.Background(), client, s.host), raw)
 		}
 		conn, err := client.Wrap(context.Background(), raw, s.host)
@@ -228,7 +241,7 @@ func (s *shim) newClient() (*signet.Client, error) {
 	}
 	client := &signet.Client{
 		Name: s.name(), Identity: source, Ciphers: list, Dangerous: s.switches(),
-		ALPN: protocols(s.advertise), Authorize: s.authorize, Trace: s.heard.hear, Now: s.now(),
+		ALPN: protocols(s.advertise), Authorize: s.authorize, Trace: s.trace(), Now: s.now(), Detachable: s.loops,
 	}
 	if s.noTicket {
 		client.SessionLifetime = -1
@@ -257,7 +270,7 @@ func (s *shim) newServer() (*signet.Server, error) {
 	server := &signet.Server{
 		Name: name, Identity: source, Ciphers: list, Dangerous: s.switches(),
 		Public:    !s.requireCertificate && !s.verifyPeer && name.IsZero(),
-		Authorize: s.authorize, Trace: s.heard.hear, Now: s.now(), Tickets: s.tickets,
+		Authorize: s.authorize, Trace: s.trace(), Now: s.now(), Tickets: s.tickets, Detachable: s.loops,
 	}
 	if s.noTicket {
 		server.SessionLifetime = -1
@@ -281,12 +294,20 @@ func (s *shim) newServer() (*signet.Server, error) {
 	return server, err
 }
 
+// trace hears of each connection; where loops are to carry it, nobody may.
+func (s *shim) trace() func(signet.Event) {
+	if s.loops {
+		return nil
+	}
+	return s.heard.hear
+}
+
 // possible says whether what is asked for can be set.
 func (s *shim) possible() error {
 	switch {
 	case s.curves != nil && !same(s.curves, spoken),
-		s.earlyData && !s.server, // a client never sends any, a server may refuse it
-		s.peek && s.async:        // an engine does not peek
+		s.earlyData && !s.server,       // a client never sends any, a server may refuse it
+		s.peek && (s.async || s.loops): // an engine does not peek
 		return errUnimplemented
 	}
 	_, _, err := s.versions()
