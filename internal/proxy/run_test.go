@@ -164,6 +164,7 @@ func TestExpired(t *testing.T) {
 		t.Errorf("the client sees %v, want a reset", err)
 	}
 	w.until("the service sees it", func() bool { _, ok := w.backend.end("ann.0"); return ok })
+	w.until("both proxies know why", func() bool { return len(w.inbound.Live())+len(w.outbound.Live()) == 0 })
 	clock.step(0) // so that the authority is believed again, and hears of it
 	w.start()
 	for _, side := range []api.Side{api.Door, api.Service} {
