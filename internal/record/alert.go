@@ -84,3 +84,9 @@ func (s *Session) alert(content []byte) error {
 }
 
 func refuse(alert uint8, reason string) error { return &Error{Alert: alert, Reason: reason} }
+
+// refuseHeader refuses a record for the header that in begins with.
+func refuseHeader(alert uint8, reason string, in []byte) error {
+	header := [headerLength]byte(in)
+	return &Error{Alert: alert, Reason: reason, header: &header}
+}

@@ -38,7 +38,7 @@ func (h *half) key(suite *suite) {
 	if err != nil { // of a key that has the suite's length it cannot fail
 		panic(err)
 	}
-	h.aead, h.sequence = aead, 0
+	h.aead, h.sequence = watched(aead, key), 0
 	copy(h.iv[:], iv)
 }
 
@@ -70,7 +70,7 @@ func (h *half) open(dst, record []byte) ([]byte, error) {
 // seal appends a record without padding to dst.
 func (h *half) seal(dst []byte, kind byte, content []byte) []byte {
 	start, length := len(dst), len(content)+1+tagLength
-	dst = append(dst, kindData, 3, 3, byte(length>>8), byte(length))
+	dst = append(dst, kindData, version>>8, version&0xff, byte(length>>8), byte(length))
 	body := len(dst)
 	dst = append(dst, content...)
 	dst = append(dst, kind)

@@ -46,14 +46,13 @@ func cut(in []byte) ([]byte, error) {
 	if len(in) < headerLength {
 		return nil, nil
 	}
-	header := [headerLength]byte(in)
-	length := int(binary.BigEndian.Uint16(header[3:]))
+	length := int(binary.BigEndian.Uint16(in[3:]))
 	switch {
-	case binary.BigEndian.Uint16(header[1:]) != version:
-		return nil, &Error{Alert: alertProtocolVersion, Reason: "a record has another version", header: &header}
+	case binary.BigEndian.Uint16(in[1:]) != version:
+		return nil, refuseHeader(alertProtocolVersion, "a record has another version", in)
 	case length > MaxRecord-headerLength:
-		return nil, &Error{Alert: alertRecordOverflow, Reason: "a record is too long", header: &header}
-	case header[0] == kindChangeCipherSpec:
+		return nil, refuseHeader(alertRecordOverflow, "a record is too long", in)
+	case in[0] == kindChangeCipherSpec:
 		return nil, refuse(alertUnexpectedMessage, "a change_cipher_spec after the handshake")
 	case len(in) < headerLength+length:
 		return nil, nil
