@@ -58,7 +58,7 @@ func (d *Detached) Abort(alert uint8) { d.link.Abort(alert) }
 // connection is to be carried by Read and Write: it is errors.ErrUnsupported where loops
 // cannot carry it. They carry TLS 1.3 over a TCP or Unix socket, without a Trace, of a
 // Client or Server that is Detachable, and only if nothing has been read or written
-// since the handshake. Sessions of a client that are detached are not resumed.
+// since the handshake. Nil loops carry nothing. Sessions of a client that are detached are not resumed.
 func (c *Conn) Detach(loops *Loops, join Join) (*Detached, error) {
 	c.handshake.Lock()
 	defer c.handshake.Unlock()
@@ -66,7 +66,7 @@ func (c *Conn) Detach(loops *Loops, join Join) (*Detached, error) {
 	defer c.reading.Unlock()
 	defer c.transport.secrets.wipe()
 	secure, plain := c.detachable(), socketOf(join.Plain)
-	if secure == nil || plain == nil {
+	if loops == nil || secure == nil || plain == nil {
 		return nil, fmt.Errorf("the connection cannot be detached: %w", errors.ErrUnsupported)
 	}
 	session, err := c.session()

@@ -241,6 +241,9 @@ func (y *proxyServer) replace(ctx context.Context) error {
 	if now := y.plan.file; next.file.Status != now.Status || next.file.StatusPublic != now.StatusPublic || next.file.Profile != now.Profile {
 		return next.file.Fault("status", config.Invalid, "another status port takes a new start: stop the proxy and start it again")
 	}
+	if next.file.DataPath != y.plan.file.DataPath {
+		return next.file.Fault("data_path", config.Invalid, "another data path takes a new start: stop the proxy and start it again")
+	}
 	out, err := next.log(y.shell.stderr)
 	if err != nil {
 		return err

@@ -155,7 +155,7 @@ func (l *legs) abort(alert uint8) {
 // what they can, and carry returns at once; the rest is carried here.
 func (l *legs) carry(loops *signet.Loops, out, in *atomic.Int64, done func(error)) {
 	secure, plain := l.secure, l.plain
-	if loops == nil || !l.detach(loops, out, in, done) {
+	if !l.detach(loops, out, in, done) {
 		done(carry(secure, plain, out, in))
 	}
 }

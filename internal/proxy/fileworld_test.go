@@ -90,7 +90,7 @@ func (w *fileWorld) proxy(cfg proxy.Config, truth func(proxy.Truth) proxy.Truth,
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	cfg.Truth, cfg.OnEvent = files, w.events.add
+	cfg.Truth, cfg.OnEvent, cfg.DataPath = files, w.events.add, dataPath
 	if truth != nil {
 		cfg.Truth = truth(files)
 	}

@@ -74,7 +74,7 @@ func (p *Proxy) server(service Service, roots verify.Roots) *signet.Server {
 		Name:       verify.Member(service.ID.TrustDomain()),
 		Now:        p.now,
 		Logger:     p.logger,
-		Detachable: p.loops != nil,
+		Detachable: p.detaches(),
 		Generation: func() uint64 { return p.table.current().Generation() },
 		Observe: func(ctx context.Context, peer *signet.Peer) {
 			met := meetingOf(ctx)

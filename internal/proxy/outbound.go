@@ -100,7 +100,7 @@ func (p *Proxy) client(door Door, roots verify.Roots) *signet.Client {
 		Identity:   p.truth.Source(door.From),
 		Now:        p.now,
 		Logger:     p.logger,
-		Detachable: p.loops != nil,
+		Detachable: p.detaches(),
 		Authorize: func(_ context.Context, peer *signet.Peer) error {
 			return p.table.current().Peer(peer.Chain)
 		},

@@ -110,6 +110,18 @@ func (l Limits) settled() Limits {
 // stream for the end of a file.
 type Address struct{ Network, Address string }
 
+// DataPath is who carries the bytes of connections.
+type DataPath string
+
+// The data paths. What event loops cannot carry takes the other by itself: see
+// signet.Conn.Detach.
+const (
+	Std    DataPath = "std"    // crypto/tls, by goroutines for each connection
+	Record DataPath = "record" // event loops, with a record layer of Signet's own
+
+	defaultDataPath = Std // as in the configuration
+)
+
 // Config is what a proxy carries.
 type Config struct {
 	Services   []Service
@@ -117,6 +129,7 @@ type Config struct {
 	Truth      Truth
 	Drain      time.Duration           // how long connections may go on once Run's ctx has ended
 	StaleAfter time.Duration           // how long Truth may be silent until the proxy is stale; 0 means defaultStaleAfter
+	DataPath   DataPath                // "" means defaultDataPath
 	Inherited  map[string]net.Listener // sockets that systemd has handed over, by name
 	OnEvent    func(api.Event)         // hears of every event, too; it must not block; nil: nobody does
 	Now        func() time.Time        // nil means time.Now
@@ -133,7 +146,7 @@ type Proxy struct {
 	logger *slog.Logger
 
 	conns sync.WaitGroup // connections, and who accepts them
-	loops *signet.Loops  // that carry connections; nil: each is carried by goroutines of its own
+	loops *signet.Loops  // set by Run before it accepts; nil: each connection has goroutines of its own
 
 	drainFor   atomic.Int64 // nanoseconds
 	staleAfter atomic.Int64 // nanoseconds
@@ -202,7 +215,7 @@ func (p *Proxy) Run(ctx context.Context) error {
 	var truth, watches, loops sync.WaitGroup
 	carrying, rest := context.WithCancel(life)
 	defer rest()
-	if p.loops != nil {
+	if p.loops = p.openLoops(); p.loops != nil {
 		loops.Go(func() { p.loops.Run(carrying) })
 	}
 	p.truth.Begin(p) // before anybody comes in
@@ -224,6 +237,21 @@ func (p *Proxy) Run(ctx context.Context) error {
 	stop()
 	truth.Wait()
 	return nil
+}
+
+// detaches reports whether connections are to be carried by loops.
+func (p *Proxy) detaches() bool { return cmp.Or(p.config.DataPath, defaultDataPath) == Record }
+
+// openLoops returns nil where connections are not carried by loops, or cannot be.
+func (p *Proxy) openLoops() *signet.Loops {
+	if !p.detaches() {
+		return nil
+	}
+	loops, err := signet.OpenLoops()
+	if err != nil {
+		p.logger.Warn("connections are carried by the std data path", slog.Any("error", err))
+	}
+	return loops
 }
 
 // drain waits until the connections have ended, as long as they may go on.

@@ -130,7 +130,7 @@ func (k *Link) open() error {
 	if k.partial != nil {
 		have = copy(k.loop.in[:], k.partial.Bytes[:k.part])
 	}
-	n, ok, err := k.secure.read(k.loop.in[have:room(mostSealed, MaxRecord)])
+	n, ok, err := k.secure.read(k.loop.in[have:atOnce(mostSealed, MaxRecord)])
 	switch {
 	case err != nil:
 		return &WireError{err}
@@ -181,7 +181,7 @@ func (k *Link) seal() error {
 func (k *Link) sealNext() error {
 	data := k.head
 	if k.head = nil; data == nil {
-		n, ok, err := k.plain.read(k.loop.in[:room(mostPlain, MaxData)])
+		n, ok, err := k.plain.read(k.loop.in[:atOnce(mostPlain, MaxData)])
 		switch {
 		case err != nil || !ok:
 			return err
@@ -204,9 +204,9 @@ func (k *Link) finish() error {
 	return wired(k.secure.send(k.session.CloseNotify(k.loop.out[:0]), 0))
 }
 
-// room is how much is read at once. What a socket does not take stays with the link, so
+// atOnce is how much is read at once. What a socket does not take stays with the link, so
 // that this is less where very much is held already.
-func room(most, scarce int) int {
+func atOnce(most, scarce int) int {
 	if buffers.Scarce() {
 		return scarce
 	}
