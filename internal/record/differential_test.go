@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"math/rand/v2"
 	"net"
 	"reflect"
 	"testing"
@@ -44,78 +45,88 @@ type peer struct {
 	deviates bool // the last record may be refused by a Session alone
 }
 
-// record appends one, or several that belong together.
-func (p *peer) record() (record []byte) {
-	switch choice := p.byte() % 16; choice {
-	case 0, 1, 2, 3, 4:
+// record returns one, or several that belong together. Few of them end a session.
+func (p *peer) record() []byte {
+	choice := p.byte()
+	switch {
+	case choice < 90:
 		return sealed(&p.out, kindData, zeros(p.size()), asData, zeros(p.byte()/16*p.byte()/16))
-	case 5:
+	case choice < 130:
 		return sealed(&p.out, kindData, asData)
-	case 6, 7, 8, 9:
+	case choice < 220:
 		return p.messages()
-	case 10:
+	case choice < 240:
 		return sealed(&p.out, kindData, []byte{levelWarning, alertUserCanceled}, asAlert)
-	case 11:
+	case choice < 244:
 		return sealed(&p.out, kindData, []byte{byte(p.byte()), byte(p.byte())}[:min(2, p.byte())], asAlert)
-	case 12: // of any kind
+	case choice < 247: // of any kind
 		kind := byte(p.byte())
 		p.deviates = kind == kindChangeCipherSpec || kind == kindHandshake
 		return sealed(&p.out, kindData, zeros(p.byte()%4), []byte{kind}, zeros(p.byte()%4))
-	case 13: // with any header
-		record = sealed(&p.out, kindData, zeros(p.size()), asData)
+	case choice < 250: // with any header
+		record := sealed(&p.out, kindData, zeros(p.size()), asData)
 		record[p.byte()%headerLength] ^= byte(p.byte())
 		p.deviates = record[0] == kindChangeCipherSpec
 		return record
-	case 14: // altered
-		record = sealed(&p.out, kindData, zeros(p.size()), asData)
+	case choice < 253: // altered
+		record := sealed(&p.out, kindData, zeros(p.size()), asData)
 		record[headerLength+p.byte()%(len(record)-headerLength)] ^= byte(p.byte())
 		return record
-	}
-	outer := []byte{kindData, kindAlert, kindHandshake, 24}[p.byte()%4]
-	if outer == kindData {
+	case choice < 254:
 		p.deviates = true
-		return sealed(&p.out, outer) // nothing, no kind either
+		return sealed(&p.out, kindData) // nothing, no kind either
 	}
+	outer := []byte{kindAlert, kindHandshake, 24}[p.byte()%3]
 	return sealed(&p.out, outer, zeros(p.size()), asData)
 }
 
-// messages are of the handshake, in as many records as the script wants.
+// messages returns some of the handshake, in as many records as the script wants.
 func (p *peer) messages() (records []byte) {
 	var content []byte
-	updates := false
-	for n := p.byte()%3 + 1; n > 0; n-- {
-		updates = false
-		switch choice := p.byte() % 8; choice {
-		case 0, 1, 2:
-			content, updates = append(content, keyUpdate(choice == 1)...), true
-		case 3:
-			content = append(content, messageKeyUpdate, 0, 0, 1, byte(p.byte()))
-			p.deviates = true
-		case 4:
-			content = append(content, message(byte(p.byte()), zeros(p.byte()%40))...)
-			p.deviates = true
-		default:
-			ticket := newTicket(uint32(p.byte()+1)<<(p.byte()%16), zeros(p.size()*(p.byte()%4)+1), []byte{0, 42, 0, 4, 0, 0, 0, 0})
-			if p.byte() < 60 {
-				ticket[messageHeader+p.byte()%12] ^= byte(p.byte())
-			}
-			content = append(content, ticket...)
-			p.deviates = p.deviates || !p.server || len(ticket) > 4+5 && [4]byte(ticket[4:]) == [4]byte{}
-		}
+	for n := p.byte() % 3; n > 0; n-- {
+		content = append(content, p.message()...)
+	}
+	update := p.byte() < 128
+	if update {
+		content = append(content, keyUpdate(p.byte()%2 == 0)...)
+	} else {
+		content = append(content, p.message()...)
 	}
 	for len(content) > 0 {
-		n := len(content)
+		n := min(len(content), MaxData)
 		if p.byte() > 175 {
 			n = min(n, p.size()+1)
 		}
-		n = min(n, MaxData)
 		records = append(records, sealed(&p.out, kindData, content[:n], asHandshake)...)
 		content = content[n:]
 	}
-	if updates && p.byte() < 250 {
+	if update {
 		p.out.update(p.suite)
 	}
 	return records
+}
+
+// message returns one that others may follow: a ticket, and whatever may not be said.
+func (p *peer) message() []byte {
+	choice := p.byte()
+	switch {
+	case choice < 6:
+		return keyUpdate(true)
+	case choice < 12:
+		p.deviates = true
+		return []byte{messageKeyUpdate, 0, 0, 1, byte(p.byte())}
+	case choice < 18:
+		p.deviates = true
+		return message(byte(p.byte()), zeros(p.byte()%40))
+	case !p.server && choice < 240:
+		return nil
+	}
+	ticket := newTicket(uint32(p.byte()+1)<<(p.byte()%12), zeros(p.size()*(p.byte()%4)+1), []byte{0, 42, 0, 4, 0, 0, 0, 0})
+	if p.byte() < 20 {
+		ticket[messageHeader+p.byte()%12] ^= byte(p.byte())
+	}
+	p.deviates = p.deviates || !p.server || [4]byte(ticket[messageHeader:]) == [4]byte{}
+	return ticket
 }
 
 // feed has a Session receive what is in, in pieces that the script wants, and returns the
@@ -136,49 +147,59 @@ func (p *peer) feed(s *Session, in []byte) (data, rest []byte) {
 	return data, in
 }
 
-// FuzzReceive tells crypto/tls and a Session the same, cut up in different ways, and
-// compares what they make of it: the data, and how it ends.
+// FuzzReceive has random records received by crypto/tls and by a Session.
 func FuzzReceive(f *testing.F) {
 	f.Add([]byte{0})
-	for n := range 16 {
-		f.Add(bytes.Repeat([]byte{byte(n), 7, 3}, 20))
-		f.Add(append([]byte{1}, bytes.Repeat([]byte{byte(n), 1}, 30)...))
+	for n := range 32 {
+		f.Add(bytes.Repeat([]byte{byte(8 * n), 7, 3}, 20))
+		f.Add(append([]byte{1}, bytes.Repeat([]byte{byte(8 * n), 1}, 30)...))
 	}
-	f.Add([]byte{0, 6, 0, 0, 0, 0, 0, 0, 0, 5, 1, 10, 11, 1, 0, 9})
-	f.Fuzz(func(t *testing.T, choices []byte) {
-		c := connect(t)
-		p := &peer{script: choices[:min(len(choices), 2000)]}
-		p.server = p.byte()%2 == 0
-		theirs, ours, wire, answers, spy := c.client, c.asClient(t), c.down, c.up, c.asServer(t)
-		if !p.server {
-			theirs, ours, wire, answers, spy = c.server, c.asServer(t), c.up, c.down, c.asClient(t)
-		}
-		p.suite, p.out = ours.suite, spy.out // which writes what ours and theirs read
-		if !p.server {
-			if _, used, err := spy.Receive(room(), answers.data.Bytes()); err != nil || used != answers.data.Len() {
-				t.Fatal("the ticket: ", err)
-			}
-			answers.data.Reset()
-		}
-		in := bytes.Clone(wire.data.Bytes())
-		for len(p.script) > 0 && !p.deviates {
-			record := p.record()
-			wire.data.Write(record)
-			data, err := everything(theirs)
-			want := madeOf(t, data, err, spy, answers.data.Next(answers.data.Len()))
+	f.Fuzz(func(t *testing.T, choices []byte) { compare(t, choices[:min(len(choices), 2000)]) })
+}
 
-			data, in = p.feed(ours, append(in, record...))
-			have := outcomeOf(t, data, ours.ended)
-			switch {
-			case p.deviates && have.from == "sent" && have.data == want.data[:min(len(have.data), len(want.data))]:
-				return
-			case have != want:
-				t.Fatalf("we have %d bytes, %d %q, %v; crypto/tls has %d, %d %q, %v", len(have.data), have.alert, have.from, ours.ended, len(want.data), want.alert, want.from, err)
-			case want.from != "":
-				return
-			}
+// TestReceiveAtRandom is FuzzReceive for who has not the time.
+func TestReceiveAtRandom(t *testing.T) {
+	for seed := range byte(255) {
+		choices := make([]byte, 400)
+		rand.NewChaCha8([32]byte{seed}).Read(choices)
+		if compare(t, choices); t.Failed() {
+			t.Fatal("seed ", seed)
 		}
-	})
+	}
+}
+
+// compare tells crypto/tls and a Session the same, cut up in different ways, and compares
+// what they make of it: the data, and how it ends.
+func compare(t *testing.T, choices []byte) {
+	c := connect(t)
+	p := &peer{script: choices}
+	p.server = p.byte()%2 == 0
+	theirs, ours, wire, answers, spy := c.client, c.asClient(t), c.down, c.up, c.asServer(t)
+	if !p.server {
+		theirs, ours, wire, answers, spy = c.server, c.asServer(t), c.up, c.down, c.asClient(t)
+	}
+	p.suite, p.out = ours.suite, spy.out // which seals what ours and theirs open
+	if _, _, err := spy.Receive(room(), answers.data.Next(answers.data.Len())); err != nil {
+		t.Fatal("the ticket: ", err)
+	}
+	in := bytes.Clone(wire.data.Bytes())
+	for len(p.script) > 0 && !p.deviates {
+		record := p.record()
+		wire.data.Write(record)
+		data, err := everything(theirs)
+		want := madeOf(t, data, err, spy, answers.data.Next(answers.data.Len()))
+
+		data, in = p.feed(ours, append(in, record...))
+		have := outcomeOf(t, data, ours.ended)
+		switch {
+		case p.deviates && have.from == "sent" && have.data == want.data[:min(len(have.data), len(want.data))]:
+			return
+		case have != want:
+			t.Fatalf("we have %d bytes, %d %q, %v; crypto/tls has %d, %d %q, %v", len(have.data), have.alert, have.from, ours.ended, len(want.data), want.alert, want.from, err)
+		case want.from != "":
+			return
+		}
+	}
 }
 
 // madeOf is what crypto/tls has made of records, by its data, its error and its answers.

@@ -41,6 +41,7 @@ func (s *Session) handshake(content []byte) error {
 	for {
 		left, err := s.first(rest)
 		if err != nil {
+			s.message = nil
 			return err
 		}
 		if len(left) == len(rest) {

@@ -154,17 +154,23 @@ func connect(t testing.TB) *connection {
 	}
 	c.up.waits, c.down.waits = false, false
 	c.suite = c.client.ConnectionState().CipherSuite
-	for line := range strings.Lines(log.String()) {
+	c.upSecret, c.downSecret = trafficSecrets(log.String())
+	return c
+}
+
+// trafficSecrets reads crypto/tls's log: the client's, and the server's.
+func trafficSecrets(log string) (up, down []byte) {
+	for line := range strings.Lines(log) {
 		var label, random, secret string
 		fmt.Sscan(line, &label, &random, &secret)
 		switch label {
 		case "CLIENT_TRAFFIC_SECRET_0":
-			c.upSecret, _ = hex.DecodeString(secret)
+			up, _ = hex.DecodeString(secret)
 		case "SERVER_TRAFFIC_SECRET_0":
-			c.downSecret, _ = hex.DecodeString(secret)
+			down, _ = hex.DecodeString(secret)
 		}
 	}
-	return c
+	return up, down
 }
 
 func newWire() *wire {

@@ -66,15 +66,16 @@ func (s *Session) take(dst, record []byte) ([]byte, error) {
 		return dst, refuse(alertInternalError, "the sequence numbers are used up")
 	}
 	opened, err := s.in.open(dst, record)
-	if err != nil {
+	switch {
+	case err != nil:
 		return dst, refuse(alertBadRecordMAC, "a record is not what was sent")
+	case record[0] != kindData:
+		return dst, refuse(alertUnexpectedMessage, "a record does not look like data from outside")
 	}
 	kind, content, err := inner(opened[len(dst):])
 	switch {
 	case err != nil:
 		return dst, err
-	case record[0] != kindData:
-		return dst, refuse(alertUnexpectedMessage, "a record does not look like data from outside")
 	case kind != kindHandshake && s.message != nil:
 		return dst, refuse(alertUnexpectedMessage, "a handshake message is interrupted")
 	}
