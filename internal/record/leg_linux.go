@@ -18,6 +18,7 @@ type leg struct {
 	asked    bool // it is
 	readable bool // there may be something to read
 	hangup   bool // the other end has ended its stream, or is gone: there is an end to read
+	bulky    bool // the last read had a record's worth or more
 	writable bool
 	broken   bool // the system may have an error for it
 
@@ -82,8 +83,30 @@ func (g *leg) wakes(events uint32) {
 // read reads what there is, without waiting; ok is false where that is nothing. An end
 // of the stream is 0 bytes.
 func (g *leg) read(p []byte) (n int, ok bool, err error) {
+	return g.reads(len(p), func() (int, error) { return unix.Read(g.fd, p) })
+}
+
+// fill reads what there is into the places of so many records; into the first alone while
+// that is enough.
+func (g *leg) fill(memory []byte, records int) (n int, ok bool, err error) {
+	if !g.bulky {
+		n, ok, err = g.read(place(memory, 0))
+		g.bulky = n == MaxData
+		return n, ok, err
+	}
+	var all [mostRecords][]byte
+	for i := range records {
+		all[i] = place(memory, i)
+	}
+	n, ok, err = g.reads(records*MaxData, func() (int, error) { return unix.Readv(g.fd, all[:records]) })
+	g.bulky = n >= MaxData
+	return n, ok, err
+}
+
+// reads notes what a read of at most so many bytes says of the socket.
+func (g *leg) reads(most int, read func() (int, error)) (n int, ok bool, err error) {
 	for {
-		n, err = unix.Read(g.fd, p)
+		n, err = read()
 		switch err {
 		case syscall.EINTR:
 			continue
@@ -91,7 +114,7 @@ func (g *leg) read(p []byte) (n int, ok bool, err error) {
 			g.readable = false
 			return 0, false, nil
 		case nil:
-			if n < len(p) && !g.hangup {
+			if n < most && !g.hangup {
 				g.readable = false // that was all; the next byte is a new edge
 			}
 			return n, true, nil

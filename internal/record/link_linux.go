@@ -179,18 +179,18 @@ func (k *Link) seal() error {
 }
 
 func (k *Link) sealNext() error {
-	data := k.head
-	if k.head = nil; data == nil {
-		n, ok, err := k.plain.read(k.loop.in[:atOnce(mostPlain, MaxData)])
-		switch {
-		case err != nil || !ok:
-			return err
-		case n == 0:
-			return k.finish()
-		}
-		data = k.loop.in[:n]
+	if data := k.head; data != nil {
+		k.head = nil
+		return wired(k.secure.send(k.session.Send(k.loop.out[:0], data), len(data)))
 	}
-	return wired(k.secure.send(k.session.Send(k.loop.out[:0], data), len(data)))
+	n, ok, err := k.plain.fill(k.loop.out[:], atOnce(mostRecords, 1))
+	switch {
+	case err != nil || !ok:
+		return err
+	case n == 0:
+		return k.finish()
+	}
+	return wired(k.secure.send(k.session.SealPlaces(k.loop.out[:], n), n))
 }
 
 // finish carries on the end of the program's stream. If the program was the one to be

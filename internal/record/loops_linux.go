@@ -75,11 +75,12 @@ func (l *Loops) Join(p Pair) (*Link, error) {
 
 var errTooMuch = errors.New("more has been read ahead than a loop moves at once")
 
-// Sizes in bytes of what a loop moves at once: as many records as one large buffer has
-// room for, so that what a socket does not take fits into one.
+// What a loop moves at once: as many records as one large buffer has room for, so that
+// what a socket does not take fits into one.
 const (
-	mostSealed = buffers.Plain / MaxData * (MaxData + 256)
-	mostPlain  = buffers.Plain
+	mostRecords = buffers.Plain / MaxData
+	mostSealed  = mostRecords * (MaxData + 256) // bytes
+	mostPlain   = buffers.Plain                 // bytes
 )
 
 // loop is one goroutine with the links that it carries.
