@@ -25,7 +25,7 @@ func (s *Session) SealPlaces(memory []byte, n int) []byte {
 		return nil
 	}
 	start, end := lead, lead
-	if records := (n + MaxData - 1) / MaxData; s.owes || s.out.sequence+uint64(records) > keyLimit {
+	if records := (n + MaxData - 1) / MaxData; s.owes || s.out.sequence > keyLimit-uint64(records) {
 		start -= len(s.update(memory[:0], false))
 	}
 	for ; n > 0; n -= MaxData {
