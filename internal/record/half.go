@@ -31,22 +31,22 @@ func (h *half) begin(suite *suite, secret []byte, sequence uint64) error {
 // key makes the keys of the secret (RFC 8446, section 7.3).
 func (h *half) key(suite *suite) {
 	secret := h.secret[:suite.secretLength]
-	key, iv := suite.expand(secret, "key", suite.keyLength), suite.expand(secret, "iv", nonceLength)
+	var room [maxKey]byte
+	key := room[:suite.keyLength]
 	defer clear(key)
-	defer clear(iv)
+	suite.expand(key, secret, "key")
+	suite.expand(h.iv[:], secret, "iv")
 	aead, err := suite.aead(key)
 	if err != nil { // of a key that has the suite's length it cannot fail
 		panic(err)
 	}
 	h.aead, h.sequence = watched(aead, key), 0
-	copy(h.iv[:], iv)
 }
 
 // update replaces the secret by the next, and its keys (RFC 8446, section 7.2).
 func (h *half) update(suite *suite) {
-	next := suite.expand(h.secret[:suite.secretLength], "traffic upd", suite.secretLength)
-	defer clear(next)
-	copy(h.secret[:], next)
+	secret := h.secret[:suite.secretLength]
+	suite.expand(secret, secret, "traffic upd")
 	h.key(suite)
 }
 

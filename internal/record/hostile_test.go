@@ -148,6 +148,7 @@ func TestRules(t *testing.T) {
 		{"a ticket", then(data(aTicket, asHandshake), data(hello, asData)), goesOn("hello")},
 		{"three tickets in a record", then(data(aTicket, aTicket, aTicket, asHandshake), data(hello, asData)), goesOn("hello")},
 		{"16 tickets", then(data(slices.Concat(times(16, aTicket)...), asHandshake), data(hello, asData)), goesOn("hello")},
+		{"16 tickets across records", then(inParts(slices.Concat(times(16, aTicket)...), 7), data(hello, asData)), goesOn("hello")},
 		{"17 tickets", data(slices.Concat(times(17, aTicket)...), asHandshake), sent("", alertUnexpectedMessage)},
 		{"a ticket in parts", then(data(aTicket[:1], asHandshake), data(aTicket[1:6], asHandshake), data(aTicket[6:], aTicket[:9], asHandshake), data(aTicket[9:], asHandshake), data(hello, asData)), goesOn("hello")},
 		{"a ticket of 60,000 bytes", then(many(6, data(zeros(0), asData)), inParts(newTicket(1, zeros(60000), nil), 10000), data(hello, asData)), goesOn("hello")},

@@ -96,8 +96,8 @@ func TestKeysWearOut(t *testing.T) {
 func TestReplies(t *testing.T) {
 	asked := func(t *testing.T) (client, server *Session) {
 		client, server = fresh(t, tls.TLS_AES_256_GCM_SHA384)
-		for range 3 {
-			if _, _, err := client.Receive(room(), server.UpdateKeys(nil, true)); err != nil {
+		for _, request := range []bool{true, true, false} {
+			if _, _, err := client.Receive(room(), server.UpdateKeys(nil, request)); err != nil {
 				t.Fatal(err)
 			}
 		}

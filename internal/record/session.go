@@ -44,10 +44,12 @@ func NewSession(k Keys) (*Session, error) {
 		return nil, err
 	}
 	s := &Session{suite: suite, client: k.Client}
-	if err := s.in.begin(suite, k.Read, k.ReadSequence); err != nil {
-		return nil, err
+	err = s.in.begin(suite, k.Read, k.ReadSequence)
+	if err == nil {
+		err = s.out.begin(suite, k.Write, k.WriteSequence)
 	}
-	if err := s.out.begin(suite, k.Write, k.WriteSequence); err != nil {
+	if err != nil {
+		s.Wipe()
 		return nil, err
 	}
 	return s, nil

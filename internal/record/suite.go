@@ -24,8 +24,11 @@ type suite struct {
 	aead         func(key []byte) (cipher.AEAD, error)
 }
 
-// maxSecret is the longest secretLength.
-const maxSecret = sha512.Size384
+// The longest keyLength and secretLength.
+const (
+	maxKey    = 32
+	maxSecret = sha512.Size384
+)
 
 var suites = [...]suite{
 	{tls.TLS_AES_128_GCM_SHA256, 16, sha256.Size, sha256.New, aesGCM},
@@ -62,17 +65,18 @@ func suiteOf(id uint16) (*suite, error) {
 	return nil, fmt.Errorf("record: %s is not a cipher suite of TLS 1.3 that is known here", tls.CipherSuiteName(id))
 }
 
-// expand is HKDF-Expand-Label with an empty context (RFC 8446, section 7.1).
-// It fails for no length that a suite has.
-func (s *suite) expand(secret []byte, label string, length int) []byte {
+// expand fills dst by HKDF-Expand-Label with an empty context (RFC 8446, section 7.1), and
+// leaves no other copy. dst may be the secret. It fails for no length that a suite has.
+func (s *suite) expand(dst, secret []byte, label string) {
 	label = "tls13 " + label
-	info := binary.BigEndian.AppendUint16(nil, uint16(length))
+	info := binary.BigEndian.AppendUint16(nil, uint16(len(dst)))
 	info = append(info, byte(len(label)))
 	info = append(info, label...)
 	info = append(info, 0)
-	expanded, err := hkdf.Expand(s.hash, secret, string(info), length)
+	expanded, err := hkdf.Expand(s.hash, secret, string(info), len(dst))
 	if err != nil {
 		panic(err)
 	}
-	return expanded
+	copy(dst, expanded)
+	clear(expanded)
 }
