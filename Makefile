@@ -71,6 +71,7 @@ generated: ## generated files are up to date
 tests: ## the tests alone, under the race detector
 	@$(TOOL) gotestsum --format standard-quiet -- $(RACE) -timeout 40m ./...
 	@go test ./policy -run TestIndex # all of Cedar's corpus: with -race, a part of it
+	@go test -tags noncecheck ./internal/record # no key seals twice under a nonce
 	@go -C $(LIBRARIES) test $(RACE) ./...
 
 fuzz: ## every fuzz target for FUZZTIME (30s)

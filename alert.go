@@ -106,7 +106,7 @@ func (c *Conn) explain(err error) error {
 		return err
 	}
 	if alert, ok := alertOf(err); ok {
-		return c.explainAlert(err, alert)
+		return c.standing().explainAlert(err, alert)
 	}
 	var plain tls.RecordHeaderError
 	switch {
@@ -135,6 +135,10 @@ func (c *Conn) explain(err error) error {
 		return &fault.Error{Code: NotSupported, Err: err, Detail: Alert{alertUnexpectedMessage, Sent},
 			Message: "the peer began " + secondHandshake, Hint: "have the client open another connection"}
 	}
+	return broke(err)
+}
+
+func broke(err error) error {
 	return &fault.Error{Code: ConnectionFailed, Err: err, Message: "the connection broke: " + plainly(err), Hint: "try again"}
 }
 
@@ -191,9 +195,9 @@ func notTLS(err error, first [5]byte) error {
 	return e
 }
 
-func (c *Conn) explainAlert(err error, alert Alert) error {
-	if alert == (Alert{alertBadRecordMAC, Sent}) && c.transport.openly != 0 {
-		alert = Alert{c.transport.openly, Received} // which crypto/tls took for a record that is broken
+func (s standing) explainAlert(err error, alert Alert) error {
+	if alert == (Alert{alertBadRecordMAC, Sent}) && s.openly != 0 {
+		alert = Alert{s.openly, Received} // which crypto/tls took for a record that is broken
 	}
 	result := &fault.Error{Code: HandshakeFailed, Err: err, Detail: alert, Message: "we refused what the peer sent: " + alert.words(), Hint: alert.next()}
 	refused := slices.Contains(certificateAlerts, alert.Number)
@@ -205,15 +209,15 @@ func (c *Conn) explainAlert(err error, alert Alert) error {
 			result.Message = "the peer says that our bytes were altered on their way"
 		}
 	case alert.Number == alertProtocolVersion:
-		mismatch := versionMismatch(c.minVersion)
+		mismatch := versionMismatch(s.minVersion)
 		result.Code, result.Message, result.Hint = mismatch.Code, mismatch.Message, mismatch.Hint
 	case alert == Alert{alertNoRenegotiation, Sent}:
 		result.Code, result.Message = NotSupported, "the peer asked for "+secondHandshake
 		result.Hint = "have the peer ask for all that it wants in the first handshake, such as a certificate for the whole host"
-	case alert.Direction == Received && c.owes && (refused || alert.Number == alertHandshakeFailure || alert.Number == alertCertificateRequired):
+	case alert.Direction == Received && s.owes && (refused || alert.Number == alertHandshakeFailure || alert.Number == alertCertificateRequired):
 		result.Code, result.Message = ClientCertRequired, "the server refused us: it wants a certificate and we showed none"
 		result.Hint = "connect with an identity that the server's policy knows"
-	case alert.Direction == Received && c.transport.peer.Load() == nil && (alert.Number == alertHandshakeFailure || alert.Number == alertInsufficientSecurity):
+	case alert.Direction == Received && !s.met && (alert.Number == alertHandshakeFailure || alert.Number == alertInsufficientSecurity):
 		return nothingInCommon(err, alert, alert.words())
 	case alert.Direction == Received && refused:
 		result.Code, result.Message = RefusedByPeer, "the peer refused our certificate: "+alert.words()

@@ -58,6 +58,8 @@ type Client struct {
 	// MaxHandshakeBytes is how much a server may send before it is verified, in
 	// bytes; 0 means DefaultMaxHandshakeBytes.
 	MaxHandshakeBytes int
+	// Detachable has connections keep the secrets that Detach needs.
+	Detachable bool
 	// Trace, unless nil, hears of each step of each connection, from several
 	// goroutines at once. It decides nothing, and holds up what it hears of.
 	Trace func(Event)
@@ -242,6 +244,10 @@ func (c *Client) configFor(name verify.Name, alpn []string, conn *Conn) (*tls.Co
 	config, err := c.config(name, alpn)
 	if err != nil {
 		return nil, err
+	}
+	if c.Detachable {
+		conn.transport.secrets = new(secrets)
+		config.KeyLogWriter = conn.transport.secrets.beside(config.KeyLogWriter)
 	}
 	v := &visit{client: c, name: name, shown: nobody}
 	if c.Identity != nil {

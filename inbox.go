@@ -22,7 +22,8 @@ type inbox struct {
 	buffer *buffers.Buffer // nil: none
 	data   []byte          // of buffer, not handed out yet
 	err    error           // behind data; told once
-	record record
+	record position
+	more   bool // the last Read handed out more than a record
 }
 
 // newInbox returns nil for a connection that only its own Read may read.
@@ -85,11 +86,13 @@ func (in *inbox) clear() {
 // alert behind it that stands in the clear: crypto/tls looks for the peer's last word
 // there.
 func (in *inbox) Read(p []byte) (n int, err error) {
+	in.more = false
 	if len(in.data) == 0 {
 		err, in.err = in.err, nil
 		return 0, err
 	}
 	for n < len(p) && len(in.data) > 0 && (n == 0 || in.record.left == 0 && in.data[0] == recordAlert) {
+		in.more = n > 0
 		more := copy(p[n:], in.record.rest(in.data))
 		in.record.pass(in.data[:more])
 		in.data = in.data[more:]
@@ -101,15 +104,19 @@ func (in *inbox) Read(p []byte) (n int, err error) {
 	return n, nil
 }
 
-// record is where in a record a stream is.
-type record struct {
+// whole reports whether whoever reads has been handed whole records, and will have used
+// the last one up before it reads on.
+func (in *inbox) whole() bool { return !in.more && in.record.have == 0 && in.record.left == 0 }
+
+// position is where in a record a stream is.
+type position struct {
 	header [recordHeader]byte
 	have   int // of the header
 	left   int // of the body; 0: the next is a header
 }
 
 // rest returns how much of the data belongs to the record.
-func (r *record) rest(data []byte) []byte {
+func (r *position) rest(data []byte) []byte {
 	end := r.left
 	if end == 0 {
 		header := r.header
@@ -122,7 +129,7 @@ func (r *record) rest(data []byte) []byte {
 }
 
 // pass notes what has been handed out.
-func (r *record) pass(data []byte) {
+func (r *position) pass(data []byte) {
 	if r.left == 0 {
 		n := copy(r.header[r.have:], data)
 		if r.have += n; r.have < len(r.header) {

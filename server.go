@@ -80,6 +80,8 @@ type Server struct {
 	// oldest of them are CrowdedOut. A handshake has its place for 2 s, and for
 	// longer while nobody waits.
 	MaxHandshakes int
+	// Detachable has connections keep the secrets that Detach needs.
+	Detachable bool
 	// Trace, unless nil, hears of each step of each connection, from several
 	// goroutines at once. It decides nothing, and holds up what it hears of.
 	Trace func(Event)
@@ -338,6 +340,10 @@ func (s *Server) receive(hello *tls.ClientHelloInfo, under *transport) (*tls.Con
 	config.Certificates = shown.certificates
 	under.own = shown.certificates[0].Leaf
 	under.truncates = switches(s.Dangerous).has(dangerous.AllowTruncation())
+	if s.Detachable {
+		under.secrets = new(secrets)
+		config.KeyLogWriter = under.secrets.beside(config.KeyLogWriter)
+	}
 	s.admit(hello, under, shown.own).guard(config)
 	return config, nil
 }

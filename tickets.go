@@ -86,6 +86,7 @@ func (a *admission) unwrap(ticket []byte, state tls.ConnectionState) (*tls.Sessi
 // where the client is resumed or shows no certificate, so the verdict is asked for
 // here; whom it refuses gets a ticket that opens nothing, and then the refusal.
 func (a *admission) wrap(state tls.ConnectionState, session *tls.SessionState) ([]byte, error) {
+	a.under.secrets.wrapped()
 	if a.judge(state) != nil {
 		dead := make([]byte, 32)
 		rand.Read(dead)

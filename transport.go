@@ -32,6 +32,7 @@ type transport struct {
 	cut     atomic.Bool // the peer's stream ended, and it never said so
 	alerted atomic.Bool // a record left that is openly an alert
 	closed  atomic.Bool
+	used    atomic.Bool // something was read or written since the handshake
 
 	// Of a server, until the handshake's end.
 	guest     atomic.Pointer[guest]
@@ -39,6 +40,7 @@ type transport struct {
 
 	// Set before the handshake.
 	exit         *tls.Conn // over it, where no Conn is
+	secrets      *secrets  // nil: it is not to be detached
 	truncates    bool      // a cut looks like an end
 	peerIsServer bool
 
@@ -83,6 +85,7 @@ func (t *transport) Read(p []byte) (int, error) {
 	if t.dry.Load() && (t.in == nil || !t.in.ready()) {
 		return 0, errDry
 	}
+	t.use()
 	guest := t.guest.Load()
 	if guest != nil {
 		guest.listen()
@@ -134,6 +137,7 @@ func (t *transport) arrived(data []byte, guest *guest) {
 
 // Write says of a reset what Read says.
 func (t *transport) Write(p []byte) (int, error) {
+	t.use()
 	p = t.meant(p)
 	opening := t.opening.Load()
 	if opening != nil || t.early.Load() != nil { // in the handshake
@@ -223,6 +227,14 @@ func (t *transport) tell(e Event) {
 func (t *transport) shaken() {
 	t.depart()
 	t.admission = nil
+	t.used.Store(false)
+}
+
+// use notes that crypto/tls reads or writes.
+func (t *transport) use() {
+	if !t.used.Load() {
+		t.used.Store(true)
+	}
 }
 
 // depart gives back the place of a handshake, which need not have ended.
@@ -257,13 +269,25 @@ func (t *transport) ended(err error) error {
 		return err
 	case err == io.EOF:
 		t.cut.Store(true)
-		// The cause is left out: errors.Is(err, io.EOF) must be false.
-		return truncated("cut: the peer never said that this was all", nil)
-	case errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE):
+		return cutOff()
+	case hungUp(err):
 		t.cut.Store(true)
-		return truncated("cut: the peer reset the connection and never said that this was all", err)
+		return cutByReset(err)
 	}
 	return err
+}
+
+// hungUp reports whether an error is the system's word for a reset.
+func hungUp(err error) bool {
+	return errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
+}
+
+// cutOff is a bare end of the stream. The cause is left out: errors.Is(err, io.EOF) must
+// be false.
+func cutOff() error { return truncated("cut: the peer never said that this was all", nil) }
+
+func cutByReset(err error) error {
+	return truncated("cut: the peer reset the connection and never said that this was all", err)
 }
 
 func truncated(message string, cause error) error {

@@ -13,7 +13,7 @@ import (
 const (
 	Plain  = 4 * 16 << 10       // data of as many records as a large buffer holds
 	large  = 4 * (16<<10 + 256) // so many records
-	medium = 16<<10 + 256       // one
+	medium = 5 + 16<<10 + 256   // one, with its header
 	small  = 4 << 10            // what one end says at once in a handshake
 )
 
@@ -48,7 +48,23 @@ var larges, mediums, smalls = newHome(large), newHome(medium), newHome(small)
 
 // Large lends a buffer for several records, or for one where very many are lent.
 func Large() *Buffer {
-	if larges.lent.Load() >= mostLarge { // a few more do no harm
+	if Scarce() { // a few more do no harm
+		return mediums.lend()
+	}
+	return larges.lend()
+}
+
+// Scarce reports whether Large lends no more large ones.
+func Scarce() bool { return larges.lent.Load() >= mostLarge }
+
+// Of lends a buffer of at least size bytes, at most those of a large one, for what has
+// to be kept. So that they do not become many, who finds that they are Scarce takes in no
+// more than one record at once.
+func Of(size int) *Buffer {
+	switch {
+	case size <= small:
+		return smalls.lend()
+	case size <= medium:
 		return mediums.lend()
 	}
 	return larges.lend()

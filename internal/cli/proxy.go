@@ -100,7 +100,7 @@ func (p *plan) truth(logger *slog.Logger) error {
 // ports are the services and doors.
 func (p *plan) ports() error {
 	f := p.file
-	p.proxy = proxy.Config{Drain: f.Drain.Span(), StaleAfter: f.StaleAfter.Span()}
+	p.proxy = proxy.Config{Drain: f.Drain.Span(), StaleAfter: f.StaleAfter.Span(), DataPath: proxy.DataPath(f.DataPath)}
 	for i, service := range f.Services {
 		id, err := f.ID(p.domain, fmt.Sprintf("service[%d].identity", i), service.Identity)
 		if err != nil {

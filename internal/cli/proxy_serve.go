@@ -274,6 +274,9 @@ func (y *proxyServer) replace(ctx context.Context) error {
 	if next.file.Admin != y.plan.file.Admin {
 		return next.file.Fault("admin", config.Invalid, "another admin socket takes a new start: stop the proxy and start it again")
 	}
+	if next.file.DataPath != y.plan.file.DataPath {
+		return next.file.Fault("data_path", config.Invalid, "another data path takes a new start: stop the proxy and start it again")
+	}
 	out, err := next.log(y.shell.stderr)
 	if err != nil {
 		return err

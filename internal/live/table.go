@@ -51,6 +51,7 @@ type Table struct {
 	meter      Meter
 	now        func() time.Time
 	logger     *slog.Logger
+	detachable bool
 	staleAfter atomic.Int64 // nanoseconds
 
 	mu     sync.Mutex
@@ -62,16 +63,17 @@ type Table struct {
 
 // Config is what a Table needs to know.
 type Config struct {
-	Truth  Truth
-	Report func(api.Event)  // hears of every connection that is opened, refused or ended
-	Meter  Meter            // its zero value measures nothing
-	Now    func() time.Time // nil means time.Now
-	Logger *slog.Logger     // nil discards
+	Truth      Truth
+	Report     func(api.Event)  // hears of every connection that is opened, refused or ended
+	Meter      Meter            // its zero value measures nothing
+	Detachable bool             // loops can carry its connections: see signet.Conn.Detach
+	Now        func() time.Time // nil means time.Now
+	Logger     *slog.Logger     // nil discards
 }
 
 // New returns a table without connections.
 func New(cfg Config) *Table {
-	t := &Table{truth: cfg.Truth, report: cfg.Report, meter: cfg.Meter, now: cfg.Now, logger: cfg.Logger, conns: map[*Conn]struct{}{}}
+	t := &Table{truth: cfg.Truth, report: cfg.Report, meter: cfg.Meter, detachable: cfg.Detachable, now: cfg.Now, logger: cfg.Logger, conns: map[*Conn]struct{}{}}
 	if t.now == nil {
 		t.now = time.Now
 	}
@@ -106,7 +108,7 @@ func (t *Table) Admit(ctx context.Context, l *Conn) error {
 // Leave takes a connection out that has ended with err, and tells of its end, unless
 // the table has done so: it returns why it ended. It may wait for a moment.
 func (t *Table) Leave(l *Conn, err error) error {
-	if cause := t.expired(l); cause != nil && errors.Is(err, signet.Truncated) {
+	if cause := t.expired(l); cause != nil && brokenOff(err) {
 		err = cause
 	}
 	if t.remove(l, err) {
@@ -192,11 +194,17 @@ func (d decisions) of(from, to spiffeid.ID) decision {
 // of it second must know why, too.
 const grace = 500 * time.Millisecond
 
+// brokenOff reports whether it was the other end that ended a connection, by a reset or
+// an alert.
+func brokenOff(err error) bool {
+	return errors.Is(err, signet.Truncated) || errors.Is(err, signet.RefusedByPeer)
+}
+
 // remove takes a connection out that has ended with err, and reports whether
 // the table has told why it ended.
 func (t *Table) remove(l *Conn, err error) (told bool) {
 	l.over.Store(true)
-	if errors.Is(err, signet.Truncated) || errors.Is(err, signet.RefusedByPeer) {
+	if brokenOff(err) {
 		t.truth.Hurry()
 		timer := time.NewTimer(grace)
 		defer timer.Stop()

@@ -25,6 +25,7 @@ func (t *Table) server(service spiffeid.ID, roots verify.Roots) *signet.Server {
 		Name:       verify.Member(service.TrustDomain()),
 		Now:        t.now,
 		Logger:     t.logger,
+		Detachable: t.detachable,
 		Generation: func() uint64 { return t.Current().Generation() },
 		Observe: func(ctx context.Context, peer *signet.Peer) {
 			met := meetingOf(ctx)
@@ -50,11 +51,12 @@ func (t *Table) server(service spiffeid.ID, roots verify.Roots) *signet.Server {
 // client is the TLS of who speaks as one identity to another.
 func (t *Table) client(from, to spiffeid.ID, roots verify.Roots) *signet.Client {
 	return &signet.Client{
-		Roots:    roots,
-		Name:     verify.ID(to),
-		Identity: t.truth.Source(from),
-		Now:      t.now,
-		Logger:   t.logger,
+		Roots:      roots,
+		Name:       verify.ID(to),
+		Identity:   t.truth.Source(from),
+		Now:        t.now,
+		Logger:     t.logger,
+		Detachable: t.detachable,
 		Authorize: func(_ context.Context, peer *signet.Peer) error {
 			return t.Current().Peer(peer.Chain)
 		},

@@ -92,10 +92,12 @@ func (c *plainConn) CloseWrite() error {
 	return c.explain(c.stream.CloseWrite())
 }
 
-func (c *plainConn) explain(err error) error {
+func (c *plainConn) explain(err error) error { return explainProgram(c.program, err) }
+
+func explainProgram(program string, err error) error {
 	for _, gone := range []error{syscall.ECONNRESET, syscall.EPIPE, syscall.ENOTCONN} {
 		if errors.Is(err, gone) {
-			return &fault.Error{Code: ProgramGone, Err: err, Message: c.program + " broke off", Hint: "look into that program's log"}
+			return &fault.Error{Code: ProgramGone, Err: err, Message: program + " broke off", Hint: "look into that program's log"}
 		}
 	}
 	return err
@@ -126,9 +128,57 @@ func (c counted) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// carry joins two legs until both directions have ended. Each end of a stream
-// is carried on as what it was: the peer's word that this was all as such, and
-// everything else as a reset. The error is the first thing that went wrong.
+// legs are both ends of a live connection, whoever carries it.
+type legs struct {
+	mu       sync.Mutex
+	secure   *signet.Conn     // guarded by mu; nil once the loops have it, as plain
+	plain    *plainConn       // guarded by mu
+	detached *signet.Detached // guarded by mu; nil until then
+}
+
+// abort ends both legs by reset. The peer is told why by an alert, where that can be said
+// at all: crypto/tls has no words of ours for it.
+func (l *legs) abort(alert uint8) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.detached != nil {
+		l.detached.Abort(alert)
+		return
+	}
+	l.secure.Abort() // an error here means that the leg is gone already
+	l.plain.Abort()
+}
+
+// carry joins two legs until both directions have ended, and then calls done. Each end of
+// a stream is carried on as what it was: the peer's word that this was all as such, and
+// everything else as a reset. The error is the first thing that went wrong. Loops carry
+// what they can, and carry returns at once; the rest is carried here.
+func (l *legs) carry(loops *signet.Loops, out, in *atomic.Int64, done func(error)) {
+	secure, plain := l.secure, l.plain
+	if !l.detach(loops, out, in, done) {
+		done(carry(secure, plain, out, in))
+	}
+}
+
+// detach reports whether loops carry the connection from now on.
+func (l *legs) detach(loops *signet.Loops, out, in *atomic.Int64, done func(error)) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	program := l.plain.program
+	detached, err := l.secure.Detach(loops, signet.Join{Plain: l.plain.stream, Head: l.plain.head, Sent: out, Received: in, Done: func(err error) {
+		if _, ours := fault.Of(err); !ours {
+			err = explainProgram(program, err)
+		}
+		done(err)
+	}})
+	if err != nil {
+		return false
+	}
+	l.secure, l.plain, l.detached = nil, nil, detached
+	return true
+}
+
+// carry joins two legs until both directions have ended, by a goroutine for each.
 func carry(conn *signet.Conn, plain *plainConn, out, in *atomic.Int64) error {
 	var wg sync.WaitGroup
 	var first atomic.Pointer[error]

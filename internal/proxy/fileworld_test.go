@@ -91,7 +91,7 @@ func (w *fileWorld) proxy(cfg proxy.Config, truth func(live.Truth) live.Truth, n
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	cfg.Truth, cfg.OnEvent = files, w.events.add
+	cfg.Truth, cfg.OnEvent, cfg.DataPath = files, w.events.add, dataPath
 	if truth != nil {
 		cfg.Truth = truth(files)
 	}

@@ -311,7 +311,7 @@ func (w *world) credentialOf(path string, now time.Time) *pki.Credential {
 // proxy returns one that listens.
 func (w *world) proxy(path string, now func() time.Time, cfg proxy.Config) *proxy.Proxy {
 	w.t.Helper()
-	cfg.Now = now
+	cfg.Now, cfg.DataPath = now, dataPath
 	keeper, err := agent.New(agent.Config{Authority: w.authority, Self: w.credential(path), Roots: w.roots, Now: now})
 	if err != nil {
 		w.t.Fatal(err)

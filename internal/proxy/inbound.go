@@ -51,12 +51,13 @@ func (p *Proxy) inbound(service Service, seats *live.Seats) serve {
 			refuse(err)
 			return
 		}
-		defer seats.Leave(l.From)
+		leave := func() { seats.Leave(l.From) }
 		plain, err := program.open(ctx, l, raw)
 		if err != nil {
 			refuse(err)
+			leave()
 			return
 		}
-		p.join(ctx, l, secure, plain, &l.Back, &l.Sent)
+		p.join(ctx, l, &legs{secure: secure, plain: plain}, &l.Back, &l.Sent, leave)
 	}
 }

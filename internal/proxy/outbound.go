@@ -5,8 +5,10 @@ import (
 	"net"
 	"time"
 
+	"github.com/signet-tls/signet"
 	"github.com/signet-tls/signet/internal/agent/api"
 	"github.com/signet-tls/signet/internal/live"
+	"github.com/signet-tls/signet/verify"
 )
 
 // outbound returns what a door does with a connection.
@@ -18,47 +20,61 @@ func (p *Proxy) outbound(door Door, seats *live.Seats) serve {
 	way := p.table.Way(door.From, door.To, door.Connect, targets)
 	return func(ctx context.Context, raw net.Conn) {
 		plain := &plainConn{stream: raw.(stream), program: "the client program"}
-		tell := func(err error, revision int64) {
-			p.table.Refused(ctx, api.Event{Side: api.Door, From: door.From, To: door.To, Revision: revision}, err)
-		}
 		if err := admitUser(raw, door); err != nil {
-			tell(err, 0)
+			p.refusedAt(ctx, door, err, 0)
 			plain.Abort()
 			return
 		}
 		if err := seats.Take(door.From); err != nil {
-			tell(err, 0)
+			p.refusedAt(ctx, door, err, 0)
 			plain.Abort() // at once: there is no room to wait in
 			return
 		}
-		defer seats.Leave(door.From)
-		refuse := slam
-		if door.Postgres {
-			if err := greetPostgres(ctx, plain); err != nil {
-				tell(err, 0)
-				plain.Abort()
-				return
-			}
-			refuse = refusePostgres
-		}
-		// Decided before dialing: a denied program's bytes never leave the host.
-		if revision, err := p.table.MayDial(door.From, door.To, door.Limits); err != nil {
-			tell(err, revision)
-			refuse(ctx, plain, err)
-			return
-		}
-		start := time.Now()
-		secure, roots, err := way.Open(ctx)
-		p.meters.shook(api.Door, start, err)
-		if err != nil {
-			tell(err, 0)
-			refuse(ctx, plain, err)
+		leave := func() { seats.Leave(door.From) }
+		secure, roots, ok := p.reach(ctx, door, way, plain)
+		if !ok {
+			leave()
 			return
 		}
 		l := &live.Conn{ID: secure.ID(), Side: api.Door, From: door.From, To: door.To, Own: door.From,
 			Remote: secure.RemoteAddr().String(), Limits: door.Limits, Roots: roots}
-		p.join(ctx, l, secure, plain, &l.Sent, &l.Back)
+		p.join(ctx, l, &legs{secure: secure, plain: plain}, &l.Sent, &l.Back, leave)
 	}
+}
+
+// refusedAt tells of a connection that was refused at a door, in a revision if that is
+// known.
+func (p *Proxy) refusedAt(ctx context.Context, door Door, err error, revision int64) {
+	p.table.Refused(ctx, api.Event{Side: api.Door, From: door.From, To: door.To, Revision: revision}, err)
+}
+
+// reach connects a program at a door to its service, and returns by which roots that was
+// verified. What it refuses it has told of, and ended.
+func (p *Proxy) reach(ctx context.Context, door Door, way *live.Way, plain *plainConn) (secure *signet.Conn, roots verify.Roots, ok bool) {
+	refuse := slam
+	if door.Postgres {
+		if err := greetPostgres(ctx, plain); err != nil {
+			p.refusedAt(ctx, door, err, 0)
+			plain.Abort()
+			return nil, roots, false
+		}
+		refuse = refusePostgres
+	}
+	// Decided before dialing: a denied program's bytes never leave the host.
+	if revision, err := p.table.MayDial(door.From, door.To, door.Limits); err != nil {
+		p.refusedAt(ctx, door, err, revision)
+		refuse(ctx, plain, err)
+		return nil, roots, false
+	}
+	start := time.Now()
+	secure, roots, err := way.Open(ctx)
+	p.meters.shook(api.Door, start, err)
+	if err != nil {
+		p.refusedAt(ctx, door, err, 0)
+		refuse(ctx, plain, err)
+		return nil, roots, false
+	}
+	return secure, roots, true
 }
 
 // slam resets a refused program's connection, but only after its first bytes or

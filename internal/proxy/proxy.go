@@ -3,6 +3,7 @@
 package proxy
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -15,6 +16,7 @@ import (
 	"github.com/signet-tls/signet/fault"
 	"github.com/signet-tls/signet/internal/agent/api"
 	"github.com/signet-tls/signet/internal/live"
+	"github.com/signet-tls/signet/policy"
 	"github.com/signet-tls/signet/spiffeid"
 )
 
@@ -52,6 +54,18 @@ type Door struct {
 // stream for the end of a file.
 type Address struct{ Network, Address string }
 
+// DataPath is who carries the bytes of connections.
+type DataPath string
+
+// The data paths. What event loops cannot carry takes the other by itself: see
+// signet.Conn.Detach.
+const (
+	Std    DataPath = "std"    // crypto/tls, by goroutines for each connection
+	Record DataPath = "record" // event loops, with a record layer of Signet's own
+
+	defaultDataPath = Std // as in the configuration
+)
+
 // Config is what a proxy carries.
 type Config struct {
 	Services   []Service
@@ -59,6 +73,7 @@ type Config struct {
 	Truth      live.Truth
 	Drain      time.Duration           // how long connections may go on once Run's ctx has ended
 	StaleAfter time.Duration           // how long Truth may be silent until the proxy is stale; 0 means 30 s
+	DataPath   DataPath                // "" means defaultDataPath
 	Inherited  map[string]net.Listener // sockets that systemd has handed over, by name
 	OnEvent    func(api.Event)         // hears of every event, too; it must not block; nil: nobody does
 	Now        func() time.Time        // nil means time.Now
@@ -73,6 +88,9 @@ type Proxy struct {
 	meters meters
 	now    func() time.Time
 	logger *slog.Logger
+
+	conns sync.WaitGroup // connections, and who accepts them
+	loops *signet.Loops  // set by Run before it accepts; nil: each connection has goroutines of its own
 
 	drainFor atomic.Int64 // nanoseconds
 
@@ -92,7 +110,7 @@ func New(cfg Config) *Proxy {
 	if p.logger == nil {
 		p.logger = slog.New(slog.DiscardHandler)
 	}
-	p.table = live.New(live.Config{Truth: p.truth, Report: p.report, Meter: live.Meter{Decided: p.decided, Verified: p.verified}, Now: p.now, Logger: p.logger})
+	p.table = live.New(live.Config{Truth: p.truth, Report: p.report, Meter: live.Meter{Decided: p.decided, Verified: p.verified}, Detachable: p.detaches(), Now: p.now, Logger: p.logger})
 	p.settle(cfg)
 	p.meters = newMeters(p)
 	return p
@@ -122,27 +140,49 @@ func (p *Proxy) Run(ctx context.Context) error {
 	defer stop()
 	traffic, end := context.WithCancel(life)
 	defer end()
-	var truth, watches, conns sync.WaitGroup
+	var truth, watches, loops sync.WaitGroup
+	carrying, rest := context.WithCancel(life)
+	defer rest()
+	if p.loops = p.openLoops(); p.loops != nil {
+		loops.Go(func() { p.loops.Run(carrying) })
+	}
 	p.truth.Begin(p.table) // before anybody comes in
 	truth.Go(func() { p.truth.Run(life, p.table) })
 	watches.Go(func() { p.table.Watch(traffic) })
 	p.begin(func(port *port) {
-		conns.Go(func() { p.accept(traffic, &conns, port) })
+		p.conns.Go(func() { p.accept(traffic, port) })
 	})
 	<-ctx.Done()
 	p.Close()
-	p.drain(&conns)
+	p.drain()
 	end()
 	p.table.Close(fault.New(live.ShuttingDown, "its proxy was stopped").WithHint("start the proxy again"))
-	conns.Wait()
+	p.conns.Wait()
+	rest()
+	loops.Wait()
 	watches.Wait()
 	stop()
 	truth.Wait()
 	return nil
 }
 
+// detaches reports whether connections are to be carried by loops.
+func (p *Proxy) detaches() bool { return cmp.Or(p.config.DataPath, defaultDataPath) == Record }
+
+// openLoops returns nil where connections are not carried by loops, or cannot be.
+func (p *Proxy) openLoops() *signet.Loops {
+	if !p.detaches() {
+		return nil
+	}
+	loops, err := signet.OpenLoops()
+	if err != nil {
+		p.logger.Warn("connections are carried by the std data path", slog.Any("error", err))
+	}
+	return loops
+}
+
 // drain waits until the connections have ended, as long as they may go on.
-func (p *Proxy) drain(conns *sync.WaitGroup) {
+func (p *Proxy) drain() {
 	wait := time.Duration(p.drainFor.Load())
 	if wait <= 0 {
 		return
@@ -150,7 +190,7 @@ func (p *Proxy) drain(conns *sync.WaitGroup) {
 	gone := make(chan struct{})
 	go func() {
 		defer close(gone)
-		conns.Wait()
+		p.conns.Wait()
 	}()
 	timer := time.NewTimer(wait)
 	defer timer.Stop()
@@ -161,13 +201,13 @@ func (p *Proxy) drain(conns *sync.WaitGroup) {
 }
 
 // accept serves a port. What it accepts waits or is refused where it is served.
-func (p *Proxy) accept(ctx context.Context, wg *sync.WaitGroup, port *port) {
+func (p *Proxy) accept(ctx context.Context, port *port) {
 	for {
 		conn, err := port.listener.Accept()
 		switch {
 		case err == nil:
 			serve := *port.serve.Load()
-			wg.Go(func() { serve(ctx, conn) })
+			p.conns.Go(func() { serve(ctx, conn) })
 		case errors.Is(err, net.ErrClosed):
 			return
 		default:
@@ -187,16 +227,44 @@ func pause(ctx context.Context) {
 	}
 }
 
-// join admits a connection and carries it to its end.
-func (p *Proxy) join(ctx context.Context, l *live.Conn, secure *signet.Conn, plain *plainConn, out, in *atomic.Int64) {
-	l.Chain, l.TLS = secure.Peer().Chain, secure.Peer().TLS()
-	l.End = func(error) {
-		secure.Abort() // an error here means that the leg is gone already
-		plain.Abort()
+// join admits a connection and has it carried to its end. It may return before that;
+// leave is called then.
+func (p *Proxy) join(ctx context.Context, l *live.Conn, legs *legs, out, in *atomic.Int64, leave func()) {
+	peer := legs.secure.Peer()
+	l.Chain, l.TLS = peer.Chain, peer.TLS()
+	l.End = func(cause error) { legs.abort(alertOf(cause)) }
+	if p.table.Admit(ctx, l) != nil {
+		leave()
+		return
 	}
-	if p.table.Admit(ctx, l) == nil {
-		p.table.Leave(l, carry(secure, plain, out, in))
+	p.conns.Add(1)
+	legs.carry(p.loops, out, in, func(err error) {
+		defer p.conns.Done()
+		defer leave()
+		p.table.Leave(l, err)
+	})
+}
+
+// Alerts by which a peer is told why a live connection ends (RFC 8446, section 6.2).
+const (
+	alertNone               = 0
+	alertCertificateRevoked = 44
+	alertAccessDenied       = 49
+)
+
+// alertOf is the alert for a cause. It tells the peer no more than that.
+func alertOf(cause error) uint8 {
+	ours, ok := fault.Of(cause)
+	if !ok {
+		return alertNone
 	}
+	switch ours.Detail.(type) {
+	case api.Revocation:
+		return alertCertificateRevoked
+	case policy.Decision:
+		return alertAccessDenied
+	}
+	return alertNone
 }
 
 // Cut ends connections, and changes nothing else.
