@@ -91,6 +91,7 @@ func TestRefused(t *testing.T) {
 		{"no status port", `drain = "1m"`, `status = "9090"`, ":7", config.Invalid, ""},
 		{"profiles without a status port", `drain = "1m"`, `profile = true`, ":7", config.Invalid, "there is none"},
 		{"profiles for others", `drain = "1m"`, "status = \"0.0.0.0:9090\"\nstatus_public = true\nprofile = true", ":9", config.Invalid, "profiles are for this machine alone"},
+		{"no folder for the admin socket", `drain = "1m"`, "admin = \"run/admin.sock\"", ":7", config.BadPath, "there is no folder"},
 		{"no span", `"1m"`, `"1 minute"`, ":7", config.Invalid, "drain is a span of time, such as 30s, 5m or 12h"},
 		{"a negative one", `"1m"`, `"-1m"`, ":7", config.Invalid, "drain must be more than nothing"},
 		{"no connections", `max_connections_each = 100`, `max_connections_each = 0`, ":18", config.Invalid, "must be more than nothing"},
