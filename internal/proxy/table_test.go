@@ -420,3 +420,22 @@ func TestUngranted(t *testing.T) {
 		t.Errorf("another one: %v", err)
 	}
 }
+
+// TestAlerts tells a peer that it was revoked, or refused by the rules, and nothing else.
+func TestAlerts(t *testing.T) {
+	_, denied := testpki.Must(agent.NewView(&api.Slice{Revision: 1})).Decide(id("a"), id("orders"))
+	for _, test := range []struct {
+		cause error
+		want  uint8
+	}{
+		{denied, alertAccessDenied},
+		{fault.New(api.IdentityRevoked, "gone").WithDetail(api.Revocation{Revision: 5}), alertCertificateRevoked},
+		{fault.New(ShuttingDown, "stopped"), alertNone},
+		{fault.New(PeerExpired, "expired"), alertNone},
+		{errors.New("broken"), alertNone},
+	} {
+		if have := alertOf(test.cause); have != test.want {
+			t.Errorf("%v: alert %d, want %d", test.cause, have, test.want)
+		}
+	}
+}
