@@ -1,6 +1,7 @@
 // Package record is one end of a TLS 1.3 connection after its handshake: the record
 // layer, and what may be said on it (RFC 8446, sections 4.6, 5 and 6), without I/O.
-// crypto/tls makes the handshake; bytes go in and come out here. Where crypto/tls and
+// crypto/tls makes the handshake; bytes go in and come out of a Session. On Linux Loops
+// carry connections with it, each joined with a plain one. Where crypto/tls and
 // the RFC leave a choice, its choice is taken, alerts and limits included; where they
 // differ, the RFC's:
 //
