@@ -16,7 +16,6 @@ import (
 	"github.com/signet-tls/signet/fault"
 	"github.com/signet-tls/signet/internal/agent/api"
 	"github.com/signet-tls/signet/internal/live"
-	"github.com/signet-tls/signet/policy"
 	"github.com/signet-tls/signet/spiffeid"
 )
 
@@ -232,7 +231,7 @@ func pause(ctx context.Context) {
 func (p *Proxy) join(ctx context.Context, l *live.Conn, legs *legs, out, in *atomic.Int64, leave func()) {
 	peer := legs.secure.Peer()
 	l.Chain, l.TLS = peer.Chain, peer.TLS()
-	l.End = func(cause error) { legs.abort(alertOf(cause)) }
+	l.End = func(cause error) { legs.abort(live.Alert(cause)) }
 	if p.table.Admit(ctx, l) != nil {
 		leave()
 		return
@@ -243,28 +242,6 @@ func (p *Proxy) join(ctx context.Context, l *live.Conn, legs *legs, out, in *ato
 		defer leave()
 		p.table.Leave(l, err)
 	})
-}
-
-// Alerts by which a peer is told why a live connection ends (RFC 8446, section 6.2).
-const (
-	alertNone               = 0
-	alertCertificateRevoked = 44
-	alertAccessDenied       = 49
-)
-
-// alertOf is the alert for a cause. It tells the peer no more than that.
-func alertOf(cause error) uint8 {
-	ours, ok := fault.Of(cause)
-	if !ok {
-		return alertNone
-	}
-	switch ours.Detail.(type) {
-	case api.Revocation:
-		return alertCertificateRevoked
-	case policy.Decision:
-		return alertAccessDenied
-	}
-	return alertNone
 }
 
 // Cut ends connections, and changes nothing else.

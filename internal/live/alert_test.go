@@ -1,4 +1,4 @@
-package proxy
+package live
 
 import (
 	"errors"
@@ -7,7 +7,6 @@ import (
 	"github.com/signet-tls/signet/fault"
 	"github.com/signet-tls/signet/internal/agent"
 	"github.com/signet-tls/signet/internal/agent/api"
-	"github.com/signet-tls/signet/internal/live"
 	"github.com/signet-tls/signet/internal/testpki"
 	"github.com/signet-tls/signet/spiffeid"
 )
@@ -22,11 +21,11 @@ func TestAlerts(t *testing.T) {
 	}{
 		{denied, alertAccessDenied},
 		{fault.New(api.IdentityRevoked, "gone").WithDetail(api.Revocation{Revision: 5}), alertCertificateRevoked},
-		{fault.New(live.ShuttingDown, "stopped"), alertNone},
-		{fault.New(live.PeerExpired, "expired"), alertNone},
+		{fault.New(ShuttingDown, "stopped"), alertNone},
+		{fault.New(PeerExpired, "expired"), alertNone},
 		{errors.New("broken"), alertNone},
 	} {
-		if have := alertOf(test.cause); have != test.want {
+		if have := Alert(test.cause); have != test.want {
 			t.Errorf("%v: alert %d, want %d", test.cause, have, test.want)
 		}
 	}
