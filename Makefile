@@ -4,7 +4,7 @@ TOOL     := go tool -modfile=tools/go.mod
 FUZZTIME ?= 30s
 
 # Steps of "make test", the cheap ones first; the tests come last.
-CHECKS := packages python zlint gofmt modules vet portable staticcheck generated builds
+CHECKS := packages python zlint etcd gofmt modules vet portable staticcheck generated builds
 
 # The race detector watches everything but the arithmetic of Go's own primitives,
 # which shares nothing, and takes twice as long under it.
@@ -12,6 +12,9 @@ RACE := -race -gcflags=crypto/internal/fips140/...=-race=false
 
 # The examples with gRPC and PostgreSQL's driver, a module of their own.
 LIBRARIES := examples/libraries
+
+# The module that pins the etcd server which tests start.
+ETCD := internal/peers/etcd
 
 # What else than this machine's system everything must compile for, and the program be built.
 SYSTEMS := darwin/arm64 windows/amd64 linux/arm64
@@ -31,10 +34,13 @@ test: ## everything: checks, then the tests under the race detector
 build: ## bin/signet
 	go build -trimpath -o bin/signet ./cmd/signet
 
-peers: packages python zlint ## what the tests speak to: openssl, curl, pyOpenSSL, zlint, pkilint
+peers: packages python zlint etcd ## what the tests speak to: openssl, curl, pyOpenSSL, zlint, pkilint, etcd
 
 packages: ## install what is missing of tools/debian-packages
 	@tools/packages
+
+etcd: ## the server of the tests' clusters, as pinned in internal/peers/etcd/go.mod
+	@go -C $(ETCD) tool -n server >/dev/null
 
 zlint: ## the judge of certificates, as pinned in tools/go.mod
 	@$(TOOL) -n zlint >/dev/null
@@ -49,6 +55,7 @@ modules: ## go.mod and go.sum are tidy
 	@go mod tidy -diff
 	@go -C tools mod tidy -diff
 	@go -C $(LIBRARIES) mod tidy -diff
+	@go -C $(ETCD) mod tidy -diff
 
 # What compiles does so with $(RACE), as the tests do, so that every dependency is
 # compiled once.

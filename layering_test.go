@@ -28,7 +28,7 @@ type room struct {
 }
 
 // library is what the system and its program stand on.
-var library = []string{"fault", "spiffeid", "dangerous", "ciphers", "pki", "revocation", "revocation/fetch", "verify", "identity", ".", "engine", "internal/atomicfile", "internal/bind", "internal/lock"}
+var library = []string{"fault", "spiffeid", "dangerous", "ciphers", "pki", "revocation", "revocation/fetch", "verify", "identity", ".", "engine", "internal/atomicfile", "internal/regular", "internal/bind", "internal/lock"}
 
 // rooms is the house, from the ground up: imports go down only. Tests may
 // import any room; internal/testpki and internal/peers are for tests and
@@ -36,6 +36,7 @@ var library = []string{"fault", "spiffeid", "dangerous", "ciphers", "pki", "revo
 var rooms = []room{
 	{"fault", nil, "the one error type stands on nothing"},
 	{"internal/atomicfile", nil, "it writes files and does not know whose"},
+	{"internal/regular", nil, "it reads files and does not know of what"},
 	{"internal/lock", nil, "it takes files and does not know what stands beside them"},
 	{"internal/bind", []string{"fault"}, "it opens sockets and does not know for whom"},
 	{"internal/ber", nil, "it turns bytes into bytes"},
@@ -54,7 +55,7 @@ var rooms = []room{
 	{"revocation", []string{"fault", "spiffeid", "pki", "internal/flight"}, "it reads evidence and asks back whom to believe"},
 	{"revocation/fetch", []string{"fault", "spiffeid", "pki", "revocation", "internal/flight", "internal/atomicfile"}, "it brings bytes that others judge"},
 	{"verify", []string{"fault", "spiffeid", "dangerous", "pki", "revocation"}, "it judges the evidence that it is handed"},
-	{"identity", []string{"fault", "spiffeid", "pki", "verify"}, "it brings our own certificate and connects to nobody"},
+	{"identity", []string{"fault", "spiffeid", "pki", "verify", "internal/regular"}, "it brings our own certificate and connects to nobody"},
 	{"identity/pkcs12", []string{"fault", "pki", "pki/pkcs12"}, "it reads one form of file, so that who has none does not link it"},
 	{"identity/staple", []string{"fault", "pki", "revocation", "verify", "identity"}, "it judges its own certificate as a client would, and is handed what fetches"},
 	{"identity/workload", []string{"fault", "spiffeid", "pki", "verify", "identity"}, "it asks the host's agent who we are, and judges the answer"},
@@ -79,7 +80,7 @@ var rooms = []room{
 	{"internal/proxy/config", []string{"fault", "spiffeid", "internal/bind", "internal/spelling", "internal/agent/api"}, "it says what a file means, and opens nothing that the file names"},
 
 	{"internal/testpki", []string{"fault", "spiffeid", "pki"}, "fixtures stand on what they are fixtures of"},
-	{"internal/peers", []string{"fault"}, "it finds programs and files of others, and holds errors about these to their form"},
+	{"internal/peers", []string{"fault", "internal/testpki"}, "it finds and starts programs and files of others, and holds errors about these to their form"},
 	{"internal/starttls", []string{"fault", "internal/ber"}, "it says a word or two on a socket, and TLS is others'"},
 	{"internal/tamper", with(library, "internal/starttls"), "it attacks from outside and needs no system to do it"},
 	{"internal/bogoshim", nil, "it is tests, and what they are run by"},
@@ -109,6 +110,7 @@ var owners = []owner{
 	{"github.com/alecthomas/kong", []string{"internal/cli"}, "the command line has one grammar"},
 	{"go.etcd.io", []string{"internal/control"}, "the truth has one door"},
 	{"go.uber.org/zap", []string{"internal/control"}, "it is there to quieten etcd"},
+	{"google.golang.org/grpc", []string{"internal/control"}, "etcd is spoken to in it"},
 	{"google.golang.org/protobuf", []string{"internal/control"}, "it reads etcd's files before etcd does"},
 	{"github.com/coreos/go-semver", []string{"internal/control"}, "it reads etcd's files before etcd does"},
 	{"github.com/cedar-policy/cedar-go", []string{"policy", "bench"}, "a decision comes from one place, and is measured next to the original"},

@@ -10,11 +10,11 @@ import (
 	"io"
 	"io/fs"
 	"log/slog"
-	"os"
 	"sync"
 	"time"
 
 	"github.com/signet-tls/signet/fault"
+	"github.com/signet-tls/signet/internal/regular"
 	"github.com/signet-tls/signet/pki"
 	"github.com/signet-tls/signet/spiffeid"
 	"github.com/signet-tls/signet/verify"
@@ -218,10 +218,7 @@ func (r *Rotating) content(name string) ([]byte, error) {
 
 func (r *Rotating) open(name string) (io.ReadCloser, error) {
 	if r.files.FS == nil {
-		if info, err := os.Stat(name); err == nil && !info.Mode().IsRegular() { // a pipe would be waited for
-			return nil, errors.New(name + " is no regular file")
-		}
-		return os.Open(name)
+		return regular.Open(name)
 	}
 	return r.files.FS.Open(name)
 }

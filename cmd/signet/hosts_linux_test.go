@@ -53,7 +53,7 @@ step() {
   done
   echo "on $1: $2"; cat last.out last.err; tail -n 20 */running.*; exit 1
 }
-echo 'correct horse battery staple' >authority/passphrase.txt
+(umask 077; echo 'correct horse battery staple' >authority/passphrase.txt)
 mkdir -p service/program && chmod 755 service service/program
 (cd service/program && on service "cd program && $START") >service/running.program 2>&1 &
 `

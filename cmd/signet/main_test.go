@@ -4,8 +4,10 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
@@ -43,7 +45,7 @@ func stories(dir string, update bool) testscript.Params {
 			env.Vars = append(env.Vars, hurry)
 			env.Setenv("TZ", "UTC")
 			env.Setenv("GORACE", "atexit_sleep_ms=10") // else each command waits a second at its end
-			return nil
+			return ownersAlone(env.WorkDir)
 		},
 		Condition: func(name string) (bool, error) {
 			if name == "root" {
@@ -76,6 +78,16 @@ func buildExample(name, file string) error {
 		return fmt.Errorf("%w: %s", err, out)
 	}
 	return nil
+}
+
+// ownersAlone keeps a story's files from others, as those with a passphrase must be.
+func ownersAlone(dir string) error {
+	return filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
+		if err == nil && entry.Type().IsRegular() {
+			err = os.Chmod(path, 0o600)
+		}
+		return err
+	})
 }
 
 // exits CODE COMMAND… runs a command that must end with exactly that exit code.

@@ -5,7 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"io"
+	"fmt"
 	"io/fs"
 	"log/slog"
 	"os"
@@ -15,6 +15,7 @@ import (
 	"github.com/signet-tls/signet/fault"
 	"github.com/signet-tls/signet/internal/agent/api"
 	"github.com/signet-tls/signet/internal/atomicfile"
+	"github.com/signet-tls/signet/internal/regular"
 	"github.com/signet-tls/signet/pki"
 	"github.com/signet-tls/signet/spiffeid"
 )
@@ -116,20 +117,11 @@ func heldFile(id spiffeid.ID) string {
 
 // readFile reads a bounded file of the host folder.
 func (a *Agent) readFile(name string, most int64) ([]byte, error) {
-	path := filepath.Join(a.home, name)
-	info, err := os.Stat(path) // before it is opened: a pipe without a writer would wait for one
-	if err != nil {
-		return nil, err
+	data, err := regular.Read(filepath.Join(a.home, name), most+1)
+	if err == nil && int64(len(data)) > most {
+		err = fmt.Errorf("it has more than %d bytes", most)
 	}
-	if !info.Mode().IsRegular() || info.Size() > most {
-		return nil, errors.New("it is no regular file of its size")
-	}
-	file, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer file.Close()
-	return io.ReadAll(io.LimitReader(file, most))
+	return data, err
 }
 
 func (a *Agent) readKept(name string, most int64, value any) error {

@@ -3,16 +3,15 @@ package agent
 import (
 	"encoding/json"
 	"errors"
-	"io"
 	"io/fs"
 	"net"
 	"os"
 	"path/filepath"
-	"runtime"
 
 	"github.com/signet-tls/signet/fault"
 	"github.com/signet-tls/signet/internal/atomicfile"
 	"github.com/signet-tls/signet/internal/lock"
+	"github.com/signet-tls/signet/internal/regular"
 	"github.com/signet-tls/signet/pki"
 	"github.com/signet-tls/signet/spiffeid"
 	"github.com/signet-tls/signet/verify"
@@ -163,23 +162,15 @@ func (h Home) check() error {
 // that is its owner's alone, up to a byte beyond what package pki accepts.
 func readHome(dir, name string) ([]byte, error) {
 	path := filepath.Join(dir, name)
-	info, err := os.Stat(path) // before it is opened: a pipe without a writer would wait for one
-	if err != nil {
-		return nil, err
+	if name != homeIdentity {
+		return regular.Read(path, pki.MaxInput+1)
 	}
-	switch mode := info.Mode(); {
-	case !mode.IsRegular():
-		return nil, errors.New("it is not a regular file")
-	case name == homeIdentity && mode.Perm()&0o077 != 0 && runtime.GOOS != "windows":
-		return nil, fault.New(HomeExposed, "%s, with its key, is open to others: its permissions are %04o", path, mode.Perm()).
+	data, err := regular.ReadPrivate(path, pki.MaxInput+1)
+	if exposed, is := errors.AsType[*regular.Exposed](err); is {
+		return nil, fault.New(HomeExposed, "%s, with its key, is open to others: %s", path, exposed).
 			WithHint("chmod 600 %s      # and revoke the identity, if somebody else may have read it", path)
 	}
-	file, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer file.Close()
-	return io.ReadAll(io.LimitReader(file, pki.MaxInput+1))
+	return data, err
 }
 
 func unreadable(dir, name string, err error) error {

@@ -2,13 +2,12 @@ package audit
 
 import (
 	"errors"
-	"io"
 	"io/fs"
-	"os"
 	"path/filepath"
 
 	"github.com/signet-tls/signet/fault"
 	"github.com/signet-tls/signet/internal/atomicfile"
+	"github.com/signet-tls/signet/internal/regular"
 	"github.com/signet-tls/signet/tlog"
 )
 
@@ -17,7 +16,7 @@ const maxKey = 4 << 10 // bytes of a key's file
 // openKey reads the log's private key, or makes one for a log that begins. The
 // public half is in the log, for whoever verifies it.
 func (l *Log) openKey(begins bool) error {
-	data, err := readKey(l.keyFile)
+	data, err := regular.ReadPrivate(l.keyFile, maxKey)
 	if begins && errors.Is(err, fs.ErrNotExist) {
 		private, err := tlog.NewKey(l.origin)
 		if err != nil {
@@ -29,6 +28,8 @@ func (l *Log) openKey(begins bool) error {
 		}
 	} else if errors.Is(err, fs.ErrNotExist) {
 		return fault.New(KeyLost, "the audit log in %s has lost its key, %s", l.dir, filepath.Base(l.keyFile)).WithHint(keyHint, l.dir)
+	} else if exposed, is := errors.AsType[*regular.Exposed](err); is {
+		return fault.New(KeyExposed, "the audit log's key in %s is open to others: %s", l.keyFile, exposed).WithHint("chmod 600 %s", l.keyFile)
 	} else if err != nil {
 		return err
 	}
@@ -53,21 +54,3 @@ func (l *Log) openKey(begins bool) error {
 }
 
 const keyHint = "bring the key back from a backup, or move %s away: a new log then begins"
-
-// readKey reads a file that is its owner's alone.
-func readKey(path string) ([]byte, error) {
-	file, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer file.Close()
-	info, err := file.Stat()
-	if err != nil {
-		return nil, err
-	}
-	if mode := info.Mode(); mode.IsRegular() && mode.Perm()&0o077 != 0 {
-		return nil, fault.New(KeyExposed, "the audit log's key in %s is open to others: its permissions are %04o", path, mode.Perm()).
-			WithHint("chmod 600 %s", path)
-	}
-	return io.ReadAll(io.LimitReader(file, maxKey))
-}

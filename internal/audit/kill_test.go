@@ -1,25 +1,20 @@
 package audit
 
 import (
-	"bufio"
 	"context"
 	"fmt"
 	"math/rand/v2"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"sync"
 	"testing"
 
+	"github.com/signet-tls/signet/internal/peers"
 	"github.com/signet-tls/signet/internal/testpki"
 )
 
-// childVariable names the folder on which this program, run again, works until
-// it is killed.
-const childVariable = "SIGNET_AUDIT_CHILD"
-
 func TestMain(m *testing.M) {
-	if dir := os.Getenv(childVariable); dir != "" {
+	if dir := peers.ChildFolder(); dir != "" {
 		child(dir)
 	}
 	os.Exit(m.Run())
@@ -83,34 +78,18 @@ func TestKill(t *testing.T) {
 // of which it told.
 func killed(t *testing.T, dir string, lines int, acknowledged map[int64]string) (last int64) {
 	t.Helper()
-	cmd := exec.Command(testpki.Must(os.Executable()))
-	cmd.Env = append(os.Environ(), childVariable+"="+dir)
-	cmd.Stderr = os.Stderr
-	out := testpki.Must(cmd.StdoutPipe())
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
 	last = -1
-	heard := 0
-	for scan := bufio.NewScanner(out); scan.Scan(); {
+	for _, line := range peers.KilledAfter(t, dir, lines+1) {
 		var first int64
 		var count int
 		var name string
-		if _, err := fmt.Sscan(scan.Text(), &first, &count, &name); err != nil {
-			break // it was killed in the midst of a line
+		if _, err := fmt.Sscan(line, &first, &count, &name); err != nil {
+			t.Fatalf("%q: %v", line, err)
 		}
 		for i := range int64(count) {
 			acknowledged[first+i] = name
 			last = max(last, first+i)
 		}
-		if heard++; heard == lines+1 {
-			if err := cmd.Process.Kill(); err != nil {
-				t.Fatal(err)
-			}
-		}
-	}
-	if err := cmd.Wait(); heard <= lines {
-		t.Fatalf("the child ended by itself after %d lines: %v", heard, err)
 	}
 	return last
 }

@@ -113,6 +113,9 @@ func (a *Authority) Ready() (why []string) {
 	if err := a.unlogged.Load(); err != nil {
 		why = append(why, "the audit log cannot be written: "+fault.Text(*err))
 	}
+	if err := a.store.Trouble(); err != nil {
+		why = append(why, "the store cannot be used: "+fault.Text(err))
+	}
 	return why
 }
 

@@ -22,6 +22,9 @@ const lineTimeout = 15 * time.Second
 
 // watch streams the proxy's part of the truth, revision by revision.
 func (a *Authority) watch(w http.ResponseWriter, r *http.Request) error {
+	if err := a.store.Trouble(); err != nil {
+		return err // who hears nothing is stale, and hears why
+	}
 	id := caller(r)
 	ctx, stop := context.WithCancel(r.Context())
 	defer stop()
@@ -63,6 +66,9 @@ func (a *Authority) watch(w http.ResponseWriter, r *http.Request) error {
 				continue
 			}
 		case <-beat.C:
+			if a.store.Trouble() != nil {
+				continue // what is in force now, somebody else may know better
+			}
 			update.Head, err = a.head(&last)
 			update.Where = a.where(session, told) // proxies that are gone are no more, some time
 		}

@@ -4,14 +4,12 @@ import (
 	"crypto"
 	"encoding/pem"
 	"errors"
-	"io"
 	"io/fs"
-	"os"
 	"path/filepath"
-	"runtime"
 
 	"github.com/signet-tls/signet/fault"
 	"github.com/signet-tls/signet/internal/atomicfile"
+	"github.com/signet-tls/signet/internal/regular"
 	"github.com/signet-tls/signet/pki"
 	"github.com/signet-tls/signet/spiffeid"
 )
@@ -166,20 +164,12 @@ func pair(data []byte, key *pki.PrivateKey, err error) (*pki.Credential, error) 
 // read returns the content of a file that is its owner's alone, up to one byte
 // beyond what package pki accepts.
 func read(path string) ([]byte, error) {
-	file, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer file.Close()
-	info, err := file.Stat()
-	if err != nil {
-		return nil, err
-	}
-	if mode := info.Mode(); mode.IsRegular() && mode.Perm()&0o077 != 0 && runtime.GOOS != "windows" {
-		return nil, fault.New(KeyExposed, "the authority's key in %s is open to others: its permissions are %04o", path, mode.Perm()).
+	data, err := regular.ReadPrivate(path, pki.MaxInput+1)
+	if exposed, is := errors.AsType[*regular.Exposed](err); is {
+		return nil, fault.New(KeyExposed, "the authority's key in %s is open to others: %s", path, exposed).
 			WithHint("chmod 600 %s      # and if somebody else may have read it, trust this authority no more", path)
 	}
-	return io.ReadAll(io.LimitReader(file, pki.MaxInput+1))
+	return data, err
 }
 
 const restoreHint = "bring the folder back from a backup\nsignet up --fresh     # only where this is the demonstration: it starts over, and forgets all"

@@ -30,12 +30,13 @@ type authorityInitCmd struct {
 	Domain             string `arg:"" name:"TRUST-DOMAIN" help:"The name of the trust domain, in the form of a host's name: prod.example."`
 	OfflineRoot        string `placeholder:"FILE" help:"Put the root's key into this new file, encrypted, and not into the data folder: carry it away. The authority does not need it to run."`
 	RootPassphraseFile string `placeholder:"FILE" help:"The first line of this file is the passphrase of --offline-root."`
+	clustered
 	secret
 	terse
 }
 
 func (authorityInitCmd) Help() string {
-	return "signet authority init prod.example\nsignet authority init prod.example --offline-root root.pem"
+	return "signet authority init prod.example\nsignet authority init prod.example --offline-root root.pem\nsignet authority init prod.example --etcd https://etcd:2379 --etcd-cert me.pem --etcd-roots ca.pem"
 }
 
 func (c *authorityInitCmd) run(ctx context.Context, s *shell) error {
@@ -48,6 +49,9 @@ func (c *authorityInitCmd) run(ctx context.Context, s *shell) error {
 	}
 	p := plane{planeConfig: planeConfig{domain: domain, logger: slog.New(slog.DiscardHandler)}}
 	if p.dir, err = s.dataFolder(domain); err != nil {
+		return err
+	}
+	if p.etcd, err = c.cluster(); err != nil {
 		return err
 	}
 	made, err := ca.New(domain, time.Now()) // before the folder is taken: not every domain can have one
@@ -107,6 +111,7 @@ type founded struct {
 	Root        string               `json:"root"` // SHA-256, in hexadecimal
 	RootFile    string               `json:"root_file,omitempty"`
 	Data        string               `json:"data"`
+	Etcd        string               `json:"etcd,omitempty"` // where the truth lives, if not in Data
 	Operator    string               `json:"operator"`
 }
 
@@ -115,7 +120,7 @@ func (s *plane) founding(sh *shell, kept ca.Kept) error {
 	sum := s.ca.Root().Fingerprint()
 	fingerprint := hex.EncodeToString(sum[:])
 	if sh.json {
-		return sh.printJSON(founded{s.domain, fingerprint, kept.RootFile, s.dir, s.id(operatorPath()).String()})
+		return sh.printJSON(founded{s.domain, fingerprint, kept.RootFile, s.dir, s.store.Elsewhere(), s.id(operatorPath()).String()})
 	}
 	where := "in the data folder, encrypted"
 	if kept.RootFile != "" {
@@ -128,11 +133,19 @@ func (s *plane) founding(sh *shell, kept ca.Kept) error {
 	p.fact("signs by", "an intermediate that can sign for %s alone; good until %s", s.domain, s.ca.Intermediate().NotAfter().In(sh.zone).Format(dayForm))
 	p.fact("operator", "%s, whose file is in the data folder; authority serve renews it", operatorPath())
 	p.fact("data", "%s", tilde(s.dir))
+	s.tellEtcd(&p)
 	if err := sh.print(p.String()); err != nil {
 		return err
 	}
 	sh.steps("next", "signet authority serve")
 	return nil
+}
+
+// tellEtcd says where the truth lives, if that is not in the data folder.
+func (s *plane) tellEtcd(p *page) {
+	if where := s.store.Elsewhere(); where != "" {
+		p.fact("etcd", "%s", where)
+	}
 }
 
 // dayForm is how a day is written.

@@ -24,6 +24,7 @@ type authorityServeCmd struct {
 	Profile   bool   `help:"Add /debug/pprof/ to the status port: what this process spends its time and memory on."`
 	AcceptLog bool   `help:"Go on with an audit log that is not the one that the store remembers: an older copy, or a new one because the old is lost. This is recorded in it."`
 	Verbose   bool   `help:"Log to standard error what goes on inside."`
+	clustered
 	secret
 	plain
 }
@@ -43,6 +44,9 @@ func (c *authorityServeCmd) run(ctx context.Context, s *shell) error {
 		logger = slog.New(slog.NewTextHandler(s.stderr, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	}
 	p := &plane{planeConfig: planeConfig{dir: home.dir, domain: home.domain, logger: logger, acceptLog: c.AcceptLog}, profile: c.Profile}
+	if p.etcd, err = c.cluster(); err != nil {
+		return err
+	}
 	if err := p.open(ctx); err != nil {
 		return err
 	}
@@ -164,6 +168,7 @@ func (p *plane) welcome(s *shell, where addresses) error {
 	out.fact("hosts", "reach it at %s, as every token says; it listens at %s", where.outside, p.authority.Addr())
 	out.fact("status", "http://%s/status", p.status.Addr())
 	out.fact("data", "%s", tilde(p.dir))
+	p.tellEtcd(&out)
 	if p.exposed != "" {
 		out.fact("warning", "the file of %s, with its key, was open to others on this machine; now it is its owner's alone", p.exposed)
 	}

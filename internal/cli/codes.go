@@ -23,6 +23,7 @@ const (
 	ListForeign        fault.Code = "list_foreign"
 	RevocationInvalid  fault.Code = "revocation_invalid"
 	RevokedBefore      fault.Code = "revoked_before"
+	SecretExposed      fault.Code = "secret_exposed"
 	PassphraseMissing  fault.Code = "passphrase_missing"
 	PassphraseDiffers  fault.Code = "passphrase_differs"
 	CodeUnknown        fault.Code = "code_unknown"
@@ -105,6 +106,9 @@ func Codes() []fault.Entry {
 		{Code: RevokedBefore, Meaning: "The certificate is revoked twice.",
 			Cause: "It is on the list already that --from names, or it was named twice.",
 			Next:  "Leave it out: entries of the earlier list are kept."},
+		{Code: SecretExposed, Meaning: "A file with a passphrase or a key may be read or written by others than its owner.",
+			Cause: "It was written with a umask of 022, or copied without its permissions.",
+			Next:  "chmod 600 FILE. If somebody else may have read it: replace the passphrase or the key. A pipe or a descriptor is fine: --passphrase-fd 3 3< FILE."},
 		{Code: PassphraseMissing, Meaning: "A passphrase is needed, and none was given.",
 			Cause: "The command runs without a terminal to ask at, or the line that was read is empty.",
 			Next:  "Add --passphrase-file FILE or --passphrase-fd N, or run the command at a terminal."},

@@ -12,6 +12,7 @@ import (
 
 	"github.com/signet-tls/signet/fault"
 	"github.com/signet-tls/signet/internal/recognise"
+	"github.com/signet-tls/signet/internal/regular"
 	"github.com/signet-tls/signet/pki"
 )
 
@@ -112,14 +113,12 @@ func (kept) Open(name string) (fs.File, error) { return os.Open(name) }
 
 // ReadFile reads a file.
 func (kept) ReadFile(name string) ([]byte, error) {
-	info, err := os.Stat(name)
+	file, err := regular.Open(name)
 	if err != nil {
 		return nil, err
 	}
-	if !info.Mode().IsRegular() {
-		return nil, &fs.PathError{Op: "read", Path: name, Err: errors.New("it is not a regular file")}
-	}
-	return disk{}.read(name)
+	defer file.Close()
+	return readFile(file)
 }
 
 func readFile(file *os.File) ([]byte, error) {

@@ -17,6 +17,7 @@ import (
 	"github.com/signet-tls/signet/identity"
 	"github.com/signet-tls/signet/internal/agent/api"
 	"github.com/signet-tls/signet/internal/audit"
+	"github.com/signet-tls/signet/internal/regular"
 	"github.com/signet-tls/signet/pki"
 	"github.com/signet-tls/signet/verify"
 )
@@ -62,7 +63,7 @@ func (c *checkup) keys(files []string) {
 		case err != nil || unseen != nil:
 			unread++
 		case !isKey:
-		case info.Mode().Perm()&0o077 != 0 && runtime.GOOS != "windows":
+		case regular.Private(info) != nil:
 			exposed++
 			c.stop("keys", "chmod 600 "+quote(path)+"      # who has read it can be its owner: revoke that identity then", "%s, with a private key, is open to others: its permissions are %04o", tilde(path), info.Mode().Perm())
 		default:

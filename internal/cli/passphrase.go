@@ -13,6 +13,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/signet-tls/signet/fault"
+	"github.com/signet-tls/signet/internal/regular"
 	"github.com/signet-tls/signet/pki"
 )
 
@@ -101,6 +102,9 @@ func (f secret) written(s *shell) ([]byte, error) {
 			return nil, unreadableFile(err, f.PassphraseFile)
 		}
 		defer file.Close()
+		if err := secretly(file); err != nil {
+			return nil, err
+		}
 		return firstLine(file, f.PassphraseFile)
 	}
 	if !isInherited(*f.PassphraseFD) {
@@ -109,6 +113,19 @@ func (f secret) written(s *shell) ([]byte, error) {
 	file := os.NewFile(uintptr(*f.PassphraseFD), "descriptor")
 	defer file.Close()
 	return firstLine(file, fmt.Sprintf("descriptor %d", *f.PassphraseFD))
+}
+
+// secretly refuses a file with a secret in it that others can get at. A pipe is fine.
+func secretly(file *os.File) error {
+	info, err := file.Stat()
+	if err != nil {
+		return unreadableFile(err, file.Name())
+	}
+	if exposed := regular.Private(info); exposed != nil {
+		return fault.New(SecretExposed, "%s has a secret in it, and is open to others: %s", file.Name(), exposed).
+			WithHint("chmod 600 %s      # and if somebody else may have read it, replace the secret", quote(file.Name()))
+	}
+	return nil
 }
 
 // firstLine reads a passphrase. What follows its line is left alone, so that a

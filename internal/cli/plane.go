@@ -41,13 +41,15 @@ type planeConfig struct {
 	domain  spiffeid.TrustDomain
 	onEvent func(api.Event) // must not block; nil: nobody
 	logger  *slog.Logger
+	// etcd is the cluster where the truth lives; nil: as the folder says.
+	etcd *control.Cluster
 	// acceptLog goes on with an audit log that is not the one that the store remembers.
 	acceptLog bool
 }
 
 // open opens the truth, and the evidence. Whoever opens closes.
 func (s *plane) open(ctx context.Context) (err error) {
-	if s.store, err = control.Open(ctx, control.Config{Dir: s.dir, TrustDomain: s.domain, Logger: s.logger}); err != nil {
+	if s.store, err = control.Open(ctx, control.Config{Dir: s.dir, TrustDomain: s.domain, Logger: s.logger, Etcd: s.etcd, Connect: connectEtcd}); err != nil {
 		return err
 	}
 	if s.log, err = audit.Open(audit.Config{Dir: s.dir, Origin: audit.Origin(s.domain.String()), Logger: s.logger}); err != nil {

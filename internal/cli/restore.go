@@ -24,6 +24,7 @@ type authorityRestoreCmd struct {
 	OfflineRoot        string `placeholder:"FILE" help:"The root's key, where it was carried away: it signs that a new epoch begins."`
 	RootPassphraseFile string `placeholder:"FILE" help:"The first line of this file is the passphrase of --offline-root."`
 	Log                string `placeholder:"FOLDER" help:"The lost authority's data folder, or a copy of its folder audit: what was done since the backup is read there."`
+	clustered
 	secret
 	terse
 }
@@ -67,6 +68,9 @@ func (c *authorityRestoreCmd) run(ctx context.Context, s *shell) error {
 		return err
 	}
 	p := plane{planeConfig: planeConfig{dir: filepath.Join(dir, restoring), domain: body.TrustDomain, logger: slog.New(slog.DiscardHandler)}}
+	if p.etcd, err = c.cluster(); err != nil {
+		return err
+	}
 	if err := os.RemoveAll(p.dir); err != nil { // of a restore that was killed
 		return restoreUnwritable(dir, err)
 	}

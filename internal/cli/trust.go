@@ -11,6 +11,7 @@ import (
 
 	"github.com/signet-tls/signet/fault"
 	"github.com/signet-tls/signet/identity"
+	"github.com/signet-tls/signet/internal/regular"
 	"github.com/signet-tls/signet/pki"
 	"github.com/signet-tls/signet/revocation"
 	"github.com/signet-tls/signet/spiffeid"
@@ -227,6 +228,13 @@ func (s *shell) identity(as string) (*pki.Credential, *folder, error) {
 		return credential, &found[0], nil
 	case len(found) > 1:
 		return nil, nil, ambiguous(found, fmt.Sprintf("%s is an identity of several trust domains", as))
+	}
+	if file, err := regular.Open(as); err == nil { // a pipe is fine
+		err = secretly(file)
+		file.Close()
+		if err != nil {
+			return nil, nil, err
+		}
 	}
 	if credential, err = identity.Load(s.disk(), as); errors.Is(err, fs.ErrNotExist) {
 		return nil, nil, strangerHere(as, known)

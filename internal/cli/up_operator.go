@@ -7,12 +7,12 @@ import (
 	"os"
 	"os/user"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"time"
 
 	"github.com/signet-tls/signet/internal/ca"
 	"github.com/signet-tls/signet/internal/control"
+	"github.com/signet-tls/signet/internal/regular"
 )
 
 // operatorPath is the path of whoever runs this, in the characters that an ID
@@ -84,7 +84,7 @@ func (s *plane) writeOne(ctx context.Context, path string) error {
 func (s *plane) exposedOperator() string {
 	path := operatorPath()
 	info, err := os.Stat(filepath.Join(s.dir, identityFolder, path+".pem"))
-	if err != nil || runtime.GOOS == "windows" || info.Mode().Perm()&0o077 == 0 {
+	if err != nil || regular.Private(info) == nil {
 		return ""
 	}
 	return path

@@ -79,7 +79,7 @@ func (s *Store) Import(ctx context.Context, values []Value) (*State, error) {
 				return nil, err
 			}
 			continue
-		case len(ops) == maxOps || size+len(v.Key)+len(v.Value) > requestBytes/2:
+		case len(ops) == batchOps || size+len(v.Key)+len(v.Value) > batchBytes:
 			if _, err := write(ops); err != nil {
 				return nil, err
 			}
@@ -99,11 +99,7 @@ func (s *Store) Import(ctx context.Context, values []Value) (*State, error) {
 	if err != nil {
 		return nil, err
 	}
-	state, err := s.replica.await(ctx, last)
-	if err != nil {
-		return nil, s.explain(ctx, err)
-	}
-	return state, nil
+	return s.await(ctx, last)
 }
 
 // importCertificate puts one back that has not ended meanwhile.

@@ -291,7 +291,7 @@ func (s *Store) sweep(ctx context.Context) error {
 		}
 	}
 	for len(ended) > 0 {
-		batch := min(len(ended), maxOps)
+		batch := min(len(ended), batchOps)
 		if _, err := s.client.Txn(ctx).Then(ended[:batch]...).Commit(); err != nil {
 			return s.explain(ctx, err)
 		}

@@ -64,7 +64,9 @@ func serials(t testing.TB, s *Store, name string) (list []string) {
 
 func TestRevokeAndComeBack(t *testing.T) {
 	now := time.Now()
-	s, err := Open(t.Context(), Config{Dir: t.TempDir(), TrustDomain: demo, Now: func() time.Time { return now }})
+	cfg := configOf(t.TempDir())
+	cfg.Now = func() time.Time { return now }
+	s, err := Open(t.Context(), cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -216,7 +218,9 @@ func TestSweep(t *testing.T) {
 	issue(t, s, Certificate{Serial: "01", ID: web, NotAfter: time.Now().Add(time.Hour)})
 	issue(t, s, Certificate{Serial: "02", ID: web, NotAfter: time.Now().Add(48 * time.Hour)})
 	closeStore(t, s)
-	later, err := Open(t.Context(), Config{Dir: dir, TrustDomain: demo, Now: func() time.Time { return time.Now().Add(24 * time.Hour) }})
+	cfg := configOf(dir)
+	cfg.Now = func() time.Time { return time.Now().Add(24 * time.Hour) }
+	later, err := Open(t.Context(), cfg)
 	if err != nil {
 		t.Fatal(err)
 	}

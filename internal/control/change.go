@@ -155,9 +155,9 @@ func (s *Store) Change(ctx context.Context, fn func(tx *Tx) error) (*State, erro
 		if err != nil {
 			return nil, err
 		}
-		state, err := s.replica.await(ctx, revision)
+		state, err := s.await(ctx, revision)
 		if err != nil {
-			return nil, s.explain(ctx, err)
+			return nil, err
 		}
 		if done {
 			return state, nil

@@ -19,7 +19,7 @@ import (
 func beside(t testing.TB, s *Store) *Store {
 	t.Helper()
 	other := newStore(Config{})
-	other.client, other.stop = s.client, func() error { return nil }
+	other.client, other.cluster, other.stop = s.client, s.cluster, func() error { return nil }
 	if err := other.begin(t.Context(), demo); err != nil {
 		t.Fatal(err)
 	}

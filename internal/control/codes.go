@@ -28,6 +28,15 @@ const (
 	StoreFull   fault.Code = "store_full"
 	Interrupted fault.Code = "control_interrupted"
 
+	EtcdSilent   fault.Code = "etcd_silent"
+	EtcdNoLeader fault.Code = "etcd_no_leader"
+	EtcdDenied   fault.Code = "etcd_denied"
+	EtcdFull     fault.Code = "etcd_full"
+	EtcdHeld     fault.Code = "etcd_held"
+	EtcdInUse    fault.Code = "etcd_in_use"
+	EtcdOther    fault.Code = "etcd_other"
+	EtcdUnused   fault.Code = "etcd_unused"
+
 	ChangeInvalid      fault.Code = "change_invalid"
 	ChangeTooLarge     fault.Code = "change_too_large"
 	CertificateInvalid fault.Code = "certificate_invalid"
@@ -118,6 +127,30 @@ func Codes() []fault.Entry {
 		{Code: Interrupted, Meaning: "Signet stopped waiting for its store; whether a change was made is not known.",
 			Cause: "A deadline passed, the command was stopped, or the disk is very slow.",
 			Next:  "Look whether it is in force (signet why FROM TO), then repeat it if not."},
+		{Code: EtcdSilent, Meaning: "The etcd cluster that holds the authority's truth does not answer.",
+			Cause: "Its members are stopped, overloaded or cut off, or one end refuses the other's certificate: the message says which.",
+			Next:  "Look at the cluster: etcdctl endpoint health --cluster. The authority goes on by itself once it answers; proxies go on meanwhile."},
+		{Code: EtcdNoLeader, Meaning: "The etcd cluster answers, but agrees on nothing.",
+			Cause: "Most of its members are gone or cut off from each other, or their disks are too slow.",
+			Next:  "Start the members that are missing: etcdctl endpoint status --cluster. The authority goes on by itself then."},
+		{Code: EtcdDenied, Meaning: "The etcd cluster does not let the authority at its keys.",
+			Cause: "etcd's access control is on, and the user that the certificate's common name stands for lacks a role.",
+			Next:  "Grant it all under /signet/TRUST-DOMAIN/: etcdctl role grant-permission ROLE --prefix=true readwrite /signet/TRUST-DOMAIN/"},
+		{Code: EtcdFull, Meaning: "The etcd cluster takes no more.",
+			Cause: "Its database has reached its quota; others may have filled it.",
+			Next:  "Compact and defragment it, then etcdctl alarm disarm; or give it a larger --quota-backend-bytes."},
+		{Code: EtcdHeld, Meaning: "Another authority serves this trust domain from the same etcd cluster.",
+			Cause: "It was started twice, on one host or on two. One at a time may.",
+			Next:  "Stop the one that the message names, then start this one again. One that was killed is out of the way after ten seconds."},
+		{Code: EtcdInUse, Meaning: "The etcd cluster holds an authority of this trust domain already.",
+			Cause: "It was made before, from another data folder.",
+			Next:  "Serve from that folder, or name another cluster."},
+		{Code: EtcdOther, Meaning: "What the etcd cluster holds is not what belongs to this data folder.",
+			Cause: "The address is another cluster's, the cluster has lost its data, or the authority in it was made from another folder.",
+			Next:  "Name the right cluster with --etcd, or the right folder with --data."},
+		{Code: EtcdUnused, Meaning: "The data folder's truth is not where it was said to be: in the folder itself, or in an etcd cluster.",
+			Cause: "--etcd for an authority that was made without it, or a command for one that was made with it.",
+			Next:  "Leave out --etcd; to move an authority, back it up and restore it elsewhere."},
 		{Code: ChangeInvalid, Meaning: "A change names something incomplete.",
 			Cause: "A missing name, text or identity, or an identity of another trust domain.",
 			Next:  "Complete what the message names."},

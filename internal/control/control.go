@@ -1,7 +1,8 @@
 // Package control keeps the control plane's small truth: who exists, who may
 // hold whose identity, the rules, the revocations and the authority's
 // certificates. It lives in one etcd member inside this process, which listens
-// nowhere; readers see it as immutable States, each of them one whole revision.
+// nowhere, or in a cluster of somebody's; readers see it as immutable States, each of
+// them one whole revision.
 package control
 
 import (
@@ -30,6 +31,14 @@ type Config struct {
 	Now func() time.Time
 	// Logger receives etcd's warnings and errors; nil discards them.
 	Logger *slog.Logger
+	// Etcd is the cluster in which a new folder's truth is to live, or where the cluster
+	// of an old one is from now on; nil: as the folder says, and a new one keeps its own.
+	Etcd *Cluster
+	// Connect returns how members of a cluster are reached. It is needed where there is one.
+	Connect func(Cluster) (Dial, error)
+
+	prefix string        // of tests, in place of the trust domain's
+	ttl    time.Duration // the same, in place of holdTime; whole seconds
 }
 
 // Store is an open folder. Its methods may be called from any goroutine.
@@ -37,6 +46,7 @@ type Store struct {
 	now       func() time.Time
 	logger    *slog.Logger
 	client    *clientv3.Client
+	cluster   *cluster // nil: a member in this process
 	replica   *replica
 	leases    leases
 	gathering gathering
@@ -60,14 +70,18 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	member, err := startMember(ctx, folder.etcd(), s.logger, s.end)
+	if cfg.Etcd != nil && *folder.marker.Ready && folder.marker.Etcd == nil {
+		folder.close()
+		return nil, fault.New(EtcdUnused, "%s has the truth of %s in itself, not in a cluster", cfg.Dir, cfg.TrustDomain).
+			WithHint("signet authority backup FILE      # then move it: signet authority restore FILE --data DIR --etcd HOST:PORT …")
+	}
+	stop, err := s.connect(ctx, cfg, folder)
 	if err != nil {
 		folder.close()
 		return nil, err
 	}
-	s.client = member.client
 	s.stop = sync.OnceValue(func() error {
-		member.stop()
+		stop()
 		return folder.close()
 	})
 	if err = s.begin(ctx, cfg.TrustDomain); err == nil {
@@ -80,8 +94,27 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 	return s, nil
 }
 
+// connect makes the client: of the folder's cluster, or of a member in this process.
+func (s *Store) connect(ctx context.Context, cfg Config, f *folder) (stop func(), err error) {
+	if cfg.Etcd == nil && f.marker.Etcd == nil {
+		member, err := startMember(ctx, f.etcd(), s.logger, s.end)
+		if err != nil {
+			return nil, err
+		}
+		s.client = member.client
+		return member.stop, nil
+	}
+	if s.cluster, err = openCluster(ctx, cfg, f, s.logger, s.end); err != nil {
+		return nil, err
+	}
+	s.client = s.cluster.store()
+	s.gathering.most = clusterConditions
+	s.following.Go(func() { s.cluster.hold.keep(s.life) })
+	return s.cluster.close, nil
+}
+
 func newStore(cfg Config) *Store {
-	s := &Store{now: cfg.Now, logger: cfg.Logger, turn: make(chan struct{}, 1), maxHeld: maxHeld, gathering: gathering{turn: make(chan struct{}, 1)}}
+	s := &Store{now: cfg.Now, logger: cfg.Logger, turn: make(chan struct{}, 1), maxHeld: maxHeld, gathering: gathering{turn: make(chan struct{}, 1), most: maxOps}}
 	if s.now == nil {
 		s.now = time.Now
 	}
@@ -127,6 +160,24 @@ func (s *Store) Wait(ctx context.Context) error {
 	}
 }
 
+// Trouble says what is wrong with the cluster of the store at present: until that is
+// over, nothing can be written, and somebody else may know better. Nil: nothing is known
+// to be wrong.
+func (s *Store) Trouble() error {
+	if s.cluster == nil {
+		return nil
+	}
+	return s.cluster.hold.Trouble()
+}
+
+// Elsewhere says where the truth lives; "" is in the data folder.
+func (s *Store) Elsewhere() string {
+	if s.cluster == nil {
+		return ""
+	}
+	return s.cluster.String() + ", under " + s.cluster.prefix
+}
+
 // State returns the current state.
 func (s *Store) State() *State {
 	state, _ := s.replica.current()
@@ -149,6 +200,21 @@ func (s *Store) bind(ctx context.Context) (bound context.Context, release func()
 	}
 }
 
+// await waits for the state that holds etcd's revision, as long as a cluster may take to
+// tell of it.
+func (s *Store) await(ctx context.Context, revision int64) (*State, error) {
+	waiting, cancel := ctx, context.CancelFunc(func() {})
+	if s.cluster != nil {
+		waiting, cancel = s.cluster.bounded(ctx)
+	}
+	defer cancel()
+	state, err := s.replica.await(waiting, revision)
+	if err != nil {
+		return nil, s.explain(ctx, err)
+	}
+	return state, nil
+}
+
 // explain turns the error of a call to etcd, made under a bound ctx, into ours.
 func (s *Store) explain(ctx context.Context, err error) error {
 	if s.life.Err() != nil {
@@ -158,6 +224,8 @@ func (s *Store) explain(ctx context.Context, err error) error {
 	case ctx.Err() != nil:
 		return fault.Wrap(context.Cause(ctx), Interrupted, "stopped waiting for the store").
 			WithHint("whether a change was made is not known: look, and repeat it if not")
+	case s.cluster != nil:
+		return s.cluster.explained(ctx, err)
 	case errors.Is(err, rpctypes.ErrTimeout), errors.Is(err, rpctypes.ErrTimeoutDueToLeaderFail):
 		return fault.Wrap(err, Interrupted, "the store did not answer in time").
 			WithHint("whether a change was made is not known: look, and repeat it if not\nif it happens again, look at the disk: it is too slow")

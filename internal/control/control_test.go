@@ -44,7 +44,7 @@ var sameState = []cmp.Option{cmpopts.IgnoreUnexported(State{}), cmp.AllowUnexpor
 // open opens a store, and closes it when the test ends.
 func open(t testing.TB, dir string) *Store {
 	t.Helper()
-	s, err := Open(t.Context(), Config{Dir: dir, TrustDomain: demo})
+	s, err := Open(t.Context(), configOf(dir))
 	if err != nil {
 		t.Fatalf("Open: %v", err)
 	}
@@ -190,7 +190,7 @@ func TestInterrupted(t *testing.T) {
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("%v does not wrap context.Canceled", err)
 	}
-	_, err = Open(ctx, Config{Dir: t.TempDir(), TrustDomain: demo})
+	_, err = Open(ctx, configOf(t.TempDir()))
 	wantCode(t, err, Interrupted)
 }
 
@@ -223,7 +223,9 @@ func TestQuiet(t *testing.T) {
 	var log bytes.Buffer
 	dir := t.TempDir()
 	for range 2 {
-		s, err := Open(t.Context(), Config{Dir: dir, TrustDomain: demo, Logger: slog.New(slog.NewTextHandler(&log, nil))})
+		cfg := configOf(dir)
+		cfg.Logger = slog.New(slog.NewTextHandler(&log, nil))
+		s, err := Open(t.Context(), cfg)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -1,6 +1,7 @@
 package control
 
 import (
+	"cmp"
 	"os"
 	"path/filepath"
 	"slices"
@@ -25,6 +26,10 @@ func Erase(dir string, td spiffeid.TrustDomain, ours []string, check func() erro
 		return err
 	}
 	defer lock.Close()
+	if m, err := readMarker(dir, td); err != nil || m.Etcd != nil {
+		return cmp.Or(err, error(fault.New(EtcdUnused, "the authority in %s has its truth in a cluster, which is not erased", dir).
+			WithHint("name another folder with --data")))
+	}
 	if err := onlyOurs(dir, append([]string{markerName, lockName, etcdName}, ours...)); err != nil {
 		return err
 	}

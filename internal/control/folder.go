@@ -34,6 +34,10 @@ type marker struct {
 	// damage, and before it whatever stands there is left from a first start
 	// that was interrupted, in which nothing was confirmed.
 	Ready *bool `json:"ready"`
+	// Etcd is the cluster where the truth is; nil: it is in this folder.
+	Etcd *Cluster `json:"etcd,omitempty"`
+	// Instance is whose part of the cluster it is.
+	Instance string `json:"instance,omitempty"`
 }
 
 // folder is a data folder that this process has locked.
@@ -41,6 +45,7 @@ type folder struct {
 	dir    string
 	marker marker
 	lock   *os.File
+	moved  bool // the cluster is to be found elsewhere than the marker on disk says
 }
 
 // openFolder makes the folder if needed, makes sure that it is ours, locks it
@@ -80,14 +85,17 @@ func (f *folder) check(td spiffeid.TrustDomain) (err error) {
 		}
 		return nil
 	}
+	if f.marker.Etcd != nil {
+		return nil
+	}
 	return checkFiles(filepath.Join(f.etcd(), "member"))
 }
 
 func (f *folder) etcd() string { return filepath.Join(f.dir, etcdName) }
 
-// markReady notes that the store has been open once.
+// markReady notes that the store has been open once, and where its cluster is.
 func (f *folder) markReady() error {
-	if *f.marker.Ready {
+	if *f.marker.Ready && !f.moved {
 		return nil
 	}
 	f.marker.Ready = new(true)

@@ -40,11 +40,13 @@ func (s *Store) follow(next int64) {
 	defer s.replica.close()
 	for {
 		err := s.apply(next)
+		if s.life.Err() == nil {
+			s.logger.Warn("the state is read anew", slog.Any("error", err))
+		}
 		for err != nil {
 			if s.life.Err() != nil {
 				return
 			}
-			s.logger.Warn("the state is read anew", slog.Any("error", err))
 			select {
 			case <-time.After(retryPause):
 			case <-s.life.Done():
@@ -61,7 +63,7 @@ func (s *Store) follow(next int64) {
 func (s *Store) apply(next int64) error {
 	ctx, cancel := context.WithCancel(s.life)
 	defer cancel()
-	for answer := range s.client.Watch(ctx, statePrefix, clientv3.WithPrefix(), clientv3.WithRev(next)) {
+	for answer := range s.client.Watch(clientv3.WithRequireLeader(ctx), statePrefix, clientv3.WithPrefix(), clientv3.WithRev(next)) {
 		if err := answer.Err(); err != nil {
 			return err
 		}

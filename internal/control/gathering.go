@@ -16,6 +16,7 @@ const maxTogether = 128
 // each time, which costs etcd and the disk as much as any one of them.
 type gathering struct {
 	turn chan struct{} // holds a value while somebody commits
+	most int           // conditions that one transaction may have
 
 	mu      sync.Mutex
 	waiting []*writing // guarded by mu
@@ -57,7 +58,12 @@ func (s *Store) write(ctx context.Context, conditions []clientv3.Cmp, puts []cli
 func (t *gathering) take() []*writing {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	n := min(len(t.waiting), maxTogether)
+	n, conditions := 0, 0
+	for ; n < min(len(t.waiting), maxTogether); n++ {
+		if conditions += len(t.waiting[n].conditions); n > 0 && conditions > t.most {
+			break
+		}
+	}
 	taken := t.waiting[:n:n]
 	if t.waiting = t.waiting[n:]; len(t.waiting) == 0 {
 		t.waiting = nil

@@ -1,63 +1,30 @@
 package control
 
 import (
-	"bufio"
 	"context"
 	"fmt"
 	"math/rand/v2"
 	"os"
-	"os/exec"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/signet-tls/signet/internal/peers"
 )
 
-// childVariable names the folder on which this program, run again, works until
-// it is killed.
-const childVariable = "SIGNET_CONTROL_CHILD"
-
 func TestMain(m *testing.M) {
-	if dir := os.Getenv(childVariable); dir != "" {
+	if dir := peers.ChildFolder(); dir != "" {
 		child(dir)
-		return
 	}
 	os.Exit(m.Run())
-}
-
-// childCommand runs this program on dir.
-func childCommand(dir string) *exec.Cmd {
-	cmd := exec.Command(must(os.Executable()))
-	cmd.Env = append(os.Environ(), childVariable+"="+dir)
-	cmd.Stderr = os.Stderr
-	return cmd
-}
-
-// killedChild starts this program on dir, waits for some lines and kills it.
-// It returns all lines that the child wrote.
-func killedChild(t *testing.T, dir string, lines int) []string {
-	t.Helper()
-	cmd := childCommand(dir)
-	out := must(cmd.StdoutPipe())
-	noError(cmd.Start())
-	var have []string
-	for scan := bufio.NewScanner(out); scan.Scan(); {
-		have = append(have, scan.Text())
-		if len(have) == lines {
-			noError(cmd.Process.Kill())
-		}
-	}
-	if err := cmd.Wait(); len(have) < lines {
-		t.Fatalf("the child ended by itself after %d lines: %v", len(have), err)
-	}
-	return have
 }
 
 // child makes changes and records certificates, and writes a line for each that
 // is confirmed, until it is killed. It runs in a process of its own.
 func child(dir string) {
-	s, err := Open(context.Background(), Config{Dir: dir, TrustDomain: demo})
+	s, err := Open(context.Background(), configOf(dir))
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "child:", err)
 		os.Exit(1)
@@ -97,7 +64,7 @@ func TestKilled(t *testing.T) {
 	for round := range 10 {
 		lines := 1 + rand.IntN(150)
 		last := int64(0)
-		for _, line := range killedChild(t, dir, lines) {
+		for _, line := range peers.KilledAfter(t, dir, lines) {
 			kind, value, _ := strings.Cut(line, " ")
 			switch kind {
 			case "certificate":
@@ -125,7 +92,7 @@ func TestKilled(t *testing.T) {
 func TestKilledAtOnce(t *testing.T) {
 	dir := t.TempDir()
 	for range 10 {
-		cmd := childCommand(dir)
+		cmd := peers.Child(dir)
 		noError(cmd.Start())
 		time.Sleep(rand.N(120 * time.Millisecond))
 		noError(cmd.Process.Kill())

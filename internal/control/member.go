@@ -24,6 +24,8 @@ const (
 	quotaBytes    = 1 << 30  // of the database file
 	requestBytes  = 4 << 20  // of one change
 	maxOps        = 4096     // values in one change
+	batchOps      = 100      // values that are written together where that is only quicker
+	batchBytes    = 1 << 20  // the same
 	segmentBytes  = 16 << 20 // of one file of the log, allocated ahead; two exist at least
 	keptRevisions = 1000     // history kept for watches that fall behind, trimmed every five minutes
 	stopPatience  = 5 * time.Second

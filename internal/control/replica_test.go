@@ -122,7 +122,7 @@ func TestForeignValues(t *testing.T) {
 				t.Fatal(err)
 			}
 			closeStore(t, s)
-			s, err := Open(t.Context(), Config{Dir: dir, TrustDomain: demo})
+			s, err := Open(t.Context(), configOf(dir))
 			if test.ok {
 				if err != nil {
 					t.Fatal(err)

@@ -102,8 +102,12 @@ func (s *Store) Admit(ctx context.Context, token, key string, plan func(spiffeid
 var errOvertaken = errors.New("the token was used meanwhile")
 
 func (s *Store) admit(ctx context.Context, hash, key string, plan func(spiffeid.ID) (Certificate, error)) (token Token, err error) {
-	// What a serializable read has missed, the transaction finds.
+	// What a serializable read has missed, the transaction finds; but a member of a
+	// cluster may not have heard of a new token.
 	found, err := s.client.Get(ctx, tokenPrefix+hash, clientv3.WithSerializable())
+	if err == nil && len(found.Kvs) == 0 && s.cluster != nil {
+		found, err = s.client.Get(ctx, tokenPrefix+hash)
+	}
 	if err != nil {
 		return token, s.explain(ctx, err)
 	}

@@ -18,7 +18,9 @@ func hash(digit string) string { return strings.Repeat(digit, hashDigits) }
 // openAt opens a store with a clock of its own.
 func openAt(t testing.TB, dir string, now func() time.Time) *Store {
 	t.Helper()
-	s, err := Open(t.Context(), Config{Dir: dir, TrustDomain: demo, Now: now})
+	cfg := configOf(dir)
+	cfg.Now = now
+	s, err := Open(t.Context(), cfg)
 	if err != nil {
 		t.Fatalf("Open: %v", err)
 	}
