@@ -80,7 +80,8 @@ var rooms = []room{
 	{"internal/proxy/config", []string{"fault", "spiffeid", "internal/bind", "internal/spelling", "internal/agent/api"}, "it says what a file means, and opens nothing that the file names"},
 
 	{"internal/testpki", []string{"fault", "spiffeid", "pki"}, "fixtures stand on what they are fixtures of"},
-	{"internal/peers", []string{"fault", "internal/testpki"}, "it finds and starts programs and files of others, and holds errors about these to their form"},
+	{"internal/peers", []string{"fault"}, "it finds programs and files of others, and holds errors about these to their form"},
+	{"internal/peers/etcdtest", []string{"fault", "internal/peers", "internal/testpki"}, "it starts a program of others, with certificates of ours"},
 	{"internal/starttls", []string{"fault", "internal/ber"}, "it says a word or two on a socket, and TLS is others'"},
 	{"internal/tamper", with(library, "internal/starttls"), "it attacks from outside and needs no system to do it"},
 	{"internal/bogoshim", nil, "it is tests, and what they are run by"},

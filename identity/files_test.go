@@ -1,7 +1,6 @@
 package identity_test
 
 import (
-	"bytes"
 	"context"
 	"crypto"
 	"crypto/x509"
@@ -13,7 +12,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/fstest"
@@ -33,33 +31,9 @@ func keyPEM(t testing.TB, c *pki.Credential) []byte {
 	return testpki.Must(c.PEM())[len(c.ChainPEM()):]
 }
 
-// text is what was logged.
-type text struct {
-	mu  sync.Mutex
-	out bytes.Buffer // guarded by mu
-}
-
-func (l *text) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.out.Write(p)
-}
-
-func (l *text) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.out.String()
-}
-
-func (l *text) Reset() {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.out.Reset()
-}
-
 // logged is a logger, and what it wrote.
-func logged() (*slog.Logger, *text) {
-	out := new(text)
+func logged() (*slog.Logger, *testpki.Output) {
+	out := new(testpki.Output)
 	return slog.New(slog.NewTextHandler(out, nil)), out
 }
 

@@ -289,6 +289,12 @@ var rules = []rule{
 	// What for.
 	{WrongPurpose, anyRole, anyProfile, rfc + "4.2.1.12", wrongPurpose},
 	{WrongPurpose, leaf, anyProfile, rfc + "4.2.1.3", wrongKeyUsage},
+	{WrongPurpose, leaf, Workload, "SPIFFE X.509-SVID, section 4.3", func(v *visit) string {
+		if v.isCA() || v.usage == nil || *v.usage&pki.DigitalSignature != 0 || ends[v.opts.Purpose].keys != 0 && *v.usage&ends[v.opts.Purpose].keys == 0 {
+			return ""
+		}
+		return fmt.Sprintf("the key of %s may not sign by its key usage, as a workload's must", v.title())
+	}},
 	{PurposeUnlimited, leaf, WebPKI, "CA/B Forum, section 7.1.2.7.10", func(v *visit) string {
 		if slices.Contains(v.purposes, pki.OIDAnyUsage) {
 			return fmt.Sprintf("%s is for anything at all", v.title())

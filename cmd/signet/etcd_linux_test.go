@@ -6,12 +6,12 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
-	"github.com/signet-tls/signet/internal/peers"
+	"github.com/signet-tls/signet/internal/peers/etcdtest"
 )
 
 // TestEtcd runs the stories of an authority whose truth is in a cluster of three members.
 func TestEtcd(t *testing.T) {
-	cluster := peers.StartEtcd(t, 3)
+	cluster := etcdtest.Start(t, 3)
 	params := stories("testdata/etcd", *update)
 	setup := params.Setup
 	params.Setup = func(env *testscript.Env) error {

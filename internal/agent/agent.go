@@ -46,20 +46,20 @@ type Config struct {
 
 // Agent is the proxy's end of the control plane.
 type Agent struct {
-	authority string
-	self      spiffeid.ID
-	trust     atomic.Pointer[trust]
-	anchors   []*pki.Certificate // of the trust; of Begin, and then of Run's watch alone
-	home      string
-	now       func() time.Time
-	logger    *slog.Logger
-	dialer    dialer
-	http      *http.Client
-	keys      keyring
-	outbox    outbox
-	places    places
-	keeping   sync.Mutex                // held while a key is written down or removed
-	heard     atomic.Pointer[time.Time] // when the authority was last known to be alive
+	self    spiffeid.ID
+	trust   atomic.Pointer[trust]
+	anchors []*pki.Certificate // of the trust; of Begin, and then of Run's watch alone
+	home    string
+	now     func() time.Time
+	logger  *slog.Logger
+	dialer  dialer
+	http    *http.Client
+	keys    keyring
+	outbox  outbox
+	places  places
+	keeping sync.Mutex                // held while a key is written down or removed
+	written []byte                    // guarded by keeping; our certificate in the host folder, in DER, as far as we know
+	heard   atomic.Pointer[time.Time] // when the authority was last known to be alive
 
 	// Of Begin, and then of Run's watch alone.
 	view      *View // the last
@@ -81,7 +81,7 @@ var firstBelief = belief{epoch: 1}
 
 // New returns an agent that does nothing yet.
 func New(cfg Config) (*Agent, error) {
-	a := &Agent{authority: cfg.Authority, self: cfg.Self.Leaf().ID(), anchors: cfg.Anchors, home: cfg.Home, belief: firstBelief, now: cfg.Now, logger: cfg.Logger, outbox: newOutbox()}
+	a := &Agent{self: cfg.Self.Leaf().ID(), anchors: cfg.Anchors, home: cfg.Home, belief: firstBelief, now: cfg.Now, logger: cfg.Logger, outbox: newOutbox(), written: cfg.Self.Leaf().Raw()}
 	if a.now == nil {
 		a.now = time.Now
 	}
@@ -89,7 +89,7 @@ func New(cfg Config) (*Agent, error) {
 		a.logger = slog.New(slog.DiscardHandler)
 	}
 	a.keys.put(a.self, cfg.Self)
-	if err := a.believe(cfg.Roots, 0); err != nil {
+	if err := a.believe(cfg.Authority, cfg.Roots, 0); err != nil {
 		return nil, err
 	}
 	a.http = &http.Client{Transport: present{a}}
@@ -125,6 +125,9 @@ func (a *Agent) Run(ctx context.Context, enforcer Enforcer) {
 	barred := false
 	for attempt := 0; ; attempt++ {
 		heard, err := a.watch(ctx, enforcer, &keepers)
+		if brokenOff(err) && a.trust.Load().refuses(ctx) {
+			err = fault.Wrap(err, signet.RefusedByPeer, "the authority refuses our certificate")
+		}
 		if ctx.Err() != nil {
 			return
 		}
@@ -133,6 +136,9 @@ func (a *Agent) Run(ctx context.Context, enforcer Enforcer) {
 			attempt = 0
 		}
 		wait := backoff(attempt)
+		if barred {
+			wait = outside(attempt)
+		}
 		if errors.Is(err, api.ProxyTwice) {
 			a.refuse(err)
 			wait = rivalry - rand.N(rivalry/4)
@@ -140,8 +146,13 @@ func (a *Agent) Run(ctx context.Context, enforcer Enforcer) {
 		if err != nil {
 			a.dialer.closeAll()
 		}
-		if !sleep(ctx, wait) {
-			return
+		for joined := false; wait > 0 && !joined; wait -= glance {
+			if err != nil {
+				joined = a.rejoin(ctx, &keepers)
+			}
+			if !sleep(ctx, min(wait, glance)) {
+				return
+			}
 		}
 	}
 }
@@ -149,7 +160,11 @@ func (a *Agent) Run(ctx context.Context, enforcer Enforcer) {
 // tellEnd logs why a watch ended. That this proxy is shut out is logged once, and
 // returned.
 func (a *Agent) tellEnd(err error, barred bool) bool {
-	at := slog.String("authority", a.authority)
+	at := slog.String("authority", a.trust.Load().at)
+	if err == nil {
+		a.logger.Info("the authority ended the watch; asking again", at)
+		return barred
+	}
 	if !shutOut(err) {
 		a.logger.Warn("the watch ended; trying again", at, slog.Any("error", err))
 		return false
@@ -180,6 +195,13 @@ const rivalry = 30 * time.Second
 // less up to half of it, so that not all proxies come back at once.
 func backoff(attempt int) time.Duration {
 	wait := min(50*time.Millisecond<<min(attempt, 10), 5*time.Second)
+	return wait - rand.N(wait/2)
+}
+
+// outside is the same for who is shut out, and comes back by an operator's act: up to a
+// minute.
+func outside(attempt int) time.Duration {
+	wait := min(50*time.Millisecond<<min(attempt, 12), time.Minute)
 	return wait - rand.N(wait/2)
 }
 
@@ -250,7 +272,7 @@ func (a *Agent) watch(ctx context.Context, enforcer Enforcer, keepers *keepers) 
 			a.keepSlice(update.Head, update.Slice)
 			a.outbox.applied(applied)
 			if revoked := slice.RevocationOf(a.self); revoked != nil {
-				return heard, selfRevoked(*revoked)
+				return heard, a.selfRevoked(*revoked)
 			}
 			keepers.want(ctx, append(slice.Identities, a.self))
 		}
@@ -262,9 +284,9 @@ func (a *Agent) watch(ctx context.Context, enforcer Enforcer, keepers *keepers) 
 }
 
 // selfRevoked is the end of a watch whose proxy was revoked.
-func selfRevoked(revocation api.Revocation) error {
+func (a *Agent) selfRevoked(revocation api.Revocation) error {
 	return fault.New(SelfRevoked, "this proxy was revoked by %s in revision %d", revocation.By.Path(), revocation.Revision).
-		WithHint("ask an operator; the host comes back under another name: signet token new proxy/NAME | signet enroll").WithDetail(revocation)
+		WithHint("ask an operator, who can bring it back: signet restore %[1]s; then signet token new %[1]s --again | signet enroll", a.self.Path()).WithDetail(revocation)
 }
 
 // readUpdate reads one line of the watch.

@@ -176,7 +176,11 @@ func (a *Agent) keepHeld(ctx context.Context, id spiffeid.ID, credential *pki.Cr
 		return nil
 	}
 	if id == a.self {
-		return keepRenewed(a.home, credential)
+		err := keepRenewed(a.home, credential)
+		if err == nil {
+			a.written = credential.Leaf().Raw()
+		}
+		return err
 	}
 	data, err := credential.PEM()
 	if err != nil {

@@ -4,10 +4,14 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
+	"net"
 	"net/http"
+	"strings"
 	"time"
 
+	"github.com/signet-tls/signet"
 	"github.com/signet-tls/signet/fault"
 	"github.com/signet-tls/signet/internal/agent/api"
 )
@@ -17,6 +21,12 @@ const callTimeout = 10 * time.Second
 
 // call asks the authority; a refusal is an error with the authority's code.
 func (a *Agent) call(ctx context.Context, method, path string, body any) (*http.Response, error) {
+	return call(ctx, a.http, a.trust.Load().at, method, path, a.outbox.last.run, body)
+}
+
+// call asks a server, HOST:PORT; a refusal is an error with its code. Run is that of the
+// agent that asks; "": nobody's.
+func call(ctx context.Context, client *http.Client, host, method, path, run string, body any) (*http.Response, error) {
 	var reader io.Reader
 	if body != nil {
 		data, err := json.Marshal(body)
@@ -25,12 +35,14 @@ func (a *Agent) call(ctx context.Context, method, path string, body any) (*http.
 		}
 		reader = bytes.NewReader(data)
 	}
-	request, err := http.NewRequestWithContext(ctx, method, "https://"+a.authority+path, reader)
+	request, err := http.NewRequestWithContext(ctx, method, "https://"+host+path, reader)
 	if err != nil {
 		return nil, fault.Wrap(err, AuthorityFailed, "the authority's address").WithHint("write HOST:PORT")
 	}
-	request.Header.Set(api.HeaderRun, a.outbox.last.run)
-	response, err := a.http.Do(request)
+	if run != "" {
+		request.Header.Set(api.HeaderRun, run)
+	}
+	response, err := client.Do(request)
 	if err != nil {
 		return nil, err
 	}
@@ -39,6 +51,37 @@ func (a *Agent) call(ctx context.Context, method, path string, body any) (*http.
 	}
 	defer response.Body.Close()
 	return nil, refusalOf(response)
+}
+
+// refusalTimeout is how long a refusal of our certificate may take to arrive.
+const refusalTimeout = time.Second
+
+// RefusedBy reports whether a server refuses our certificate. With TLS 1.3 a client hears
+// of that after its handshake, where net/http may meet a reset instead; a connection over
+// which nothing is sent always hears it.
+func RefusedBy(ctx context.Context, client *signet.Client, address string) bool {
+	conn, err := client.Dial(ctx, "tcp", address)
+	if err != nil {
+		return errors.Is(err, signet.RefusedByPeer)
+	}
+	defer conn.Abort()
+	conn.SetReadDeadline(time.Now().Add(refusalTimeout))
+	_, err = conn.Read(make([]byte, 1))
+	return errors.Is(err, signet.RefusedByPeer)
+}
+
+// refuses reports whether the authority refuses our certificate.
+func (t *trust) refuses(ctx context.Context) bool { return RefusedBy(ctx, t.client, t.at) }
+
+// notEstablished is how net/http says that a connection ended while it was being made;
+// it has no type for it.
+const notEstablished = "http2: client conn could not be established"
+
+// brokenOff reports whether an error can be a refusal that net/http has met as a reset,
+// or as an alert in no words of ours.
+func brokenOff(err error) bool {
+	var op *net.OpError
+	return errors.Is(err, signet.Truncated) || errors.As(err, &op) && op.Op == "remote error" || err != nil && strings.Contains(err.Error(), notEstablished)
 }
 
 // refusalOf returns the authority's own error.

@@ -41,7 +41,7 @@ func Codes() []fault.Entry {
 			Next:  "Correct the configuration, or have an operator grant it: signet grant PROXY IDENTITY"},
 		{Code: SelfRevoked, Meaning: "This proxy itself was revoked, or is not enrolled: its authority tells it nothing any more, and nothing passes through it.",
 			Cause: "An operator revoked the host's own identity, or the trust domain was started over.",
-			Next:  "Ask an operator, who can bring it back: signet restore proxy/NAME, then signet token new proxy/NAME --again | signet enroll; then start the proxy anew."},
+			Next:  "Ask an operator, who can bring it back: signet restore proxy/NAME, then signet token new proxy/NAME --again | signet enroll, in its folder. The proxy takes that over by itself."},
 		{Code: AuthorityFailed, Meaning: "The authority gave an answer that cannot be used.",
 			Cause: "Proxy and authority are of different versions, or one of them has a defect.",
 			Next:  "Run both with the same version of signet."},

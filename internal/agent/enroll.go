@@ -1,13 +1,10 @@
 package agent
 
 import (
-	"bytes"
 	"context"
 	"crypto"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
-	"io"
 	"net"
 	"net/http"
 	"slices"
@@ -64,9 +61,13 @@ func Enroll(ctx context.Context, token api.Token, key crypto.Signer, now func() 
 	if home.Roots, err = verify.ForTrustDomain(domain, home.Anchors...); err != nil {
 		return home, err
 	}
-	home.Credential, err = issuedTo(token.ID, answer.Chain, key)
+	home.Credential, err = credentialOf(answer.Chain, key)
 	if err != nil {
 		return home, err
+	}
+	if have := home.ID(); have != token.ID {
+		return home, fault.New(api.TokenMalformed, "the token was altered after it was made: it says %s, and was made for %s", token.ID, have).
+			WithHint("it is used up: have an operator make another one, and bring it here unaltered: signet token new %s --again", have.Path())
 	}
 	_, err = verify.Verify(home.Credential.Chain, verify.Options{Roots: roots, Name: verify.ID(token.ID), Purpose: verify.AnyPurpose, Now: now()})
 	return home, err
@@ -165,26 +166,15 @@ func ask(ctx context.Context, client *http.Client, host, path string, body, answ
 	defer client.CloseIdleConnections()
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	method, reader := http.MethodGet, io.Reader(nil)
+	method := http.MethodGet
 	if body != nil {
-		data, err := json.Marshal(body)
-		if err != nil {
-			return err
-		}
-		method, reader = http.MethodPost, bytes.NewReader(data)
+		method = http.MethodPost
 	}
-	request, err := http.NewRequestWithContext(ctx, method, "https://"+host+path, reader)
+	response, err := call(ctx, client, host, method, path, "", body)
 	if err != nil {
-		return fault.Wrap(err, AuthorityFailed, "the authority's address").WithHint("write HOST:PORT")
-	}
-	response, err := client.Do(request)
-	if err != nil {
-		return unanswered(ctx, err, request.URL.Path)
+		return unanswered(ctx, err, path)
 	}
 	defer response.Body.Close()
-	if response.StatusCode/100 != 2 {
-		return refusalOf(response)
-	}
 	return readAnswer(response.Body, answer)
 }
 
@@ -217,13 +207,18 @@ func parseAll(ders [][]byte) ([]*pki.Certificate, error) {
 	return certs, nil
 }
 
-// issuedTo pairs a chain in DER, which was asked for an identity, with its key.
-func issuedTo(id spiffeid.ID, chain [][]byte, key crypto.Signer) (*pki.Credential, error) {
+// credentialOf pairs a chain in DER with its key.
+func credentialOf(chain [][]byte, key crypto.Signer) (*pki.Credential, error) {
 	certs, err := parseAll(chain)
 	if err != nil {
 		return nil, err
 	}
-	credential, err := pki.NewCredential(certs, key)
+	return pki.NewCredential(certs, key)
+}
+
+// issuedTo is credentialOf for a chain that was asked for an identity.
+func issuedTo(id spiffeid.ID, chain [][]byte, key crypto.Signer) (*pki.Credential, error) {
+	credential, err := credentialOf(chain, key)
 	if err != nil {
 		return nil, err
 	}

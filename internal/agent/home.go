@@ -45,7 +45,8 @@ type host struct {
 func (h Home) ID() spiffeid.ID { return h.Credential.Leaf().ID() }
 
 // SaveHome writes a host folder, all of it or nothing. It is readable by its owner
-// alone.
+// alone. What it kept of earlier runs goes where none of the roots was believed before:
+// nobody could tell any more whether it is true.
 func SaveHome(dir string, home Home) error {
 	about, err := json.Marshal(host{home.ID().TrustDomain(), home.Authority})
 	if err != nil {
@@ -62,11 +63,16 @@ func SaveHome(dir string, home Home) error {
 	if err := home.check(); err != nil {
 		return err
 	}
+	before, unread := LoadHome(dir)
 	// What makes it a host folder comes last: who finds that finds the rest.
-	return unwritable(dir, atomicfile.WriteAll(
+	err = atomicfile.WriteAll(
 		atomicfile.File{Path: filepath.Join(dir, homeIdentity), Data: identity, Mode: atomicfile.Private},
 		atomicfile.File{Path: filepath.Join(dir, homeRoots), Data: roots, Mode: atomicfile.Private},
-		atomicfile.File{Path: filepath.Join(dir, homeHost), Data: append(about, '\n'), Mode: atomicfile.Private}))
+		atomicfile.File{Path: filepath.Join(dir, homeHost), Data: append(about, '\n'), Mode: atomicfile.Private})
+	if err == nil && unread == nil && foreign(home.Anchors, before.Anchors) {
+		return forget(dir)
+	}
+	return unwritable(dir, err)
 }
 
 // keepRenewed replaces the credential in a host folder by its successor.

@@ -68,8 +68,12 @@ func (a *Agent) keep(ctx context.Context, id spiffeid.ID) {
 	for a.waitToRenew(ctx, due, generation) {
 		for attempt := 0; ; attempt++ {
 			generation = a.trust.Load().generation
-			if a.renew(ctx, id, generation) {
+			err := a.renew(ctx, id, generation)
+			if err == nil {
 				break
+			}
+			if attempt&(attempt+1) == 0 { // less and less often: at the 1st, 2nd, 4th, 8th
+				a.logger.Warn("no certificate", slog.String("identity", id.String()), slog.Any("error", err))
 			}
 			if !sleep(ctx, backoff(attempt)) {
 				return
@@ -94,17 +98,16 @@ func (a *Agent) due(id spiffeid.ID) time.Time {
 	return leaf.NotBefore().Add(life/2 - rand.N(life/20+1))
 }
 
-// renew reports whether the identity has a new certificate, or ctx has ended. The
-// authority hears of which generation the roots are that are believed here.
-func (a *Agent) renew(ctx context.Context, id spiffeid.ID, generation int64) bool {
+// renew has the identity have a new certificate, unless ctx has ended. The authority hears
+// of which generation the roots are that are believed here.
+func (a *Agent) renew(ctx context.Context, id spiffeid.ID, generation int64) error {
 	credential, err := a.obtain(ctx, id, generation)
 	switch {
 	case ctx.Err() != nil:
-		return true
+		return nil
 	case err != nil:
 		a.keys.fail(ctx, id)
-		a.logger.Warn("no certificate", slog.String("identity", id.String()), slog.Any("error", err))
-		return false
+		return err
 	}
 	a.keys.renewed(ctx, id, credential)
 	// It is in use already: only a start after the end of the one that is kept would
@@ -112,7 +115,7 @@ func (a *Agent) renew(ctx context.Context, id spiffeid.ID, generation int64) boo
 	if err := a.keepHeld(ctx, id, credential); err != nil {
 		a.logger.Error("a renewed identity was not kept", slog.String("identity", id.String()), slog.Any("error", err))
 	}
-	return true
+	return nil
 }
 
 // obtain makes a new key and has the authority sign for it.

@@ -1,12 +1,10 @@
 package agent
 
 import (
-	"bytes"
 	"errors"
 	"io"
 	"log/slog"
 	"strings"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -14,33 +12,16 @@ import (
 	"github.com/signet-tls/signet"
 	"github.com/signet-tls/signet/fault"
 	"github.com/signet-tls/signet/internal/agent/api"
+	"github.com/signet-tls/signet/internal/testpki"
 	"github.com/signet-tls/signet/spiffeid"
 )
-
-// record is a log that is read while it is written.
-type record struct {
-	mu   sync.Mutex
-	text bytes.Buffer // guarded by mu
-}
-
-func (r *record) Write(p []byte) (int, error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.text.Write(p)
-}
-
-func (r *record) String() string {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.text.String()
-}
 
 // TestShutOut revokes the proxy itself: its log says so, once, and not only that a
 // certificate is refused.
 func TestShutOut(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f, a := newFake(t)
-		log := &record{}
+		log := &testpki.Output{}
 		a.logger = slog.New(slog.NewJSONHandler(log, nil))
 		f.stream = func(n int) io.Reader {
 			return lines(f.update(&api.Slice{Revision: int64(n), Revoked: []api.Revocation{{ID: id(self), By: id("operator/ann"), Revision: 7}}}))
@@ -75,7 +56,7 @@ func TestComesBack(t *testing.T) {
 				{ID: id("web"), Cause: "restored", Serials: []string{dead}, Revision: 9}}}))
 		}
 		a := f.again(t, first)
-		log := &record{}
+		log := &testpki.Output{}
 		a.logger = slog.New(slog.NewJSONHandler(log, nil))
 		e := &enforcer{}
 		a.Begin(e)

@@ -18,20 +18,22 @@ import (
 
 // trust is whom the agent believes. It is replaced as a whole.
 type trust struct {
+	at         string // where the authority is, HOST:PORT
 	roots      verify.Roots
+	client     *signet.Client    // to the authority, by these roots
 	generation int64             // of the roots, and of who signs; certificates of an earlier one are renewed
-	authority  http.RoundTripper // to the authority, by these roots
+	authority  http.RoundTripper // of the client
 	over       chan struct{}     // closed once another one is in its place
 }
 
-// believe puts roots in force.
-func (a *Agent) believe(roots verify.Roots, generation int64) error {
+// believe puts roots in force, and where the authority is.
+func (a *Agent) believe(at string, roots verify.Roots, generation int64) error {
 	name, err := a.self.TrustDomain().ID(authorityPath)
 	if err != nil {
 		return err
 	}
 	client := &signet.Client{Roots: roots, Name: verify.ID(name), Identity: a.Source(a.self), Dialer: &a.dialer, Now: a.now, Logger: a.logger}
-	if before := a.trust.Swap(&trust{roots, generation, client.HTTP().Transport, make(chan struct{})}); before != nil {
+	if before := a.trust.Swap(&trust{at, roots, client, generation, client.HTTP().Transport, make(chan struct{})}); before != nil {
 		close(before.over)
 	}
 	return nil
@@ -77,7 +79,7 @@ func (a *Agent) adopt(named api.Roots) error {
 		return nil
 	}
 	a.anchors = anchors
-	return a.believe(roots, named.Generation)
+	return a.believe(now.at, roots, named.Generation)
 }
 
 // keepRoots replaces the roots of a host folder.

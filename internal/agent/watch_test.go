@@ -354,7 +354,7 @@ func (c constant) RoundTrip(*http.Request) (*http.Response, error) {
 
 func TestNoAddress(t *testing.T) {
 	_, a := newFake(t)
-	a.authority = "no address\n"
+	testpki.Must(0, a.believe("no address\n", a.Roots(), 0))
 	if err := a.post(t.Context(), api.PathEvents, nil, nil); !errors.Is(err, AuthorityFailed) {
 		t.Errorf("the error is %v, want [%s]", err, AuthorityFailed)
 	}

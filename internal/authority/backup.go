@@ -10,7 +10,11 @@ import (
 // backup answers with all that the store holds, signed, so that nobody can put a
 // rule into it on its way or where it is kept.
 func (a *Authority) backup(r *http.Request) (any, error) {
-	body := api.BackupBody{TrustDomain: a.domain, At: a.now().UTC(), Entries: a.log.Size(), Checkpoint: a.log.Checkpoint()}
+	var request api.BackupRequest
+	if err := readJSON(r, api.MaxRequest, &request); err != nil {
+		return nil, err
+	}
+	body := api.BackupBody{Settings: request.Settings, TrustDomain: a.domain, At: a.now().UTC(), Entries: a.log.Size(), Checkpoint: a.log.Checkpoint()}
 	values, state, err := a.store.Export(r.Context())
 	if err != nil {
 		return nil, err

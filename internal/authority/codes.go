@@ -18,6 +18,7 @@ const (
 	Failed         fault.Code = "authority_internal"
 	RuleForGood    fault.Code = "rule_for_good"
 	LastOperator   fault.Code = "last_operator"
+	IdentityInUse  fault.Code = "identity_in_use"
 )
 
 // Codes returns the table of this package's codes.
@@ -62,6 +63,9 @@ func Codes() []fault.Entry {
 		{Code: LastOperator, Meaning: "Nobody would be left who could ask the authority for anything.",
 			Cause: "The operator to be revoked is the last one that has a certificate that counts.",
 			Next:  "Have another operator join first: signet token new operator/NAME. To go on nevertheless: --anyway; then only the authority's own host makes an operator: signet authority operator NAME."},
+		{Code: IdentityInUse, Meaning: "The identity cannot be removed: somebody is it, or may hold it.",
+			Cause: "It has certificates that count, or a grant names it.",
+			Next:  "Revoke it first, or take the grants back: signet revoke NAME, signet ungrant PROXY NAME."},
 		{Code: Failed, Meaning: "The authority itself failed.",
 			Cause: "A failure of its machine, or a defect of Signet.",
 			Next:  "Look at the authority's log."},

@@ -62,6 +62,7 @@ var statuses = map[fault.Code]int{
 	control.TokenCancelled:   http.StatusForbidden,
 	api.CertificateWithdrawn: http.StatusForbidden,
 	LastOperator:             http.StatusConflict,
+	IdentityInUse:            http.StatusConflict,
 	control.TokenAmbiguous:   http.StatusConflict,
 	IdentityExists:           http.StatusConflict,
 	Busy:                     http.StatusServiceUnavailable,

@@ -2,7 +2,6 @@ package authority
 
 import (
 	"context"
-	"fmt"
 	"maps"
 	"net/http"
 	"slices"
@@ -21,7 +20,7 @@ func (a *Authority) identities(r *http.Request) (any, error) {
 	if names := r.URL.Query()["name"]; len(names) > 0 {
 		wanted = nil
 		for _, name := range names {
-			id, err := a.identity(name)
+			id, err := a.member(name)
 			if err != nil {
 				return nil, err
 			}
@@ -123,114 +122,23 @@ func withdrawalsFor(proxy spiffeid.ID, state *control.State, now time.Time) (out
 	return out
 }
 
-// grantPair finds the two that a grant is about.
-func (a *Authority) grantPair(request api.GrantRequest) (g control.Grant, err error) {
-	if g.Proxy, err = a.identity(request.Proxy); err != nil {
-		return g, err
+// granting reads which two a grant is about.
+func (a *Authority) granting(r *http.Request) (request api.GrantRequest, g control.Grant, err error) {
+	if err = readJSON(r, api.MaxRequest, &request); err != nil {
+		return request, g, err
+	}
+	if g.Proxy, err = a.member(request.Proxy); err != nil {
+		return request, g, err
 	}
 	if g.Identity, err = a.identity(request.Identity); err != nil {
-		return g, err
+		return request, g, err
 	}
 	state := a.store.State()
 	for id, want := range map[spiffeid.ID]control.Kind{g.Proxy: control.Proxy, g.Identity: control.Service} {
 		if have := state.Identities[id].Kind; have != want {
-			return g, fault.New(BadRequest, "%s is %s, not %s", id.Short(a.domain), one(have), one(want)).
+			return request, g, fault.New(BadRequest, "%s is %s, not %s", id.Short(a.domain), one(have), one(want)).
 				WithHint("name a proxy, and then a service that it may hold: signet grant proxy/edge-1 web")
 		}
 	}
-	return g, nil
-}
-
-// grant lets a proxy hold an identity.
-func (a *Authority) grant(r *http.Request) (any, error) {
-	return a.regrant(r, func(tx *control.Tx, g control.Grant, _ string) (done bool, err error) {
-		for _, id := range []spiffeid.ID{g.Proxy, g.Identity} {
-			if err := a.notRevoked(tx.State, id); err != nil {
-				return false, err
-			}
-		}
-		if holds(tx.State, g.Proxy, g.Identity) {
-			return false, nil
-		}
-		tx.PutGrant(g)
-		return true, nil
-	}, "%s may hold %s")
-}
-
-// ungrant takes that back, and what stands on it ends.
-func (a *Authority) ungrant(r *http.Request) (any, error) {
-	return a.regrant(r, func(tx *control.Tx, g control.Grant, because string) (done bool, err error) {
-		if !holds(tx.State, g.Proxy, g.Identity) {
-			return false, nil
-		}
-		tx.DeleteGrant(g, caller(r), because)
-		return true, roomToRevoke(tx.State, a.now())
-	}, "%s may no longer hold %s")
-}
-
-// regrant changes what a proxy may hold.
-func (a *Authority) regrant(r *http.Request, stage func(*control.Tx, control.Grant, string) (bool, error), words string) (any, error) {
-	var request api.GrantRequest
-	if err := readJSON(r, api.MaxRequest, &request); err != nil {
-		return nil, err
-	}
-	if err := checkReason(request.Because); err != nil {
-		return nil, err
-	}
-	g, err := a.grantPair(request)
-	if err != nil {
-		return nil, err
-	}
-	since := a.now()
-	change := api.Change{TrustDomain: a.domain, Who: g.Identity, Proxy: g.Proxy}
-	made := int64(0)
-	state, err := a.store.Change(r.Context(), func(tx *control.Tx) error {
-		changed, err := stage(tx, g, request.Because)
-		change.Unchanged, made = !changed, tx.Revision()
-		return err
-	})
-	if err != nil {
-		return nil, err
-	}
-	change.Revision = state.Revision
-	if !change.Unchanged {
-		change.Certificates = len(state.Withdrawals[made].Serials)
-	}
-	event := api.Event{From: g.Identity, Code: string(api.CertificateWithdrawn), Because: request.Because}
-	event.Reason = fault.Printable(fmt.Sprintf(words, g.Proxy.Short(a.domain), g.Identity.Short(a.domain)), maxText)
-	return a.finish(r, change, event, since)
-}
-
-// restore takes a revocation back: the identity may have certificates again.
-func (a *Authority) restore(r *http.Request) (any, error) {
-	request, who, err := a.whom(r)
-	if err != nil {
-		return nil, err
-	}
-	since := a.now()
-	change := api.Change{TrustDomain: a.domain, Who: who}
-	made := int64(0)
-	state, err := a.store.Change(r.Context(), func(tx *control.Tx) error {
-		if _, revoked := tx.State.Revocations[who]; !revoked {
-			change.Unchanged = true
-			return nil
-		}
-		change.Unchanged, made = false, tx.Revision()
-		tx.Restore(who, caller(r), request.Because)
-		return nil
-	})
-	if err != nil {
-		return nil, err
-	}
-	change.Revision = state.Revision
-	if !change.Unchanged {
-		change.Certificates = len(state.Withdrawals[made].Serials)
-	}
-	for _, proxy := range enrolled(state) {
-		if holds(state, proxy, who) {
-			change.HeldBy = append(change.HeldBy, proxy)
-		}
-	}
-	return a.finish(r, change, api.Event{From: who, Code: string(api.CertificateWithdrawn),
-		Reason: who.Short(a.domain) + " was restored", Because: request.Because}, since)
+	return request, g, nil
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/signet-tls/signet/internal/audit"
 	"github.com/signet-tls/signet/internal/control"
 	"github.com/signet-tls/signet/internal/metrics"
+	"github.com/signet-tls/signet/spiffeid"
 )
 
 // meters are what an authority counts of what happens; what is so at present is looked
@@ -48,8 +49,16 @@ func newMeters(a *Authority) meters {
 	})
 	set.Read(metrics.AuthorityProxies, func(put func(float64, ...string)) {
 		state := a.store.State()
+		able := map[spiffeid.ID]bool{}
+		for _, id := range a.able(context.Background(), state) { // the store bounds itself
+			able[id] = true
+		}
 		for _, id := range enrolled(state) {
-			put(1, a.standing(a.proxyState(state, id, nil), state.Revision))
+			standing := "absent"
+			if able[id] {
+				standing = a.standing(a.proxyState(state, id, nil), state.Revision)
+			}
+			put(1, standing)
 		}
 	})
 	set.Read(metrics.AuthorityCertificate, func(put func(float64, ...string)) {

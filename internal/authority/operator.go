@@ -32,43 +32,12 @@ func checkReason(because string) error {
 	return nil
 }
 
-// whom reads which identity is to be revoked or restored.
+// whom reads which identity is to be revoked, restored or removed.
 func (a *Authority) whom(r *http.Request) (request api.RevokeRequest, who spiffeid.ID, err error) {
 	if err = readJSON(r, api.MaxRequest, &request); err == nil {
-		err = checkReason(request.Because)
-	}
-	if err == nil {
-		who, err = a.identity(request.Who)
+		who, err = a.member(request.Who)
 	}
 	return request, who, err
-}
-
-func (a *Authority) revoke(r *http.Request) (any, error) {
-	request, who, err := a.whom(r)
-	if err != nil {
-		return nil, err
-	}
-	since := a.now()
-	change := api.Change{TrustDomain: a.domain, Who: who}
-	state, err := a.store.Change(r.Context(), func(tx *control.Tx) error {
-		if _, change.Unchanged = tx.State.Revocations[who]; !change.Unchanged {
-			if err := roomToRevoke(tx.State, a.now()); err != nil {
-				return err
-			}
-			if err := a.notLast(r.Context(), tx.State, tx.State.Identities[who]); err != nil && !request.Anyway {
-				return err
-			}
-			tx.Revoke(control.Revocation{ID: who, By: caller(r), Because: request.Because})
-		}
-		return nil
-	})
-	if err != nil {
-		return nil, err
-	}
-	change.Revision, change.Certificates = state.Revision, len(state.Revocations[who].Serials)
-	change.WhoIsProxy = state.Identities[who].Kind == control.Proxy
-	return a.finish(r, change, api.Event{From: who, Code: string(api.IdentityRevoked),
-		Reason: who.Short(a.domain) + " was revoked", Because: request.Because}, since)
 }
 
 // roomToRevoke refuses another revocation where proxies could not be sent all.
@@ -119,8 +88,18 @@ func (a *Authority) pairOf(from, to string) (f, t spiffeid.ID, err error) {
 	return f, t, err
 }
 
-// identity finds a known identity by its short name or SPIFFE ID.
+// identity finds a known identity by its short name or SPIFFE ID. Of those that may be
+// meant, services are listed: it is for the ends of connections.
 func (a *Authority) identity(name string) (spiffeid.ID, error) {
+	return a.find(name, func(kind control.Kind) bool { return kind == control.Service })
+}
+
+// member is the same for whoever can join.
+func (a *Authority) member(name string) (spiffeid.ID, error) {
+	return a.find(name, func(control.Kind) bool { return true })
+}
+
+func (a *Authority) find(name string, listed func(control.Kind) bool) (spiffeid.ID, error) {
 	id, err := a.parse(name)
 	if err != nil {
 		return id, err
@@ -133,25 +112,25 @@ func (a *Authority) identity(name string) (spiffeid.ID, error) {
 	if meant := a.meant(name); meant != "" {
 		unknown.Message += "; did you mean " + meant + "?"
 	}
-	var services, longer []string
+	var others, longer []string
 	for id, known := range state.Identities {
 		short := id.Short(a.domain)
 		if strings.HasSuffix(short, "/"+name) { // such as operator/ann for ann
 			longer = append(longer, short)
 		}
-		if known.Kind == control.Service {
-			services = append(services, short)
+		if listed(known.Kind) {
+			others = append(others, short)
 		}
 	}
 	if len(longer) > 0 {
 		slices.Sort(longer)
 		return id, unknown.WithHint("use the whole name: %s", list(longer))
 	}
-	if len(services) == 0 {
+	if len(others) == 0 {
 		return id, unknown.WithHint("enroll a service first: none is known")
 	}
-	slices.Sort(services)
-	return id, unknown.WithHint("use one that is known: %s", list(services))
+	slices.Sort(others)
+	return id, unknown.WithHint("use one that is known: %s", list(others))
 }
 
 // meant returns the identity that a mistyped name may be for, or "".

@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"strings"
@@ -114,10 +115,13 @@ func (a *Authority) nobodyBehind(ctx context.Context, stored ca.Stored, anyway b
 	}
 	var names []string
 	var last time.Time
+	inFiles, state := "", a.store.State() // the first whose certificate no process renews
 	for _, c := range behind {
 		name := c.ID.Short(a.domain)
 		if !c.Holder.IsZero() && c.Holder != c.ID {
 			name += " at " + c.Holder.Short(a.domain)
+		} else if inFiles == "" && state.Identities[c.ID].Kind != control.Proxy {
+			inFiles = name
 		}
 		names = append(names, name)
 		if c.NotAfter.After(last) {
@@ -128,8 +132,11 @@ func (a *Authority) nobodyBehind(ctx context.Context, stored ca.Stored, anyway b
 	if stored.Stage == ca.Activated {
 		lacks = "has a certificate by the new intermediate yet"
 	}
-	return fault.New(RotationWaits, "not everybody %s: %s", lacks, list(names)).
-		WithHint("bring them back, each does the rest by itself; or wait until %s, when what they have is over and they have to enroll again anyhow\nadd --anyway      # leaves them behind now: they have to enroll again", strings.TrimPrefix(last.UTC().Format("2 Jan 15:04 MST"), "0"))
+	steps := fmt.Sprintf("bring them back, each does the rest by itself; or wait until %s, when what they have is over and they have to enroll again anyhow", strings.TrimPrefix(last.UTC().Format("2 Jan 15:04 MST"), "0"))
+	if inFiles != "" {
+		steps = fmt.Sprintf("signet token new %s --again      # whose certificate lies in files: on its host, signet enroll in its folder, with this\n", inFiles) + steps
+	}
+	return fault.New(RotationWaits, "not everybody %s: %s", lacks, list(names)).WithHint("%s\nadd --anyway      # leaves them behind now: they have to enroll again", steps)
 }
 
 // toSign asks for what only a root that is kept elsewhere can sign.

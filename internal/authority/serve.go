@@ -50,6 +50,7 @@ func (a *Authority) handler() http.Handler {
 		"POST " + api.PathGrant:       {control.Operator, answering(a.acting(a.grant))},
 		"POST " + api.PathUngrant:     {control.Operator, answering(a.acting(a.ungrant))},
 		"POST " + api.PathRestore:     {control.Operator, answering(a.acting(a.restore))},
+		"POST " + api.PathRemove:      {control.Operator, answering(a.acting(a.remove))},
 		"POST " + api.PathBackup:      {control.Operator, answering(a.acting(a.backup))},
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

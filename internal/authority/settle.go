@@ -106,6 +106,10 @@ func (a *Authority) MakeOperator(ctx context.Context, id spiffeid.ID, because st
 	if id.TrustDomain() != a.domain || kindOf(id.Path()) != control.Operator {
 		return nil, 0, fault.New(BadRequest, "%s is not the name of an operator of %s", id.Short(a.domain), a.domain).WithHint("choose a name such as operator/ann")
 	}
+	if meant := meantKind(id.Path()); meant != "" {
+		return nil, 0, fault.New(BadRequest, "%s is not the name of an operator; did you mean %s?", id.Short(a.domain), meant).
+			WithHint("choose a name such as operator/ann; a host's proxy joins by a token: signet token new proxy/NAME")
+	}
 	if err := checkReason(because); err != nil {
 		return nil, 0, err
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/signet-tls/signet/fault"
 	"github.com/signet-tls/signet/internal/agent/api"
 	"github.com/signet-tls/signet/internal/control"
+	"github.com/signet-tls/signet/internal/spelling"
 	"github.com/signet-tls/signet/spiffeid"
 )
 
@@ -91,13 +92,52 @@ func kindOf(path string) control.Kind {
 	return control.Service
 }
 
+// meantKind returns the name that is meant by one whose kind is mistyped, such as
+// Proxy/edge-1, op/ann or operator/operator/ann, or "".
+func meantKind(path string) string {
+	first, rest, parts := strings.Cut(path, "/")
+	if !parts {
+		return ""
+	}
+	if kinds[first+"/"] != "" {
+		if second, more, nested := strings.Cut(rest, "/"); nested && likeKind(second) != "" {
+			return likeKind(second) + "/" + more
+		}
+		return ""
+	}
+	if kind := likeKind(first); kind != "" {
+		return kind + "/" + rest
+	}
+	return ""
+}
+
+// likeKind returns the kind that a word is, or is a mistyped form of, or "". A mistyped
+// proxy keeps its x: prod and pro are words of their own.
+func likeKind(word string) string {
+	word = strings.ToLower(word)
+	if stem, plural := strings.CutSuffix(word, "ies"); plural {
+		word = stem + "y"
+	}
+	switch {
+	case word == "op" || spelling.Nearest(word, []string{string(control.Operator)}) != "":
+		return string(control.Operator)
+	case strings.Contains(word, "x") && spelling.Nearest(word, []string{string(control.Proxy)}) != "":
+		return string(control.Proxy)
+	}
+	return ""
+}
+
 // newcomer reads who is to join, and holds it against what there can be.
 func (a *Authority) newcomer(request api.TokenRequest) (n newcomer, err error) {
 	if n.id, err = a.parse(request.Who); err != nil {
 		return n, err
 	}
 	n.kind, n.again = kindOf(n.id.Path()), request.Again
+	meant, name := meantKind(n.id.Path()), n.id.Short(a.domain)
 	switch {
+	case meant != "" && request.Kind == "":
+		return n, fault.New(BadRequest, "%s would be %s; did you mean %s?", name, one(n.kind), meant).
+			WithHint("signet token new %s\nsignet token new %s --kind %s      # if it is meant", meant, name, n.kind)
 	case n.id.TrustDomain() != a.domain || n.id.Path() == Path:
 		return n, fault.New(BadRequest, "%s cannot join %s", fault.Printable(request.Who, 80), a.domain).
 			WithHint("choose another name: that of a service, proxy/NAME or operator/NAME")
@@ -118,6 +158,9 @@ func (a *Authority) newcomer(request api.TokenRequest) (n newcomer, err error) {
 		}
 		if held.TrustDomain() != a.domain || held.Path() == Path || kindOf(held.Path()) != control.Service {
 			return n, fault.New(BadRequest, "a proxy holds services, and %s is none", fault.Printable(name, 80)).WithHint("name services in --holds")
+		}
+		if meant := meantKind(held.Path()); meant != "" {
+			return n, fault.New(BadRequest, "a proxy holds services, and %s looks like %s", fault.Printable(name, 80), meant).WithHint("name services in --holds, by names that do not begin like kinds of others")
 		}
 		n.holds = append(n.holds, held)
 	}

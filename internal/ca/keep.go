@@ -172,7 +172,7 @@ func read(path string) ([]byte, error) {
 	return data, err
 }
 
-const restoreHint = "bring the folder back from a backup\nsignet up --fresh     # only where this is the demonstration: it starts over, and forgets all"
+const restoreHint = "bring the folder back from a backup"
 
 func lost(folder, what string) error {
 	return fault.New(KeyLost, "the authority's key is lost: in %s %s", folder, what).

@@ -84,6 +84,10 @@ func (c *auditVerifyCmd) run(_ context.Context, s *shell) error {
 		if question.Roots, err = s.roots(trust{Roots: c.Roots, Name: logged(log)}); err != nil {
 			return err
 		}
+		if theirs, ours := question.Roots.TrustDomain(), loggedDomain(log); !ours.IsZero() && !theirs.IsZero() && theirs != ours {
+			return fault.New(Usage, "the log is that of %s, and --roots has those of %s", ours, theirs).
+				WithHint("name the roots of %s: a file of them, or the folder of its authority with --data", ours)
+		}
 	}
 	report, err := waiting(s, func() (*audit.Report, error) { return audit.Verify(log, question) })
 	if errors.Is(err, tlog.CheckpointUnsigned) || errors.Is(err, tlog.CheckpointInvalid) {
@@ -205,12 +209,20 @@ func kindsOf(r *audit.Report) string {
 // logged is some identity of the trust domain whose log it is, as the log itself says;
 // "" if it does not. Roots in a file vouch for that domain alone.
 func logged(log fs.FS) string {
-	signed, err := fs.ReadFile(log, "checkpoint")
-	origin, _, _ := strings.Cut(string(signed), "\n")
-	if domain := domainOf(origin); err == nil && !domain.IsZero() {
+	if domain := loggedDomain(log); !domain.IsZero() {
 		return "spiffe://" + domain.String() + "/audit"
 	}
 	return ""
+}
+
+// loggedDomain is the trust domain that a log's checkpoint names; zero: none.
+func loggedDomain(log fs.FS) spiffeid.TrustDomain {
+	signed, err := fs.ReadFile(log, "checkpoint")
+	if err != nil {
+		return spiffeid.TrustDomain{}
+	}
+	origin, _, _ := strings.Cut(string(signed), "\n")
+	return domainOf(origin)
 }
 
 func domainOf(origin string) spiffeid.TrustDomain {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/signet-tls/signet/fault"
 	"github.com/signet-tls/signet/internal/audit"
 )
 
@@ -19,11 +20,14 @@ func (auditReconcileCmd) Help() string { return "signet audit reconcile" }
 const shownMost = 20
 
 func (c *auditReconcileCmd) run(_ context.Context, s *shell) error {
-	_, log, err := c.open(s)
+	dir, log, err := c.open(s)
 	if err != nil {
 		return err
 	}
 	r, err := waiting(s, func() (*audit.Reconciliation, error) { return audit.Reconcile(log) })
+	if damaged, ok := fault.Of(err); ok && damaged.Code == audit.Damaged {
+		return damaged.WithHint("signet audit verify %s      # finds what is damaged, and where", quote(dir))
+	}
 	if err != nil {
 		return err
 	}

@@ -36,8 +36,7 @@ const backupBegin = "signet-backup/v1 "
 // folder.
 type backup struct {
 	api.Backup
-	Keys     map[string]string `json:"keys"` // the files of the folder ca, encrypted
-	Settings json.RawMessage   `json:"settings,omitempty"`
+	Keys map[string]string `json:"keys"` // the files of the folder ca, encrypted
 }
 
 func (c *authorityBackupCmd) run(ctx context.Context, s *shell) error {
@@ -59,8 +58,16 @@ func (c *authorityBackupCmd) run(ctx context.Context, s *shell) error {
 	if err != nil {
 		return err
 	}
+	set, err := home.settings()
+	if err != nil {
+		return err
+	}
+	settings, err := json.Marshal(set)
+	if err != nil {
+		return err
+	}
 	var made backup
-	if err := authority.post(ctx, api.PathBackup, struct{}{}, &made.Backup); err != nil {
+	if err := authority.post(ctx, api.PathBackup, api.BackupRequest{Settings: settings}, &made.Backup); err != nil {
 		return err
 	}
 	body, stored, err := readBody(made.Body)
@@ -70,7 +77,6 @@ func (c *authorityBackupCmd) run(ctx context.Context, s *shell) error {
 	if made.Keys, err = ca.Copy(filepath.Join(home.dir, caFolder), stored); err != nil {
 		return err
 	}
-	made.Settings, _ = kept{}.ReadFile(filepath.Join(home.dir, settingsFile)) // there may be none
 	data, err := made.encode()
 	if err != nil {
 		return err

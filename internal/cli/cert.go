@@ -53,6 +53,9 @@ func (l *lifetime) UnmarshalText(text []byte) error {
 	units := map[byte]time.Duration{'m': time.Minute, 'h': time.Hour, 'd': 24 * time.Hour}
 	unit, ok := units[text[max(len(text)-1, 0)]]
 	number, err := strconv.ParseUint(string(text[:max(len(text)-1, 0)]), 10, 31)
+	if _, noSpan := time.ParseDuration(string(text)); noSpan == nil && strings.HasSuffix(string(text), "s") {
+		return fmt.Errorf("%q is in seconds: a minute is the least; write a number and m, h or d, such as 5m", text)
+	}
 	if !ok || err != nil || number == 0 || number > 100*366*24*60 || time.Duration(number) > 100*366*24*time.Hour/unit {
 		return fmt.Errorf("%q is no span of time: a number and m, h or d, such as 90d", text)
 	}

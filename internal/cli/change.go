@@ -42,12 +42,17 @@ type pairArgs struct {
 }
 
 func (c *pairArgs) post(ctx context.Context, s *shell, path string, words func(view, api.Change) changed) error {
-	authority, err := s.operator(ctx, c.As)
+	request := api.PairRequest{From: c.From, To: c.To, Because: c.Because, For: time.Duration(c.For), Anyway: c.Anyway, DryRun: c.DryRun}
+	return s.changeOf(ctx, c.As, path, request, words)
+}
+
+// changeOf asks for a change, and says what it did.
+func (s *shell) changeOf(ctx context.Context, as, path string, request any, words func(view, api.Change) changed) error {
+	authority, err := s.operator(ctx, as)
 	if err != nil {
 		return err
 	}
 	var change api.Change
-	request := api.PairRequest{From: c.From, To: c.To, Because: c.Because, For: time.Duration(c.For), Anyway: c.Anyway, DryRun: c.DryRun}
 	if err := authority.post(ctx, path, request, &change); err != nil {
 		return err
 	}
@@ -58,6 +63,7 @@ type revokeCmd struct {
 	Who    string `arg:"" name:"WHO" help:"An identity's name, or a SPIFFE ID."`
 	Yes    bool   `help:"Confirm an act that removes your own access."`
 	Anyway bool   `help:"Revoke the last operator, too: then only the authority's own host makes another."`
+	dryRun
 	reason
 	operate
 	spoken
@@ -74,12 +80,12 @@ func (c *revokeCmd) run(ctx context.Context, s *shell) error {
 	if err != nil {
 		return err
 	}
-	if who == authority.id && !c.Yes {
+	if who == authority.id && !c.Yes && !c.DryRun {
 		return fault.New(WouldRemoveOneself, "%s is the identity that you are using: this would lock you out", c.Who).
 			WithHint("signet revoke %s --yes      # if it is meant", quote(c.Who))
 	}
 	var change api.Change
-	if err := authority.post(ctx, api.PathRevoke, api.RevokeRequest{Who: c.Who, Because: c.Because, Anyway: c.Anyway}, &change); err != nil {
+	if err := authority.post(ctx, api.PathRevoke, api.RevokeRequest{Who: c.Who, Because: c.Because, Anyway: c.Anyway, DryRun: c.DryRun}, &change); err != nil {
 		return err
 	}
 	return s.showChange(change, view.revoked)
@@ -157,7 +163,7 @@ func (v view) revoked(c api.Change) changed {
 	case 1:
 		dead = "Its certificate is dead and it cannot renew."
 	}
-	return changed{head: "Revoked: " + who, more: dead, width: 67,
+	return changed{head: v.headOf(c, "Revoked", "revoke", who), more: dead, width: 67,
 		label: "back in, with a new key", back: "signet restore " + who}
 }
 
@@ -219,6 +225,9 @@ func (v view) change(c api.Change, said changed, now time.Time) string {
 		p.fact("rule", "%s", said.rule)
 	}
 	p.edits(said.edits)
+	if len(c.NamedBy) > 0 {
+		p.fact("named by", "%s: as before, and so for whoever joins under that name", strings.Join(c.NamedBy, ", "))
+	}
 	p.fact("in force", "%s", v.inForce(c))
 	for _, missing := range c.Missing {
 		p.fact("not yet", "%s: %s", v.proxy(missing.Proxy), silence(missing, now))

@@ -49,7 +49,7 @@ func TestListenTurnsAwayWhomThereIsNoSeatFor(t *testing.T) {
 	h := newHosts(t)
 	server := signet.Server{Identity: identity.Static(testpki.Must(h.Server("127.0.0.1"))), Public: true}
 	ctx, stop := context.WithCancel(t.Context())
-	var stderr text
+	var stderr testpki.Output
 	l := &listening{stderr: &stderr}
 	r := &reception{shell: &shell{stderr: &stderr}, echo: true, seats: make(seats, 1)}
 	under, err := server.Listen(ctx, "127.0.0.1:0")

@@ -36,7 +36,7 @@ func TestFilesThatNeverCome(t *testing.T) {
 		{"connect", "127.0.0.1:1", "--as", path},
 	} {
 		ctx, cancel := context.WithCancel(t.Context())
-		var stdout, stderr text
+		var stdout, stderr testpki.Output
 		code := make(chan int)
 		go func() { code <- Main(ctx, args, nil, &stdout, &stderr) }()
 		cancel()

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"math"
@@ -17,6 +18,7 @@ import (
 	"github.com/signet-tls/signet/identity"
 	"github.com/signet-tls/signet/internal/agent/api"
 	"github.com/signet-tls/signet/internal/audit"
+	"github.com/signet-tls/signet/internal/authority"
 	"github.com/signet-tls/signet/internal/regular"
 	"github.com/signet-tls/signet/pki"
 	"github.com/signet-tls/signet/verify"
@@ -124,7 +126,7 @@ func (c *checkup) descriptors(need int64) {
 	case err != nil:
 		c.unknown("descriptors", "the limit is not known on this system")
 	case most < need:
-		c.stop("descriptors", "raise the limit: LimitNOFILE= in systemd's unit, or ulimit -n", "at most %s for a program that is started from here, and %s may be needed", thousands(most), thousands(need))
+		c.stop("descriptors", fmt.Sprintf("ulimit -n %d      # in the shell that starts it; under systemd LimitNOFILE=%d below [Service] in its unit, then systemctl daemon-reload and restart", need, need), "at most %s for a program that is started from here, and %s may be needed", thousands(most), thousands(need))
 	default:
 		c.ok("descriptors", "at most %s for a program that is started from here; %s may be needed", thousands(most), thousands(need))
 	}
@@ -173,11 +175,10 @@ func (c *checkup) authority(ctx context.Context, home folder) {
 		c.fail("authority", err)
 		return
 	}
-	switch status {
-	case http.StatusOK, http.StatusForbidden: // which is for operators alone
+	if refused := refusal(data); status == http.StatusOK || errors.Is(refused, authority.NotPermitted) { // it is for operators alone
 		c.ok("authority", "%s answers %s after %s", asker.address, names[0], milliseconds(end.Sub(start)))
-	default:
-		c.fail("authority", refusal(data))
+	} else {
+		c.fail("authority", refused)
 	}
 	c.clock(start.Add(end.Sub(start)/2), date)
 	if status == http.StatusOK {

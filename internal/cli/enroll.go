@@ -129,7 +129,7 @@ func pendingKey(dir string, token api.Token) (crypto.Signer, error) {
 
 // forgetRefused removes the key of a token that will never do.
 func forgetRefused(dir string, token api.Token, err error) {
-	for _, code := range []fault.Code{control.TokenUsed, control.TokenUnknown, control.TokenExpired, control.TokenCancelled, control.TokenVoid, agent.RootMismatch, api.IdentityRevoked} {
+	for _, code := range []fault.Code{control.TokenUsed, control.TokenUnknown, control.TokenExpired, control.TokenCancelled, control.TokenVoid, api.TokenMalformed, agent.RootMismatch, api.IdentityRevoked} {
 		if errors.Is(err, code) {
 			os.Remove(pendingPath(dir, token))
 			os.Remove(dir) // if there is nothing else in it

@@ -1,6 +1,8 @@
 package cli
 
 import (
+	"strings"
+
 	"github.com/signet-tls/signet/internal/agent/api"
 )
 
@@ -53,6 +55,9 @@ func (v view) foresight(c api.Change, said changed) string {
 		p.fact("rule", "%s", said.rule)
 	}
 	p.edits(said.edits)
+	if len(c.NamedBy) > 0 {
+		p.fact("named by", "%s", strings.Join(c.NamedBy, ", "))
+	}
 	would := c.Would
 	if would.LetsIn > 0 {
 		p.fact("lets in", "%s refused in the last hour would have passed", count(would.LetsIn, "attempt", "attempts"))
@@ -69,7 +74,11 @@ func (v view) foresight(c api.Change, said changed) string {
 	for _, missing := range would.Silent {
 		p.fact("not asked", "%s did not say what is open there", v.proxy(missing.Proxy))
 	}
-	if len(would.Flips)+len(would.Ends) == 0 {
+	switch {
+	case len(would.Flips)+len(would.Ends) > 0:
+	case !c.Who.IsZero():
+		p.fact("ends", "nothing that is open")
+	default:
 		p.fact("flips", "none of the connections that are open or recorded")
 	}
 	return p.String()

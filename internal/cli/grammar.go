@@ -124,7 +124,8 @@ func (s *shell) parse(args []string) (command, error) {
 		if err != nil {
 			whole = s.data
 		}
-		s.program += " --data " + quote(whole)
+		s.named = []string{" --data " + quote(whole), " --data " + quote(s.data)}
+		s.program += s.named[0]
 	}
 	cmd := parsed.Selected().Target.Addr().Interface().(command)
 	if flags, ok := cmd.(interface{ set(*shell) }); ok {

@@ -64,7 +64,7 @@ func (h *hosts) client(own *pki.Credential) *signet.Client {
 // listening is a "listen" that runs.
 type listening struct {
 	address        string
-	stdout, stderr *text
+	stdout, stderr *testpki.Output
 	stop           context.CancelFunc // as Ctrl-C does
 	code           chan int
 }
@@ -73,7 +73,7 @@ type listening struct {
 func (h *hosts) listen(stdin io.Reader, args ...string) *listening {
 	h.t.Helper()
 	ctx, stop := context.WithCancel(context.Background())
-	l := &listening{stdout: &text{}, stderr: &text{}, stop: stop, code: make(chan int, 1)}
+	l := &listening{stdout: &testpki.Output{}, stderr: &testpki.Output{}, stop: stop, code: make(chan int, 1)}
 	over := make(chan struct{})
 	go func() {
 		defer close(over)

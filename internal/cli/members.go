@@ -16,7 +16,8 @@ import (
 
 // identityCmds are the commands of identities.
 type identityCmds struct {
-	List identityListCmd `cmd:"" args:"[NAME…]" help:"who there is, what they hold, and until when"`
+	List   identityListCmd   `cmd:"" args:"[NAME…]" help:"who there is, what they hold, and until when"`
+	Remove identityRemoveCmd `cmd:"" help:"forget a name that nobody has"`
 }
 
 type identityListCmd struct {
@@ -42,6 +43,25 @@ func (c *identityListCmd) run(ctx context.Context, s *shell) error {
 		return s.printJSON(known)
 	}
 	return s.print(s.view(known.TrustDomain).identities(known))
+}
+
+type identityRemoveCmd struct {
+	Who string `arg:"" name:"NAME" help:"An identity that never joined, was away until its certificates ended, or was revoked."`
+	dryRun
+	reason
+	operate
+	spoken
+}
+
+func (identityRemoveCmd) Help() string { return "signet identity remove proxy/edge-4" }
+
+func (c *identityRemoveCmd) run(ctx context.Context, s *shell) error {
+	return s.changeOf(ctx, c.As, api.PathRemove, api.RevokeRequest{Who: c.Who, Because: c.Because, DryRun: c.DryRun}, view.removed)
+}
+
+func (v view) removed(c api.Change) changed {
+	return changed{head: v.headOf(c, "Removed", "remove", v.id(c.Who)), more: "Nobody has that name any more.", width: 67,
+		label: "back, as somebody new", back: "signet token new " + v.id(c.Who)}
 }
 
 // identities writes the table of who there is.
@@ -129,21 +149,14 @@ func (p *page) table(rows [][]string) {
 type grantArgs struct {
 	Proxy    string `arg:"" name:"PROXY" help:"A host's proxy: proxy/NAME."`
 	Identity string `arg:"" name:"NAME" help:"The service whose identity it is about."`
+	dryRun
 	reason
 	operate
 	spoken
 }
 
 func (c *grantArgs) post(ctx context.Context, s *shell, path string, words func(view, api.Change) changed) error {
-	authority, err := s.operator(ctx, c.As)
-	if err != nil {
-		return err
-	}
-	var change api.Change
-	if err := authority.post(ctx, path, api.GrantRequest{Proxy: c.Proxy, Identity: c.Identity, Because: c.Because}, &change); err != nil {
-		return err
-	}
-	return s.showChange(change, words)
+	return s.changeOf(ctx, c.As, path, api.GrantRequest{Proxy: c.Proxy, Identity: c.Identity, Because: c.Because, DryRun: c.DryRun}, words)
 }
 
 type grantCmd struct{ grantArgs }
@@ -163,12 +176,12 @@ func (c *ungrantCmd) run(ctx context.Context, s *shell) error {
 }
 
 func (v view) granted(c api.Change) changed {
-	return changed{head: fmt.Sprintf("Granted: %s may hold %s", v.id(c.Proxy), v.id(c.Who)), width: 56,
+	return changed{head: v.headOf(c, "Granted", "grant", fmt.Sprintf("%s may hold %s", v.id(c.Proxy), v.id(c.Who))), width: 56,
 		label: "undo", back: fmt.Sprintf("signet ungrant %s %s", v.id(c.Proxy), v.id(c.Who))}
 }
 
 func (v view) ungranted(c api.Change) changed {
-	said := changed{head: fmt.Sprintf("Taken back: %s may not hold %s", v.id(c.Proxy), v.id(c.Who)), width: 67,
+	said := changed{head: v.headOf(c, "Taken back", "take back", fmt.Sprintf("%s may not hold %s", v.id(c.Proxy), v.id(c.Who))), width: 67,
 		label: "undo", back: fmt.Sprintf("signet grant %s %s", v.id(c.Proxy), v.id(c.Who))}
 	said.more = v.killed(c.Certificates, "that it had of it")
 	return said
@@ -187,6 +200,7 @@ func (v view) killed(n int, which string) string {
 
 type restoreCmd struct {
 	Who string `arg:"" name:"WHO" help:"An identity that was revoked."`
+	dryRun
 	reason
 	operate
 	spoken
@@ -197,15 +211,7 @@ func (restoreCmd) Help() string {
 }
 
 func (c *restoreCmd) run(ctx context.Context, s *shell) error {
-	authority, err := s.operator(ctx, c.As)
-	if err != nil {
-		return err
-	}
-	var change api.Change
-	if err := authority.post(ctx, api.PathRestore, api.RevokeRequest{Who: c.Who, Because: c.Because}, &change); err != nil {
-		return err
-	}
-	return s.showChange(change, view.restored)
+	return s.changeOf(ctx, c.As, api.PathRestore, api.RevokeRequest{Who: c.Who, Because: c.Because, DryRun: c.DryRun}, view.restored)
 }
 
 // stayDead says what does not come back.
@@ -221,8 +227,11 @@ func stayDead(n int) string {
 
 func (v view) restored(c api.Change) changed {
 	who := v.id(c.Who)
-	said := changed{head: "Restored: " + who, more: "It may get certificates again" + stayDead(c.Certificates) + ".", width: 67,
+	said := changed{head: v.headOf(c, "Restored", "restore", who), more: "It may get certificates again" + stayDead(c.Certificates) + ".", width: 67,
 		label: "back in, with a new key", back: fmt.Sprintf("signet token new %s --again | signet enroll", who)}
+	if strings.HasPrefix(who, "operator/") {
+		said.back += "      # in a folder of its own; what the authority's machine keeps, signet authority serve renews, started anew"
+	}
 	if len(c.HeldBy) > 0 {
 		said.label, said.back = "note", fmt.Sprintf("%s, which may hold it, has a new certificate of it at once; a host of its own: signet token new %s --again | signet enroll", v.names(c.HeldBy), who)
 	}

@@ -49,6 +49,13 @@ func TestMembersChanged(t *testing.T) {
 		{"granted", view.granted, func(*api.Change) {}},
 		{"granted-already", view.granted, func(c *api.Change) { c.Unchanged, c.After = true, 0 }},
 		{"ungranted", view.ungranted, func(c *api.Change) { c.Certificates, c.Ended, c.Others = 1, f.ended("c4f2aa00"), 2 }},
+		{"ungranted-dry", view.ungranted, func(c *api.Change) {
+			c.Would = &api.Foresight{Ends: f.ended("c4f2aa00"), Stay: 2}
+		}},
+		{"removed", view.removed, func(c *api.Change) { c.Proxy, c.NamedBy = spiffeid.ID{}, []string{"allow-web-orders", "group staff"} }},
+		{"removed-dry", view.removed, func(c *api.Change) {
+			c.Proxy, c.NamedBy, c.Would = spiffeid.ID{}, []string{"allow-web-orders"}, &api.Foresight{}
+		}},
 		{"ungranted-unused", view.ungranted, func(*api.Change) {}},
 		{"restored", view.restored, func(c *api.Change) { c.Certificates, c.Proxy = 2, spiffeid.ID{} }},
 		{"restored-held", view.restored, func(c *api.Change) {

@@ -19,6 +19,9 @@ var unknownWord = regexp.MustCompile(`(?s)^(unexpected argument|unknown flag) (.
 // noNumber matches what kong says of a number that is none.
 var noNumber = regexp.MustCompile(`expected a valid \d+ bit u?int but got ("[^"]*")`)
 
+// dashed matches what kong says of a value that begins with a dash.
+var dashed = regexp.MustCompile(`expected .* but got ("[^"]*") \((?:short|long) flag\).*`)
+
 // reworded says as we do what kong says in its own way: FROM, where it has
 // "<FROM>".
 var reworded = strings.NewReplacer(`expected string value but got "EOL" (<EOL>)`, "a value is missing", `expected int value but got "EOL" (<EOL>)`, "a value is missing",
@@ -61,6 +64,7 @@ func misuse(err error, args []string) error {
 	unknown := unknownWord.FindStringSubmatch(err.Error())
 	if unknown == nil {
 		text := noNumber.ReplaceAllString(err.Error(), "$1 is not a whole number")
+		text = dashed.ReplaceAllString(text, "a value is missing, and $1 is none: it begins with a dash, as flags do")
 		return fault.New(Usage, "%s%s", subject, reworded.Replace(text)).WithHint("%s", help)
 	}
 	word := unknown[2]

@@ -157,9 +157,18 @@ func (o *operator) do(ctx context.Context, method, path string, body []byte, ans
 		return err
 	}
 	if status/100 != 2 {
-		return refusal(data)
+		return o.mendable(refusal(data))
 	}
 	return decodeAnswer(data, answer)
+}
+
+// mendable has the step of a certificate that counts no longer be the one that works
+// where it is kept: nobody enrolls in an authority's own folder.
+func (o *operator) mendable(err error) error {
+	if ours, ok := fault.Of(err); ok && ours.Code == api.CertificateWithdrawn && o.home.host == nil {
+		return ours.WithHint("where nobody told you, ask who did that; then stop the authority, and start it again: it renews what is kept in its folder")
+	}
+	return err
 }
 
 func decodeAnswer(data []byte, answer any) error {
@@ -221,28 +230,11 @@ func (o *operator) unanswered(ctx context.Context, err error) error {
 			WithHint("%s", o.home.start())
 	case ours && !errors.Is(err, signet.Truncated):
 		return err
-	case o.refused(ctx):
+	case agent.RefusedBy(ctx, o.client, o.address):
 		return o.locked(time.Now())
 	}
 	return fault.Wrap(cause(err), AuthorityBrokeOff, "the authority at %s broke off", o.address).
 		WithHint("try again; if it stays, stop the authority and start it again")
-}
-
-// refusalTimeout is how long a refusal of ours may take to arrive.
-const refusalTimeout = time.Second
-
-// refused reports whether the authority refuses our identity. With TLS 1.3 a
-// client hears of that after its handshake, where net/http may meet a reset
-// instead; a connection over which nothing is sent always hears it.
-func (o *operator) refused(ctx context.Context) bool {
-	conn, err := o.client.Dial(ctx, "tcp", o.address)
-	if err != nil {
-		return errors.Is(err, signet.RefusedByPeer)
-	}
-	defer conn.Abort()
-	conn.SetReadDeadline(time.Now().Add(refusalTimeout))
-	_, err = conn.Read(make([]byte, 1))
-	return errors.Is(err, signet.RefusedByPeer)
 }
 
 // locked says why the authority refuses our identity, as far as we can know.

@@ -77,6 +77,7 @@ func (c *proxyLintCmd) run(_ context.Context, s *shell) error {
 		p.row("policy", count(answer.Rules, "rule", "rules")+" in "+plan.file.Policy, "ok")
 	} else {
 		p.row("authority", answer.Authority+", by the host folder "+plan.file.Host, "not checked")
+		p.row("identities", "that "+plan.home.ID().Path()+" may hold them, its authority alone knows: signet identity list "+plan.home.ID().Path(), "not checked")
 	}
 	p.line("")
 	plan.describe(&p)

@@ -67,6 +67,7 @@ func (c *authorityRestoreCmd) run(ctx context.Context, s *shell) error {
 	if err := ca.VerifyBackup(root.Leaf(), stored, b.Body, b.Signature); err != nil {
 		return err
 	}
+	made := !isFolder(dir)
 	p := plane{planeConfig: planeConfig{dir: filepath.Join(dir, restoring), domain: body.TrustDomain, logger: slog.New(slog.DiscardHandler)}}
 	if p.etcd, err = c.cluster(); err != nil {
 		return err
@@ -80,6 +81,9 @@ func (c *authorityRestoreCmd) run(ctx context.Context, s *shell) error {
 	}
 	if err != nil {
 		os.RemoveAll(p.dir)
+		if made {
+			os.Remove(dir) // unless a part of it has arrived there
+		}
 		return err
 	}
 	return c.tell(s, dir, body, state, lost)
@@ -153,10 +157,10 @@ func (s *plane) restore(ctx context.Context, b backup, body api.BackupBody, stor
 	if err := ca.Paste(filepath.Join(s.dir, caFolder), b.Keys, stored); err != nil {
 		return nil, err
 	}
-	if err := s.write(rootsFile, []byte(stored.Root)); err != nil || len(b.Settings) == 0 {
+	if err := s.write(rootsFile, []byte(stored.Root)); err != nil || len(body.Settings) == 0 {
 		return state, err
 	}
-	return state, s.write(settingsFile, append(slices.Clone([]byte(b.Settings)), '\n'))
+	return state, s.write(settingsFile, append(slices.Clone([]byte(body.Settings)), '\n'))
 }
 
 // restored is what the new audit log begins with.

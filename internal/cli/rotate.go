@@ -61,7 +61,7 @@ func (c *authorityRotateCmd) run(ctx context.Context, s *shell) error {
 		if err := authority.get(ctx, api.PathRotate, url.Values{}, &now); err != nil {
 			return err
 		}
-		return s.rotation(now)
+		return s.rotation(now, "")
 	}
 	request := api.RotateRequest{What: c.What, Step: step, Anyway: c.Anyway}
 	if err := authority.post(ctx, api.PathRotate, request, &now); err != nil {
@@ -75,7 +75,11 @@ func (c *authorityRotateCmd) run(ctx context.Context, s *shell) error {
 			return err
 		}
 	}
-	return s.rotation(now)
+	done := ""
+	if step == api.StepRetire && now.Stage == "" {
+		done = "Retired: the " + c.What + " before. Nobody believes it any more."
+	}
+	return s.rotation(now, done)
 }
 
 // step is what is to be done; "" is nothing.
@@ -160,14 +164,17 @@ func saveRoot(path string, root *pki.Credential, passphrase []byte) error {
 	return nil
 }
 
-// rotation says how far it has come, and what is next.
-func (s *shell) rotation(now api.Rotation) error {
+// rotation says how far it has come, and what is next; or that all is done.
+func (s *shell) rotation(now api.Rotation, done string) error {
 	if s.json {
 		return s.printJSON(now)
 	}
 	v := view{domain: now.TrustDomain, zone: s.zone}
 	var p page
 	head, next := rotationWords(now)
+	if done != "" {
+		head, next = done, nil
+	}
 	p.headline(head, "")
 	p.fact("root", "%s", v.authorityCert(now.Root))
 	p.fact("signs by", "an intermediate, %s", v.authorityCert(now.Intermediate))

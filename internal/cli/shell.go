@@ -23,6 +23,7 @@ type shell struct {
 	program        string          // how this program was started
 	zone           *time.Location  // of times of day
 	data           string          // --data
+	named          []string        // " --data DIR", as program has it and as it was typed
 	json           bool            // --json
 	quiet          bool            // --quiet
 	full           bool            // --full
@@ -49,6 +50,11 @@ var ownCommand = regexp.MustCompile(`(^|"|\| )signet `)
 
 // own writes commands of ours as they work here.
 func (s *shell) own(text string) string {
+	if ownCommand.MatchString(text) {
+		for _, flag := range s.named { // which the program's name has already
+			text = strings.ReplaceAll(text, flag, "")
+		}
+	}
 	return ownCommand.ReplaceAllString(text, "${1}"+s.program+" ")
 }
 

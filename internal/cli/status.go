@@ -145,7 +145,7 @@ func (r *statusReport) proxyRow(p api.ProxyState) {
 	case !p.Connected && len(lives) == 0 && r.Now.Sub(p.Created) < tokenLife:
 		r.row(name, "has not joined yet", verify.NotChecked)
 	case !p.Connected && len(lives) == 0:
-		r.stop(name, "has no certificate: it never joined, or was away for too long", "signet token new "+r.id(p.ID)+" --again      # its host joins with what this prints: signet enroll")
+		r.stop(name, "has no certificate: it never joined, or was away for too long", "signet token new "+r.id(p.ID)+" --again      # its host joins with what this prints: signet enroll; where nobody is to join as it: signet identity remove "+r.id(p.ID))
 	case !p.Connected && p.Since.IsZero() && !p.Stale:
 		r.row(name, "has not come back since the authority started", verify.NotChecked)
 	case !p.Connected:

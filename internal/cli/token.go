@@ -4,11 +4,14 @@ import (
 	"context"
 	"fmt"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/signet-tls/signet/internal/agent/api"
+	"github.com/signet-tls/signet/internal/atomicfile"
+	"github.com/signet-tls/signet/spiffeid"
 )
 
 // tokenCmds are the commands of tokens.
@@ -23,16 +26,23 @@ type tokenNewCmd struct {
 	Kind  string        `enum:"service,proxy,operator," default:"" placeholder:"KIND" help:"service, proxy or operator: refused where the name says otherwise."`
 	Holds []string      `sep:"," placeholder:"NAMES" help:"The services whose identities a proxy may hold once it has joined, with commas between them; those that are not known yet are entered."`
 	For   time.Duration `default:"10m" placeholder:"TIME" help:"How long the token is good: ten minutes at most, such as 90s."`
+	Out   string        `placeholder:"FILE" help:"Write the token to a new file, for its owner alone, and not to standard output."`
 	Again bool          `help:"For an identity that is there already: a host that was away too long, or one more. Another operator takes the place of the one that there is, whose certificates are dead then."`
+	force
 	operate
 	terse
 }
 
 func (tokenNewCmd) Help() string {
-	return "signet token new proxy/edge-1 --holds orders,web\nsignet token new operator/ann\nsignet token new proxy/edge-1 --again"
+	return "signet token new proxy/edge-1 --holds orders,web\nsignet token new proxy/edge-2 --out edge-2.token\nsignet token new operator/ann\nsignet token new proxy/edge-1 --again"
 }
 
 func (c *tokenNewCmd) run(ctx context.Context, s *shell) error {
+	if c.Out != "" { // before a token is made that nobody would see
+		if err := c.mayWrite(s, nil, c.Out); err != nil {
+			return err
+		}
+	}
 	authority, err := s.operator(ctx, c.As)
 	if err != nil {
 		return err
@@ -42,21 +52,32 @@ func (c *tokenNewCmd) run(ctx context.Context, s *shell) error {
 	if err := authority.post(ctx, api.PathToken, request, &made); err != nil {
 		return err
 	}
+	domain := made.ID.TrustDomain()
+	who := made.ID.Short(domain)
+	into := "with this on its standard input"
+	if c.Out != "" && c.Out != standardOutput {
+		if err := c.save(s, product{c.Out, []byte(made.Token + "\n"), atomicfile.Private}); err != nil {
+			return err
+		}
+		made.Token, made.File, into = "", c.Out, "with "+tilde(c.Out)+" on its standard input"
+	}
 	if s.json {
 		return s.printJSON(made)
 	}
-	if err := s.print(made.Token + "\n"); err != nil {
+	answer := made.Token + "\n"
+	if made.File != "" {
+		answer = fmt.Sprintf("Made: a token for %s, in %s, for its owner alone.\n", who, tilde(c.Out))
+	}
+	if err := s.print(answer); err != nil {
 		return err
 	}
-	domain := made.ID.TrustDomain()
-	who := made.ID.Short(domain)
 	var entered []string
 	for _, id := range made.New {
 		if id != made.ID {
 			entered = append(entered, id.Short(domain))
 		}
 	}
-	step := fmt.Sprintf("signet enroll      # on %s host, with this on its standard input; good once, until %s", possessive(who), endOf(made.Expires, time.Now(), s.zone))
+	step := fmt.Sprintf("signet enroll      # on %s host, %s; good once, until %s", possessive(who), into, endOf(made.Expires, time.Now(), s.zone))
 	s.steps("next", step)
 	if made.Replaces {
 		s.steps("note", "whoever joins by it takes the place of "+who+", whose certificates are dead from then on; until then: signet token cancel "+who)
@@ -143,7 +164,38 @@ func (c *tokenCancelCmd) run(ctx context.Context, s *shell) error {
 	if s.json {
 		return s.printJSON(cancelled)
 	}
-	return s.print(s.view(cancelled.TrustDomain).cancelled(cancelled))
+	v := s.view(cancelled.TrustDomain)
+	if err := s.print(v.cancelled(cancelled)); err != nil {
+		return err
+	}
+	idle, err := authority.idle(ctx, cancelled.Tokens)
+	if err != nil || len(idle) == 0 {
+		return err
+	}
+	s.steps("next", "signet identity remove "+v.id(idle[0])+"      # if nobody is to have that name; nobody has "+v.names(idle))
+	return nil
+}
+
+// idle lists those whom tokens were for, and whom they were to hold, that nobody is.
+func (o *operator) idle(ctx context.Context, tokens []api.TokenInfo) (idle []spiffeid.ID, err error) {
+	var names []string
+	for _, t := range tokens {
+		for _, id := range append([]spiffeid.ID{t.Who}, t.Holds...) {
+			if name := id.String(); !slices.Contains(names, name) {
+				names = append(names, name)
+			}
+		}
+	}
+	var known api.Identities
+	if err := o.get(ctx, api.PathIdentities, url.Values{"name": names}, &known); err != nil {
+		return nil, err
+	}
+	for _, i := range known.Identities {
+		if i.Certificates == 0 && len(i.Holds)+len(i.HeldBy) == 0 && i.Token.IsZero() && i.Revoked == nil {
+			idle = append(idle, i.ID)
+		}
+	}
+	return idle, nil
 }
 
 // cancelled says what was taken back.

@@ -7,10 +7,12 @@ import (
 	"net/netip"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"syscall"
 
 	"github.com/signet-tls/signet/fault"
 	"github.com/signet-tls/signet/internal/bind"
+	"github.com/signet-tls/signet/internal/ca"
 	"github.com/signet-tls/signet/internal/control"
 	"github.com/signet-tls/signet/spiffeid"
 )
@@ -90,9 +92,15 @@ func (c *upCmd) hint(ctx context.Context, err error) error {
 		return c.elsewhere(ctx, e)
 	case ok && errors.Is(err, control.AlreadyRunning):
 		e.WithHint("signet conns     # asks the Signet that is running; to start it anew, stop it first")
+	case ok && slices.Contains(startsOver, e.Code):
+		e.WithHint("%s\nsignet up --fresh      # it starts over, and forgets all", e.Hint)
 	}
 	return err
 }
+
+// startsOver are the codes of a data folder that cannot be used any more.
+var startsOver = []fault.Code{control.WALMissing, control.WALDamaged, control.DBMissing, control.DBHeaderDamaged, control.DBPageDamaged, control.DBOutdated,
+	control.ValueDamaged, control.StoreFailed, ca.KeyLost, ca.KeyFileFault}
 
 // elsewhere gives the step to do the same at other ports, if there are any.
 func (c *upCmd) elsewhere(ctx context.Context, err *fault.Error) error {

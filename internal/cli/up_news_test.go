@@ -18,7 +18,7 @@ import (
 // paper is where news are printed in a test, with a clock that the test steps.
 type paper struct {
 	*news
-	out    text
+	out    testpki.Output
 	at     time.Time
 	domain spiffeid.TrustDomain
 }

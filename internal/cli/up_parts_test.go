@@ -45,7 +45,8 @@ func TestUpHint(t *testing.T) {
 		hint string
 	}{
 		{control.AlreadyRunning, "signet conns     # asks the Signet that is running; to start it anew, stop it first"},
-		{ca.KeyLost, "as it was"},
+		{ca.KeyLost, "as it was\nsignet up --fresh      # it starts over, and forgets all"},
+		{control.FolderOtherDomain, "as it was"},
 	} {
 		e, _ := fault.Of((&upCmd{}).hint(t.Context(), fault.New(test.code, "x").WithHint("as it was")))
 		if e.Hint != test.hint {

@@ -17,25 +17,9 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/signet-tls/signet/internal/testpki"
 )
-
-// text is standard output or standard error, read while it is written.
-type text struct {
-	mu  sync.Mutex
-	all strings.Builder // guarded by mu
-}
-
-func (x *text) Write(p []byte) (int, error) {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	return x.all.Write(p)
-}
-
-func (x *text) String() string {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	return x.all.String()
-}
 
 // site is a data folder and four ports.
 type site struct {
@@ -71,7 +55,7 @@ search:
 
 // running is an "up" that has printed its welcome.
 type running struct {
-	stdout, stderr *text
+	stdout, stderr *testpki.Output
 	stop           func() (code int) // as Ctrl-C does
 }
 
@@ -79,7 +63,7 @@ type running struct {
 func (s *site) up(args ...string) *running {
 	s.t.Helper()
 	ctx, cancel := context.WithCancel(s.t.Context())
-	r := &running{stdout: &text{}, stderr: &text{}}
+	r := &running{stdout: &testpki.Output{}, stderr: &testpki.Output{}}
 	code := make(chan int, 1)
 	go func() { code <- Main(ctx, append([]string{"up", "--data", s.dir}, args...), nil, r.stdout, r.stderr) }()
 	r.stop = sync.OnceValue(func() int {
@@ -396,7 +380,7 @@ func TestUpInterrupted(t *testing.T) {
 	s := newSite(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	var stdout, stderr text
+	var stdout, stderr testpki.Output
 	if code := Main(ctx, append([]string{"up", "--data", s.dir}, s.ports()...), nil, &stdout, &stderr); code != int(exitInterrupted) && code != 0 {
 		t.Errorf("it ended with %d: %s", code, &stderr)
 	}

@@ -21,9 +21,9 @@ func (whyCmd) Help() string {
 	return "signet why web orders\nsignet why c4f2\nsignet why chain_incomplete"
 }
 
-// connectionID matches the beginning of a connection's ID, of at least two
-// characters. No code looks like it; a test holds them apart.
-var connectionID = regexp.MustCompile(`^c[0-9a-f]{1,32}$`)
+// connectionID matches the beginning of a connection's ID; the authority says where that
+// is too short. No code looks like it; a test holds them apart.
+var connectionID = regexp.MustCompile(`^c[0-9a-f]{0,32}$`)
 
 // run decides by the form of the arguments: two are a pair; one that begins a
 // connection's ID is a connection; every other is a code.

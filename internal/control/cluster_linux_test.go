@@ -14,11 +14,11 @@ import (
 	"github.com/google/go-cmp/cmp"
 	clientv3 "go.etcd.io/etcd/client/v3"
 
-	"github.com/signet-tls/signet/internal/peers"
+	"github.com/signet-tls/signet/internal/peers/etcdtest"
 )
 
 // clusterOf is a cluster as a store is told of it.
-func clusterOf(e *peers.Etcd) *Cluster {
+func clusterOf(e *etcdtest.Cluster) *Cluster {
 	return &Cluster{Addresses: e.Addresses, Certificate: e.Certificate, Key: e.Key, Roots: e.Roots}
 }
 
@@ -46,7 +46,7 @@ const ofFolders = "WAL|Database|Mixed|Buckets|Missing|Permissions|Folders|BadCon
 // cluster.
 func TestSameInCluster(t *testing.T) {
 	t.Parallel()
-	e := peers.StartEtcd(t, 1, "--max-txn-ops=4200", "--max-request-bytes=4194304") // as the hint of ChangeTooLarge says
+	e := etcdtest.Start(t, 1, "--max-txn-ops=4200", "--max-request-bytes=4194304") // as the hint of ChangeTooLarge says
 	again := exec.Command(must(os.Executable()), "-test.run=^Test", "-test.skip="+ofFolders, "-test.v")
 	again.Env = append(os.Environ(), clusterVariable+"="+string(must(json.Marshal(clusterOf(e)))))
 	out, err := again.CombinedOutput()
@@ -64,7 +64,7 @@ func TestSameInCluster(t *testing.T) {
 // stopped, and finds it again.
 func TestCluster(t *testing.T) {
 	t.Parallel()
-	e := peers.StartEtcd(t, 3)
+	e := etcdtest.Start(t, 3)
 	dir := t.TempDir()
 	s := openIn(t, inCluster(dir, clusterOf(e)))
 	before := fill(t, s)
@@ -128,7 +128,7 @@ func failing(t testing.TB, s *Store, do func() error) error {
 // say why; what was confirmed is there; it goes on by itself.
 func TestSilentCluster(t *testing.T) {
 	t.Parallel()
-	e := peers.StartEtcd(t, 1)
+	e := etcdtest.Start(t, 1)
 	s := openIn(t, inCluster(t.TempDir(), clusterOf(e)))
 	fill(t, s)
 	states := s.Watch(t.Context())
@@ -159,7 +159,7 @@ func TestSilentCluster(t *testing.T) {
 // that was confirmed is there.
 func TestKilledCluster(t *testing.T) {
 	t.Parallel()
-	e := peers.StartEtcd(t, 1)
+	e := etcdtest.Start(t, 1)
 	s := openIn(t, inCluster(t.TempDir(), clusterOf(e)))
 	var confirmed []string
 	for round := range 3 {
@@ -183,7 +183,7 @@ func TestKilledCluster(t *testing.T) {
 // one that wakes up from writing.
 func TestOneAuthority(t *testing.T) {
 	t.Parallel()
-	e := peers.StartEtcd(t, 1)
+	e := etcdtest.Start(t, 1)
 	dir, copied := t.TempDir(), t.TempDir()
 	first := openIn(t, inCluster(dir, clusterOf(e)))
 	fill(t, first)
@@ -209,7 +209,7 @@ func TestOneAuthority(t *testing.T) {
 // TestCameAndWent has the hold back too late: somebody else has had it meanwhile.
 func TestCameAndWent(t *testing.T) {
 	t.Parallel()
-	e := peers.StartEtcd(t, 1)
+	e := etcdtest.Start(t, 1)
 	s := openIn(t, inCluster(t.TempDir(), clusterOf(e)))
 	fill(t, s)
 	must(s.cluster.etcd.Txn(t.Context()).Then(clientv3.OpPut(s.cluster.claimKey(), s.cluster.hold.claim)).Commit())
@@ -220,7 +220,7 @@ func TestCameAndWent(t *testing.T) {
 // TestClustersThatAreRefused names clusters that do not go with the folder.
 func TestClustersThatAreRefused(t *testing.T) {
 	t.Parallel()
-	e := peers.StartEtcd(t, 2)
+	e := etcdtest.Start(t, 2)
 	at := clusterOf(e)
 	dir := t.TempDir()
 	s := openIn(t, inCluster(dir, at))
@@ -272,7 +272,7 @@ func TestClustersThatAreRefused(t *testing.T) {
 	wantCode(t, err, FolderNewer, "format 2")
 
 	// Whom the members do not believe, and who is not believed.
-	stranger := peers.StartEtcd(t, 1)
+	stranger := etcdtest.Start(t, 1)
 	for name, cluster := range map[string]Cluster{
 		"another root":   {at.Addresses, at.Certificate, at.Key, stranger.Roots},
 		"another client": {at.Addresses, stranger.Certificate, stranger.Key, at.Roots},
@@ -290,7 +290,7 @@ func TestClustersThatAreRefused(t *testing.T) {
 // TestClusterWithUsers has etcd's own access control judge who we are.
 func TestClusterWithUsers(t *testing.T) {
 	t.Parallel()
-	e := peers.StartEtcd(t, 1)
+	e := etcdtest.Start(t, 1)
 	at := clusterOf(e)
 	raw := must(connectedTo(t, at))
 	must(raw.UserAdd(t.Context(), "root", "secret"))
@@ -303,7 +303,7 @@ func TestClusterWithUsers(t *testing.T) {
 // TestFullCluster reaches etcd's quota.
 func TestFullCluster(t *testing.T) {
 	t.Parallel()
-	e := peers.StartEtcd(t, 1, "--quota-backend-bytes", fmt.Sprint(1<<20))
+	e := etcdtest.Start(t, 1, "--quota-backend-bytes", fmt.Sprint(1<<20))
 	s := openIn(t, inCluster(t.TempDir(), clusterOf(e)))
 	err := failing(t, s, func() error {
 		_, err := s.Change(t.Context(), func(tx *Tx) error {
@@ -318,7 +318,7 @@ func TestFullCluster(t *testing.T) {
 // TestLargeChange is larger than etcd takes where nobody told it otherwise.
 func TestLargeChange(t *testing.T) {
 	t.Parallel()
-	e := peers.StartEtcd(t, 1)
+	e := etcdtest.Start(t, 1)
 	s := openIn(t, inCluster(t.TempDir(), clusterOf(e)))
 	_, err := s.Change(t.Context(), func(tx *Tx) error {
 		for n := range 200 {

@@ -58,7 +58,7 @@ const (
 // Next steps that several codes share.
 const (
 	restoreOrFresh = "restore the data folder from a backup; a demonstration can start over: signet up --fresh"
-	freshHint      = "restore the data folder from a backup\nsignet up --fresh      # only where this is the demonstration: it starts over, and forgets all"
+	restoreHint    = "restore the data folder from a backup: signet authority restore FILE --data DIR, in an empty folder"
 )
 
 // Codes returns the table of this package's codes.

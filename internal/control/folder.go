@@ -225,5 +225,5 @@ func markerDamaged(path, what string) error {
 
 // damaged returns the refusal of a file that is not as we left it.
 func damaged(code fault.Code, path, format string, args ...any) *fault.Error {
-	return fault.New(code, "%s: %s", path, fmt.Sprintf(format, args...)).WithHint(freshHint)
+	return fault.New(code, "%s: %s", path, fmt.Sprintf(format, args...)).WithHint(restoreHint)
 }

@@ -61,12 +61,12 @@ func startMember(ctx context.Context, dir string, logger *slog.Logger, failed fu
 		defer func() {
 			if r := recover(); r != nil {
 				log.Error("etcd panicked", zap.Any("reason", r))
-				died <- fault.New(StoreFailed, "etcd cannot open %s: %v", dir, r).WithHint(freshHint)
+				died <- fault.New(StoreFailed, "etcd cannot open %s: %v", dir, r).WithHint(restoreHint)
 			}
 		}()
 		etcd, err := newEtcd(dir, log)
 		if err != nil {
-			died <- fault.Wrap(err, StoreFailed, "etcd cannot open %s", dir).WithHint(freshHint)
+			died <- fault.Wrap(err, StoreFailed, "etcd cannot open %s", dir).WithHint(restoreHint)
 			return
 		}
 		started <- etcd
@@ -142,7 +142,7 @@ func (m *member) ready(ctx context.Context, died <-chan error) error {
 	case err := <-died:
 		return err
 	case <-m.etcd.StopNotify():
-		return fault.New(StoreFailed, "etcd stopped while it was starting").WithHint(freshHint)
+		return fault.New(StoreFailed, "etcd stopped while it was starting").WithHint(restoreHint)
 	case <-ctx.Done():
 		return fault.Wrap(context.Cause(ctx), Interrupted, "stopped waiting for the store to open").
 			WithHint("start Signet again")

@@ -30,7 +30,7 @@ func decode[V any](key string, value []byte) (v V, err error) {
 		return v, err
 	}
 	if err := json.Unmarshal(text, &v); err != nil {
-		return v, fault.Wrap(err, ValueDamaged, "the stored value of %q is not understood", key).WithHint(freshHint)
+		return v, fault.Wrap(err, ValueDamaged, "the stored value of %q is not understood", key).WithHint(restoreHint)
 	}
 	return v, nil
 }
@@ -39,7 +39,7 @@ func decode[V any](key string, value []byte) (v V, err error) {
 func checked(key string, value []byte) ([]byte, error) {
 	have, text, ok := bytes.Cut(value, []byte(" "))
 	if !ok || string(have) != sum(key, text) {
-		return nil, fault.New(ValueDamaged, "the stored value of %q does not match its checksum", key).WithHint(freshHint)
+		return nil, fault.New(ValueDamaged, "the stored value of %q does not match its checksum", key).WithHint(restoreHint)
 	}
 	return text, nil
 }

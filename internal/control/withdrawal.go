@@ -16,6 +16,7 @@ const (
 	Restored  Cause = "restored"  // the identity was revoked, and is no longer
 	Replaced  Cause = "replaced"  // somebody joined as it anew, in the place of who it was
 	Ungranted Cause = "ungranted" // who held them may not hold that identity any more
+	Removed   Cause = "removed"   // the identity is gone; another of its name is another
 )
 
 // Withdrawal is some certificates that count no longer, while their identity may get
@@ -73,6 +74,27 @@ func (tx *Tx) Restore(id, by spiffeid.ID, because string) {
 	taken := revocation
 	taken.Serials = nil
 	tx.withdraw(&Withdrawal{ID: id, Cause: Restored, Serials: revocation.Serials, Until: revocation.Until, By: by, Because: because, Revoked: &taken})
+}
+
+// Remove forgets an identity, and what it may hold and who may hold it. Its certificates are
+// dead, and the tokens that were made for it count no longer.
+func (tx *Tx) Remove(id, by spiffeid.ID, because string) {
+	_, known := tx.State.Identities[id]
+	tx.require(known, "%s is not known", id)
+	remove(tx, identities, id)
+	for grant := range tx.State.Grants {
+		if grant.Proxy == id || grant.Identity == id {
+			remove(tx, grants, grant)
+		}
+	}
+	w := &Withdrawal{ID: id, Cause: Removed, By: by, Because: because}
+	if revocation, revoked := tx.State.Revocations[id]; revoked {
+		remove(tx, revocations, id)
+		w.Serials, w.Until = revocation.Serials, revocation.Until
+	} else {
+		tx.collect(id, w, func(Certificate) bool { return true })
+	}
+	tx.withdraw(w)
 }
 
 // Replace makes dead what an identity has of certificates, but for one serial.

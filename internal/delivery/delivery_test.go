@@ -34,7 +34,7 @@ type rig struct {
 	t         *testing.T
 	authority *testpki.PKI
 	home, dir string
-	log       syncBuffer
+	log       testpki.Output
 
 	mu   sync.Mutex
 	held *pki.Credential // guarded by mu
@@ -118,24 +118,6 @@ func slice(revision int64, revoked ...spiffeid.ID) *agent.View {
 		s.Revoked = append(s.Revoked, api.Revocation{ID: id, By: testpki.Must(domain.ID("operator/ann")), Revision: revision})
 	}
 	return testpki.Must(agent.NewView(s))
-}
-
-// syncBuffer is a log that is read while it is written.
-type syncBuffer struct {
-	mu   sync.Mutex
-	text strings.Builder
-}
-
-func (b *syncBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.text.Write(p)
-}
-
-func (b *syncBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.text.String()
 }
 
 // TestForms writes one identity in every form, each with its permissions.

@@ -41,7 +41,7 @@ var (
 	AuthorityIdentities  = Metric{"signet_authority_identities", Gauge, "identities", []Label{{"kind", "proxy, service, operator", 3}}, "Identities that are known and not revoked."}
 	AuthorityRules       = Metric{"signet_authority_rules", Gauge, "rules", nil, "Rules of the policy."}
 	AuthorityRevoked     = Metric{"signet_authority_revocations", Gauge, "revocations", nil, "Identities that were revoked."}
-	AuthorityProxies     = Metric{"signet_authority_proxies", Gauge, "proxies", []Label{{"state", "up_to_date, behind, cut_off, stale", 4}}, "Proxies that are not revoked, each in one state; stale are those that were cut off for longer than 30 s."}
+	AuthorityProxies     = Metric{"signet_authority_proxies", Gauge, "proxies", []Label{{"state", "up_to_date, behind, cut_off, stale, absent", 5}}, "Proxies that are not revoked, each in one state; stale are those that were cut off for longer than 30 s, absent those that have no certificate."}
 	AuthorityAudit       = Metric{"signet_authority_audit_entries", Gauge, "entries", nil, "Entries of the audit log that are durable."}
 	AuthorityAuditFailed = Metric{"signet_authority_audit_failed_total", Counter, "writes", nil, "Writes to the audit log that failed: what they were about was refused."}
 	AuthorityIssued      = Metric{"signet_authority_certificates_total", Counter, "certificates", nil, "Certificates that were issued and put on record."}

@@ -100,6 +100,18 @@ func Redis(t testing.TB) string {
 	return find(t, "redis-server")
 }
 
+// EtcdServer returns the etcd server that internal/peers/etcd/go.mod pins, which is a
+// module of its own as it links much that Signet does not; the first time it is built.
+func EtcdServer(t testing.TB) string {
+	t.Helper()
+	notShort(t)
+	out, err := exec.Command("go", "-C", filepath.Join(root(t), "internal", "peers", "etcd"), "tool", "-n", "server").Output()
+	if err != nil {
+		missing(t, fmt.Errorf("etcd cannot be built: %w", err))
+	}
+	return find(t, strings.TrimSpace(string(out)))
+}
+
 // find returns the path of program, which is a name on the PATH or a path.
 func find(t testing.TB, program string) string {
 	t.Helper()

@@ -25,7 +25,7 @@ func StartPostgres(t testing.TB, bin, dir string, settings ...string) (address s
 	if out, err := as(filepath.Join(bin, "initdb"), "-D", data, "-A", "trust", "-N", "-U", "signet").CombinedOutput(); err != nil {
 		t.Fatalf("initdb: %v: %s", err, out)
 	}
-	address = freeAddress(t)
+	address = FreeAddress(t)
 	_, port, _ := net.SplitHostPort(address) // it was made of both
 	args := []string{"-D", data, "-p", port, "-h", "127.0.0.1", "-k", dir, "-F"}
 	for _, setting := range settings {
@@ -38,7 +38,7 @@ func StartPostgres(t testing.TB, bin, dir string, settings ...string) (address s
 // StartRedis runs a Redis server until the test ends, and returns its address.
 func StartRedis(t testing.TB, program string) (address string) {
 	t.Helper()
-	address = freeAddress(t)
+	address = FreeAddress(t)
 	_, port, _ := net.SplitHostPort(address) // it was made of both
 	server := exec.Command(program, "-")
 	server.Stdin = strings.NewReader("bind 127.0.0.1\nport " + port + "\nsave \"\"\ndir " + t.TempDir() + "\n")
@@ -51,7 +51,7 @@ func StartRedis(t testing.TB, program string) (address string) {
 // anew.
 func StartNginx(t testing.TB, program, cert, key string) (address string, reload []string) {
 	t.Helper()
-	address = freeAddress(t)
+	address = FreeAddress(t)
 	dir := t.TempDir()
 	config := filepath.Join(dir, "nginx.conf")
 	text := "pid DIR/pid;\nerror_log stderr;\nevents {}\nhttp {\n  access_log off;\n  server { listen " + address + " ssl; ssl_certificate " + cert + "; ssl_certificate_key " + key + "; return 200 ok; }\n"
@@ -66,8 +66,8 @@ func StartNginx(t testing.TB, program, cert, key string) (address string, reload
 	return address, []string{program, "-e", "stderr", "-c", config, "-s", "reload"}
 }
 
-// freeAddress is one of loopback at which nobody listens.
-func freeAddress(t testing.TB) string {
+// FreeAddress is one of loopback at which nobody listens.
+func FreeAddress(t testing.TB) string {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -9,6 +9,7 @@ const (
 	AdminRequest       fault.Code = "admin_request_unreadable"
 	UserRefused        fault.Code = "user_refused"
 	NotPostgres        fault.Code = "not_postgres"
+	PostgresWantsTLS   fault.Code = "postgres_wants_tls"
 )
 
 // Codes returns the table of this package's codes.
@@ -27,7 +28,10 @@ func Codes() []fault.Entry {
 			Cause: "The program runs as another user than those whom the door lets in.",
 			Next:  "Name the user in the door's list of users, in the proxy's configuration."},
 		{Code: NotPostgres, Meaning: "The program at a door for PostgreSQL did not begin as a PostgreSQL client does.",
-			Cause: "Another protocol, or a client that insists on TLS on the way to the door, which is on its own machine.",
+			Cause: "Another protocol, or a client that begins with TLS at once.",
 			Next:  "Connect with a PostgreSQL client, and sslmode=prefer or disable: TLS begins behind the door."},
+		{Code: PostgresWantsTLS, Meaning: "A PostgreSQL client insists on TLS on the way to its door, which is on its own machine.",
+			Cause: "sslmode=require, verify-ca or verify-full.",
+			Next:  "Connect with sslmode=disable, or prefer: TLS begins behind the door."},
 	}
 }

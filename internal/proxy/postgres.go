@@ -3,6 +3,7 @@ package proxy
 import (
 	"context"
 	"encoding/binary"
+	"errors"
 	"io"
 	"time"
 
@@ -33,9 +34,12 @@ func greetPostgres(ctx context.Context, plain *plainConn) error {
 	stop := context.AfterFunc(ctx, func() { plain.SetDeadline(past) })
 	defer stop()
 	plain.SetDeadline(time.Now().Add(postgresTime))
-	for range postgresMaxAsked + 1 {
+	for asked := range postgresMaxAsked + 1 {
 		head := make([]byte, postgresHead)
-		if _, err := io.ReadFull(plain, head); err != nil {
+		if n, err := io.ReadFull(plain, head); n == 0 && asked > 0 && errors.Is(err, io.EOF) {
+			return fault.New(PostgresWantsTLS, "the client program wants TLS on the way to the door, which is on its own machine, and got none").
+				WithHint("connect with sslmode=disable: TLS begins behind the door")
+		} else if err != nil {
 			return notPostgres(err, "the client program broke off, or said nothing")
 		}
 		length, number := binary.BigEndian.Uint32(head), binary.BigEndian.Uint32(head[4:])

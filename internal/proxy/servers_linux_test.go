@@ -14,6 +14,7 @@ import (
 	"github.com/signet-tls/signet/internal/agent/api"
 	"github.com/signet-tls/signet/internal/peers"
 	"github.com/signet-tls/signet/internal/proxy"
+	"github.com/signet-tls/signet/internal/testpki"
 )
 
 // client runs a program to its end, and returns what it said.
@@ -167,6 +168,23 @@ func (w *fileWorld) dialPostgres(door string) net.Conn {
 }
 
 // TestNotPostgres refuses at a door for PostgreSQL whatever begins otherwise.
+// TestPostgresWantsTLS has a client ask for TLS and go when there is none, as psql does
+// with sslmode=require.
+func TestPostgresWantsTLS(t *testing.T) {
+	w := newFileWorld(t, fileSetup{names: []string{"ann"}, door: func(d *proxy.Door) { d.Postgres = true }})
+	conn := testpki.Must(net.Dial("tcp", w.doors[0]))
+	defer conn.Close()
+	conn.Write(packet("\x04\xd2\x16\x2f"))
+	answer := make([]byte, 1)
+	if _, err := io.ReadFull(conn, answer); err != nil || answer[0] != 'N' {
+		t.Fatalf("the answer is %q (%v)", answer, err)
+	}
+	conn.Close()
+	w.until("it is told why", func() bool {
+		return w.events.count(func(e api.Event) bool { return e.Kind == api.Refused && e.Code == "postgres_wants_tls" }) == 1
+	})
+}
+
 func TestNotPostgres(t *testing.T) {
 	w := newFileWorld(t, fileSetup{names: []string{"ann"}, door: func(d *proxy.Door) { d.Postgres = true }})
 	ssl := string(packet("\x04\xd2\x16\x2f"))

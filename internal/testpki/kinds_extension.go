@@ -65,6 +65,8 @@ var extensionKinds = []Kind{
 	{Name: "root that names another key as its issuer's", Code: "issuer_key_id_invalid", Rule: "CA/B Forum, section 7.1.2.1.3: its own key alone", Profile: "web", place: atRoot,
 		make: set(pki.OIDAuthorityKeyID, false, authorityKeyID([]byte("another")))},
 	{Name: "workload without key usage", Code: "extension_missing", Rule: "SPIFFE X.509-SVID, section 4.3: always there", Profile: "workload", place: atLeaf, make: both(workload, drop(pki.OIDKeyUsage))},
+	{Name: "workload whose key may not sign", Code: "wrong_purpose", Rule: "SPIFFE X.509-SVID, section 4.3: it has digitalSignature", Profile: "workload", place: atLeaf,
+		make: both(workload, set(pki.OIDKeyUsage, true, keyUsage(pki.KeyAgreement)))},
 	{Name: "workload", Profile: "workload", place: atLeaf, make: workload},
 	{Name: "workload whose key may sign lists", Code: "leaf_is_authority", Rule: "SPIFFE X.509-SVID, section 5.2: it may sign nothing", Profile: "workload", place: atLeaf,
 		make: both(workload, set(pki.OIDKeyUsage, true, keyUsage(pki.DigitalSignature|pki.CRLSign)))},

@@ -239,6 +239,7 @@ type RevokeRequest struct {
 	Who     string `json:"who"`
 	Because string `json:"because,omitempty"`
 	Anyway  bool   `json:"anyway,omitempty"` // though nobody is left who could ask for anything
+	DryRun  bool   `json:"dry_run,omitempty"`
 }
 
 // Change is what an operator's act did. The act is durable; InForce tells how
@@ -252,6 +253,7 @@ type Change struct {
 	WhoIsProxy   bool                 `json:"who_is_proxy,omitempty"` // so that it may not report what it ended
 	Proxy        spiffeid.ID          `json:"proxy,omitzero"`         // that may hold Who, or may not any more
 	HeldBy       []spiffeid.ID        `json:"held_by,omitempty"`      // proxies that hold who was restored
+	NamedBy      []string             `json:"named_by,omitempty"`     // rules and groups that name who was removed
 	Certificates int                  `json:"certificates,omitempty"` // that the revocation killed
 	Rule         string               `json:"rule,omitempty"`         // that was written
 	Replaced     string               `json:"replaced,omitempty"`     // that it stands in place of

@@ -17,6 +17,12 @@ type Backup struct {
 	Signature []byte          `json:"signature"`
 }
 
+// BackupRequest asks for one, with what is to be in it beside the truth: where the
+// authority listens, as its folder has it.
+type BackupRequest struct {
+	Settings json.RawMessage `json:"settings,omitempty"`
+}
+
 // BackupBody is the truth at one moment.
 type BackupBody struct {
 	TrustDomain spiffeid.TrustDomain `json:"trust_domain"`
@@ -26,4 +32,5 @@ type BackupBody struct {
 	Entries     int64                `json:"audit_entries"` // in the audit log, at least
 	Checkpoint  []byte               `json:"checkpoint"`    // of the audit log, signed; a moment before
 	Values      [][2]string          `json:"values"`        // of the store: key and value
+	Settings    json.RawMessage      `json:"settings,omitempty"`
 }

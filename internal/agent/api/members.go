@@ -14,6 +14,7 @@ const (
 	PathGrant      = "/v1/grant"        // POST GrantRequest → Change
 	PathUngrant    = "/v1/ungrant"      // POST GrantRequest → Change
 	PathRestore    = "/v1/restore"      // POST RevokeRequest → Change
+	PathRemove     = "/v1/remove"       // POST RevokeRequest → Change
 )
 
 // Tokens are some that were made.
@@ -46,6 +47,7 @@ type GrantRequest struct {
 	Proxy    string `json:"proxy"`
 	Identity string `json:"identity"`
 	Because  string `json:"because,omitempty"`
+	DryRun   bool   `json:"dry_run,omitempty"` // change nothing
 }
 
 // Identities are those that there are.
@@ -80,6 +82,8 @@ func Withdrawn(cause string) string {
 		return "it was revoked, before its identity was restored"
 	case "replaced":
 		return "another host has joined in the place of its own"
+	case "removed":
+		return "its identity was removed"
 	}
 	return "its proxy may not hold that identity any more"
 }

@@ -63,7 +63,8 @@ type TokenRequest struct {
 
 // TokenMade is a token, and what was entered for it.
 type TokenMade struct {
-	Token   string        `json:"token"`
+	Token   string        `json:"token,omitempty"`
+	File    string        `json:"file,omitempty"` // where the command that asked has put it
 	ID      spiffeid.ID   `json:"id"`
 	Kind    string        `json:"kind"`
 	Expires time.Time     `json:"expires"`

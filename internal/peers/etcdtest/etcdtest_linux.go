@@ -1,4 +1,5 @@
-package peers
+// Package etcdtest starts etcd clusters for tests.
+package etcdtest
 
 import (
 	"crypto/tls"
@@ -12,24 +13,13 @@ import (
 	"testing"
 	"time"
 
+	"github.com/signet-tls/signet/internal/peers"
 	"github.com/signet-tls/signet/internal/testpki"
 )
 
-// etcdServer returns the etcd server that internal/peers/etcd/go.mod pins, which is a
-// module of its own as it links much that Signet does not; the first time it is built.
-func etcdServer(t testing.TB) string {
-	t.Helper()
-	notShort(t)
-	out, err := exec.Command("go", "-C", filepath.Join(root(t), "internal", "peers", "etcd"), "tool", "-n", "server").Output()
-	if err != nil {
-		missing(t, fmt.Errorf("etcd cannot be built: %w", err))
-	}
-	return find(t, strings.TrimSpace(string(out)))
-}
-
-// Etcd is a cluster of etcd servers, each a process of its own on loopback, that want
+// Cluster is a cluster of etcd servers, each a process of its own on loopback, that want
 // certificates of their clients.
-type Etcd struct {
+type Cluster struct {
 	Addresses []string // HOST:PORT, by member
 	// PEM files: whom to believe, and who a client is, whose common name is CommonName.
 	Roots, Certificate, Key string
@@ -42,13 +32,13 @@ type Etcd struct {
 	ready   *http.Client
 }
 
-// StartEtcd starts a cluster and waits until it answers. It ends with the test.
-func StartEtcd(t testing.TB, members int, flags ...string) *Etcd {
+// Start starts a cluster and waits until it answers. It ends with the test.
+func Start(t testing.TB, members int, flags ...string) *Cluster {
 	t.Helper()
-	e := &Etcd{t: t, program: etcdServer(t), dir: t.TempDir(), running: make([]*exec.Cmd, members)}
+	e := &Cluster{t: t, program: peers.EtcdServer(t), dir: t.TempDir(), running: make([]*exec.Cmd, members)}
 	e.certify()
 	for range members {
-		e.Addresses, e.peers = append(e.Addresses, freeAddress(t)), append(e.peers, freeAddress(t))
+		e.Addresses, e.peers = append(e.Addresses, peers.FreeAddress(t)), append(e.peers, peers.FreeAddress(t))
 	}
 	t.Cleanup(func() {
 		for member := range e.running {
@@ -65,7 +55,7 @@ func StartEtcd(t testing.TB, members int, flags ...string) *Etcd {
 }
 
 // certify writes the certificates of both ends.
-func (e *Etcd) certify() {
+func (e *Cluster) certify() {
 	authority := testpki.Must(testpki.New(time.Now()))
 	client := testpki.Must(authority.Client("signet.example"))
 	for file, data := range map[*string][]byte{&e.Roots: authority.Root.Leaf().PEM(), &e.Certificate: client.ChainPEM(), &e.Key: testpki.Must(client.PEM())} {
@@ -77,7 +67,7 @@ func (e *Etcd) certify() {
 		TLSClientConfig: &tls.Config{Certificates: []tls.Certificate{own}, InsecureSkipVerify: true}}} // whom a test has just started
 }
 
-func (e *Etcd) write(data []byte) string {
+func (e *Cluster) write(data []byte) string {
 	e.t.Helper()
 	file, err := os.CreateTemp(e.dir, "*.pem")
 	if err == nil {
@@ -91,7 +81,7 @@ func (e *Etcd) write(data []byte) string {
 }
 
 // Start starts a member, on the data that it has left if it ran before.
-func (e *Etcd) Start(member int, flags ...string) {
+func (e *Cluster) Start(member int, flags ...string) {
 	e.t.Helper()
 	var all []string
 	for i, address := range e.peers {
@@ -112,7 +102,7 @@ func (e *Etcd) Start(member int, flags ...string) {
 }
 
 // Await waits until a member answers, and the cluster has a leader.
-func (e *Etcd) Await(member int) {
+func (e *Cluster) Await(member int) {
 	e.t.Helper()
 	var last error
 	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
@@ -130,12 +120,12 @@ func (e *Etcd) Await(member int) {
 }
 
 // Pause stops a member where it stands; Resume lets it go on.
-func (e *Etcd) Pause(member int) { e.signal(member, syscall.SIGSTOP) }
+func (e *Cluster) Pause(member int) { e.signal(member, syscall.SIGSTOP) }
 
 // Resume lets a member that was stopped go on.
-func (e *Etcd) Resume(member int) { e.signal(member, syscall.SIGCONT) }
+func (e *Cluster) Resume(member int) { e.signal(member, syscall.SIGCONT) }
 
-func (e *Etcd) signal(member int, signal syscall.Signal) {
+func (e *Cluster) signal(member int, signal syscall.Signal) {
 	e.t.Helper()
 	if err := e.running[member].Process.Signal(signal); err != nil {
 		e.t.Fatal(err)
@@ -143,7 +133,7 @@ func (e *Etcd) signal(member int, signal syscall.Signal) {
 }
 
 // Kill kills a member, if it runs, and waits until it is gone.
-func (e *Etcd) Kill(member int) {
+func (e *Cluster) Kill(member int) {
 	if cmd := e.running[member]; cmd != nil {
 		cmd.Process.Kill()
 		cmd.Wait() // it says that it was killed
