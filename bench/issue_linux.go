@@ -38,7 +38,7 @@ func issue(out io.Writer, _ int, args []string) error {
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
-	r, err := newRig()
+	r, err := newRig(build{})
 	if err != nil {
 		return err
 	}

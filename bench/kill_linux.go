@@ -74,7 +74,7 @@ func kills(out io.Writer, _ int, args []string) error {
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
-	c, err := newCrowd(4, 1, 0)
+	c, err := newCrowd(build{}, 4, 1, 0)
 	if err != nil {
 		return err
 	}
@@ -116,6 +116,9 @@ func kills(out io.Writer, _ int, args []string) error {
 	fmt.Fprintf(out, "%d kills under load: %s; in %d of them a request was unanswered (%d of %d)\n", *rounds, counted(k.counts), withUnanswered, unanswered, unanswered+answers)
 	fmt.Fprintf(out, "  acknowledged, and there after each: %d certificates, %d changes of the policy, %d revocations\n  audit verify: %s\n  %s\n",
 		len(k.issued), len(k.acts), len(k.revoked), verdict, machine())
+	if 4*withUnanswered < 3**rounds {
+		return errors.New("too few kills hit a request: they show little")
+	}
 	return nil
 }
 

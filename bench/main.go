@@ -8,6 +8,7 @@
 //	go run ./bench issue
 //	go run ./bench revoke
 //	go run ./bench kill
+//	go run ./bench rotate
 //	go run ./bench soak -minutes 30 -race
 //	go run ./bench programs
 //	go run ./bench limbo limbo.json.gz

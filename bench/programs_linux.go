@@ -40,7 +40,7 @@ func programs(out io.Writer, _ int, args []string) error {
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
-	r, err := newRig()
+	r, err := newRig(build{})
 	if err != nil {
 		return err
 	}

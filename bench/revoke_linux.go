@@ -32,8 +32,8 @@ type crowd struct {
 }
 
 // newCrowd has so many identities and services, and every identity a door to each.
-func newCrowd(identities, services, each int, flags ...string) (c *crowd, err error) {
-	r, err := newRig(flags...)
+func newCrowd(how build, identities, services, each int) (c *crowd, err error) {
+	r, err := newRig(how)
 	if err != nil {
 		return nil, err
 	}
@@ -137,7 +137,7 @@ func revocations(out io.Writer, _ int, args []string) error {
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
-	c, err := newCrowd(*identities+*rounds, 1, *each)
+	c, err := newCrowd(build{}, *identities+*rounds, 1, *each)
 	if err != nil {
 		return err
 	}
@@ -162,6 +162,9 @@ func revocations(out io.Writer, _ int, args []string) error {
 	slices.Sort(applied)
 	fmt.Fprintf(out, "\n%d revocations, of %d connections each, ms\n  decided → last end seen       median %.0f, most %.0f\n  committed → in force on both  median %.0f, most %.0f\n", *rounds, *each, at(times, .5), at(times, 1), at(applied, .5), at(applied, 1))
 	fmt.Fprintf(out, "  bystanders lost: %d of %d\n  handshakes afterwards by the revoked certificate, new and resumed: %d of %d refused\n  %s\n", lost, *rounds*(*identities-1)**each, direct, 2**rounds, machine())
+	if lost > 0 || direct < 2**rounds {
+		return errors.New("bystanders were lost, or somebody got in who was revoked")
+	}
 	return policyChanges(out, *changes)
 }
 
@@ -175,15 +178,15 @@ func (c *crowd) revoke(name string, others []string) (took, after time.Duration,
 	if change, err = c.change(api.PathRevoke, api.RevokeRequest{Who: name}); err != nil {
 		return
 	}
+	if refusals, err = thief.refused(); err != nil {
+		return
+	}
 	for _, l := range c.lines[name] {
 		select {
 		case <-l.ended:
 		case <-time.After(patience):
 			return took, after, refusals, lost, fmt.Errorf("a connection of %s did not end", name)
 		}
-	}
-	if refusals, err = thief.refused(); err != nil {
-		return
 	}
 	var pair api.Pair
 	if err = c.ask(http.MethodGet, api.PathPair+"?"+url.Values{"from": {name}, "to": {c.services[0]}}.Encode(), nil, &pair); err != nil {

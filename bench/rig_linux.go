@@ -13,6 +13,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -29,6 +30,7 @@ import (
 // authority and hosts with their proxies, each in a process of its own.
 type rig struct {
 	dir     string // everything is in here, and removed at the end
+	build   build
 	program string
 	env     []string
 	domain  spiffeid.TrustDomain
@@ -41,26 +43,49 @@ type rig struct {
 	running []*process   // guarded by mu
 }
 
+// build is how the program is built.
+type build struct {
+	race   bool // with the race detector
+	clocks bool // so that the wall clock of each host can be set
+}
+
 // newRig builds the program and makes an authority, which runs.
-func newRig(flags ...string) (r *rig, err error) {
-	r = &rig{domain: decideDomain}
+func newRig(how build) (r *rig, err error) {
+	r = &rig{domain: decideDomain, build: how}
 	if r.dir, err = os.MkdirTemp("", "signet-bench-"); err != nil {
 		return nil, err
 	}
 	r.env = append(os.Environ(), "HOME="+r.dir, "XDG_DATA_HOME="+r.dir, "XDG_CONFIG_HOME="+r.dir, "SIGNET_DATA=")
 	r.program = filepath.Join(r.dir, "signet")
-	if err := r.found(flags); err != nil {
+	if err = r.compile(); err == nil {
+		err = r.found()
+	}
+	if err != nil {
 		r.close()
 		return nil, err
 	}
 	return r, nil
 }
 
-func (r *rig) found(flags []string) error {
-	build := exec.Command("go", append(append([]string{"build"}, flags...), "-o", r.program, "github.com/signet-tls/signet/cmd/signet")...)
-	if out, err := build.CombinedOutput(); err != nil {
+func (r *rig) compile() error {
+	args := []string{"build", "-o", r.program}
+	if r.build.race {
+		args = append(args, "-race")
+	}
+	if r.build.clocks {
+		flags, err := clocks(r.dir)
+		if err != nil {
+			return err
+		}
+		args = append(args, flags...)
+	}
+	if out, err := exec.Command("go", append(args, "github.com/signet-tls/signet/cmd/signet")...).CombinedOutput(); err != nil {
 		return fmt.Errorf("the program cannot be built: %w: %s", err, out)
 	}
+	return nil
+}
+
+func (r *rig) found() error {
 	if err := os.WriteFile(r.file("passphrase"), []byte("correct horse battery staple\n"), 0o600); err != nil {
 		return err
 	}
@@ -169,8 +194,16 @@ func (r *rig) signet(data string, args ...string) (string, error) {
 
 func (r *rig) command(data string, args ...string) *exec.Cmd {
 	command := exec.Command(r.program, append([]string{"--data", r.data(data)}, args...)...)
-	command.Env, command.Dir = r.env, r.dir
+	command.Env, command.Dir = r.envOf(data), r.dir
 	return command
+}
+
+// envOf is the environment on a host.
+func (r *rig) envOf(host string) []string {
+	if !r.build.clocks {
+		return r.env
+	}
+	return append(slices.Clip(r.env), clockVariable+"="+r.clock(host))
 }
 
 // ask asks the authority as the operator.
@@ -270,7 +303,7 @@ type process struct {
 // start starts a program, whose words go to files of its name.
 func (r *rig) start(name, program string, args ...string) (*process, error) {
 	command := exec.Command(program, args...)
-	command.Env, command.Dir = r.env, r.dir
+	command.Env, command.Dir = r.envOf(name), r.dir
 	return r.run(name, command)
 }
 

@@ -24,6 +24,7 @@ type soaking struct {
 	proxies   map[string]*process
 	leaving   []string // identities that are still to be revoked
 	law       law
+	skewed    map[string]time.Duration // by how much clocks are ahead
 	faults    map[string]int
 	stop      chan struct{}
 	workers   sync.WaitGroup
@@ -97,16 +98,12 @@ func soak(out io.Writer, _ int, args []string) error {
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
-	var build []string
-	if *race {
-		build = append(build, "-race")
-	}
-	c, err := newCrowd(12, 2, 0, build...)
+	c, err := newCrowd(build{race: *race, clocks: true}, 12, 2, 0)
 	if err != nil {
 		return err
 	}
 	defer c.close()
-	s := &soaking{crowd: c, proxies: map[string]*process{}, faults: map[string]int{}, levels: map[*process][]level{}, leaving: c.names[8:],
+	s := &soaking{crowd: c, proxies: map[string]*process{}, faults: map[string]int{}, skewed: map[string]time.Duration{}, levels: map[*process][]level{}, leaving: c.names[8:],
 		law: law{denied: map[string]bool{}, turns: map[string]int{}}}
 	for _, p := range c.running {
 		switch p.name {
@@ -214,7 +211,8 @@ func (s *soaking) speak() {
 
 // fault is one of what can happen.
 func (s *soaking) fault() (err error) {
-	kinds := []string{"proxy killed", "authority killed", "authority stopped for a while", "rule changed", "identity revoked"}
+	kinds := []string{"proxy killed", "authority killed", "authority stopped for a while", "rule changed", "identity revoked",
+		"clock off by four minutes", "authority's clock off by a day for a while", "proxy's clock off by a day for a while"}
 	kind := kinds[rand.IntN(len(kinds))]
 	if kind == "identity revoked" && (len(s.leaving) == 0 || rand.IntN(4) > 0) { // there are few
 		kind = "rule changed"
@@ -232,6 +230,14 @@ func (s *soaking) fault() (err error) {
 		s.authority.kill()
 		time.Sleep(rand.N(3 * time.Second))
 		s.authority, err = s.serve()
+	case "clock off by four minutes": // which nothing may notice
+		err = s.skew()
+	case "authority's clock off by a day for a while": // nor this, except who asks the authority
+		err = s.dayOff("authority")
+	case "proxy's clock off by a day for a while":
+		s.law.proxies(true)
+		err = errors.Join(s.dayOff([]string{"in", "out"}[rand.IntN(2)]), s.ready(s.staying()))
+		s.law.proxies(false)
 	case "authority stopped for a while":
 		s.authority.cmd.Process.Signal(syscall.SIGSTOP)
 		time.Sleep(rand.N(8 * time.Second))
@@ -259,6 +265,32 @@ func (s *soaking) fault() (err error) {
 		return fmt.Errorf("%s: %w", kind, err)
 	}
 	return s.together()
+}
+
+// clocked are the processes whose clocks are set.
+var clocked = []string{"authority", "in", "out"}
+
+// skew has one process be four minutes off, which is as much as is borne, and the
+// others right.
+func (s *soaking) skew() error {
+	one, sign := rand.IntN(len(clocked)), time.Duration(1-2*rand.IntN(2))
+	for i, name := range clocked {
+		s.skewed[name] = 0
+		if i == one {
+			s.skewed[name] = sign * 4 * time.Minute
+		}
+		if err := s.setClock(name, s.skewed[name]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// dayOff sets a clock to another day, and back.
+func (s *soaking) dayOff(name string) error {
+	err := s.setClock(name, time.Duration(1-2*rand.IntN(2))*24*time.Hour)
+	time.Sleep(rand.N(8 * time.Second))
+	return errors.Join(err, s.setClock(name, s.skewed[name]))
 }
 
 // staying are those who are not revoked.

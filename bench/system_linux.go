@@ -11,6 +11,7 @@ var ofSystem = map[string]func(out io.Writer, rounds int, args []string) error{
 	"kill":     kills,
 	"programs": programs,
 	"revoke":   revocations,
+	"rotate":   rotations,
 	"soak":     soak,
 }
 

@@ -75,7 +75,7 @@ func Codes() []fault.Entry {
 		{Code: RolledBack, Meaning: "A revision came that is older than one that was in force; the proxy goes on with what it has.",
 			Cause: "The authority runs on an older copy of its data, or somebody replays what it once said.",
 			Next:  "Bring the authority's present data back; an older backup is restored by a command that begins a new epoch."},
-		{Code: ClocksDiffer, Meaning: "The authority's clock and the proxy's differ by more than five minutes, so its signs of life do not count.",
+		{Code: ClocksDiffer, Meaning: "The authority's clock and the proxy's differ by more than five minutes, so its signs of life do not count, nor what it signs.",
 			Cause: "One of the two clocks is wrong.",
 			Next:  "Set the clock; until then the proxy is stale."},
 		{Code: CacheDamaged, Meaning: "What the host folder keeps of the proxy's last run cannot be used.",

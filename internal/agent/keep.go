@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/signet-tls/signet/fault"
 	"github.com/signet-tls/signet/internal/agent/api"
 	"github.com/signet-tls/signet/pki"
 	"github.com/signet-tls/signet/spiffeid"
@@ -118,7 +119,8 @@ func (a *Agent) renew(ctx context.Context, id spiffeid.ID, generation int64) err
 	return nil
 }
 
-// obtain makes a new key and has the authority sign for it.
+// obtain makes a new key and has the authority sign for it. What is not good by this
+// host's clock, others would refuse as well: what is at hand stays in use instead.
 func (a *Agent) obtain(ctx context.Context, id spiffeid.ID, generation int64) (*pki.Credential, error) {
 	key, err := pki.NewKey()
 	if err != nil {
@@ -132,5 +134,15 @@ func (a *Agent) obtain(ctx context.Context, id spiffeid.ID, generation int64) (*
 	if err := a.post(ctx, api.PathCertificate, api.CertificateRequest{ID: id, Request: request, Generation: generation}, &answer); err != nil {
 		return nil, err
 	}
-	return issuedTo(id, answer.Chain, key)
+	credential, err := issuedTo(id, answer.Chain, key)
+	if err != nil {
+		return nil, err
+	}
+	leaf, now := credential.Leaf(), a.now()
+	if now.Before(leaf.NotBefore()) || leaf.Expired(now) {
+		return nil, fault.New(ClocksDiffer, "the authority signed for %s from %s to %s, and this host's clock says %s", id.Short(a.self.TrustDomain()),
+			leaf.NotBefore().UTC().Format(time.RFC3339), leaf.NotAfter().UTC().Format(time.RFC3339), now.UTC().Format(time.RFC3339)).
+			WithHint("timedatectl      # on both hosts: set the clock that is wrong")
+	}
+	return credential, nil
 }

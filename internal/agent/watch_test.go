@@ -127,6 +127,20 @@ func TestWrongCertificates(t *testing.T) {
 	})
 }
 
+// TestCertificateOfAnotherDay has a clock that is off: a certificate that others would
+// refuse is not taken, and four minutes are no matter.
+func TestCertificateOfAnotherDay(t *testing.T) {
+	for off, code := range map[time.Duration]fault.Code{-24 * time.Hour: ClocksDiffer, -4 * time.Minute: "", 4 * time.Minute: "", 24 * time.Hour: ClocksDiffer} {
+		t.Run(off.String(), func(t *testing.T) {
+			_, a := newFake(t)
+			a.now = func() time.Time { return time.Now().Add(off) }
+			if _, err := a.obtain(t.Context(), id("web"), 0); (err != nil || code != "") && !errors.Is(err, code) {
+				t.Errorf("the error is %v, want [%s]", err, code)
+			}
+		})
+	}
+}
+
 // renamed asks for another identity than it was asked for.
 type renamed struct{ *fake }
 

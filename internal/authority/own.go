@@ -23,7 +23,7 @@ type ownCertificate struct {
 
 	mu      sync.Mutex
 	current *pki.Credential // guarded by mu
-	renew   time.Time       // guarded by mu
+	over    bool            // guarded by mu; another is to be made, whatever the dates of the current one
 }
 
 var _ identity.Source = (*ownCertificate)(nil)
@@ -33,7 +33,7 @@ func (o *ownCertificate) Credential() (*pki.Credential, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	now := o.now()
-	if o.current != nil && now.Before(o.renew) {
+	if o.current != nil && !o.over && young(o.current.Leaf(), now) {
 		return o.current, nil
 	}
 	key, err := pki.NewKey()
@@ -55,13 +55,21 @@ func (o *ownCertificate) Credential() (*pki.Credential, error) {
 		return nil, err
 	}
 	o.current, err = pki.NewCredential(chain, key)
-	o.renew = now.Add(ca.DefaultLifetime / 2)
+	o.over = false
 	return o.current, err
+}
+
+// young reports whether a certificate is in the first half of its life, by the dates
+// that others judge it by: since it was made the host may have been suspended, while
+// its steady clock stood still, or its clock been set, forward or back.
+func young(leaf *pki.Certificate, now time.Time) bool {
+	half := leaf.NotAfter().Sub(leaf.NotBefore()) / 2
+	return !now.Before(leaf.NotBefore()) && now.Before(leaf.NotBefore().Add(half))
 }
 
 // renewNow has it made anew when it is asked for next.
 func (o *ownCertificate) renewNow() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.renew = time.Time{}
+	o.over = true
 }

@@ -153,11 +153,13 @@ func TestOwnCertificate(t *testing.T) {
 			return full
 		}}
 	first := testpki.Must(own.Credential())
-	now = now.Add(ca.DefaultLifetime/2 - time.Second)
+	leaf := first.Leaf()
+	half := leaf.NotBefore().Add(leaf.NotAfter().Sub(leaf.NotBefore()) / 2)
+	now = half.Add(-time.Second)
 	if again := testpki.Must(own.Credential()); again != first {
 		t.Error("it was renewed too early")
 	}
-	now = now.Add(time.Second)
+	now = half
 	full = syscall.ENOSPC
 	if again := testpki.Must(own.Credential()); again != first {
 		t.Error("it uses a certificate that is not on record")
@@ -173,6 +175,25 @@ func TestOwnCertificate(t *testing.T) {
 	now = now.AddDate(100, 0, 0)
 	if _, err := own.Credential(); err == nil {
 		t.Error("an authority that is expired still signs")
+	}
+}
+
+// TestOwnCertificateByTheWallClock: a clock that is set by a day, or a host that was
+// suspended for one, leaves the authority with a certificate that others take. The
+// steady clock, which goes on as if nothing were, has no say.
+func TestOwnCertificateByTheWallClock(t *testing.T) {
+	for _, day := range []time.Duration{24 * time.Hour, -24 * time.Hour} {
+		now := time.Now()
+		set := func(by time.Duration) { now = now.Add(by).Round(0) }
+		own := ownCertificate{id: id(Path), ca: testpki.Must(ca.New(domain, now.AddDate(0, -1, 0))), now: func() time.Time { return now },
+			issued: func(context.Context, *pki.Certificate, spiffeid.ID) error { return nil }}
+		for _, by := range []time.Duration{0, day, -day} {
+			set(by)
+			leaf := testpki.Must(own.Credential()).Leaf()
+			if now.Before(leaf.NotBefore()) || leaf.Expired(now) {
+				t.Errorf("on %v its certificate is good from %v to %v", now, leaf.NotBefore(), leaf.NotAfter())
+			}
+		}
 	}
 }
 

@@ -228,6 +228,9 @@ func (o *operator) unanswered(ctx context.Context, err error) error {
 	case errors.Is(err, signet.Unreachable):
 		return fault.New(NotRunning, "Signet does not run: nobody listens at %s, its authority's address", o.address).
 			WithHint("%s", o.home.start())
+	case errors.Is(err, signet.Timeout), errors.Is(err, context.DeadlineExceeded):
+		return fault.New(signet.Timeout, "the authority at %s does not answer", o.address).
+			WithHint("see that its process is not stopped and its disk not stuck; it may have done what it was asked: signet status")
 	case ours && !errors.Is(err, signet.Truncated):
 		return err
 	case agent.RefusedBy(ctx, o.client, o.address):

@@ -104,19 +104,20 @@ func (s *plane) keepOperator(ctx context.Context) error {
 
 // keepFresh renews after each span of time, and a minute after a failure, until
 // ctx ends. It looks at the clock each minute: while a host is suspended its
-// timers stand still.
+// timers stand still. A clock that was set back has made what was renewed one of the
+// future.
 func keepFresh(ctx context.Context, span time.Duration, renew func() error) {
 	tick := time.NewTicker(time.Minute)
 	defer tick.Stop()
 	clock := func() time.Time { return time.Now().Round(0) } // without the reading that stands still, too
-	for due := clock().Add(span); ; {
+	for last := clock(); ; {
 		select {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
 		}
-		if !clock().Before(due) && renew() == nil {
-			due = clock().Add(span)
+		if now := clock(); (now.Before(last) || !now.Before(last.Add(span))) && renew() == nil {
+			last = now
 		}
 	}
 }

@@ -32,7 +32,14 @@ func StartPostgres(t testing.TB, bin, dir string, settings ...string) (address s
 		args = append(args, "-c", setting)
 	}
 	start(t, as(filepath.Join(bin, "postgres"), args...), address)
-	return address
+	for range 600 { // it listens a while before it lets anybody in
+		if exec.Command(filepath.Join(bin, "pg_isready"), "-q", "-h", "127.0.0.1", "-p", port).Run() == nil {
+			return address
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	t.Fatalf("PostgreSQL at %s lets nobody in", address)
+	return ""
 }
 
 // StartRedis runs a Redis server until the test ends, and returns its address.
