@@ -19,7 +19,7 @@ ETCD := internal/peers/etcd
 # What else than this machine's system everything must compile for, and the program be built.
 SYSTEMS := darwin/arm64 windows/amd64 linux/arm64
 
-.PHONY: help test tests build peers fuzz mutants scan cover $(CHECKS)
+.PHONY: help test tests build peers fuzz mutants scan cover bench $(CHECKS)
 
 help: ## this list
 	@sed -nE 's/^([a-z]+):.*## (.*)/make \1\t\2/p' Makefile | expand -t 20
@@ -89,6 +89,10 @@ mutants: ## 200 small faults put into PACKAGE (pki): which do its tests miss?
 
 scan: ## sslyze and testssl look at "signet listen"; some minutes
 	@tools/scan
+
+bench: python ## docs/benchmarks.md made anew, next to nginx, HAProxy, stunnel and ghostunnel; hours. A look: BENCH="-quick -rounds 3"
+	@tools/bench
+	go run ./bench matrix $(BENCH)
 
 cover: ## how much of the code the tests run: .cache/cover.html
 	@mkdir -p .cache

@@ -87,11 +87,11 @@ func clocks(dir string) (flags []string, err error) {
 }
 
 // clock is the file by which a host has its time.
-func (r *rig) clock(host string) string { return r.file(host + ".clock") }
+func (w *workshop) clock(host string) string { return w.file(host + ".clock") }
 
 // setClock has what runs on a host, and what will, be ahead of the machine's clock.
-func (r *rig) setClock(host string, ahead time.Duration) error {
-	file, err := os.OpenFile(r.clock(host), os.O_WRONLY|os.O_CREATE, 0o600)
+func (w *workshop) setClock(host string, ahead time.Duration) error {
+	file, err := os.OpenFile(w.clock(host), os.O_WRONLY|os.O_CREATE, 0o600)
 	if err != nil {
 		return err
 	}

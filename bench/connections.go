@@ -132,21 +132,28 @@ func authority(above *pki.Credential, profile pki.Profile, name string) (*pki.Cr
 // bare is crypto/tls, which verifies both ends by itself. With each connection the
 // next couple meets.
 func (p *people) bare(couples []couple) pair {
-	pool := x509.NewCertPool()
-	pool.AppendCertsFromPEM(p.root.PEM())
+	known := pool(p.root)
 	var servers, clients turns[*tls.Certificate]
 	for _, c := range couples {
 		servers.all, clients.all = append(servers.all, certificate(c.server)), append(clients.all, certificate(c.client))
 	}
-	client := &tls.Config{RootCAs: pool, ServerName: host, MinVersion: tls.VersionTLS13,
+	client := &tls.Config{RootCAs: known, ServerName: host, MinVersion: tls.VersionTLS13,
 		GetClientCertificate: func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return clients.next(), nil }}
-	server := &tls.Config{ClientCAs: pool, ClientAuth: tls.RequireAndVerifyClientCert, MinVersion: tls.VersionTLS13, SessionTicketsDisabled: true,
+	server := &tls.Config{ClientCAs: known, ClientAuth: tls.RequireAndVerifyClientCert, MinVersion: tls.VersionTLS13, SessionTicketsDisabled: true,
 		GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return servers.next(), nil }}
 	shaken := func(conn *tls.Conn) (net.Conn, error) { return conn, conn.Handshake() }
 	return pair{
 		func(raw net.Conn) (net.Conn, error) { return shaken(tls.Client(raw, client)) },
 		func(raw net.Conn) (net.Conn, error) { return shaken(tls.Server(raw, server)) },
 	}
+}
+
+func pool(of ...*pki.Certificate) *x509.CertPool {
+	p := x509.NewCertPool()
+	for _, cert := range of {
+		p.AppendCertsFromPEM(cert.PEM())
+	}
+	return p
 }
 
 func certificate(of *pki.Credential) *tls.Certificate {

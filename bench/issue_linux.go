@@ -6,24 +6,15 @@ import (
 	"crypto/rand"
 	"crypto/x509"
 	"crypto/x509/pkix"
-	"encoding/json"
 	"flag"
 	"fmt"
 	"io"
 	"math/big"
 	"net/http"
-	"slices"
-	"strings"
-	"sync"
-	"sync/atomic"
 	"text/tabwriter"
 	"time"
 
-	"github.com/signet-tls/signet"
-	"github.com/signet-tls/signet/identity"
 	"github.com/signet-tls/signet/internal/agent/api"
-	"github.com/signet-tls/signet/pki"
-	"github.com/signet-tls/signet/verify"
 )
 
 // issue measures what a certificate costs an authority in a process of its own: on
@@ -35,10 +26,7 @@ func issue(out io.Writer, _ int, args []string) error {
 	each := flags.Int("n", 4000, "certificates in a pass")
 	passes := flags.Int("passes", 5, "how often; their median counts")
 	clients := flags.Int("c", 16, "clients at once")
-	if err := flags.Parse(args); err != nil {
-		return err
-	}
-	r, err := newRig(build{})
+	r, err := begin(out, flags, args, func() (*rig, error) { return newRig(build{}) })
 	if err != nil {
 		return err
 	}
@@ -48,7 +36,7 @@ func issue(out io.Writer, _ int, args []string) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(out, "%s\n%d certificates a pass, %d clients, %d passes; medians\n\n", machine(), *each, *clients, *passes)
+	fmt.Fprintf(out, "%d certificates a pass, %d clients, %d passes; medians\n\n", *each, *clients, *passes)
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprint(w, "\t/s\tms CPU each, authority\tclients\tp50 ms\tp99 ms\tfailed\n")
 	issued := 0
@@ -62,7 +50,7 @@ func issue(out io.Writer, _ int, args []string) error {
 			if err != nil {
 				return fmt.Errorf("%s: %w", way.name, err)
 			}
-			pass := drive(authority, *clients, *each, do)
+			pass := drive(authority.cpu, *clients, *each, do)
 			if pass.first != nil {
 				return fmt.Errorf("%s: %d failed: %w", way.name, pass.failed, pass.first)
 			}
@@ -130,89 +118,19 @@ func signingAlone() (time.Duration, error) {
 	return (cpuTime() - begun) / times, nil
 }
 
-// issuance is what one pass took.
-type issuance struct {
-	wall, server, client time.Duration
-	times                []float64 // ms, ascending
-	failed               int
-	first                error
-}
-
-// drive has clients do so many things as fast as they can, and charges a process.
-func drive(server *process, clients, n int, do func(worker, n int) error) (i issuance) {
-	var next atomic.Int64
-	var mu sync.Mutex
-	var group sync.WaitGroup
-	begun, used, own := time.Now(), server.cpu(), cpuTime()
-	for worker := range clients {
-		group.Go(func() {
-			var times []float64
-			for k := int(next.Add(1)); k <= n; k = int(next.Add(1)) {
-				at := time.Now()
-				if err := do(worker, k-1); err != nil {
-					mu.Lock()
-					i.failed++
-					if i.first == nil {
-						i.first = err
-					}
-					mu.Unlock()
-				}
-				times = append(times, time.Since(at).Seconds()*1e3)
-			}
-			mu.Lock()
-			defer mu.Unlock()
-			i.times = append(i.times, times...)
-		})
-	}
-	group.Wait()
-	i.wall, i.server, i.client = time.Since(begun), server.cpu()-used, cpuTime()-own
-	slices.Sort(i.times)
-	return i
-}
-
-// tokens makes requests for enrolment, each by a token of its own. The key is the
-// same, as it is with other authorities' load: what is signed is another certificate.
-func (r *rig) tokens(n int) ([][]byte, error) {
-	request, err := newRequest()
+// tokenFile makes tokens, each of another certificate, and writes them to a file.
+func (r *rig) tokenFile(n int) (path string, err error) {
+	tokens := make([]string, n)
+	err = many(n, 16, func(_, i int) error {
+		made, err := r.another(fmt.Sprint("host-", i%100))
+		tokens[i] = made.Token
+		return err
+	})
 	if err != nil {
-		return nil, err
+		return "", err
 	}
-	bodies := make([][]byte, n)
-	var next atomic.Int64
-	var group sync.WaitGroup
-	var mu sync.Mutex
-	for range 16 {
-		group.Go(func() {
-			for k := int(next.Add(1)); k <= n; k = int(next.Add(1)) {
-				made, problem := r.another(fmt.Sprint("host-", k%100))
-				token, malformed := api.ParseToken(made.Token)
-				mu.Lock()
-				if err == nil && problem != nil {
-					err = problem
-				} else if err == nil && malformed != nil {
-					err = malformed
-				}
-				mu.Unlock()
-				bodies[k-1] = sure(json.Marshal(api.EnrollRequest{Secret: token.Secret, Request: request}))
-			}
-		})
-	}
-	group.Wait()
-	return bodies, err
-}
-
-func newRequest() ([]byte, error) {
-	key, err := pki.NewKey()
-	if err != nil {
-		return nil, err
-	}
-	return pki.NewRequest(key)
-}
-
-// stranger is a client without a certificate.
-func (r *rig) stranger() *signet.Client {
-	return &signet.Client{Roots: r.roots, Name: verify.ID(sure(r.domain.ID("authority"))), ServerName: api.EnrollHost,
-		ALPN: []string{"http/1.1"}, Dialer: fixed(r.address)}
+	path = r.file("tokens")
+	return path, writeTokens(path, tokens)
 }
 
 // byToken has hosts join over connections that are kept.
@@ -226,20 +144,15 @@ func byTokenAnew(r *rig, n, clients int) (func(worker, n int) error, error) {
 }
 
 func joining(r *rig, n, clients int, anew bool) (func(worker, n int) error, error) {
-	bodies, err := r.tokens(n)
+	path, err := r.tokenFile(n)
 	if err != nil {
 		return nil, err
 	}
-	all := make([]*http.Client, clients)
-	for i := range all {
-		all[i] = r.stranger().HTTP()
+	tokens, err := readTokens(path)
+	if err != nil {
+		return nil, err
 	}
-	return func(worker, n int) error {
-		if anew {
-			defer all[worker].CloseIdleConnections()
-		}
-		return signed(all[worker], "https://"+api.EnrollHost+api.PathEnroll, bodies[n])
-	}, nil
+	return r.joining(tokens, clients, anew)
 }
 
 // byCertificate has proxies renew their certificates, over connections that are kept.
@@ -259,41 +172,10 @@ func byCertificate(r *rig, _, clients int) (func(worker, n int) error, error) {
 // renewing is somebody who has joined, as a client that renews a certificate by a
 // request that is always the same.
 func renewing(r *rig, name string) (*http.Client, []byte, error) {
-	made, err := r.another(name)
+	credential, err := r.enrolled(name)
 	if err != nil {
 		return nil, nil, err
 	}
-	token := sure(api.ParseToken(made.Token))
-	key := sure(pki.NewKey())
-	var answer api.Enrolled
-	stranger := r.stranger().HTTP()
-	defer stranger.CloseIdleConnections()
-	err = exchange(stranger, http.MethodPost, "https://"+api.EnrollHost+api.PathEnroll,
-		sure(json.Marshal(api.EnrollRequest{Secret: token.Secret, Request: sure(pki.NewRequest(key))})), &answer)
-	if err != nil {
-		return nil, nil, err
-	}
-	var chain []*pki.Certificate
-	for _, der := range answer.Chain {
-		chain = append(chain, sure(pki.ParseCertificate(der)))
-	}
-	client := &signet.Client{Roots: r.roots, Name: verify.ID(sure(r.domain.ID("authority"))), Identity: identity.Static(sure(pki.NewCredential(chain, key))), ALPN: []string{"http/1.1"}}
-	return client.HTTP(), sure(json.Marshal(api.CertificateRequest{ID: token.ID, Request: sure(newRequest())})), nil
-}
-
-// signed asks for a certificate, and makes sure that it gets one.
-func signed(client *http.Client, url string, body []byte) error {
-	response, err := client.Post(url, "application/json", strings.NewReader(string(body)))
-	if err != nil {
-		return err
-	}
-	defer response.Body.Close()
-	data, err := io.ReadAll(response.Body)
-	if err != nil {
-		return err
-	}
-	if response.StatusCode != http.StatusOK || !strings.HasPrefix(string(data), `{"chain":["MII`) {
-		return refused{response.StatusCode, string(data)}
-	}
-	return nil
+	client, body := r.renewing(credential)
+	return client, body, nil
 }

@@ -71,10 +71,7 @@ type killing struct {
 func kills(out io.Writer, _ int, args []string) error {
 	flags := flag.NewFlagSet("kill", flag.ContinueOnError)
 	rounds := flags.Int("kills", 200, "how often")
-	if err := flags.Parse(args); err != nil {
-		return err
-	}
-	c, err := newCrowd(build{}, 4, 1, 0)
+	c, err := begin(out, flags, args, func() (*crowd, error) { return newCrowd(build{}, 4, 1, 0) })
 	if err != nil {
 		return err
 	}
@@ -94,7 +91,6 @@ func kills(out io.Writer, _ int, args []string) error {
 			return err
 		}
 	}
-	fmt.Fprintf(out, "%s\n", machine())
 	withUnanswered, unanswered, answers := 0, 0, 0
 	for round := range *rounds {
 		if err := k.round(); err != nil {

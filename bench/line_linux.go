@@ -5,31 +5,16 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"os"
 	"sync"
 	"time"
 )
 
-// echoVariable names the address at which this program, run again, is a service that
-// says everything back.
-const echoVariable = "SIGNET_BENCH_ECHO"
-
-// echo is that service.
+// echo is a service that says everything back.
 func echo(address string) error {
-	listener, err := net.Listen("tcp", address)
-	if err != nil {
-		return err
-	}
-	for {
-		conn, err := listener.Accept()
-		if err != nil {
-			return err
-		}
-		go func() {
-			defer conn.Close()
-			io.Copy(conn, conn) // how it ends, the other end sees
-		}()
-	}
+	return serveAt(address, func(conn net.Conn) {
+		defer conn.Close()
+		io.Copy(conn, conn) // how it ends, the other end sees
+	})
 }
 
 // service starts the service in a process of its own, and returns where it is.
@@ -37,21 +22,8 @@ func (r *rig) service() (address string, err error) {
 	if address, err = freeAddress(); err != nil {
 		return "", err
 	}
-	own, err := os.Executable()
-	if err != nil {
-		return "", err
-	}
-	r.env = append(r.env, echoVariable+"="+address)
-	if _, err = r.start("service", own); err != nil {
-		return "", err
-	}
-	return address, until("the service listens", func() (bool, error) {
-		conn, err := net.Dial("tcp", address)
-		if err == nil {
-			conn.Close()
-		}
-		return err == nil, nil
-	})
+	_, err = r.child("service", "echo", address)
+	return address, err
 }
 
 // line is a connection of a plain program, through both proxies to the service.

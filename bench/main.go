@@ -5,7 +5,12 @@
 //	go run ./bench decide
 //	go run ./bench parse
 //	go run ./bench verify
+//	go run ./bench matrix -quick -rounds 3
+//	go run ./bench report .cache/bench/RECORDING.jsonl
+//	go run ./bench storm
+//	go run ./bench slow
 //	go run ./bench issue
+//	go run ./bench sign -authority HOST:PORT -roots roots.pem -tokens tokens
 //	go run ./bench revoke
 //	go run ./bench kill
 //	go run ./bench rotate
@@ -30,6 +35,7 @@ var benches = map[string]func(out io.Writer, rounds int, args []string) error{
 	"decide":      decide,
 	"limbo":       limbo,
 	"parse":       parse,
+	"report":      report,
 	"verify":      verifyChains,
 }
 

@@ -37,10 +37,7 @@ func programs(out io.Writer, _ int, args []string) error {
 	flags := flag.NewFlagSet("programs", flag.ContinueOnError)
 	seconds := flags.Int("seconds", 60, "how long pgbench works")
 	clients := flags.Int("c", 8, "clients of pgbench")
-	if err := flags.Parse(args); err != nil {
-		return err
-	}
-	r, err := newRig(build{})
+	r, err := begin(out, flags, args, func() (*rig, error) { return newRig(build{}) })
 	if err != nil {
 		return err
 	}
@@ -54,7 +51,7 @@ func programs(out io.Writer, _ int, args []string) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(out, "%s\n%s, %d clients of pgbench for %d s, and redis-benchmark beside them\n\n", machine(), bytes.TrimSpace(version), *clients, *seconds)
+	fmt.Fprintf(out, "%s, %d clients of pgbench for %d s, and redis-benchmark beside them\n\n", bytes.TrimSpace(version), *clients, *seconds)
 	direct, err := s.pgbench(s.db, *clients, max(1, *seconds/6))
 	if err != nil {
 		return fmt.Errorf("pgbench without proxies: %w", err)

@@ -134,15 +134,12 @@ func revocations(out io.Writer, _ int, args []string) error {
 	each := flags.Int("each", 100, "connections of each")
 	rounds := flags.Int("revocations", 20, "identities that are revoked, one after the other")
 	changes := flags.Int("changes", 200, "random changes of the policy after that")
-	if err := flags.Parse(args); err != nil {
-		return err
-	}
-	c, err := newCrowd(build{}, *identities+*rounds, 1, *each)
+	c, err := begin(out, flags, args, func() (*crowd, error) { return newCrowd(build{}, *identities+*rounds, 1, *each) })
 	if err != nil {
 		return err
 	}
 	defer c.close()
-	fmt.Fprintf(out, "%s\n%d connections of %d identities through two proxies; load, service, proxies and authority are processes of their own\n", machine(), *identities**each, *identities)
+	fmt.Fprintf(out, "%d connections of %d identities through two proxies; load, service, proxies and authority are processes of their own\n", *identities**each, *identities)
 	if err := sideBySide(c.names[:*identities], 1, c.connect); err != nil {
 		return err
 	}

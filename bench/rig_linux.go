@@ -10,10 +10,8 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"runtime"
-	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -22,25 +20,19 @@ import (
 	"github.com/signet-tls/signet/identity"
 	"github.com/signet-tls/signet/internal/agent/api"
 	"github.com/signet-tls/signet/pki"
-	"github.com/signet-tls/signet/spiffeid"
 	"github.com/signet-tls/signet/verify"
 )
 
 // rig is the whole system as people run it: the program, built from this source, an
 // authority and hosts with their proxies, each in a process of its own.
 type rig struct {
-	dir     string // everything is in here, and removed at the end
-	build   build
-	program string
-	env     []string
-	domain  spiffeid.TrustDomain
-	address string // of the authority
-	roots   verify.Roots
-	me      *pki.Credential // the operator
+	*workshop
+	reach                      // of the authority
+	anchors []*pki.Certificate // its roots
+	me      *pki.Credential    // the operator
 
-	mu      sync.Mutex
-	http    *http.Client // guarded by mu; as the operator; nil until it is needed
-	running []*process   // guarded by mu
+	asking sync.Mutex
+	http   *http.Client // guarded by asking; as the operator; nil until it is needed
 }
 
 // build is how the program is built.
@@ -50,39 +42,40 @@ type build struct {
 }
 
 // newRig builds the program and makes an authority, which runs.
-func newRig(how build) (r *rig, err error) {
-	r = &rig{domain: decideDomain, build: how}
-	if r.dir, err = os.MkdirTemp("", "signet-bench-"); err != nil {
-		return nil, err
-	}
-	r.env = append(os.Environ(), "HOME="+r.dir, "XDG_DATA_HOME="+r.dir, "XDG_CONFIG_HOME="+r.dir, "SIGNET_DATA=")
-	r.program = filepath.Join(r.dir, "signet")
-	if err = r.compile(); err == nil {
-		err = r.found()
-	}
+func newRig(how build) (*rig, error) {
+	w, err := newWorkshop()
 	if err != nil {
-		r.close()
 		return nil, err
 	}
-	return r, nil
+	flags, err := how.flags(w.dir)
+	if err == nil {
+		w.program, err = w.build("signet", flags...)
+	}
+	if err == nil {
+		var r *rig
+		if r, err = w.rig(); err == nil {
+			return r, nil
+		}
+	}
+	w.close()
+	return nil, err
 }
 
-func (r *rig) compile() error {
-	args := []string{"build", "-o", r.program}
-	if r.build.race {
-		args = append(args, "-race")
+// flags are those of go build; what they need is left in a folder.
+func (how build) flags(dir string) (flags []string, err error) {
+	if how.clocks {
+		flags, err = clocks(dir)
 	}
-	if r.build.clocks {
-		flags, err := clocks(r.dir)
-		if err != nil {
-			return err
-		}
-		args = append(args, flags...)
+	if how.race {
+		flags = append(flags, "-race")
 	}
-	if out, err := exec.Command("go", append(args, "github.com/signet-tls/signet/cmd/signet")...).CombinedOutput(); err != nil {
-		return fmt.Errorf("the program cannot be built: %w: %s", err, out)
-	}
-	return nil
+	return flags, err
+}
+
+// rig makes an authority in the workshop, which runs.
+func (w *workshop) rig() (*rig, error) {
+	r := &rig{workshop: w, reach: reach{domain: decideDomain}}
+	return r, r.found()
 }
 
 func (r *rig) found() error {
@@ -106,16 +99,12 @@ func (r *rig) found() error {
 	if err != nil {
 		return err
 	}
-	anchors, err := pki.ParseCertificates(root)
-	if err != nil {
+	if r.anchors, err = pki.ParseCertificates(root); err != nil {
 		return err
 	}
-	r.roots, err = verify.ForTrustDomain(r.domain, anchors...)
+	r.roots, err = verify.ForTrustDomain(r.domain, r.anchors...)
 	return err
 }
-
-// file is a path in the rig's folder.
-func (r *rig) file(name string) string { return filepath.Join(r.dir, name) }
 
 // data is the folder of somebody: of the authority, or of a host.
 func (r *rig) data(name string) string { return r.file(name) }
@@ -192,30 +181,16 @@ func (r *rig) signet(data string, args ...string) (string, error) {
 	return string(out), nil
 }
 
-func (r *rig) command(data string, args ...string) *exec.Cmd {
-	command := exec.Command(r.program, append([]string{"--data", r.data(data)}, args...)...)
-	command.Env, command.Dir = r.envOf(data), r.dir
-	return command
-}
-
-// envOf is the environment on a host.
-func (r *rig) envOf(host string) []string {
-	if !r.build.clocks {
-		return r.env
-	}
-	return append(slices.Clip(r.env), clockVariable+"="+r.clock(host))
-}
-
 // ask asks the authority as the operator.
 func (r *rig) ask(method, path string, question, answer any) error {
-	r.mu.Lock()
+	r.asking.Lock()
 	if r.http == nil {
 		client := &signet.Client{Roots: r.roots, Name: verify.ID(sure(r.domain.ID("authority"))), Identity: identity.Static(r.me)}
 		r.http = client.HTTP()
 		r.http.Timeout = 30 * time.Second
 	}
 	client := r.http
-	r.mu.Unlock()
+	r.asking.Unlock()
 	body, err := json.Marshal(question)
 	if err != nil {
 		return err
@@ -277,117 +252,6 @@ func (r *rig) verifyLog() (string, error) {
 	out, err := r.signet("authority", "audit", "verify")
 	first, _, _ := strings.Cut(out, "\n")
 	return first, err
-}
-
-// close ends everything that runs, and removes what it left.
-func (r *rig) close() {
-	r.mu.Lock()
-	running := r.running
-	r.mu.Unlock()
-	for _, p := range running {
-		p.kill()
-	}
-	os.RemoveAll(r.dir)
-}
-
-// process is a program at work.
-type process struct {
-	name  string
-	cmd   *exec.Cmd
-	out   string // the file of what it says
-	log   string // the file of what it logs
-	begun int64  // where in out its own words begin
-	ended chan struct{}
-}
-
-// start starts a program, whose words go to files of its name.
-func (r *rig) start(name, program string, args ...string) (*process, error) {
-	command := exec.Command(program, args...)
-	command.Env, command.Dir = r.envOf(name), r.dir
-	return r.run(name, command)
-}
-
-// run is start for a command that is ready.
-func (r *rig) run(name string, command *exec.Cmd) (*process, error) {
-	p := &process{name: name, out: r.file(name + ".out"), log: r.file(name + ".log"), ended: make(chan struct{})}
-	out, err := os.OpenFile(p.out, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
-	if err != nil {
-		return nil, err
-	}
-	defer out.Close()
-	log, err := os.OpenFile(p.log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
-	if err != nil {
-		return nil, err
-	}
-	defer log.Close()
-	if info, err := out.Stat(); err == nil {
-		p.begun = info.Size()
-	}
-	p.cmd, command.Stdout, command.Stderr = command, out, log
-	if err := p.cmd.Start(); err != nil {
-		return nil, err
-	}
-	go func() {
-		p.cmd.Wait() // how it ended, nobody asks: who kills it knows
-		close(p.ended)
-	}()
-	r.mu.Lock()
-	r.running = append(r.running, p)
-	r.mu.Unlock()
-	return p, nil
-}
-
-// patience is how long anything may take to start, or to become so.
-const patience = 60 * time.Second
-
-// says waits until a process has said something.
-func (p *process) says(text string) error {
-	return until(p.name+" says "+text, func() (bool, error) {
-		data, err := os.ReadFile(p.out)
-		if err != nil || bytes.Contains(data[p.begun:], []byte(text)) {
-			return err == nil, err
-		}
-		select {
-		case <-p.ended:
-			log, _ := os.ReadFile(p.log)
-			return false, fmt.Errorf("%s ended: %s", p.name, log[max(0, len(log)-2000):])
-		default:
-			return false, nil
-		}
-	})
-}
-
-// until waits until something is so.
-func until(what string, is func() (bool, error)) error {
-	for begun := time.Now(); ; time.Sleep(5 * time.Millisecond) {
-		if so, err := is(); so || err != nil {
-			return err
-		}
-		if time.Since(begun) > patience {
-			return errors.New(what + ": it is not so after " + patience.String())
-		}
-	}
-}
-
-// kill ends a process as a power cut does, and returns when it has.
-func (p *process) kill() {
-	p.cmd.Process.Kill()
-	<-p.ended
-}
-
-// stop asks a process to end, and returns when it has.
-func (p *process) stop() {
-	p.cmd.Process.Signal(os.Interrupt)
-	<-p.ended
-}
-
-func freeAddress() (string, error) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
-	}
-	defer listener.Close()
-	return listener.Addr().String(), nil
 }
 
 // fixed dials one address, whatever name is asked for.

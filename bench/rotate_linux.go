@@ -60,10 +60,7 @@ type span struct{ from, to time.Time }
 func rotations(out io.Writer, _ int, args []string) error {
 	flags := flag.NewFlagSet("rotate", flag.ContinueOnError)
 	minutes := flags.Float64("minutes", 5, "how long at least; each is replaced once at least")
-	if err := flags.Parse(args); err != nil {
-		return err
-	}
-	c, err := newCrowd(build{clocks: true}, 4, 1, 0)
+	c, err := begin(out, flags, args, func() (*crowd, error) { return newCrowd(build{clocks: true}, 4, 1, 0) })
 	if err != nil {
 		return err
 	}
@@ -72,7 +69,6 @@ func rotations(out io.Writer, _ int, args []string) error {
 	if r.resting, err = r.rest(8); err != nil {
 		return err
 	}
-	fmt.Fprintf(out, "%s\n", machine())
 	begun := time.Now()
 	r.load.Go(r.request)
 	for err == nil && (r.counts["root"] == 0 || time.Since(begun) < time.Duration(*minutes*float64(time.Minute))) {

@@ -95,10 +95,7 @@ func soak(out io.Writer, _ int, args []string) error {
 	flags := flag.NewFlagSet("soak", flag.ContinueOnError)
 	minutes := flags.Float64("minutes", 30, "how long")
 	race := flags.Bool("race", false, "build the program with the race detector")
-	if err := flags.Parse(args); err != nil {
-		return err
-	}
-	c, err := newCrowd(build{race: *race, clocks: true}, 12, 2, 0)
+	c, err := begin(out, flags, args, func() (*crowd, error) { return newCrowd(build{race: *race, clocks: true}, 12, 2, 0) })
 	if err != nil {
 		return err
 	}
@@ -113,7 +110,6 @@ func soak(out io.Writer, _ int, args []string) error {
 			s.proxies[p.name] = p
 		}
 	}
-	fmt.Fprintf(out, "%s\n", machine())
 	begun := time.Now()
 	for time.Since(begun) < time.Duration(*minutes*float64(time.Minute)) {
 		if err := s.spell(); err != nil {
