@@ -10,7 +10,6 @@ import (
 	"net/netip"
 	"os"
 	"os/signal"
-	"runtime/debug"
 	"sync"
 	"syscall"
 
@@ -75,16 +74,12 @@ func (c *authorityServeCmd) run(ctx context.Context, s *shell) error {
 	if err := p.welcome(s, where); err != nil {
 		return err
 	}
-	collectSeldom()
+	serving, stop := context.WithCancel(ctx)
+	var collector sync.WaitGroup
+	collector.Go(func() { collectSeldom(serving) })
+	defer collector.Wait()
+	defer stop()
 	return p.serve(ctx)
-}
-
-// collectSeldom trades memory for time: what a control plane holds is small, and most of
-// what it makes is garbage by the end of a request. The environment has the last word.
-func collectSeldom() {
-	if os.Getenv("GOGC") == "" && os.Getenv("GOMEMLIMIT") == "" {
-		debug.SetGCPercent(400)
-	}
 }
 
 // authorityFolder is the data folder of the authority that is meant.

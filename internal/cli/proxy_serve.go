@@ -214,6 +214,7 @@ func (y *proxyServer) run(ctx context.Context, hangups <-chan os.Signal) error {
 	journal.Go(func() { y.journal.Run(writing, out) })
 	rest.Go(func() { y.serveStatus(writing) })
 	rest.Go(func() { y.serveAdmin(writing) })
+	rest.Go(func() { collectSeldom(writing) })
 	rest.Go(func() {
 		for {
 			select {

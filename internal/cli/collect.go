@@ -1,0 +1,63 @@
+package cli
+
+import (
+	"context"
+	"os"
+	"runtime/debug"
+	"runtime/metrics"
+	"time"
+)
+
+// How a server collects its garbage. Most of what it makes is garbage by the end of a
+// request or a handshake, so that collecting seldom saves much of the work; but what
+// many connections leave behind when they have been made would then stay for minutes.
+const (
+	seldom   = 400         // percent of what is live that garbage may have, under load
+	lookEach = time.Second // how often it is seen whether there is load
+	calm     = 1 << 20     // bytes that are made in that time, at most, where there is none
+	spare    = 1 << 20     // bytes of garbage that are not worth it
+)
+
+// collectSeldom trades memory for time while there is load, and gives the memory back
+// when there is none any more, until ctx ends. GOGC and GOMEMLIMIT in the environment
+// have the last word.
+func collectSeldom(ctx context.Context) {
+	if os.Getenv("GOGC") != "" || os.Getenv("GOMEMLIMIT") != "" {
+		return
+	}
+	debug.SetGCPercent(seldom)
+	tick := time.NewTicker(lookEach)
+	defer tick.Stop()
+	last := readHeap()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		now := readHeap()
+		if now.worthCollecting(last) {
+			debug.FreeOSMemory()
+		}
+		last = now
+	}
+}
+
+// heap is what there is at a moment, in bytes.
+type heap struct {
+	made uint64 // since the start
+	live uint64 // at the last collection
+	all  uint64 // with the garbage
+}
+
+func readHeap() heap {
+	samples := []metrics.Sample{{Name: "/gc/heap/allocs:bytes"}, {Name: "/gc/heap/live:bytes"}, {Name: "/memory/classes/heap/objects:bytes"}}
+	metrics.Read(samples)
+	return heap{samples[0].Value.Uint64(), samples[1].Value.Uint64(), samples[2].Value.Uint64()}
+}
+
+// worthCollecting reports whether there is no load, and enough garbage for the work that
+// collecting it is, which grows with what is live.
+func (h heap) worthCollecting(before heap) bool {
+	return h.made-before.made < calm && h.all > h.live+h.live/4+spare
+}
