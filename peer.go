@@ -56,9 +56,9 @@ type Peer struct {
 	group          tls.CurveID
 }
 
-func newPeer(state tls.ConnectionState) *Peer {
+func newPeer(state tls.ConnectionState, chain []*pki.Certificate) *Peer {
 	return &Peer{
-		Chain:      pki.AdoptAll(state.PeerCertificates),
+		Chain:      chain,
 		Resumed:    state.DidResume,
 		Staple:     state.OCSPResponse,
 		ALPN:       state.NegotiatedProtocol,

@@ -135,7 +135,7 @@ type judge struct {
 }
 
 func (j judge) newPeer(state tls.ConnectionState) *Peer {
-	peer := newPeer(state)
+	peer := newPeer(state, j.verifier.Adopt(state.PeerCertificates))
 	peer.Dangerous = j.off
 	return peer
 }

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/signet-tls/signet/fault"
+	"github.com/signet-tls/signet/pki"
 )
 
 // transport is the connection under a *tls.Conn. crypto/tls takes a bare FIN
@@ -299,7 +300,7 @@ func truncated(message string, cause error) error {
 // transport of who gave us none hears nothing.
 func (t *transport) shown(state tls.ConnectionState) {
 	if t != nil && t.trace.Load() != nil {
-		t.tell(Event{Phase: PhaseCertificate, Peer: newPeer(state)})
+		t.tell(Event{Phase: PhaseCertificate, Peer: newPeer(state, pki.AdoptAll(state.PeerCertificates))})
 	}
 }
 

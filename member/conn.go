@@ -54,7 +54,7 @@ func (c *Conn) receive(ctx context.Context) error {
 	m := c.member
 	server, roots := m.servers.Get()
 	meets, met := live.Meet(ctx)
-	secure, err := live.Apart(func() (*signet.Conn, error) { return server.Wrap(meets, c.raw) })
+	secure, err := m.table.Apart(func() (*signet.Conn, error) { return server.Wrap(meets, c.raw) })
 	if err != nil {
 		m.table.Refused(ctx, met.Event(m.id, c.raw.RemoteAddr().String()), err)
 		return err

@@ -63,3 +63,23 @@ func BenchmarkVerify(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkAdopt takes over a chain of two certificates from crypto/tls: one that is not
+// remembered, and one that is.
+func BenchmarkAdopt(b *testing.B) {
+	raw := rawChain(pki.P256)
+	shown := []*x509.Certificate{testpki.Must(x509.ParseCertificate(raw[0])), testpki.Must(x509.ParseCertificate(raw[1]))}
+	opts := verify.Options{Roots: roots(testpki.Must(pki.ParseCertificate(raw[2]))), Name: verify.Host(testpki.Host), Now: now}
+	for name, times := range map[string]int{"new": 0, "again": 2} {
+		b.Run(name, func(b *testing.B) {
+			var v verify.Verifier
+			for range times {
+				testpki.Must(v.Verify(v.Adopt(shown), opts))
+			}
+			b.ReportAllocs()
+			for b.Loop() {
+				v.Adopt(shown)
+			}
+		})
+	}
+}

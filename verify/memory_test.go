@@ -191,3 +191,51 @@ func TestShared(t *testing.T) {
 	}
 	all.Wait()
 }
+
+// TestAdopt: what is taken from memory is what was verified, and only where each
+// certificate is the very same.
+func TestAdopt(t *testing.T) {
+	fixture := testpki.Must(testpki.New(noon))
+	var shown []*x509.Certificate // as crypto/tls gives it
+	for _, cert := range testpki.Must(fixture.Server(testpki.Host)).Chain {
+		shown = append(shown, testpki.Must(x509.ParseCertificate(cert.Raw())))
+	}
+	opts := Options{Roots: testpki.Must(NewRoots("ca.pem", fixture.Roots()...)), Name: Host(testpki.Host), Now: noon}
+	v := new(Verifier)
+	meet := func() *pki.Certificate {
+		chain := v.Adopt(shown)
+		testpki.Must(v.Verify(chain, opts))
+		return chain[0]
+	}
+	if first, second := meet(), meet(); first == second {
+		t.Error("a chain is remembered before it came again")
+	}
+	known := meet()
+	if meet() != known {
+		t.Error("a chain that came again is adopted again")
+	}
+	v.Adopt(shown)[0] = nil // a slice of the caller's own
+	if meet() != known {
+		t.Error("who changes what Adopt gave changes what is remembered")
+	}
+	again := testpki.Must(x509.ParseCertificate(shown[0].Raw))
+	for name, other := range map[string][]*x509.Certificate{
+		"the leaf alone": shown[:1],
+		"another copy":   {again, shown[1]},
+		"another issuer": {shown[0], again},
+		"one more":       append(shown[:len(shown):len(shown)], again),
+	} {
+		adopted := v.Adopt(other)
+		if len(adopted) != len(other) {
+			t.Fatalf("%s: %d certificates of %d", name, len(adopted), len(other))
+		}
+		for i, cert := range adopted {
+			if cert.AdoptedFrom() != other[i] {
+				t.Errorf("%s: certificate %d is not the one that was shown", name, i)
+			}
+		}
+	}
+	if len(v.Adopt(nil)) != 0 {
+		t.Error("of nothing there is something")
+	}
+}

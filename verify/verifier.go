@@ -2,7 +2,9 @@ package verify
 
 import (
 	"crypto/sha256"
+	"crypto/x509"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -25,6 +27,7 @@ type Verifier struct {
 	signatures memory[signature, struct{}]
 	strangers  memory[[sha256.Size]byte, struct{}] // chains that were verified once, by who may never come again
 	chains     memory[question, *answer]
+	adopted    memory[*x509.Certificate, []*pki.Certificate] // the chains of answers, by the leaf that crypto/tls has
 }
 
 // question is all that an answer depends on, but for the time.
@@ -75,6 +78,19 @@ func (v *Verifier) Verify(chain []*pki.Certificate, opts Options) (*Proof, error
 		v.learn(asked, known, path)
 	}
 	return &Proof{known, opts.Now}, nil
+}
+
+// Adopt is pki.AdoptAll, without the work where the same chain came before and is
+// remembered: crypto/tls parses a certificate once while anybody holds it, and gives
+// the same pointer each time.
+func (v *Verifier) Adopt(chain []*x509.Certificate) []*pki.Certificate {
+	if len(chain) > 0 {
+		known, _ := v.adopted.get(chain[0])
+		if slices.EqualFunc(known, chain, func(have *pki.Certificate, x *x509.Certificate) bool { return have.AdoptedFrom() == x }) {
+			return slices.Clone(known)
+		}
+	}
+	return pki.AdoptAll(chain)
 }
 
 func newQuestion(chain []*pki.Certificate, opts *Options) question {
@@ -148,6 +164,9 @@ func (v *Verifier) learn(asked question, known *answer, path []*node) {
 		v.strangers.put(asked.chain, struct{}{}, maxChains)
 	} else {
 		v.chains.put(asked, known, maxChains)
+		if leaf := known.chain[0].AdoptedFrom(); leaf != nil {
+			v.adopted.put(leaf, known.chain, maxChains)
+		}
 	}
 	for i, issuer := range path[1:] {
 		if issuer.hasOwnParameters() {

@@ -49,12 +49,14 @@ func (t *Table) expired(l *Conn) error {
 	return nil
 }
 
-// Watch holds the connections to their deadlines until ctx ends.
+// Watch holds the connections to their deadlines until ctx ends, and goroutines ready
+// that make handshakes.
 func (t *Table) Watch(ctx context.Context) {
 	var all sync.WaitGroup
 	defer all.Wait()
 	all.Go(func() { t.watchDeadlines(ctx) })
 	all.Go(func() { t.watchPeers(ctx) })
+	all.Go(func() { t.hands.run(ctx) })
 }
 
 // watchDeadlines ends the connections that have passed a limit, or whose rules

@@ -52,6 +52,7 @@ type Table struct {
 	now        func() time.Time
 	logger     *slog.Logger
 	detachable bool
+	hands      *hands
 	staleAfter atomic.Int64 // nanoseconds
 
 	mu     sync.Mutex
@@ -73,7 +74,7 @@ type Config struct {
 
 // New returns a table without connections.
 func New(cfg Config) *Table {
-	t := &Table{truth: cfg.Truth, report: cfg.Report, meter: cfg.Meter, detachable: cfg.Detachable, now: cfg.Now, logger: cfg.Logger, conns: map[*Conn]struct{}{}}
+	t := &Table{truth: cfg.Truth, report: cfg.Report, meter: cfg.Meter, detachable: cfg.Detachable, hands: newHands(), now: cfg.Now, logger: cfg.Logger, conns: map[*Conn]struct{}{}}
 	if t.now == nil {
 		t.now = time.Now
 	}

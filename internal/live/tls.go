@@ -112,14 +112,8 @@ func (m *Meeting) Event(service spiffeid.ID, remote string) api.Event {
 
 // Apart makes a handshake in a goroutine of its own, so that the large stack that
 // it needs does not stay with the connection.
-func Apart(shake func() (*signet.Conn, error)) (conn *signet.Conn, err error) {
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		conn, err = shake()
-	}()
-	<-done
-	return conn, err
+func (t *Table) Apart(shake func() (*signet.Conn, error)) (*signet.Conn, error) {
+	return t.hands.apart(shake)
 }
 
 // Trusting makes something anew whenever whom we believe has changed.

@@ -24,6 +24,7 @@ type Way struct {
 	clients   *Trusting[signet.Client]
 	own       identity.Source
 	shakes    places
+	hands     *hands
 	logger    *slog.Logger
 }
 
@@ -37,6 +38,7 @@ func (t *Table) Way(from, to spiffeid.ID, connect time.Duration, addresses func(
 		clients:   &Trusting[signet.Client]{Roots: t.truth.Roots, Make: func(roots verify.Roots) *signet.Client { return t.client(from, to, roots) }},
 		own:       t.truth.Source(from),
 		shakes:    make(places, signet.DefaultMaxHandshakes),
+		hands:     t.hands,
 		logger:    t.logger,
 	}
 }
@@ -58,7 +60,7 @@ func (w *Way) Open(ctx context.Context) (conn *signet.Conn, by verify.Roots, err
 	}
 	var first error
 	for _, address := range order {
-		conn, err := Apart(func() (*signet.Conn, error) { return w.dial(ctx, client, address) })
+		conn, err := w.hands.apart(func() (*signet.Conn, error) { return w.dial(ctx, client, address) })
 		if err == nil {
 			w.addresses.answered(address)
 			return conn, by, nil

@@ -24,12 +24,18 @@ func crowdedOut() error {
 		WithHint("find out who keeps so many connections open that prove nothing")
 }
 
+func saidNothing() error {
+	return fault.New(signet.Timeout, "the peer said nothing for %v", firstByte).WithHint("check that the peer speaks TLS at this address")
+}
+
 // awaitSpeech returns when a connection has said something; an error ends it.
 // What waits here costs less than a handshake that waits.
 func awaitSpeech(ctx context.Context, silent *crowd.Room, raw net.Conn) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	defer silent.Enter(func() { cancel(crowdedOut()) })()
+	late := time.AfterFunc(firstByte, func() { cancel(saidNothing()) })
+	defer late.Stop()
 	err := awaitFirstByte(ctx, raw)
 	if err != nil {
 		raw.Close()
@@ -37,11 +43,8 @@ func awaitSpeech(ctx context.Context, silent *crowd.Room, raw net.Conn) error {
 	return err
 }
 
-// awaitFirstByte returns when the peer has sent something, or hung up.
+// awaitFirstByte returns when the peer has sent something, or hung up, or ctx has ended.
 func awaitFirstByte(ctx context.Context, conn net.Conn) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, firstByte, fault.New(signet.Timeout, "the peer said nothing for %v", firstByte).
-		WithHint("check that the peer speaks TLS at this address"))
-	defer cancel()
 	stop := context.AfterFunc(ctx, func() { conn.SetReadDeadline(past) })
 	awaitReadable(conn.(stream)) // what is wrong shows in the handshake
 	if !stop() {

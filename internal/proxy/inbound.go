@@ -30,7 +30,7 @@ func (p *Proxy) inbound(service Service, seats *live.Seats) serve {
 		meets, met := live.Meet(ctx)
 		if err == nil {
 			start := time.Now()
-			secure, err = live.Apart(func() (*signet.Conn, error) { return server.Wrap(meets, raw) })
+			secure, err = p.table.Apart(func() (*signet.Conn, error) { return server.Wrap(meets, raw) })
 			p.meters.shook(api.Service, start, err)
 		}
 		if err != nil {

@@ -1,0 +1,69 @@
+package live
+
+import (
+	"context"
+
+	"github.com/signet-tls/signet"
+)
+
+// maxHands is how many goroutines wait for handshakes to make. More are made at once by
+// others, that end with them.
+const maxHands = 64
+
+// hands make handshakes apart from the goroutines of their connections. One needs a
+// large stack, some 16 KiB, that is not to stay with the connection, and that takes
+// 4 % of a resumed handshake to grow. So who has made one waits for the next; what stack
+// stays unused, the collector takes back.
+type hands struct {
+	shakes chan func()
+	stay   places        // of those that wait; all are taken once it is over
+	over   chan struct{} // closed by run
+}
+
+func newHands() *hands {
+	return &hands{shakes: make(chan func()), stay: make(places, maxHands), over: make(chan struct{})}
+}
+
+// run returns when ctx has ended, and nobody waits any more.
+func (h *hands) run(ctx context.Context) {
+	<-ctx.Done()
+	close(h.over)
+	for range maxHands {
+		h.stay <- struct{}{}
+	}
+}
+
+// apart has a handshake made, and returns what came of it.
+func (h *hands) apart(shake func() (*signet.Conn, error)) (conn *signet.Conn, err error) {
+	done := make(chan struct{})
+	task := func() {
+		defer close(done)
+		conn, err = shake()
+	}
+	select {
+	case h.shakes <- task:
+	default:
+		go h.work(task)
+	}
+	<-done
+	return conn, err
+}
+
+// work does a first task, and those that follow if there is a place to stay.
+func (h *hands) work(task func()) {
+	task()
+	select {
+	case h.stay <- struct{}{}:
+	default:
+		return
+	}
+	defer h.stay.leave()
+	for {
+		select {
+		case next := <-h.shakes:
+			next()
+		case <-h.over:
+			return
+		}
+	}
+}
