@@ -66,6 +66,8 @@ type fake struct {
 	end    chan string   // ends it with a status; "" breaks it
 	opened chan struct{} // holds a value for each stream that was opened
 	stop   func()
+
+	serving sync.WaitGroup // streams
 }
 
 func newFake(t *testing.T) *fake {
@@ -87,10 +89,12 @@ func (f *fake) start() {
 	server := &http.Server{Protocols: &only, Handler: http.HandlerFunc(f.serve)}
 	done := make(chan struct{})
 	go func() { defer close(done); server.Serve(listener) }()
-	f.stop = sync.OnceFunc(func() { server.Close(); <-done })
+	f.stop = sync.OnceFunc(func() { server.Close(); <-done; f.serving.Wait() }) // what is said from now on, nobody of before hears
 }
 
 func (f *fake) serve(w http.ResponseWriter, r *http.Request) {
+	f.serving.Add(1)
+	defer f.serving.Done()
 	if r.URL.Path != method || r.Header.Get("workload.spiffe.io") != "true" || r.Header.Get("Te") != "trailers" || r.Header.Get("Content-Type") != "application/grpc" {
 		f.t.Errorf("%s asks for %s with %v", r.RemoteAddr, r.URL, r.Header)
 	}
