@@ -1,6 +1,7 @@
 package record
 
 import (
+	"bytes"
 	"io"
 	"testing"
 
@@ -33,4 +34,54 @@ func TestReadsThatStopShort(t *testing.T) {
 			t.Errorf("the peer hears %q, %v, want %q", data, err, want[network])
 		}
 	})
+}
+
+// TestKeyUpdateFlood has a peer change its keys as often as it may, at the price of a
+// byte now and then: all of it is carried to its end, in turns that are bounded.
+func TestKeyUpdateFlood(t *testing.T) {
+	c := newRig(t).join("tcp")
+	flood, want := updates(c.peer, mostSealed)
+	c.say(c.peer.CloseNotify(flood))
+	c.wantProgram(want, nil)
+	c.program.Close()
+	c.wantEnd(nil)
+}
+
+// TestReceivePauses opens as many KeyUpdates as one read can bring: no call takes more
+// than its share of them, and the calls together lose nothing.
+func TestReceivePauses(t *testing.T) {
+	peer, ours := fresh(t, 0x1301)
+	in, want := updates(peer, mostSealed)
+	var have []byte
+	calls := 0
+	for len(in) > 0 {
+		before := len(in)
+		data, used, err := ours.Receive(make([]byte, 0, mostSealed), in)
+		if err != nil || used == 0 {
+			t.Fatalf("used %d bytes of %d, %v", used, len(in), err)
+		}
+		have, in = append(have, data...), in[used:]
+		if whole := len(in) > 0; ours.Paused() != whole && whole {
+			t.Fatalf("it stopped with %d bytes left, and does not say that it pauses", len(in))
+		}
+		if most := maxUpdates*lead + len(data)*(Overhead+1); before-len(in) > most {
+			t.Fatalf("a call used %d bytes, want at most %d", before-len(in), most)
+		}
+		calls++
+	}
+	if !bytes.Equal(have, want) || calls < 100 {
+		t.Errorf("%d bytes of data came in %d calls, want %d", len(have), calls, len(want))
+	}
+}
+
+// updates returns as many KeyUpdates as a peer gets into so many bytes, and the data
+// between that has them not be too many in a row.
+func updates(peer *Session, most int) (records, data []byte) {
+	for len(records)+maxUseless*lead+Overhead+1 <= most {
+		for range maxUseless {
+			records = peer.UpdateKeys(records, false)
+		}
+		records, data = peer.Send(records, []byte("x")), append(data, 'x')
+	}
+	return records, data
 }
