@@ -3,6 +3,7 @@ package record
 import (
 	"bytes"
 	"io"
+	"net"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -45,6 +46,37 @@ func TestKeyUpdateFlood(t *testing.T) {
 	c.wantProgram(want, nil)
 	c.program.Close()
 	c.wantEnd(nil)
+}
+
+// TestLinkWipes looks for secrets behind each way in which a link ends.
+func TestLinkWipes(t *testing.T) {
+	ends := map[string]func(*rig, *carried){
+		"both say that this was all": func(_ *rig, c *carried) {
+			c.say(c.peer.CloseNotify(c.peer.UpdateKeys(nil, true)))
+			c.program.CloseWrite()
+		},
+		"altered": func(_ *rig, c *carried) {
+			c.say(append([]byte{kindData, version >> 8, version & 0xff, 0, 40}, zeros(40)...))
+		},
+		"cut":     func(_ *rig, c *carried) { c.wire.CloseWrite() },
+		"aborted": func(_ *rig, c *carried) { c.link.Abort(49) },
+		"the program is gone": func(_ *rig, c *carried) {
+			c.program.(*net.TCPConn).SetLinger(0)
+			c.program.Close()
+		},
+		"the loops end": func(r *rig, _ *carried) { r.stop() },
+	}
+	for name, end := range ends {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t)
+			c := r.join("tcp")
+			end(r, c)
+			<-c.done
+			if c.ours.in != (half{}) || c.ours.out != (half{}) || c.ours.message != nil {
+				t.Error("there are secrets")
+			}
+		})
+	}
 }
 
 // TestReceivePauses opens as many KeyUpdates as one read can bring: no call takes more

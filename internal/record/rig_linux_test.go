@@ -49,6 +49,7 @@ type carried struct {
 	wire           *net.TCPConn // the peer's
 	peer           *Session
 	program        stream
+	ours           *Session // the loop's, until the link has ended
 	done           chan error
 	sealed, opened atomic.Int64
 
@@ -75,7 +76,7 @@ func (r *rig) startBehind(network string, first func(program stream), received f
 	near, wire := sockets(r.t, "tcp")
 	inner, program := sockets(r.t, network)
 	first(program)
-	c := &carried{t: r.t, wire: wire.(*net.TCPConn), peer: peer, program: program, done: make(chan error, 1)}
+	c := &carried{t: r.t, wire: wire.(*net.TCPConn), peer: peer, ours: ours, program: program, done: make(chan error, 1)}
 	pair := Pair{Session: ours, Secure: taken(r.t, near), Plain: taken(r.t, inner), Head: head,
 		Sealed: &c.sealed, Opened: &c.opened, Done: func(err error) { c.done <- err }}
 	if received != nil {
