@@ -205,7 +205,7 @@ func compare(t *testing.T, choices []byte) {
 // madeOf is what crypto/tls has made of records, by its data, its error and its answers.
 func madeOf(t *testing.T, data []byte, err error, spy *Session, answers []byte) outcome {
 	t.Helper()
-	said, _, end := spy.Receive(room(), answers)
+	said, _, end := receive(spy, room(), answers)
 	if len(said) > 0 {
 		t.Fatalf("crypto/tls says %q", said)
 	}

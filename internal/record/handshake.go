@@ -94,6 +94,7 @@ func (s *Session) keyUpdate(request byte, rest []byte) error {
 		return refuse(alertUnexpectedMessage, "a message stands behind a KeyUpdate in its record")
 	}
 	s.in.update(s.suite)
+	s.updates++
 	s.owes = s.owes || request == 1
 	return nil
 }

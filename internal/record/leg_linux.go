@@ -18,6 +18,7 @@ type leg struct {
 	asked    bool // it is
 	readable bool // there may be something to read
 	hangup   bool // the other end has ended its stream, or is gone: there is an end to read
+	stops    bool // a read may stop short of all that there is
 	bulky    bool // the last read had a record's worth or more
 	writable bool
 	broken   bool // the system may have an error for it
@@ -31,11 +32,12 @@ type leg struct {
 	count   *atomic.Int64
 }
 
-// What the system tells of a socket. That a TCP socket can be written again it tells once
+// What the system tells of a socket. Of urgent data it tells since a read stops before
+// it (tcp(7)), and no edge would tell of what stands behind. That a TCP socket can be written again it tells once
 // after it could not, so it may always be asked for; of a Unix socket it tells whenever
 // the other end has read.
 const (
-	always  = unix.EPOLLIN | unix.EPOLLRDHUP | unix.EPOLLET
+	always  = unix.EPOLLIN | unix.EPOLLPRI | unix.EPOLLRDHUP | unix.EPOLLET
 	written = unix.EPOLLOUT
 )
 
@@ -43,6 +45,7 @@ const (
 func (g *leg) watch(epoll int, slot, which int32) error {
 	if domain, err := unix.GetsockoptInt(g.fd, unix.SOL_SOCKET, unix.SO_DOMAIN); err != nil || domain == unix.AF_UNIX {
 		g.quiet = true
+		g.stops = true // behind a byte that a descriptor came with (unix(7))
 	}
 	return g.tell(epoll, unix.EPOLL_CTL_ADD, slot, which, !g.quiet)
 }
@@ -68,6 +71,9 @@ func (g *leg) ask(epoll int, slot, which int32) error {
 func (g *leg) wakes(events uint32) {
 	if events&unix.EPOLLIN != 0 {
 		g.readable = true
+	}
+	if events&unix.EPOLLPRI != 0 {
+		g.readable, g.stops = true, true
 	}
 	if events&unix.EPOLLOUT != 0 {
 		g.writable = true
@@ -114,7 +120,7 @@ func (g *leg) reads(most int, read func() (int, error)) (n int, ok bool, err err
 			g.readable = false
 			return 0, false, nil
 		case nil:
-			if n < most && !g.hangup {
+			if n < most && !g.hangup && !g.stops {
 				g.readable = false // that was all; the next byte is a new edge
 			}
 			return n, true, nil

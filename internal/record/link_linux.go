@@ -18,8 +18,9 @@ type Link struct {
 	session *Session
 	secure  leg
 	plain   leg
-	partial *buffers.Buffer // begins with a record of which the end is to come; nil: none
+	partial *buffers.Buffer // begins with a record of which the end is to come, or that waits; nil: none
 	part    int             // bytes of partial
+	paused  bool            // partial has whole records, for the next turn
 	head    []byte          // read ahead from plain
 	done    func(error)
 
@@ -100,7 +101,7 @@ func (k *Link) turn() {
 
 // settle leaves the link until its sockets have more to say, or until its next turn.
 func (k *Link) settle() error {
-	more := k.secure.readable && !k.secure.ended && k.plain.pending == nil ||
+	more := (k.secure.readable || k.paused) && !k.secure.ended && k.plain.pending == nil ||
 		k.plain.readable && !k.plain.ended && k.secure.pending == nil
 	if more && !k.busy {
 		k.busy = true
@@ -122,6 +123,9 @@ func (k *Link) settle() error {
 func (k *Link) open() error {
 	if flushed, err := k.plain.flush(); !flushed {
 		return err
+	}
+	if k.paused {
+		return k.pass(k.recall())
 	}
 	if k.secure.ended || !k.secure.readable {
 		return nil
@@ -154,9 +158,10 @@ func (k *Link) pass(in []byte) error {
 	switch err {
 	case nil:
 		k.keep(in[used:])
+		k.paused = k.partial != nil && k.session.Paused()
 		return nil
 	case io.EOF:
-		k.secure.ended = true
+		k.secure.ended, k.paused = true, false
 		return k.plain.finish()
 	}
 	return err
@@ -213,7 +218,8 @@ func atOnce(most, scarce int) int {
 	return most
 }
 
-// keep holds what is left of what has come: the beginning of a record.
+// keep holds what is left of what has come: the beginning of a record, or what the
+// session paused before.
 func (k *Link) keep(rest []byte) {
 	if len(rest) > 0 {
 		k.partial = buffers.Of(len(rest))

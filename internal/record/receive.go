@@ -19,17 +19,23 @@ const version = 0x0303
 // maxUseless is how many records and messages in a row may bring no data.
 const maxUseless = 16
 
+// maxUpdates is how many KeyUpdates one Receive takes. New keys cost as much as opening
+// several kilobytes, and a record that brings them has 27 bytes: in what a loop reads at
+// once there is room for thousands, while which all other links would wait.
+const maxUpdates = 16
+
 // Receive opens the whole records at the front of in, appends their data to dst, and
 // returns how many bytes of in are used up; the rest, shorter than MaxRecord, is to be
 // passed again with more behind it. It stops before a record that might need more room
 // than dst has: it does not allocate, and where dst has room for MaxRecord bytes it does
-// not stop for want of it. dst must not overlap in.
+// not stop for want of it. It stops, too, where it Paused: then what is left has any
+// length. dst must not overlap in.
 //
 // The error, which is returned again from then on, is io.EOF if the peer said that this
 // was all, and an *Error where an alert ends the session. Data that came before it is
 // returned with it.
 func (s *Session) Receive(dst, in []byte) (data []byte, used int, err error) {
-	for s.ended == nil {
+	for s.updates = 0; s.ended == nil && !s.Paused(); {
 		var record []byte
 		if record, s.ended = cut(in[used:]); record == nil || cap(dst)-len(dst) < len(record)-headerLength-tagLength {
 			break
@@ -39,6 +45,11 @@ func (s *Session) Receive(dst, in []byte) (data []byte, used int, err error) {
 	}
 	return dst, used, s.ended
 }
+
+// Paused reports whether the last Receive has taken as many KeyUpdates as one may, so that
+// there may be whole records in what it left: they are for the next, when others have had
+// their turn.
+func (s *Session) Paused() bool { return s.updates >= maxUpdates }
 
 // cut returns the whole record at the front of in, or nil; a header that cannot be one is
 // refused before its record has come.

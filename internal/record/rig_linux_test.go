@@ -49,6 +49,7 @@ type carried struct {
 	wire           *net.TCPConn // the peer's
 	peer           *Session
 	program        stream
+	ours           *Session // the loop's, until the link has ended
 	done           chan error
 	sealed, opened atomic.Int64
 
@@ -65,10 +66,17 @@ type stream interface {
 // start has the loops carry a new pair, with what had been read of both before.
 func (r *rig) start(network string, received func(peer *Session) []byte, head []byte) *carried {
 	r.t.Helper()
+	return r.startBehind(network, func(stream) {}, received, head)
+}
+
+// startBehind has the program do something first, so that it is all there at once.
+func (r *rig) startBehind(network string, first func(program stream), received func(peer *Session) []byte, head []byte) *carried {
+	r.t.Helper()
 	peer, ours := fresh(r.t, tls.TLS_AES_128_GCM_SHA256)
 	near, wire := sockets(r.t, "tcp")
 	inner, program := sockets(r.t, network)
-	c := &carried{t: r.t, wire: wire.(*net.TCPConn), peer: peer, program: program, done: make(chan error, 1)}
+	first(program)
+	c := &carried{t: r.t, wire: wire.(*net.TCPConn), peer: peer, ours: ours, program: program, done: make(chan error, 1)}
 	pair := Pair{Session: ours, Secure: taken(r.t, near), Plain: taken(r.t, inner), Head: head,
 		Sealed: &c.sealed, Opened: &c.opened, Done: func(err error) { c.done <- err }}
 	if received != nil {

@@ -30,6 +30,7 @@ type Session struct {
 	owes    bool   // the peer has asked for new keys of ours
 	said    bool   // our last record has left: an alert
 	useless uint8  // records and messages in a row that brought no data
+	updates uint8  // of the peer's keys, in the last Receive
 	message []byte // what has come of a handshake message that goes on in the next record
 	ended   error  // of the peer's direction
 }
