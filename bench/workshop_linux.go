@@ -126,7 +126,12 @@ func (w *workshop) run(name string, command *exec.Cmd) (*process, error) {
 		}
 	}
 	p.cmd, command.Stdout, command.Stderr = command, out, log
-	command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // its own children end with it
+	var as syscall.SysProcAttr
+	if command.SysProcAttr != nil { // it runs as somebody else
+		as = *command.SysProcAttr
+	}
+	as.Setpgid = true // its own children end with it
+	command.SysProcAttr = &as
 	if err := p.cmd.Start(); err != nil {
 		return nil, err
 	}
