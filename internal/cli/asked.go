@@ -21,17 +21,32 @@ type inquire struct {
 	Proxy string `placeholder:"FILE" help:"In the place of an authority, ask the proxy of this configuration, which has none: its admin says at which socket."`
 }
 
-// asked is who answers.
-type asked interface {
-	get(ctx context.Context, path string, query url.Values, answer any) error
-	post(ctx context.Context, path string, question, answer any) error
+// asked is who answers: it sends a request, and reads what comes back.
+type asked func(ctx context.Context, method, path string, body []byte, answer any) error
+
+// get asks a question.
+func (do asked) get(ctx context.Context, path string, query url.Values, answer any) error {
+	return do(ctx, http.MethodGet, path+"?"+query.Encode(), nil, answer)
+}
+
+// post asks for a change.
+func (do asked) post(ctx context.Context, path string, question, answer any) error {
+	body, err := json.Marshal(question)
+	if err != nil {
+		return err
+	}
+	return do(ctx, http.MethodPost, path, body, answer)
 }
 
 // asked returns who answers.
 func (i inquire) asked(ctx context.Context, s *shell) (asked, error) {
 	switch {
 	case i.Proxy == "":
-		return s.operator(ctx, i.As)
+		authority, err := s.operator(ctx, i.As)
+		if err != nil {
+			return nil, err
+		}
+		return authority.asked, nil
 	case i.As != "":
 		return nil, fault.New(Usage, "--as is about an authority, and --proxy about a proxy that has none").WithHint("leave one of them out")
 	}
@@ -43,28 +58,17 @@ func (i inquire) asked(ctx context.Context, s *shell) (asked, error) {
 		return nil, file.Fault("", config.Invalid, "%s has no admin socket, so nobody can ask its proxy", i.Proxy)
 	}
 	socket := file.Resolve(file.Admin)
-	return &proxyAsker{i.Proxy, &http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+	proxy := &proxyAsker{i.Proxy, &http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 		var dialer net.Dialer
 		return dialer.DialContext(ctx, "unix", socket)
-	}}}}, nil
+	}}}}
+	return proxy.do, nil
 }
 
 // proxyAsker asks a proxy at its admin socket.
 type proxyAsker struct {
 	config string
 	http   *http.Client
-}
-
-func (p *proxyAsker) get(ctx context.Context, path string, query url.Values, answer any) error {
-	return p.do(ctx, http.MethodGet, path+"?"+query.Encode(), nil, answer)
-}
-
-func (p *proxyAsker) post(ctx context.Context, path string, question, answer any) error {
-	body, err := json.Marshal(question)
-	if err != nil {
-		return err
-	}
-	return p.do(ctx, http.MethodPost, path, body, answer)
 }
 
 func (p *proxyAsker) do(ctx context.Context, method, path string, body []byte, answer any) error {

@@ -32,6 +32,7 @@ const answerTimeout = 30 * time.Second
 
 // operator asks the authority of this host's trust domain.
 type operator struct {
+	asked
 	id      spiffeid.ID
 	until   time.Time // the end of its certificate
 	address string
@@ -73,7 +74,9 @@ func (f folder) asker(own identity.Source, leaf *pki.Certificate) (*operator, er
 		return nil, err
 	}
 	client := &signet.Client{Roots: roots, Name: verify.ID(authority), Identity: own}
-	return &operator{leaf.ID(), leaf.NotAfter(), set.Authority, f, client, client.HTTP()}, nil
+	o := &operator{id: leaf.ID(), until: leaf.NotAfter(), address: set.Authority, home: f, client: client, http: client.HTTP()}
+	o.asked = o.do
+	return o, nil
 }
 
 func (s *shell) operatorCredential(home folder, as string) (*pki.Credential, error) {
@@ -135,20 +138,6 @@ func (f folder) renewed(ctx context.Context, now time.Time) folder {
 		f.host = &home
 	}
 	return f
-}
-
-// get asks a question.
-func (o *operator) get(ctx context.Context, path string, query url.Values, answer any) error {
-	return o.do(ctx, http.MethodGet, path+"?"+query.Encode(), nil, answer)
-}
-
-// post asks for a change.
-func (o *operator) post(ctx context.Context, path string, question, answer any) error {
-	body, err := json.Marshal(question)
-	if err != nil {
-		return err
-	}
-	return o.do(ctx, http.MethodPost, path, body, answer)
 }
 
 func (o *operator) do(ctx context.Context, method, path string, body []byte, answer any) error {
