@@ -73,7 +73,7 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 	if cfg.Etcd != nil && *folder.marker.Ready && folder.marker.Etcd == nil {
 		folder.close()
 		return nil, fault.New(EtcdUnused, "%s has the truth of %s in itself, not in a cluster", cfg.Dir, cfg.TrustDomain).
-			WithHint("signet authority backup FILE      # then move it: signet authority restore FILE --data DIR --etcd HOST:PORT …")
+			WithHint("signet authority backup FILE      # then move it: signet authority restore FILE --data DIR --etcd https://HOST:PORT …")
 	}
 	stop, err := s.connect(ctx, cfg, folder)
 	if err != nil {
