@@ -203,11 +203,7 @@ func TestStops(t *testing.T) {
 func TestClosedInHandshake(t *testing.T) {
 	w := newWorld(t)
 	w.allow("web", "orders")
-	orders, err := member.Open(member.Config{Host: w.home("proxy/orders"), Name: "orders", MaxConns: 1})
-	if err != nil {
-		t.Fatal(err)
-	}
-	background(t, "orders", orders.Run)
+	orders, _ := w.run(member.Config{Name: "orders", MaxConns: 1})
 	web, _ := w.member("web")
 	listener, err := orders.Listen(t.Context(), "127.0.0.1:0")
 	if err != nil {
@@ -253,11 +249,7 @@ func TestClosedInHandshake(t *testing.T) {
 func TestMaxConns(t *testing.T) {
 	w := newWorld(t)
 	w.allow("web", "orders")
-	orders, err := member.Open(member.Config{Host: w.home("proxy/orders"), Name: "orders", MaxConns: 1})
-	if err != nil {
-		t.Fatal(err)
-	}
-	background(t, "orders", orders.Run)
+	orders, _ := w.run(member.Config{Name: "orders", MaxConns: 1})
 	web, _ := w.member("web")
 	w.serve(orders)
 	try := func() (*member.Conn, error) {

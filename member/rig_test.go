@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"io"
 	"net"
 	"net/http"
 	"slices"
@@ -19,6 +20,7 @@ import (
 	"github.com/signet-tls/signet/internal/authority"
 	"github.com/signet-tls/signet/internal/ca"
 	"github.com/signet-tls/signet/internal/control"
+	"github.com/signet-tls/signet/internal/peers"
 	"github.com/signet-tls/signet/internal/testpki"
 	"github.com/signet-tls/signet/member"
 	"github.com/signet-tls/signet/pki"
@@ -70,7 +72,7 @@ func newWorld(t *testing.T) *world {
 		defer w.mu.Unlock()
 		w.events = append(w.events, e)
 	}}))
-	w.authority = freePort(t)
+	w.authority = peers.FreeAddress(t)
 	if err := a.Listen(t.Context(), w.authority); err != nil {
 		t.Fatal(err)
 	}
@@ -97,16 +99,6 @@ func background(t *testing.T, what string, run func(context.Context) error) (sto
 	}
 	t.Cleanup(stop)
 	return stop
-}
-
-func freePort(t *testing.T) string {
-	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer listener.Close()
-	return listener.Addr().String()
 }
 
 func (w *world) id(path string) spiffeid.ID { return testpki.Must(w.domain.ID(path)) }
@@ -149,11 +141,18 @@ func (w *world) home(name string) string {
 // member is one that runs and is ready, by a folder of its own.
 func (w *world) member(name string) (m *member.Member, stop func()) {
 	w.t.Helper()
-	m, err := member.Open(member.Config{Host: w.home("proxy/" + name), Name: name})
+	return w.run(member.Config{Name: name})
+}
+
+// run is member for one with settings of its own.
+func (w *world) run(cfg member.Config) (m *member.Member, stop func()) {
+	w.t.Helper()
+	cfg.Host = w.home("proxy/" + cfg.Name)
+	m, err := member.Open(cfg)
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	stop = background(w.t, name, m.Run)
+	stop = background(w.t, cfg.Name, m.Run)
 	ctx, cancel := context.WithTimeout(w.t.Context(), 20*time.Second)
 	defer cancel()
 	if err := m.Ready(ctx); err != nil {
@@ -241,14 +240,5 @@ func (w *world) serve(m *member.Member) *member.Listener {
 
 func echo(conn net.Conn) {
 	defer conn.Close()
-	buffer := make([]byte, 1000)
-	for {
-		n, err := conn.Read(buffer)
-		if err != nil {
-			return
-		}
-		if _, err := conn.Write(buffer[:n]); err != nil {
-			return
-		}
-	}
+	io.Copy(conn, conn) // to whatever end
 }

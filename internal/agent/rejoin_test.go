@@ -11,6 +11,7 @@ import (
 
 	"github.com/signet-tls/signet/internal/ca"
 	"github.com/signet-tls/signet/internal/control"
+	"github.com/signet-tls/signet/internal/peers"
 	"github.com/signet-tls/signet/internal/testpki"
 	"github.com/signet-tls/signet/pki"
 	"github.com/signet-tls/signet/verify"
@@ -34,7 +35,7 @@ func TestEnrolledAnewWhileItRuns(t *testing.T) {
 	}{
 		{"it was away for too long", func(r *rig, authority string) Home { return joined(r.t, r.ca, authority, 2*ca.DefaultLifetime) }},
 		{"the root was replaced", func(r *rig, authority string) Home { return joined(r.t, other, authority, 0) }},
-		{"the authority has moved", func(r *rig, _ string) Home { return joined(r.t, r.ca, freePort(r.t), 0) }},
+		{"the authority has moved", func(r *rig, _ string) Home { return joined(r.t, r.ca, peers.FreeAddress(r.t), 0) }},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			r, dir := newRig(t), t.TempDir()

@@ -2,7 +2,6 @@ package agent
 
 import (
 	"context"
-	"net"
 	"sync"
 	"testing"
 	"time"
@@ -12,6 +11,7 @@ import (
 	"github.com/signet-tls/signet/internal/authority"
 	"github.com/signet-tls/signet/internal/ca"
 	"github.com/signet-tls/signet/internal/control"
+	"github.com/signet-tls/signet/internal/peers"
 	"github.com/signet-tls/signet/internal/testpki"
 	"github.com/signet-tls/signet/pki"
 	"github.com/signet-tls/signet/policy"
@@ -94,7 +94,7 @@ func (r *rig) start() *authority.Authority {
 		r.t.Fatal(err)
 	}
 	if r.address == "127.0.0.1:0" {
-		r.address = freePort(r.t)
+		r.address = peers.FreeAddress(r.t)
 	}
 	if err := a.Listen(r.t.Context(), r.address); err != nil {
 		r.t.Fatal(err)
@@ -110,16 +110,6 @@ func (r *rig) start() *authority.Authority {
 		r.stop = func() {}
 	}
 	return a
-}
-
-func freePort(t *testing.T) string {
-	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer listener.Close()
-	return listener.Addr().String()
 }
 
 func (r *rig) hear(event api.Event) {

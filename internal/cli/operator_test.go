@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"log/slog"
-	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -18,6 +17,7 @@ import (
 	"github.com/signet-tls/signet"
 	"github.com/signet-tls/signet/identity"
 	"github.com/signet-tls/signet/internal/agent/api"
+	"github.com/signet-tls/signet/internal/peers"
 	"github.com/signet-tls/signet/internal/testpki"
 	"github.com/signet-tls/signet/verify"
 )
@@ -178,23 +178,12 @@ func TestAuthorityThatDoesNotAnswer(t *testing.T) {
 func TestAuthorityIsNotThere(t *testing.T) {
 	h := newHost(t)
 	h.domain("demo.signet", "operator/ann")
-	h.settings("demo.signet", free(t))
+	h.settings("demo.signet", peers.FreeAddress(t))
 	have := signetMain(t, nil, "conns")
 	if have.code != 2 || !strings.HasPrefix(have.stderr, "error: Signet does not run: nobody listens at 127.0.0.1:") ||
 		!strings.HasSuffix(have.stderr, "its authority's address [not_running]\n  next: signet up      # in another terminal; it goes on where it stopped\n") {
 		t.Errorf("have %+v", have)
 	}
-}
-
-// free returns an address that nobody listens at.
-func free(t *testing.T) string {
-	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer listener.Close()
-	return listener.Addr().String()
 }
 
 func TestOperatorIsKnown(t *testing.T) {

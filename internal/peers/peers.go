@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -158,4 +159,15 @@ func notShort(t testing.TB) {
 	if testing.Short() {
 		t.Skip("a real peer, which takes its time; run without -short")
 	}
+}
+
+// FreeAddress is one of loopback at which nobody listens.
+func FreeAddress(t testing.TB) string {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	return listener.Addr().String()
 }

@@ -73,17 +73,6 @@ func StartNginx(t testing.TB, program, cert, key string) (address string, reload
 	return address, []string{program, "-e", "stderr", "-c", config, "-s", "reload"}
 }
 
-// FreeAddress is one of loopback at which nobody listens.
-func FreeAddress(t testing.TB) string {
-	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer listener.Close()
-	return listener.Addr().String()
-}
-
 // start runs a server until the test ends, and returns when it answers.
 func start(t testing.TB, server *exec.Cmd, address string) {
 	t.Helper()

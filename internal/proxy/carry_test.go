@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/signet-tls/signet/internal/agent/api"
+	"github.com/signet-tls/signet/internal/peers"
 	"github.com/signet-tls/signet/internal/proxy"
 )
 
@@ -262,7 +263,7 @@ func (r *relay) cut(how func(*net.TCPConn)) {
 
 // TestBackendUnreachable has nobody behind the proxy.
 func TestBackendUnreachable(t *testing.T) {
-	w := newWorldOf(t, setup{names: []string{"ann"}, backend: proxy.Address{Network: "tcp", Address: freePort(t)}})
+	w := newWorldOf(t, setup{names: []string{"ann"}, backend: proxy.Address{Network: "tcp", Address: peers.FreeAddress(t)}})
 	w.allow("ann")
 	client := w.dial(w.doors[0])
 	io.WriteString(client, "hello")

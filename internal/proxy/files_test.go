@@ -14,6 +14,7 @@ import (
 
 	"github.com/signet-tls/signet/internal/agent/api"
 	"github.com/signet-tls/signet/internal/live"
+	"github.com/signet-tls/signet/internal/peers"
 	"github.com/signet-tls/signet/internal/proxy"
 )
 
@@ -147,7 +148,7 @@ func TestLimits(t *testing.T) {
 // TestAddresses reaches a service though some of its addresses are dead, or not its
 // own.
 func TestAddresses(t *testing.T) {
-	dead := freePort(t)
+	dead := peers.FreeAddress(t)
 	w := newFileWorld(t, fileSetup{names: []string{"ann", "eve"}})
 	stranger := w.proxy(proxy.Config{Services: []proxy.Service{{ID: w.id("eve"), Address: "127.0.0.1:0", Backend: proxy.Address{Network: "tcp", Address: dead}}}}, nil, "eve")
 	impostor := stranger.Addresses()[0].String()
@@ -187,7 +188,7 @@ func TestAddresses(t *testing.T) {
 // connection that finds it out is reset, and the others go to the second.
 func TestBackendGone(t *testing.T) {
 	w := newFileWorld(t, fileSetup{names: []string{"ann"}})
-	broken := w.proxy(proxy.Config{Services: []proxy.Service{{ID: w.id("orders"), Address: "127.0.0.1:0", Backend: proxy.Address{Network: "tcp", Address: freePort(t)}}}}, nil, "orders")
+	broken := w.proxy(proxy.Config{Services: []proxy.Service{{ID: w.id("orders"), Address: "127.0.0.1:0", Backend: proxy.Address{Network: "tcp", Address: peers.FreeAddress(t)}}}}, nil, "orders")
 	door := proxy.Door{From: w.id("ann"), To: w.id("orders"), Address: "127.0.0.1:0", Targets: []string{broken.Addresses()[0].String(), w.service}}
 	p := w.proxy(proxy.Config{Doors: []proxy.Door{door}}, nil, "ann")
 	address := p.Addresses()[0].String()
@@ -204,7 +205,7 @@ func TestBackendGone(t *testing.T) {
 // had leaves all as it was, and live connections outlast their ports.
 func TestReload(t *testing.T) {
 	w := newFileWorld(t, fileSetup{names: []string{"ann"}})
-	kept := freePort(t)
+	kept := peers.FreeAddress(t)
 	reload := func(doors ...proxy.Door) error {
 		next := w.out.config
 		next.Doors = doors
@@ -220,7 +221,7 @@ func TestReload(t *testing.T) {
 	if _, err := net.Dial("tcp", w.doors[0]); err == nil {
 		t.Error("a port that was left out still answers")
 	}
-	fresh := freePort(t)
+	fresh := peers.FreeAddress(t)
 	if err := reload(door(fresh), door(w.service)); err == nil {
 		t.Error("a port was had that is another's")
 	}

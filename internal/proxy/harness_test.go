@@ -20,6 +20,7 @@ import (
 	"github.com/signet-tls/signet/internal/authority"
 	"github.com/signet-tls/signet/internal/ca"
 	"github.com/signet-tls/signet/internal/control"
+	"github.com/signet-tls/signet/internal/peers"
 	"github.com/signet-tls/signet/internal/proxy"
 	"github.com/signet-tls/signet/internal/testpki"
 	"github.com/signet-tls/signet/pki"
@@ -117,7 +118,7 @@ func newWorldOf(t *testing.T, s setup) *world {
 	w.ca = testpki.Must(ca.New(w.domain, time.Now().Add(-24*time.Hour))) // so that it can have signed before
 	w.roots = testpki.Must(verify.ForTrustDomain(w.domain, w.ca.Root()))
 	w.populate(s.names)
-	w.authority = freePort(t)
+	w.authority = peers.FreeAddress(t)
 	client := &signet.Client{Roots: w.roots, Name: verify.ID(w.id(authority.Path)), Identity: identity.Static(w.credential("operator/ann"))}
 	w.operator = client.HTTP()
 	t.Cleanup(w.operator.CloseIdleConnections)
@@ -442,14 +443,4 @@ func (b *backend) end(name string) (ended, bool) {
 	defer b.mu.Unlock()
 	e, ok := b.ended[name]
 	return e, ok
-}
-
-func freePort(t *testing.T) string {
-	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer listener.Close()
-	return listener.Addr().String()
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/signet-tls/signet/identity"
 	"github.com/signet-tls/signet/internal/agent/api"
 	"github.com/signet-tls/signet/internal/control"
+	"github.com/signet-tls/signet/internal/peers"
 	"github.com/signet-tls/signet/internal/testpki"
 	"github.com/signet-tls/signet/pki"
 	"github.com/signet-tls/signet/verify"
@@ -124,7 +125,7 @@ func sameSet(have, want []string) bool {
 // handed and follows no watch: doors leave it and do not come back.
 func TestRevokedServiceProxy(t *testing.T) {
 	var address string
-	w := newWorldOf(t, setup{names: []string{"ann"}, between: func(string) string { address = freePort(t); return address }})
+	w := newWorldOf(t, setup{names: []string{"ann"}, between: func(string) string { address = peers.FreeAddress(t); return address }})
 	w.change(func(tx *control.Tx) {
 		tx.PutIdentity(control.Identity{ID: w.id("proxy/rogue"), Kind: control.Proxy})
 		tx.PutGrant(control.Grant{Proxy: w.id("proxy/rogue"), Identity: w.id("orders")})

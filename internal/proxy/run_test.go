@@ -15,6 +15,7 @@ import (
 	"github.com/signet-tls/signet/internal/agent"
 	"github.com/signet-tls/signet/internal/agent/api"
 	"github.com/signet-tls/signet/internal/bind"
+	"github.com/signet-tls/signet/internal/peers"
 	"github.com/signet-tls/signet/internal/proxy"
 	"github.com/signet-tls/signet/internal/testpki"
 	"github.com/signet-tls/signet/verify"
@@ -137,7 +138,7 @@ func TestServiceDecidesToo(t *testing.T) {
 
 // TestTargetUnreachable has a door that leads nowhere.
 func TestTargetUnreachable(t *testing.T) {
-	w := newWorldOf(t, setup{names: []string{"ann"}, between: func(string) string { return freePort(t) }})
+	w := newWorldOf(t, setup{names: []string{"ann"}, between: func(string) string { return peers.FreeAddress(t) }})
 	w.allow("ann")
 	client := w.dial(w.doors[0])
 	io.WriteString(client, "hello\n")
@@ -176,7 +177,7 @@ func TestExpired(t *testing.T) {
 
 func TestListenRefuses(t *testing.T) {
 	w := newWorld(t)
-	free := freePort(t)
+	free := peers.FreeAddress(t)
 	service := func(address string) proxy.Service {
 		return proxy.Service{ID: w.id("orders"), Address: address, Backend: proxy.Address{Network: "tcp", Address: free}}
 	}
