@@ -135,9 +135,9 @@ func (a *Agent) Run(ctx context.Context, enforcer Enforcer) {
 		if heard {
 			attempt = 0
 		}
-		wait := backoff(attempt)
+		wait := backoff(attempt, usualBackoff)
 		if barred {
-			wait = outside(attempt)
+			wait = backoff(attempt, barredBackoff)
 		}
 		if errors.Is(err, api.ProxyTwice) {
 			a.refuse(err)
@@ -191,17 +191,17 @@ func shutOut(err error) bool {
 // name is gone, less up to a quarter.
 const rivalry = 30 * time.Second
 
-// backoff is how long to wait before another attempt: 50 ms to 5 s, doubling,
-// less up to half of it, so that not all proxies come back at once.
-func backoff(attempt int) time.Duration {
-	wait := min(50*time.Millisecond<<min(attempt, 10), 5*time.Second)
-	return wait - rand.N(wait/2)
-}
+// How long there is at most between two attempts: of who is shut out, and comes back by an
+// operator's act, and of everybody else.
+const (
+	barredBackoff = time.Minute
+	usualBackoff  = 5 * time.Second
+)
 
-// outside is the same for who is shut out, and comes back by an operator's act: up to a
-// minute.
-func outside(attempt int) time.Duration {
-	wait := min(50*time.Millisecond<<min(attempt, 12), time.Minute)
+// backoff is how long to wait before another attempt: from 50 ms, doubling up to the
+// most, less up to half of it, so that not all proxies come back at once.
+func backoff(attempt int, most time.Duration) time.Duration {
+	wait := min(50*time.Millisecond<<min(attempt, 12), most)
 	return wait - rand.N(wait/2)
 }
 

@@ -76,7 +76,7 @@ func (a *Agent) keep(ctx context.Context, id spiffeid.ID) {
 			if attempt&(attempt+1) == 0 { // less and less often: at the 1st, 2nd, 4th, 8th
 				a.logger.Warn("no certificate", slog.String("identity", id.String()), slog.Any("error", err))
 			}
-			if !sleep(ctx, backoff(attempt)) {
+			if !sleep(ctx, backoff(attempt, usualBackoff)) {
 				return
 			}
 		}

@@ -179,7 +179,7 @@ func (a *Agent) send(ctx context.Context) {
 		switch {
 		case err != nil:
 			a.logger.Debug("sending failed", slog.Any("error", err))
-			a.pause(ctx, backoff(attempt))
+			a.pause(ctx, backoff(attempt, usualBackoff))
 			attempt++
 		case sent:
 			attempt = 0

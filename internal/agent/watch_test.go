@@ -335,13 +335,15 @@ func TestRetryAtOnce(t *testing.T) {
 }
 
 func TestBackoff(t *testing.T) {
-	for attempt := range 40 {
-		most := 5 * time.Second
-		if attempt < 7 {
-			most = 50 * time.Millisecond << attempt
-		}
-		if wait := backoff(attempt); wait > most || wait < most/2 {
-			t.Errorf("attempt %d waits for %v, want %v to %v", attempt, wait, most/2, most)
+	for end, grown := range map[time.Duration]int{usualBackoff: 7, barredBackoff: 11} {
+		for attempt := range 40 {
+			most := end
+			if attempt < grown {
+				most = 50 * time.Millisecond << attempt
+			}
+			if wait := backoff(attempt, end); wait > most || wait < most/2 {
+				t.Errorf("attempt %d waits for %v, want %v to %v", attempt, wait, most/2, most)
+			}
 		}
 	}
 }
