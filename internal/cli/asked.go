@@ -51,6 +51,9 @@ func (i inquire) asked(ctx context.Context, s *shell) (asked, error) {
 		return nil, fault.New(Usage, "--as is about an authority, and --proxy about a proxy that has none").WithHint("leave one of them out")
 	}
 	file, err := config.Load(i.Proxy)
+	if ours, is := fault.Of(err); is && ours.Code == config.Unreadable {
+		return nil, ours.WithHint("name the TOML file of the proxy with --proxy FILE")
+	}
 	if err != nil {
 		return nil, err
 	}
