@@ -182,7 +182,7 @@ func TestVerdicts(t *testing.T) {
 		{"an authority as a leaf", m.leaf(func(c *x509.Certificate) { c.IsCA = true; c.KeyUsage = x509.KeyUsageCertSign }), false, false, ""},
 		{"a leaf that may sign certificates", m.leaf(func(c *x509.Certificate) { c.KeyUsage |= x509.KeyUsageCertSign }), false, false, ""},
 		{"a leaf that may sign lists", m.leaf(func(c *x509.Certificate) { c.KeyUsage |= x509.KeyUsageCRLSign }), false, false, ""},
-		{"a leaf that may not sign", m.leaf(func(c *x509.Certificate) { c.KeyUsage = x509.KeyUsageKeyEncipherment }), true, true, ""}, // no client, says Signet, but it may be good for something
+		{"a leaf that may not sign", m.leaf(func(c *x509.Certificate) { c.KeyUsage = x509.KeyUsageKeyEncipherment }), true, false, "X509-SVID section 4.3 has digitalSignature set on a leaf, and go-spiffe does not ask for it"},
 		{"a critical extension that nobody knows", m.leaf(func(c *x509.Certificate) { c.ExtraExtensions = []pkix.Extension{unknown} }), false, false, ""},
 		{"without its intermediate", good[:1], false, false, ""},
 		{"signed by another", []*x509.Certificate{newMaker(t).leaf(nil)[0], m.intermediate}, false, false, ""},
