@@ -140,10 +140,7 @@ func (m *Member) named(cfg Config, home agent.Home) (err error) {
 
 // identityOf is a name, or a whole SPIFFE ID, in a trust domain.
 func identityOf(domain spiffeid.TrustDomain, name string) (spiffeid.ID, error) {
-	if !strings.Contains(name, "://") {
-		return domain.ID(name)
-	}
-	id, err := spiffeid.Parse(name)
+	id, err := domain.Named(name)
 	if err == nil && id.TrustDomain() != domain {
 		err = invalid("%s is not in the trust domain %s", id, domain).WithHint("name one of its identities")
 	}

@@ -67,6 +67,15 @@ func (td TrustDomain) ID(path string) (ID, error) {
 	return Parse("spiffe://" + td.name + "/" + path)
 }
 
+// Named returns the ID that is meant by a path in td, as of ID, or by a whole URI, which
+// may be of any trust domain: what Short writes it reads.
+func (td TrustDomain) Named(text string) (ID, error) {
+	if strings.Contains(text, "://") {
+		return Parse(text)
+	}
+	return td.ID(text)
+}
+
 // MarshalText returns the trust domain's name, the form it has in JSON.
 func (td TrustDomain) MarshalText() ([]byte, error) { return []byte(td.name), nil }
 

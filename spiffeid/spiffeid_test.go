@@ -133,6 +133,16 @@ func TestID(t *testing.T) {
 	if web.TrustDomain() != prod || web.Short(prod) != "proxy/edge-3" || web.Short(spiffeid.TrustDomain{}) != "spiffe://prod.example/proxy/edge-3" {
 		t.Errorf("have %q of %q, short %q and %q", web, web.TrustDomain(), web.Short(prod), web.Short(spiffeid.TrustDomain{}))
 	}
+	for _, td := range []spiffeid.TrustDomain{prod, {}} {
+		if id, err := prod.Named(web.Short(td)); id != web || err != nil {
+			t.Errorf("of %q came %q, %v", web.Short(td), id, err)
+		}
+	}
+	for _, text := range []string{"https://prod.example/web", "spiffe://prod.example", "../orders", ""} {
+		if id, err := prod.Named(text); err == nil {
+			t.Errorf("%q was made of %q", id, text)
+		}
+	}
 	if id, err := prod.ID("../orders"); err == nil {
 		t.Errorf("%q was made of a dot segment", id)
 	}

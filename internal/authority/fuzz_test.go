@@ -45,12 +45,12 @@ func FuzzRequests(f *testing.F) {
 		}
 		var pair api.PairRequest
 		if read(&pair) {
-			a.parse(pair.From)
+			a.domain.Named(pair.From)
 			checkReason(pair.Because)
 		}
 		var who api.RevokeRequest
 		if read(&who) {
-			a.parse(who.Who)
+			a.domain.Named(who.Who)
 		}
 		var certificate api.CertificateRequest
 		if read(&certificate) {

@@ -100,7 +100,7 @@ func (a *Authority) member(name string) (spiffeid.ID, error) {
 }
 
 func (a *Authority) find(name string, listed func(control.Kind) bool) (spiffeid.ID, error) {
-	id, err := a.parse(name)
+	id, err := a.domain.Named(name)
 	if err != nil {
 		return id, err
 	}
@@ -141,13 +141,6 @@ func (a *Authority) meant(name string) string {
 	}
 	slices.Sort(names)
 	return spelling.Nearest(name, names)
-}
-
-func (a *Authority) parse(name string) (spiffeid.ID, error) {
-	if strings.HasPrefix(name, "spiffe://") {
-		return spiffeid.Parse(name)
-	}
-	return a.domain.ID(name)
 }
 
 func list(names []string) string {

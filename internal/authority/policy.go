@@ -308,10 +308,10 @@ func (a *Authority) decisions(r *http.Request) (any, error) {
 	out := make([]api.Decision, 0, len(pairs))
 	for _, request := range pairs {
 		var pair policy.Pair
-		if pair.From, err = a.parse(request.From); err != nil {
+		if pair.From, err = a.domain.Named(request.From); err != nil {
 			return nil, err
 		}
-		if pair.To, err = a.parse(request.To); err != nil {
+		if pair.To, err = a.domain.Named(request.To); err != nil {
 			return nil, err
 		}
 		out = append(out, a.decision(state, set, pair))

@@ -73,8 +73,8 @@ func checkFor(d time.Duration) error {
 // rulePair finds the two that a rule is about.
 func (a *Authority) rulePair(request api.PairRequest, command string) (pair control.Pair, err error) {
 	if request.Anyway {
-		if pair.From, err = a.parse(request.From); err == nil {
-			pair.To, err = a.parse(request.To)
+		if pair.From, err = a.domain.Named(request.From); err == nil {
+			pair.To, err = a.domain.Named(request.To)
 		}
 		return pair, err
 	}
@@ -96,7 +96,7 @@ func (a *Authority) rulePair(request api.PairRequest, command string) (pair cont
 // corrected returns a name as it is if it is known, or the one that it may be
 // for.
 func (a *Authority) corrected(name string) (meant string, known bool) {
-	if id, err := a.parse(name); err == nil {
+	if id, err := a.domain.Named(name); err == nil {
 		if _, known := a.store.State().Identities[id]; known {
 			return name, true
 		}

@@ -129,7 +129,7 @@ func likeKind(word string) string {
 
 // newcomer reads who is to join, and holds it against what there can be.
 func (a *Authority) newcomer(request api.TokenRequest) (n newcomer, err error) {
-	if n.id, err = a.parse(request.Who); err != nil {
+	if n.id, err = a.domain.Named(request.Who); err != nil {
 		return n, err
 	}
 	n.kind, n.again = kindOf(n.id.Path()), request.Again
@@ -152,7 +152,7 @@ func (a *Authority) newcomer(request api.TokenRequest) (n newcomer, err error) {
 		return n, fault.New(BadRequest, "%d identities to hold; %d are the most at once", len(request.Holds), maxHolds).WithHint("name the others in a second token")
 	}
 	for _, name := range request.Holds {
-		held, err := a.parse(name)
+		held, err := a.domain.Named(name)
 		if err != nil {
 			return n, err
 		}

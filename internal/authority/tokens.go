@@ -83,7 +83,7 @@ func (a *Authority) cancel(r *http.Request) (any, error) {
 // one whose ID begins so.
 func (a *Authority) choose(known []control.Token, which string) ([]control.Token, error) {
 	open := slices.DeleteFunc(slices.Clone(known), func(t control.Token) bool { return a.store.Open(t) != nil })
-	if id, err := a.parse(which); err == nil {
+	if id, err := a.domain.Named(which); err == nil {
 		if wanted := slices.DeleteFunc(slices.Clone(open), func(t control.Token) bool { return t.ID != id }); len(wanted) > 0 {
 			return wanted, nil
 		}

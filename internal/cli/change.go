@@ -76,7 +76,7 @@ func (c *revokeCmd) run(ctx context.Context, s *shell) error {
 	if err != nil {
 		return err
 	}
-	who, err := idOf(c.Who, authority.id.TrustDomain())
+	who, err := authority.id.TrustDomain().Named(c.Who)
 	if err != nil {
 		return err
 	}

@@ -187,10 +187,10 @@ func (c *policyTestCmd) askFile(s *shell, cases []policyCase) error {
 	}
 	for i, one := range cases {
 		var pair policy.Pair
-		if pair.From, err = idOf(one.From, domain); err != nil {
+		if pair.From, err = domain.Named(one.From); err != nil {
 			return err
 		}
-		if pair.To, err = idOf(one.To, domain); err != nil {
+		if pair.To, err = domain.Named(one.To); err != nil {
 			return err
 		}
 		d := set.Decide(pair, time.Now())

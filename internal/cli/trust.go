@@ -103,16 +103,8 @@ func nameOf(text string, domain spiffeid.TrustDomain) (verify.Name, error) {
 	default:
 		return verify.Host(text), nil
 	}
-	id, err := idOf(text, domain)
+	id, err := domain.Named(text)
 	return verify.ID(id), err
-}
-
-// idOf reads an identity: a SPIFFE ID, or a path in the trust domain.
-func idOf(text string, domain spiffeid.TrustDomain) (spiffeid.ID, error) {
-	if strings.HasPrefix(text, "spiffe://") {
-		return spiffeid.Parse(text)
-	}
-	return domain.ID(text)
 }
 
 // roots reads --roots: a file if there is one, else a trust domain that is

@@ -177,20 +177,13 @@ func (a *Admin) chosen(request api.CutRequest) ([]api.Conn, error) {
 	return slices.DeleteFunc(live, func(c api.Conn) bool { return c.From != from || c.To != to }), err
 }
 
+// pairOf reads names: a file knows no others than it names.
 func (a *Admin) pairOf(from, to string) (f, t spiffeid.ID, err error) {
-	if f, err = a.identity(from); err != nil {
+	if f, err = a.domain.Named(from); err != nil {
 		return f, t, err
 	}
-	t, err = a.identity(to)
+	t, err = a.domain.Named(to)
 	return f, t, err
-}
-
-// identity is a name, or a whole SPIFFE ID: a file knows no others than it names.
-func (a *Admin) identity(name string) (spiffeid.ID, error) {
-	if strings.Contains(name, "://") {
-		return spiffeid.Parse(name)
-	}
-	return a.domain.ID(name)
 }
 
 // pair says whether one identity may talk to another by this proxy's rules, and why.

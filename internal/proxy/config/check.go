@@ -254,18 +254,12 @@ func (f *File) checkHeld(names map[string]string) error {
 
 // ID is the identity of a name, or of a whole SPIFFE ID, in the trust domain.
 func (f *source) ID(domain spiffeid.TrustDomain, key, name string) (spiffeid.ID, error) {
-	var id spiffeid.ID
-	var err error
-	if strings.Contains(name, "://") {
-		id, err = spiffeid.Parse(name)
-		if err == nil && id.TrustDomain() != domain {
-			return id, f.Fault(key, Invalid, "%s is not in the trust domain %s", id, domain)
-		}
-	} else {
-		id, err = domain.ID(name)
-	}
+	id, err := domain.Named(name)
 	if err != nil {
 		return id, f.Fault(key, Invalid, "%s", fault.Text(err))
+	}
+	if id.TrustDomain() != domain {
+		return id, f.Fault(key, Invalid, "%s is not in the trust domain %s", id, domain)
 	}
 	return id, nil
 }
