@@ -16,6 +16,9 @@ const (
 	maxID          = 2048
 )
 
+// scheme begins an ID.
+const scheme = "spiffe://"
+
 // Codes of this package.
 const (
 	InvalidTrustDomain fault.Code = "trust_domain_invalid"
@@ -64,7 +67,7 @@ func (td TrustDomain) IsZero() bool { return td.name == "" }
 // ID returns the ID of td with the given path, written without its leading
 // slash: "web", "proxy/edge-3".
 func (td TrustDomain) ID(path string) (ID, error) {
-	return Parse("spiffe://" + td.name + "/" + path)
+	return Parse(scheme + td.name + "/" + path)
 }
 
 // Named returns the ID that is meant by a path in td, as of ID, or by a whole URI, which
@@ -91,8 +94,8 @@ func (td *TrustDomain) UnmarshalText(text []byte) (err error) {
 
 // ID is a validated SPIFFE ID. The zero value names nobody.
 type ID struct {
-	td   TrustDomain
-	path string // without its leading slash
+	uri  string
+	path int // where its path begins in it, after the slash
 }
 
 // Parse validates text as a SPIFFE ID with a path.
@@ -100,7 +103,7 @@ func Parse(text string) (ID, error) {
 	if len(text) > maxID {
 		return ID{}, invalidID("a SPIFFE ID has at most %d bytes, this has %d", maxID, len(text))
 	}
-	rest, ok := strings.CutPrefix(text, "spiffe://")
+	rest, ok := strings.CutPrefix(text, scheme)
 	if !ok {
 		return ID{}, invalidID("%q does not begin with spiffe://", clip(text))
 	}
@@ -108,8 +111,7 @@ func Parse(text string) (ID, error) {
 	if !ok || path == "" {
 		return ID{}, invalidID("%q has no path after its trust domain", clip(text))
 	}
-	td, err := ParseTrustDomain(name)
-	if err != nil {
+	if _, err := ParseTrustDomain(name); err != nil {
 		return ID{}, fault.Wrap(err, InvalidID, "%q", clip(text))
 	}
 	for segment := range strings.SplitSeq(path, "/") {
@@ -122,37 +124,37 @@ func Parse(text string) (ID, error) {
 			}
 		}
 	}
-	return ID{td, path}, nil
+	return ID{text, len(text) - len(path)}, nil
 }
 
 // TrustDomain returns the ID's trust domain.
-func (id ID) TrustDomain() TrustDomain { return id.td }
+func (id ID) TrustDomain() TrustDomain {
+	if id.IsZero() {
+		return TrustDomain{}
+	}
+	return TrustDomain{id.uri[len(scheme) : id.path-1]}
+}
 
 // Path returns the ID's path without its leading slash.
-func (id ID) Path() string { return id.path }
+func (id ID) Path() string { return id.uri[id.path:] }
 
 // IsZero reports whether id names nobody.
-func (id ID) IsZero() bool { return id.path == "" }
+func (id ID) IsZero() bool { return id.uri == "" }
 
 // String returns the ID as a URI, or "" for the zero value.
-func (id ID) String() string {
-	if id.IsZero() {
-		return ""
-	}
-	return "spiffe://" + id.td.name + "/" + id.path
-}
+func (id ID) String() string { return id.uri }
 
 // URL returns the ID as the URI of a certificate's subject alternative name.
 func (id ID) URL() *url.URL {
-	return &url.URL{Scheme: "spiffe", Host: id.td.name, Path: "/" + id.path}
+	return &url.URL{Scheme: "spiffe", Host: id.TrustDomain().name, Path: "/" + id.Path()}
 }
 
 // Short returns the path for an ID of td, and the whole URI for all others.
 func (id ID) Short(td TrustDomain) string {
-	if id.td == td {
-		return id.path
+	if id.TrustDomain() == td {
+		return id.Path()
 	}
-	return id.String()
+	return id.uri
 }
 
 // MarshalText returns the ID as a URI, the form it has in JSON.
