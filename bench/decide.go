@@ -81,7 +81,7 @@ func redecisions(out io.Writer, rounds int, set *policy.Set, rules []policy.Rule
 				return fmt.Errorf("%s: %w", change.name, err)
 			}
 			made := cpuTime()
-			difference, decided := next.Since(set), map[policy.Pair]bool{}
+			difference, decided := next.Since(set), make(map[policy.Pair]bool, len(conns))
 			decisions = 0
 			for _, p := range conns {
 				if _, known := decided[p]; known {

@@ -224,6 +224,10 @@ func randomRules(random *rand.Rand) []Rule {
 				"when { "+moment()+" && 9223372036854775807 + 1 > 0 } unless { resource in "+group()+" }",
 				"when { resource in "+group()+" && (principal in "+group()+" || principal in "+group()+") }",
 				"when { resource == "+to()+" && 9223372036854775807 + 1 > 0 } when { "+moment()+" }",
+				"when { 9223372036854775807 + 1 > 0 && principal == "+from()+" }",
+				"unless { principal == "+from()+" } when { resource == "+to()+" }",
+				"when { "+moment()+" && principal in "+group()+" } when { resource == "+to()+" }",
+				"when { principal == "+from()+" } when { principal in "+group()+" && resource in "+group()+" }",
 				"when { principal == "+from()+" && 9223372036854775807 + 1 > 0 }"))
 		rules = append(rules, Rule{fmt.Sprintf("r%d", i), text})
 	}

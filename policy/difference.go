@@ -4,7 +4,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/cedar-policy/cedar-go"
 	"github.com/cedar-policy/cedar-go/ast"
 	syntax "github.com/cedar-policy/cedar-go/x/exp/ast"
 
@@ -16,36 +15,24 @@ import (
 type Difference struct {
 	everybody bool
 	from, to  map[spiffeid.ID]bool
-	suspects  []suspect
 }
-
-// suspect is a rule for everybody, as it is evaluated in one of the sets. It can touch
-// the decisions on those alone for whom it holds, or fails.
-type suspect struct {
-	alone     cedar.PolicyMap // the rule
-	hierarchy *hierarchy
-}
-
-// maxSuspects bounds how many rules are tried on each pair: to decide anew costs less
-// than many.
-const maxSuspects = 8
 
 // Since returns the difference between an earlier set and s.
 func (s *Set) Since(earlier *Set) *Difference {
 	d := &Difference{from: map[spiffeid.ID]bool{}, to: map[spiffeid.ID]bool{}}
 	gone, come := apart(earlier.rules, s.rules)
 	for _, r := range gone {
-		d.add(r, &earlier.hierarchy)
+		d.add(r, earlier.hierarchy)
 	}
 	for _, r := range come {
-		d.add(r, &s.hierarchy)
+		d.add(r, s.hierarchy)
 	}
 	left, came := d.moved(earlier.hierarchy, s.hierarchy), d.moved(s.hierarchy, earlier.hierarchy)
 	if left || came {
 		for _, r := range s.rules {
 			if r.elsewhere {
-				d.add(r, &earlier.hierarchy)
-				d.add(r, &s.hierarchy)
+				d.add(r, earlier.hierarchy)
+				d.add(r, s.hierarchy)
 			}
 		}
 	}
@@ -53,14 +40,12 @@ func (s *Set) Since(earlier *Set) *Difference {
 }
 
 // add notes whom a rule is about, by the end of its scope that has fewer.
-func (d *Difference) add(r *rule, h *hierarchy) {
+func (d *Difference) add(r *rule, h hierarchy) {
 	from, anyFrom := h.members(r.tree.Principal)
 	to, anyTo := h.members(r.tree.Resource)
 	switch {
-	case anyFrom && anyTo && (len(r.moments) > 0 || len(d.suspects) == maxSuspects): // who holds by the time is another one later
-		d.everybody = true
 	case anyFrom && anyTo:
-		d.suspects = append(d.suspects, suspect{cedar.PolicyMap{"": r.cedar}, h})
+		d.everybody = true
 	case anyTo || !anyFrom && len(from) <= len(to):
 		note(d.from, from)
 	default:
@@ -114,7 +99,7 @@ func note(whom map[spiffeid.ID]bool, ids []spiffeid.ID) {
 }
 
 // members lists whom a scope can match, unless it is everybody.
-func (h *hierarchy) members(scope syntax.IsScopeNode) (ids []spiffeid.ID, everybody bool) {
+func (h hierarchy) members(scope syntax.IsScopeNode) (ids []spiffeid.ID, everybody bool) {
 	_, entities := namesOfScope(scope)
 	if len(entities) == 0 {
 		return nil, true
@@ -128,17 +113,7 @@ func (h *hierarchy) members(scope syntax.IsScopeNode) (ids []spiffeid.ID, everyb
 
 // Touches reports whether the decision on a pair can be another than before.
 func (d *Difference) Touches(p Pair) bool {
-	if d.everybody || d.from[p.From] || d.to[p.To] {
-		return true
-	}
-	if len(d.suspects) == 0 {
-		return false
-	}
-	r := request(p)
-	return slices.ContainsFunc(d.suspects, func(s suspect) bool {
-		_, diagnostic := cedar.Authorize(s.alone, s.hierarchy, r)
-		return len(diagnostic.Reasons)+len(diagnostic.Errors) > 0
-	})
+	return d.everybody || d.from[p.From] || d.to[p.To]
 }
 
 // apart returns the rules that only one of two lists has, which are in the order

@@ -31,7 +31,7 @@ type indexed struct {
 func indexAll(all *cedar.PolicySet) indexed {
 	x := indexed{all: all}
 	for id, p := range all.All() {
-		x.rules = append(x.rules, &rule{Rule: Rule{Name: string(id)}, tree: p.AST(), cedar: p})
+		x.rules = append(x.rules, &rule{Rule: Rule{Name: string(id)}, tree: narrowed(p.AST()), cedar: p})
 	}
 	slices.SortFunc(x.rules, func(a, b *rule) int { return cmp.Compare(a.Name, b.Name) })
 	var trees []*ast.Policy

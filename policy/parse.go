@@ -63,7 +63,8 @@ func parse(r Rule) (*rule, error) {
 	if err := checkConditions(r, &tree, tokens); err != nil {
 		return nil, err
 	}
-	parsed := &rule{Rule: r, tree: &tree, groups: groupsIn(&tree), elsewhere: looksElsewhere(&tree), rest: restOf(&tree)}
+	narrow := narrowed(&tree)
+	parsed := &rule{Rule: r, tree: narrow, groups: groupsIn(&tree), elsewhere: looksElsewhere(&tree), rest: restOf(narrow)}
 	parsed.moments, _ = momentsOf(&tree)
 	parsed.cedar = cedar.NewPolicyFromAST(&tree)
 	return parsed, nil

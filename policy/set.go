@@ -35,7 +35,7 @@ type Set struct {
 // rule is a Rule that was parsed. Sets share it.
 type rule struct {
 	Rule
-	tree      *ast.Policy
+	tree      *ast.Policy // narrowed
 	cedar     *cedar.Policy
 	moments   []moment
 	rest      *rest

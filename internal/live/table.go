@@ -231,7 +231,7 @@ func (t *Table) Enforce(view *agent.View) api.Applied {
 	applied := api.Applied{Revision: view.Revision}
 	denied := map[*Conn]error{}
 	t.mu.Lock()
-	decisions := decisions{view.Decide, view.Since(t.view), map[policy.Pair]decision{}}
+	decisions := decisions{view.Decide, view.Since(t.view), make(map[policy.Pair]decision, len(t.conns))}
 	t.view = view
 	for l := range t.conns {
 		made := decisions.of(l.From, l.To)
