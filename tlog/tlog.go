@@ -29,9 +29,10 @@ func LeafHash(entry []byte) Hash { return tlog.RecordHash(entry) }
 // Tree is the right edge of a tree: what is needed to go on, and no more. The
 // zero value is the empty tree. It is not safe for concurrent use.
 type Tree struct {
-	size  int64
-	edge  [][]Hash // by level, the hashes of the tile that is not yet full
-	tiles []int64  // by level, how many full tiles are before it
+	size    int64
+	perfect []Hash   // the roots of its perfect subtrees, largest first: one for each bit of size
+	edge    [][]Hash // by level, the hashes of the tile that is not yet full
+	tiles   []int64  // by level, how many full tiles are before it
 }
 
 // Size returns the number of leaves.
@@ -39,7 +40,7 @@ func (t *Tree) Size() int64 { return t.size }
 
 // Clone returns a tree that grows on its own.
 func (t *Tree) Clone() *Tree {
-	clone := &Tree{t.size, slices.Clone(t.edge), slices.Clone(t.tiles)}
+	clone := &Tree{t.size, slices.Clone(t.perfect), slices.Clone(t.edge), slices.Clone(t.tiles)}
 	for level, hashes := range clone.edge {
 		clone.edge[level] = append(make([]Hash, 0, TileWidth), hashes...)
 	}
@@ -48,21 +49,35 @@ func (t *Tree) Clone() *Tree {
 
 // Add adds a leaf, and returns the tiles that it made full, lowest first.
 func (t *Tree) Add(leaf Hash) (full []Tile) {
-	t.size++
-	for level, hash := 0, leaf; ; level++ {
-		if level == len(t.edge) {
-			t.edge, t.tiles = append(t.edge, nil), append(t.tiles, 0)
+	root := leaf // of the subtree that the leaf makes perfect
+	for height := 0; ; height++ {
+		if height%tileHeight == 0 {
+			full = t.put(full, height/tileHeight, root)
 		}
-		t.edge[level] = append(t.edge[level], hash)
-		if len(t.edge[level]) < TileWidth {
-			return full
+		if t.size>>height&1 == 0 {
+			break
 		}
-		tile := Tile{level, t.tiles[level], t.edge[level]}
-		full = append(full, tile)
-		t.edge[level] = nil
-		t.tiles[level]++
-		hash = tile.Root()
+		last := len(t.perfect) - 1
+		root, t.perfect = tlog.NodeHash(t.perfect[last], root), t.perfect[:last]
 	}
+	t.perfect = append(t.perfect, root)
+	t.size++
+	return full
+}
+
+// put adds a hash to the right edge, and the tile that it makes full to others.
+func (t *Tree) put(full []Tile, level int, hash Hash) []Tile {
+	if level == len(t.edge) {
+		t.edge, t.tiles = append(t.edge, nil), append(t.tiles, 0)
+	}
+	t.edge[level] = append(t.edge[level], hash)
+	if len(t.edge[level]) < TileWidth {
+		return full
+	}
+	full = append(full, Tile{level, t.tiles[level], t.edge[level]})
+	t.edge[level] = nil
+	t.tiles[level]++
+	return full
 }
 
 // Partial returns the tiles of the right edge that are not full, lowest first.
@@ -81,31 +96,12 @@ func (t *Tree) Root() Hash {
 	if t.size == 0 {
 		return sha256.Sum256(nil)
 	}
-	var perfect []Hash // largest first
-	for _, hashes := range slices.Backward(t.edge) {
-		for width := TileWidth / 2; width > 0; width /= 2 {
-			if len(hashes)&width != 0 {
-				perfect = append(perfect, join(hashes[:width]))
-				hashes = hashes[width:]
-			}
-		}
-	}
-	root := perfect[len(perfect)-1]
-	for _, left := range slices.Backward(perfect[:len(perfect)-1]) {
+	last := len(t.perfect) - 1
+	root := t.perfect[last]
+	for _, left := range slices.Backward(t.perfect[:last]) {
 		root = tlog.NodeHash(left, root)
 	}
 	return root
-}
-
-// join returns the root of a perfect tree over the hashes.
-func join(hashes []Hash) Hash {
-	level := slices.Clone(hashes)
-	for ; len(level) > 1; level = level[:len(level)/2] {
-		for i := range len(level) / 2 {
-			level[i] = tlog.NodeHash(level[2*i], level[2*i+1])
-		}
-	}
-	return level[0]
 }
 
 // Load returns the tree of the given size from the tiles of its right edge. It
@@ -126,5 +122,24 @@ func Load(size int64, tile func(path string) ([]byte, error)) (*Tree, error) {
 			return nil, err
 		}
 	}
+	for _, hashes := range slices.Backward(t.edge) {
+		for width := TileWidth / 2; width > 0; width /= 2 {
+			if len(hashes)&width != 0 {
+				t.perfect = append(t.perfect, join(hashes[:width]))
+				hashes = hashes[width:]
+			}
+		}
+	}
 	return t, nil
+}
+
+// join returns the root of a perfect tree over the hashes.
+func join(hashes []Hash) Hash {
+	level := slices.Clone(hashes)
+	for ; len(level) > 1; level = level[:len(level)/2] {
+		for i := range len(level) / 2 {
+			level[i] = tlog.NodeHash(level[2*i], level[2*i+1])
+		}
+	}
+	return level[0]
 }
