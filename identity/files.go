@@ -32,7 +32,9 @@ type Files struct {
 	FS fs.FS
 	// Chain is the path of the certificates, leaf first, in PEM. Required.
 	Chain string
-	// Key is the path of the private key; "" means that it is in Chain.
+	// Key is the path of the private key; "" means that it is in Chain. A key of this
+	// system's that is not encrypted must be its owner's alone (mode 0600), or root's
+	// and readable by a group of ours.
 	Key string
 	// Passphrase opens an encrypted key; nil: it is not encrypted.
 	Passphrase pki.Passphrase
@@ -205,6 +207,9 @@ func (r *Rotating) content(name string) ([]byte, error) {
 	file, err := r.open(name)
 	if err == nil {
 		defer file.Close()
+		if err := r.private(name, file); err != nil {
+			return nil, err
+		}
 		var data []byte
 		if data, err = io.ReadAll(io.LimitReader(file, maxFile+1)); err == nil && len(data) <= maxFile {
 			return data, nil
@@ -216,11 +221,28 @@ func (r *Rotating) content(name string) ([]byte, error) {
 	return nil, fault.Wrap(err, Unreadable, "the identity in %s", name).WithHint("check the path and its permissions")
 }
 
-func (r *Rotating) open(name string) (io.ReadCloser, error) {
+func (r *Rotating) open(name string) (fs.File, error) {
 	if r.files.FS == nil {
 		return regular.Open(name)
 	}
 	return r.files.FS.Open(name)
+}
+
+// private refuses a file of this system with a key as it is that others can get at.
+func (r *Rotating) private(name string, file fs.File) error {
+	sealed := r.files.Signer != nil || r.files.Passphrase != nil || r.files.Decode != nil
+	if r.files.FS != nil || sealed || name != cmp.Or(r.files.Key, r.files.Chain) {
+		return nil
+	}
+	info, err := file.Stat()
+	if err == nil {
+		err = regular.Private(info)
+	}
+	if err != nil {
+		return fault.Wrap(err, Exposed, "%s, with our private key, is open to others", name).
+			WithHint("chmod 600 %s      # and have a new key, if somebody else may have read it", name)
+	}
+	return nil
 }
 
 // thresholds are the parts of its life that a certificate has left when a warning

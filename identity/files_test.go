@@ -37,6 +37,40 @@ func logged() (*slog.Logger, *testpki.Output) {
 	return slog.New(slog.NewTextHandler(out, nil)), out
 }
 
+// TestExposed has keys of this system's that others can get at.
+func TestExposed(t *testing.T) {
+	server := testpki.Must(testpki.Must(testpki.New(time.Now())).Server("web.example"))
+	sealed := pem.EncodeToMemory(testpki.Must(pki.EncryptKey(server.Key, []byte("secret"))))
+	folder := t.TempDir()
+	for name, data := range map[string][]byte{"chain.pem": server.ChainPEM(), "key.pem": keyPEM(t, server), "both.pem": testpki.Must(server.PEM()), "sealed.pem": sealed} {
+		if err := os.WriteFile(filepath.Join(folder, name), data, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	opens := func(files identity.Files) error {
+		files.Chain = filepath.Join(folder, files.Chain)
+		if files.Key != "" {
+			files.Key = filepath.Join(folder, files.Key)
+		}
+		_, err := identity.Open(files)
+		return err
+	}
+	for _, files := range []identity.Files{{Chain: "both.pem"}, {Chain: "chain.pem", Key: "key.pem"}} {
+		if err := opens(files); !errors.Is(err, identity.Exposed) {
+			t.Errorf("%v: have %v, want %s", files, err, identity.Exposed)
+		}
+	}
+	if err := opens(identity.Files{Chain: "chain.pem", Key: "sealed.pem", Passphrase: func() ([]byte, error) { return []byte("secret"), nil }}); err != nil {
+		t.Errorf("an encrypted key: %v", err)
+	}
+	if err := os.Chmod(filepath.Join(folder, "key.pem"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := opens(identity.Files{Chain: "chain.pem", Key: "key.pem"}); err != nil {
+		t.Errorf("its owner's alone: %v", err)
+	}
+}
+
 func TestOpen(t *testing.T) {
 	now := time.Now()
 	p := testpki.Must(testpki.New(now))

@@ -12,6 +12,7 @@ import (
 // Codes of this package.
 const (
 	Unreadable fault.Code = "identity_unreadable"
+	Exposed    fault.Code = "identity_exposed"
 	Unfit      fault.Code = "identity_unfit"
 	Expired    fault.Code = "identity_expired"
 )
@@ -22,6 +23,9 @@ func Codes() []fault.Entry {
 		{Code: Unreadable, Meaning: "The file with our own certificate and key could not be read.",
 			Cause: "A wrong path, missing permissions, or a file that lacks the certificate or the key.",
 			Next:  "Name a PEM file with the chain, leaf first, and its unencrypted private key."},
+		{Code: Exposed, Meaning: "The file with our own private key can be read, or written, by others than its owner.",
+			Cause: "It was made or copied with wide permissions. Who has read it can pass for us.",
+			Next:  "Run chmod 600 on it, and have a new key and certificate if somebody else may have read it."},
 		{Code: Unfit, Meaning: "Our own certificate is one that no peer would accept; the message says why.",
 			Cause: "It has no subject alternative name, is for another purpose, or is not valid yet.",
 			Next:  "Have it issued again, with its names and its purpose."},

@@ -71,7 +71,7 @@ func TestStatic(t *testing.T) {
 }
 
 func TestCodesAreInTheTable(t *testing.T) {
-	want := []fault.Code{identity.Unreadable, identity.Unfit, identity.Expired}
+	want := []fault.Code{identity.Unreadable, identity.Exposed, identity.Unfit, identity.Expired}
 	entries := identity.Codes()
 	if len(entries) != len(want) {
 		t.Fatalf("the table has %d rows, this test knows %d codes", len(entries), len(want))
