@@ -53,6 +53,9 @@ func rekey(raw net.Conn, client bool, settings *tls.Config, interval time.Durati
 		return nil, err
 	}
 	c := &rekeying{Conn: raw, stop: make(chan struct{}), session: session, in: make([]byte, chunk), opened: make([]byte, 0, chunk)}
+	if err := c.ask(); err != nil {
+		return nil, err
+	}
 	c.asking.Go(func() { c.askAgain(interval) })
 	return c, nil
 }
@@ -99,25 +102,29 @@ func (r *recordwise) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// askAgain asks for new keys until the connection is closed. What a write fails for, the
-// next Write meets, too.
+// askAgain asks for new keys after each interval until the connection is closed. What a
+// write fails for, the next Write meets, too.
 func (c *rekeying) askAgain(interval time.Duration) {
 	tick := time.NewTicker(interval)
 	defer tick.Stop()
 	for {
-		c.leave(func(dst []byte) []byte {
-			begun := len(dst)
-			if dst = c.session.UpdateKeys(dst, true); len(dst) > begun {
-				c.asked++
-			}
-			return dst
-		})
 		select {
 		case <-tick.C:
+			c.ask()
 		case <-c.stop:
 			return
 		}
 	}
+}
+
+func (c *rekeying) ask() error {
+	return c.leave(func(dst []byte) []byte {
+		begun := len(dst)
+		if dst = c.session.UpdateKeys(dst, true); len(dst) > begun {
+			c.asked++
+		}
+		return dst
+	})
 }
 
 // leave has records leave that the session makes.
