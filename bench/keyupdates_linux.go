@@ -8,8 +8,12 @@ import (
 	"io"
 	"math/rand/v2"
 	"net"
+	"net/http"
 	"os"
+	"regexp"
 	"slices"
+	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -33,6 +37,8 @@ const (
 // again.
 type keySoak struct {
 	*arena
+	line    string                    // of the proxies' configuration
+	status  []string                  // where each tells its metrics
 	proxies []*target                 // the service's, and the door's
 	ways    []func() (speaker, error) // one through each
 	stop    chan struct{}
@@ -58,8 +64,8 @@ func keyUpdates(out io.Writer, _ int, args []string) error {
 		return err
 	}
 	defer a.close()
-	s := &keySoak{arena: a, stop: make(chan struct{}), levels: make([][]int, 2)}
-	if err := s.start(*line); err != nil {
+	s := &keySoak{arena: a, line: *line, stop: make(chan struct{}), levels: make([][]int, 2)}
+	if err := s.start(); err != nil {
 		return err
 	}
 	fmt.Fprintf(out, "by each of two proxies, all at once: %d connections with up to %d MiB each way at the same time, %d with round trips of %d bytes, %d workers that connect again and again; a KeyUpdate each %s on all\n",
@@ -79,14 +85,21 @@ func keyUpdates(out io.Writer, _ int, args []string) error {
 
 // start starts the service's proxy, to which this program speaks TLS, and the door's,
 // which speaks TLS to this program.
-func (s *keySoak) start(line string) error {
+func (s *keySoak) start() error {
 	near, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return err
 	}
 	go serveEach(near, func(conn net.Conn) { s.reply(conn.(speaker), nil) })
 	s.backend = near.Addr().String()
-	e := signetEntrant("keyupdates-in", "", "", line)
+	for range 2 {
+		status, err := freeAddress()
+		if err != nil {
+			return err
+		}
+		s.status = append(s.status, status)
+	}
+	e := signetEntrant("keyupdates-in", "", "", fmt.Sprintf("%s\nstatus = %q", s.line, s.status[0]))
 	if err := e.ready(s.arena); err != nil {
 		return err
 	}
@@ -105,7 +118,7 @@ func (s *keySoak) start(line string) error {
 		end, err := rekey(conn, false, service, keyEvery)
 		s.reply(end, err)
 	})
-	out, err := s.door(line, far.Addr().String())
+	out, err := s.door(fmt.Sprintf("%s\nstatus = %q", s.line, s.status[1]), far.Addr().String())
 	if err != nil {
 		return err
 	}
@@ -242,10 +255,19 @@ func (s *keySoak) verdict(out io.Writer, took time.Duration) error {
 		wrong = append(wrong, errors.New("no keys were replaced"))
 	}
 	for i, name := range []string{"the service's proxy", "the door's"} {
+		paths, err := s.paths(s.status[i])
+		if err != nil {
+			return err
+		}
 		before, after, level := levelOf(s.levels[i])
-		fmt.Fprintf(out, "  %s: %d MiB in the second third of the time, %d in the last; level: %s\n", name, before>>10, after>>10, map[bool]string{true: "yes", false: "no"}[level])
+		fmt.Fprintf(out, "  %s carried by %s; %d MiB in the second third of the time, %d in the last; level: %s\n", name, counted(paths), before>>10, after>>10, map[bool]string{true: "yes", false: "no"}[level])
 		if err := s.proxies[i].process.over(); err != nil {
 			wrong = append(wrong, err)
+		}
+		for path := range paths {
+			if !strings.Contains(s.line, fmt.Sprintf("%q", path)) {
+				wrong = append(wrong, fmt.Errorf("%s carried some connections by %s", name, path))
+			}
 		}
 		if !level {
 			wrong = append(wrong, errors.New(name+" takes more and more memory"))
@@ -254,6 +276,27 @@ func (s *keySoak) verdict(out io.Writer, took time.Duration) error {
 	fmt.Fprintln(out, " ", machine())
 	return errors.Join(wrong...)
 }
+
+// paths counts the connections of a proxy by who carried them.
+func (s *keySoak) paths(status string) (map[string]int, error) {
+	answer, err := http.Get("http://" + status + "/metrics")
+	if err != nil {
+		return nil, err
+	}
+	defer answer.Body.Close()
+	text, err := io.ReadAll(answer.Body)
+	paths := map[string]int{}
+	for _, found := range carriedBy.FindAllSubmatch(text, -1) {
+		n, _ := strconv.Atoi(string(found[2]))
+		paths[string(found[1])] += n
+	}
+	if err == nil && len(paths) == 0 {
+		err = fmt.Errorf("%s does not tell who carried connections", status)
+	}
+	return paths, err
+}
+
+var carriedBy = regexp.MustCompile(`(?m)^signet_proxy_carried_total\{.*path="(\w+)".*\} (\d+)$`)
 
 // levelOf says whether memory is level: the median of the last third of the time is no
 // more than a tenth, or 4 MiB, above that of the second. The first third is for buffers
