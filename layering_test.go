@@ -88,7 +88,7 @@ var rooms = []room{
 	{"internal/recognise", []string{"fault", "pki", "pki/pkcs7", "pki/pkcs12"}, "it tells what bytes are, and trusts none of them"},
 	{"internal/cli", with(library, "policy", "internal/control", "internal/ca", "internal/authority", "internal/recent", "internal/audit", "internal/agent", "internal/agent/api", "internal/live", "internal/proxy", "internal/proxy/config", "internal/delivery", "internal/tamper", "internal/starttls", "tlog", "internal/recognise", "internal/spelling", "revocation/fetch", "identity/staple", "identity/workload", "pki/pkcs7", "pki/pkcs12", "internal/metrics"), "it wires the system together, and fixtures are not part of it"},
 	{"cmd/signet", []string{"internal/cli"}, "it is a few lines"},
-	{"bench", with(library, "policy", "internal/agent/api", "internal/control", "internal/audit"), "it measures from outside, speaks to an authority by its messages, and reads what one that was killed has left"},
+	{"bench", with(library, "policy", "internal/agent/api", "internal/control", "internal/audit", "internal/record"), "it measures from outside, speaks to an authority by its messages, reads what one that was killed has left, and asks for new keys, as crypto/tls cannot"},
 	{"examples/certificates", []string{"fault", "pki"}, "an example shows the library"},
 	{"examples/download", with(library, "internal/testpki"), "an example shows the library"},
 	{"examples/orders", []string{".", "member"}, "an example shows the library"},

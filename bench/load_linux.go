@@ -64,6 +64,12 @@ func (p *loadPeople) tls(group tls.CurveID, clients ...*pki.Credential) *tls.Con
 	}
 }
 
+// service returns the settings of a service that shows one of the clients' certificates.
+// Who its own clients are it does not look at.
+func (p *loadPeople) service(client int) *tls.Config {
+	return &tls.Config{MinVersion: tls.VersionTLS13, Certificates: []tls.Certificate{*certificate(p.clients[client])}, ClientAuth: tls.RequireAnyClientCert}
+}
+
 // verify verifies a proxy's certificate unless it is the one that it verified last:
 // what the load saves, the proxy has of this machine.
 func (p *loadPeople) verify(state tls.ConnectionState) error {

@@ -15,6 +15,7 @@
 //	go run ./bench kill
 //	go run ./bench rotate
 //	go run ./bench soak -minutes 30 -race
+//	go run ./bench keyupdates -minutes 30
 //	go run ./bench programs
 //	go run ./bench limbo limbo.json.gz
 package main

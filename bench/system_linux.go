@@ -10,16 +10,17 @@ import (
 
 // ofSystem are the benches that run the whole system, and look into /proc.
 var ofSystem = map[string]func(out io.Writer, rounds int, args []string) error{
-	"issue":    issue,
-	"kill":     kills,
-	"matrix":   matrix,
-	"programs": programs,
-	"revoke":   revocations,
-	"rotate":   rotations,
-	"sign":     sign,
-	"slow":     slow,
-	"soak":     soak,
-	"storm":    storm,
+	"issue":      issue,
+	"keyupdates": keyUpdates,
+	"kill":       kills,
+	"matrix":     matrix,
+	"programs":   programs,
+	"revoke":     revocations,
+	"rotate":     rotations,
+	"sign":       sign,
+	"slow":       slow,
+	"soak":       soak,
+	"storm":      storm,
 }
 
 // childVariable says which service this program is, run again, and where.

@@ -122,6 +122,7 @@ func merge(reports answer, state *control.State, silent []api.Missing) []api.Con
 			ends[conn.ID]++
 			if other, ok := byConn[conn.ID]; ok {
 				conn.Sent, conn.Back = max(conn.Sent, other.Sent), max(conn.Back, other.Back)
+				conn.Path = max(conn.Path, other.Path) // std, if that is one end's
 				if other.Opened.Before(conn.Opened) {
 					conn.Opened = other.Opened
 				}

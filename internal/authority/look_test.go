@@ -25,9 +25,9 @@ func TestConns(t *testing.T) {
 	one, slice := r.watchAs("proxy/one")
 	two, _ := r.watchAs("proxy/two")
 	one.report(api.Applied{Revision: slice.Revision})
-	conn := api.Conn{ID: connID("a"), From: id("web"), To: id("orders"), Opened: now, Sent: 10, Back: 7, Rule: "allow-web-orders", Deadline: now.Add(2 * time.Hour), Renewing: true}
+	conn := api.Conn{ID: connID("a"), From: id("web"), To: id("orders"), Opened: now, Sent: 10, Back: 7, Rule: "allow-web-orders", Path: "record", Deadline: now.Add(2 * time.Hour), Renewing: true}
 	other := conn
-	other.Opened, other.Sent, other.Back, other.Deadline, other.Renewing = now.Add(-time.Second), 9, 8, now.Add(time.Hour), false
+	other.Opened, other.Sent, other.Back, other.Deadline, other.Renewing, other.Path = now.Add(-time.Second), 9, 8, now.Add(time.Hour), false, "std"
 	later := api.Conn{ID: connID("b"), From: id("batch"), To: id("orders"), Opened: now.Add(time.Second)}
 	alien := api.Conn{ID: connID("c"), From: id("idle"), To: id("idle")}
 	noID := api.Conn{ID: "c1", From: id("web"), To: id("orders")}
@@ -36,7 +36,7 @@ func TestConns(t *testing.T) {
 
 	live := ask[api.Conns](r.as("operator/ann"), "GET", api.PathConns, nil)
 	merged := conn
-	merged.Opened, merged.Back, merged.Deadline, merged.Renewing = other.Opened, 8, other.Deadline, false
+	merged.Opened, merged.Back, merged.Deadline, merged.Renewing, merged.Path = other.Opened, 8, other.Deadline, false, "std"
 	if diff := cmp.Diff([]api.Conn{merged, later}, live.Conns, cmp.Comparer(sameText)); diff != "" {
 		t.Errorf("conns (- want, + have):\n%s", diff)
 	}

@@ -106,6 +106,7 @@ func kept(event api.Event, proxy spiffeid.ID) api.Event {
 	event.Reason = fault.Printable(event.Reason, maxText)
 	event.Rule = fault.Printable(event.Rule, maxText)
 	event.TLS = fault.Printable(event.TLS, maxText)
+	event.Path = fault.Printable(event.Path, maxWord)
 	return event
 }
 

@@ -30,6 +30,7 @@ type Conn struct {
 	Roots    verify.Roots       // that the peer was verified by
 	Chain    []*pki.Certificate // the peer's
 	TLS      string             // in words
+	Path     func() string      // who carries its bytes, "std" or "record"; nil: no proxy does
 	End      func(cause error)  // ends it by reset, so that nobody takes it for complete
 	Sent     atomic.Int64       // From → To
 	Back     atomic.Int64       // To → From
@@ -371,7 +372,7 @@ func (t *Table) Live() []api.Conn {
 			continue
 		}
 		conn := api.Conn{ID: l.ID, From: l.From, To: l.To, Opened: l.opened,
-			Sent: l.Sent.Load(), Back: l.Back.Load(), Rule: l.verdict.Load().Rule, Until: l.verdict.Load().Until}
+			Sent: l.Sent.Load(), Back: l.Back.Load(), Path: l.path(), Rule: l.verdict.Load().Rule, Until: l.verdict.Load().Until}
 		conn.Deadline, conn.Renewing = t.truth.Deadline(l.Own)
 		if peer := l.peer.Load(); peer != nil {
 			conn.PeerUntil = peer.NotAfter
@@ -384,8 +385,19 @@ func (t *Table) Live() []api.Conn {
 // event describes the connection as it is.
 func (l *Conn) event(kind api.Kind, now time.Time) api.Event {
 	verdict := l.verdict.Load()
-	return api.Event{Time: now, Kind: kind, Conn: l.ID, Side: l.Side, From: l.From, To: l.To, Remote: l.Remote,
+	event := api.Event{Time: now, Kind: kind, Conn: l.ID, Side: l.Side, From: l.From, To: l.To, Remote: l.Remote,
 		Rule: verdict.Rule, Revision: verdict.Revision, Sent: l.Sent.Load(), Back: l.Back.Load()}
+	if kind == api.Ended { // before, it is not known for good
+		event.Path = l.path()
+	}
+	return event
+}
+
+func (l *Conn) path() string {
+	if l.Path == nil {
+		return ""
+	}
+	return l.Path()
 }
 
 // explain puts an error's code and words into an event; a revocation or rule

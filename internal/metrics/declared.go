@@ -7,6 +7,7 @@ var (
 	outcome   = Label{"outcome", "ok, or the code of the refusal", 100}
 	code      = Label{"code", "a code of docs/errors.md", 100}
 	direction = Label{"direction", "sent (from the client to the service), back", 2}
+	path      = Label{"path", "std, record: as data_path in a proxy's configuration", 2}
 	request   = Label{"request", "a path of the authority's, such as /v1/watch", 50}
 )
 
@@ -22,6 +23,7 @@ var (
 	ProxyOpened           = Metric{"signet_proxy_opened_total", Counter, "connections", []Label{side}, "Connections that were opened: verified, allowed and joined with their program."}
 	ProxyRefused          = Metric{"signet_proxy_refused_total", Counter, "connections", []Label{side, code}, "Connections that were not let in."}
 	ProxyEnded            = Metric{"signet_proxy_ended_total", Counter, "connections", []Label{side, code}, "Connections that ended; closed is an end that both sides wanted."}
+	ProxyCarried          = Metric{"signet_proxy_carried_total", Counter, "connections", []Label{side, path}, "Connections that ended, by who carried their bytes."}
 	ProxyRevision         = Metric{"signet_proxy_revision", Gauge, "number", nil, "Revision of the truth that is in force; 0 before the first."}
 	ProxyStale            = Metric{"signet_proxy_stale", Gauge, "0 or 1", nil, "1 while the authority has said nothing for longer than stale_after."}
 	ProxySilence          = Metric{"signet_proxy_silence_seconds", Gauge, "seconds", nil, "Time since the authority last said anything."}
@@ -54,7 +56,7 @@ var (
 // Declared are all metrics, in the order of their page.
 func Declared() []Metric {
 	return []Metric{
-		ProxyHandshakes, ProxyHandshakeTime, ProxyVerificationTime, ProxyPolicyTime, ProxyDecisions, ProxyConnections, ProxyBytes, ProxyOpened, ProxyRefused, ProxyEnded,
+		ProxyHandshakes, ProxyHandshakeTime, ProxyVerificationTime, ProxyPolicyTime, ProxyDecisions, ProxyConnections, ProxyBytes, ProxyOpened, ProxyRefused, ProxyEnded, ProxyCarried,
 		ProxyRevision, ProxyStale, ProxySilence, ProxyCertificate, ProxyEventsWaiting, ProxyEventsLost, ProxyLogWaiting, ProxyLogLeftOut, ProxyLogFailed,
 		AuthorityRequests, AuthorityRequestTime, AuthorityRevision, AuthorityIdentities, AuthorityRules, AuthorityRevoked, AuthorityProxies, AuthorityAudit,
 		AuthorityAuditFailed, AuthorityIssued, AuthorityEvents, AuthorityEventsLost, AuthorityCertificate, AuthorityStrangers,

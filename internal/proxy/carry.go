@@ -136,6 +136,16 @@ type legs struct {
 	detached *signet.Detached // guarded by mu; nil until then
 }
 
+// path is who carries the connection, once that is settled.
+func (l *legs) path() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.detached != nil {
+		return string(Record)
+	}
+	return string(Std)
+}
+
 // abort ends both legs by reset. The peer is told why by an alert, where that can be said
 // at all: crypto/tls has no words of ours for it.
 func (l *legs) abort(alert uint8) {

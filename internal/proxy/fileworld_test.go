@@ -1,6 +1,7 @@
 package proxy_test
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net"
@@ -26,6 +27,8 @@ import (
 type fileWorld struct {
 	t       *testing.T
 	dir     string
+	carrier proxy.DataPath
+	apart   bool
 	domain  spiffeid.TrustDomain
 	pki     *testpki.PKI
 	events  *eventLog
@@ -49,14 +52,17 @@ type fileSetup struct {
 	door    func(*proxy.Door)
 	truth   func(live.Truth) live.Truth // the outbound proxy's
 	drain   time.Duration
+	carrier proxy.DataPath // "": the one that all tests run through
+	apart   bool           // the service's proxy has rules of its own, in rulesOfService
 }
 
 func newFileWorld(t *testing.T, s fileSetup) *fileWorld {
 	t.Helper()
-	w := &fileWorld{t: t, dir: t.TempDir(), domain: testpki.Must(spiffeid.ParseTrustDomain("test.signet")),
+	w := &fileWorld{t: t, dir: t.TempDir(), carrier: cmp.Or(s.carrier, dataPath), apart: s.apart, domain: testpki.Must(spiffeid.ParseTrustDomain("test.signet")),
 		pki: testpki.Must(testpki.New(time.Now())), events: &eventLog{}}
 	w.write("roots.pem", w.pki.Root.Leaf().PEM())
 	w.allow(s.names...)
+	w.allowAt(rulesOfService, s.names...)
 	service := proxy.Service{ID: w.id("orders"), Address: "127.0.0.1:0"}
 	if s.service != nil {
 		s.service(&service)
@@ -87,11 +93,15 @@ func (w *fileWorld) proxy(cfg proxy.Config, truth func(live.Truth) live.Truth, n
 	for _, name := range names {
 		w.identity(name, w.pki)
 	}
-	files, err := agent.OpenFiles(w.filesConfig(names...))
+	config := w.filesConfig(names...)
+	if w.apart && len(cfg.Services) > 0 {
+		config.Policy.Name = w.path(rulesOfService)
+	}
+	files, err := agent.OpenFiles(config)
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	cfg.Truth, cfg.OnEvent, cfg.DataPath = files, w.events.add, dataPath
+	cfg.Truth, cfg.OnEvent, cfg.DataPath = files, w.events.add, w.carrier
 	if truth != nil {
 		cfg.Truth = truth(files)
 	}
@@ -145,11 +155,20 @@ func (w *fileWorld) write(name string, data []byte) {
 // allow lets exactly these names connect to orders.
 func (w *fileWorld) allow(names ...string) {
 	w.t.Helper()
+	w.allowAt("rules", names...)
+}
+
+// rulesOfService is a folder of rules for a service's proxy that has its own.
+const rulesOfService = "rules-of-service"
+
+// allowAt is allow in one folder of rules.
+func (w *fileWorld) allowAt(folder string, names ...string) {
+	w.t.Helper()
 	var text strings.Builder
 	for _, name := range names {
 		fmt.Fprintf(&text, "@id(%q)\npermit (principal == Identity::%q, action == Action::\"connect\", resource == Service::%q);\n", "allow-"+name, w.id(name), w.id("orders"))
 	}
-	w.write("rules/all.cedar", []byte(text.String()))
+	w.write(folder+"/all.cedar", []byte(text.String()))
 }
 
 // join opens a connection through a door, on which both ends have spoken.

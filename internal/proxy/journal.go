@@ -73,6 +73,7 @@ type line struct {
 	Rule     string      `json:"rule,omitempty"`
 	Revision int64       `json:"revision,omitempty"`
 	TLS      string      `json:"tls,omitempty"`
+	Path     string      `json:"path,omitempty"` // of what has ended: std or record
 	Sent     *int64      `json:"sent,omitempty"` // of what has ended
 	Back     *int64      `json:"back,omitempty"`
 	Lines    int64       `json:"lines,omitempty"` // that were left out
@@ -152,7 +153,7 @@ func (j *Journal) count(out io.Writer) {
 
 func (j *Journal) write(out io.Writer, event api.Event) {
 	told := line{Time: event.Time, Event: string(event.Kind), Conn: event.Conn, Side: event.Side, From: event.From, To: event.To,
-		Remote: event.Remote, Code: event.Code, Reason: event.Reason, Rule: event.Rule, Revision: event.Revision, TLS: event.TLS}
+		Remote: event.Remote, Code: event.Code, Reason: event.Reason, Rule: event.Rule, Revision: event.Revision, TLS: event.TLS, Path: event.Path}
 	if event.Kind == api.Ended {
 		told.Sent, told.Back = &event.Sent, &event.Back
 	}

@@ -53,7 +53,7 @@ func TestJournal(t *testing.T) {
 	for deadline := time.Now().Add(30 * time.Second); len(j.queue) > 0 && time.Now().Before(deadline); time.Sleep(time.Millisecond) {
 	}
 	j.Reopen(ctx, second)
-	j.Hear(api.Event{Time: at, Kind: api.Ended, Conn: "c1", Side: api.Door, From: someone("a"), To: someone("b"), Sent: 0, Back: 7})
+	j.Hear(api.Event{Time: at, Kind: api.Ended, Conn: "c1", Side: api.Door, From: someone("a"), To: someone("b"), Path: "std", Sent: 0, Back: 7})
 	cancel()
 	wg.Wait()
 	if !first.closed || !second.closed {
@@ -71,7 +71,7 @@ func TestJournal(t *testing.T) {
 	if events["refused"] != 4 || events["left_out lines"] != 7 || events["ended"] != 1 {
 		t.Errorf("%v; want 4 refusals, 7 left out, 1 end", events)
 	}
-	const end = `{"time":"2027-01-15T08:00:00Z","event":"ended","conn":"c1","side":"door","from":"spiffe://test.signet/a","to":"spiffe://test.signet/b","sent":0,"back":7}`
+	const end = `{"time":"2027-01-15T08:00:00Z","event":"ended","conn":"c1","side":"door","from":"spiffe://test.signet/a","to":"spiffe://test.signet/b","path":"std","sent":0,"back":7}`
 	if !strings.Contains(second.text.String(), end) {
 		t.Errorf("the new file has %s, want %s", second.text.String(), end)
 	}

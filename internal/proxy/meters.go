@@ -22,6 +22,7 @@ type meters struct {
 	opened       *metrics.Count
 	refused      *metrics.Count
 	ended        *metrics.Count
+	carried      *metrics.Count
 }
 
 func newMeters(p *Proxy) meters {
@@ -66,7 +67,8 @@ func newMeters(p *Proxy) meters {
 		set.Read(metrics.ProxyEventsLost, func(put func(float64, ...string)) { _, lost := queue.Waiting(); put(float64(lost)) })
 	}
 	return meters{set, set.Count(metrics.ProxyHandshakes), set.Times(metrics.ProxyHandshakeTime), set.Times(metrics.ProxyVerificationTime),
-		set.Times(metrics.ProxyPolicyTime), set.Count(metrics.ProxyDecisions), set.Count(metrics.ProxyOpened), set.Count(metrics.ProxyRefused), set.Count(metrics.ProxyEnded)}
+		set.Times(metrics.ProxyPolicyTime), set.Count(metrics.ProxyDecisions), set.Count(metrics.ProxyOpened), set.Count(metrics.ProxyRefused), set.Count(metrics.ProxyEnded),
+		set.Count(metrics.ProxyCarried)}
 }
 
 // Metrics are what the proxy counts.
@@ -85,6 +87,7 @@ func (m meters) hear(event api.Event) {
 			code = "closed"
 		}
 		m.ended.Add(1, string(event.Side), code)
+		m.carried.Add(1, string(event.Side), event.Path)
 	}
 }
 

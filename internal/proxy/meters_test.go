@@ -101,6 +101,8 @@ func TestMetricsUnderLoad(t *testing.T) {
 		{out, metrics.ProxyRefused, []string{"door", "no_rule"}, rounds},
 		{out, metrics.ProxyEnded, []string{"door", "closed"}, rounds},
 		{out, metrics.ProxyEnded, []string{"door", "identity_revoked"}, 1},
+		{out, metrics.ProxyCarried, []string{"door", string(dataPath)}, rounds + 1},
+		{in, metrics.ProxyCarried, []string{"service", string(dataPath)}, rounds + 1},
 		{out, metrics.ProxyBytes, []string{"door", "ann", "sent"}, rounds * float64(len(line))},
 		{out, metrics.ProxyBytes, []string{"door", "ann", "back"}, rounds * float64(len(line))},
 		{out, metrics.ProxyBytes, []string{"door", "cat", "sent"}, float64(len("cat.0\n"))},

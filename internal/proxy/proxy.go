@@ -231,6 +231,7 @@ func pause(ctx context.Context) {
 func (p *Proxy) join(ctx context.Context, l *live.Conn, legs *legs, out, in *atomic.Int64, leave func()) {
 	peer := legs.secure.Peer()
 	l.Chain, l.TLS = peer.Chain, peer.TLS()
+	l.Path = legs.path
 	l.End = func(cause error) { legs.abort(live.Alert(cause)) }
 	if p.table.Admit(ctx, l) != nil {
 		leave()

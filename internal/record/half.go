@@ -13,6 +13,7 @@ const nonceLength = 12
 type half struct {
 	aead      cipher.AEAD
 	sequence  uint64 // of the next record
+	renewed   uint64 // how often its keys have been replaced
 	iv, nonce [nonceLength]byte
 	secret    [maxSecret]byte
 }
@@ -48,6 +49,7 @@ func (h *half) update(suite *suite) {
 	secret := h.secret[:suite.secretLength]
 	suite.expand(secret, secret, "traffic upd")
 	h.key(suite)
+	h.renewed++
 }
 
 // wipe leaves nothing of the secrets, and no way to seal or open.

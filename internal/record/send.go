@@ -43,6 +43,10 @@ func (s *Session) UpdateKeys(dst []byte, request bool) []byte {
 	return s.update(dst, request)
 }
 
+// Renewed is how often keys have been replaced, by as many KeyUpdates: this end's, and the
+// peer's. After Wipe it is 0.
+func (s *Session) Renewed() (ours, theirs uint64) { return s.out.renewed, s.in.renewed }
+
 // update appends a KeyUpdate (RFC 8446, section 4.6.3), the last record under its key.
 func (s *Session) update(dst []byte, request bool) []byte {
 	dst = s.out.seal(dst, kindHandshake, keyUpdate(request))

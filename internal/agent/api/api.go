@@ -162,6 +162,9 @@ type Conn struct {
 	Rule     string      `json:"rule"` // that allows it
 	Deadline time.Time   `json:"deadline"`
 	Renewing bool        `json:"renewing"` // the deadline moves on by itself
+	// Path is who carries its bytes: "std" or "record", as data_path in a proxy's
+	// configuration, and "std" where its ends differ; empty where no proxy does.
+	Path string `json:"path,omitempty"`
 	// PeerUntil is when the newest certificate ends that is known of the other
 	// end. It is the deadline where no proxy stands at that end.
 	PeerUntil time.Time `json:"peer_until,omitzero"`
@@ -215,6 +218,7 @@ type Event struct {
 	Rule     string      `json:"rule,omitempty"`     // that allowed, denied or was written
 	Revision int64       `json:"revision,omitempty"` // in force then
 	TLS      string      `json:"tls,omitempty"`      // "1.3, AES-128-GCM, …"
+	Path     string      `json:"path,omitempty"`     // who carried its bytes, of what a proxy ended: see Conn
 	Sent     int64       `json:"sent,omitempty"`
 	Back     int64       `json:"back,omitempty"`
 	By       spiffeid.ID `json:"by,omitzero"`
