@@ -61,7 +61,7 @@ type link struct {
 	ends  [2]half
 	over  bool        // no end can get any more bytes
 	stuck bool        // patience ran out
-	far   bool        // an end is a process, of which nobody knows whether it waits
+	far   bool        // an end lies behind sockets: nobody knows whether it waits
 	quiet *time.Timer // ends an attacked link to a process when nothing moves; else nil
 }
 

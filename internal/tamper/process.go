@@ -69,6 +69,25 @@ func (d door) admit(near halfCloser, stop <-chan struct{}) error {
 	return nil
 }
 
+// socketPair returns both ends of a connection.
+func socketPair() (near, far *net.TCPConn, err error) {
+	entry, err := openDoor()
+	if err != nil {
+		return nil, nil, err
+	}
+	defer entry.Close()
+	dialed, err := net.Dial("tcp", entry.Addr().String())
+	if err != nil {
+		return nil, nil, err
+	}
+	accepted, err := entry.Accept()
+	if err != nil {
+		dialed.Close()
+		return nil, nil, err
+	}
+	return dialed.(*net.TCPConn), accepted.(*net.TCPConn), nil
+}
+
 // heard is the stream of a process: what it received, once it has ended. Its
 // error is nil if it took that for all.
 type heard struct {
