@@ -3,6 +3,7 @@ package tamper
 import (
 	"errors"
 	"io"
+	"net"
 	"runtime"
 	"syscall"
 	"testing"
@@ -21,7 +22,10 @@ func detached(t *testing.T) *stack {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, end := f.newDetached(stacks[0])
+	s, end, err := f.newDetached(stacks[0])
+	if err != nil {
+		t.Fatal(err)
+	}
 	t.Cleanup(end)
 	switch linux := runtime.GOOS == "linux"; {
 	case linux != (s.absent == ""):
@@ -100,14 +104,20 @@ func TestProxied(t *testing.T) {
 		{"a reset, and the loops say that this was all", false, nil, io.EOF},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			far, own, err := socketPair()
+			var m meeting
+			var err error
+			if m.Listener, err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
+				t.Fatal(err)
+			}
+			defer m.Close()
+			far, own, err := m.pair()
 			if err != nil {
 				t.Fatal(err)
 			}
-			p := &proxied{TCPConn: own, done: make(chan error, 1)}
+			p := &proxied{halfCloser: own, done: make(chan error, 1)}
 			defer p.Close()
 			p.done <- test.loops
-			far.SetLinger(0)
+			far.(*net.TCPConn).SetLinger(0)
 			far.Close()
 			for test.writes && err == nil {
 				_, err = p.Write([]byte("x"))

@@ -16,11 +16,13 @@ type halfCloser interface {
 	CloseWrite() error
 }
 
-// bridge carries between an end of a link and the connection to a process, until
-// both directions have ended. What ends otherwise than by a FIN resets both.
-func bridge(near halfCloser, far *net.TCPConn) {
+// bridge carries between an end of a link and a socket, until both directions have
+// ended. What ends otherwise than by a FIN resets both.
+func bridge(near, far halfCloser) {
 	reset := func() {
-		far.SetLinger(0)
+		if tcp, ok := far.(*net.TCPConn); ok {
+			tcp.SetLinger(0)
+		}
 		far.Close()
 		near.Close()
 	}
@@ -67,25 +69,6 @@ func (d door) admit(near halfCloser, stop <-chan struct{}) error {
 	}
 	go bridge(near, conn.(*net.TCPConn))
 	return nil
-}
-
-// socketPair returns both ends of a connection.
-func socketPair() (near, far *net.TCPConn, err error) {
-	entry, err := openDoor()
-	if err != nil {
-		return nil, nil, err
-	}
-	defer entry.Close()
-	dialed, err := net.Dial("tcp", entry.Addr().String())
-	if err != nil {
-		return nil, nil, err
-	}
-	accepted, err := entry.Accept()
-	if err != nil {
-		dialed.Close()
-		return nil, nil, err
-	}
-	return dialed.(*net.TCPConn), accepted.(*net.TCPConn), nil
 }
 
 // heard is the stream of a process: what it received, once it has ended. Its

@@ -98,7 +98,10 @@ func Run(ctx context.Context, opts Options) (table *Table, err error) {
 	}
 	defer dir.remove()
 	own, bare := stacks[0], stacks[1]
-	detached, end := f.newDetached(own)
+	detached, end, err := f.newDetached(own)
+	if err != nil {
+		return nil, fault.Wrap(err, ReferenceFailed, "opening sockets")
+	}
 	defer end()
 	processes, end := newProcesses(dir, bare)
 	defer end()
