@@ -28,10 +28,10 @@ func (f *fixture) newDetached(faces *stack) (s *stack, end func(), err error) {
 		return nil, nil, err
 	}
 	s.client = func(uint16) connect {
-		return c.detach(dialing(&signet.Client{Roots: f.roots, Identity: identity.Static(f.client.Credential), Detachable: true}))
+		return c.detach(dialing(&signet.Client{Roots: f.roots, Identity: identity.Static(f.client.Credential), HandshakeTimeout: 2 * patience, Detachable: true}))
 	}
 	s.server = func(uint16) connect {
-		return c.detach(accepting(&signet.Server{Roots: f.roots, Name: verify.Host(clientName), Identity: identity.Static(f.server.Credential), Detachable: true}))
+		return c.detach(accepting(&signet.Server{Roots: f.roots, Name: verify.Host(clientName), Identity: identity.Static(f.server.Credential), HandshakeTimeout: 2 * patience, Detachable: true}))
 	}
 	return s, c.end, nil
 }

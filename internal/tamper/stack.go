@@ -89,7 +89,7 @@ func (f *fixture) stacks() ([]*stack, error) {
 
 // signetClient speaks the highest version that the other end speaks too.
 func (f *fixture) signetClient(uint16) connect {
-	return dialing(&signet.Client{Roots: f.roots, Identity: identity.Static(f.client.Credential)})
+	return dialing(&signet.Client{Roots: f.roots, Identity: identity.Static(f.client.Credential), HandshakeTimeout: 2 * patience})
 }
 
 // dialing is a client that speaks the highest version that its server speaks.
@@ -104,7 +104,7 @@ func dialing(dialer *signet.Client) connect {
 }
 
 func (f *fixture) signetServer(uint16) connect {
-	return accepting(&signet.Server{Roots: f.roots, Name: verify.Host(clientName), Identity: identity.Static(f.server.Credential)})
+	return accepting(&signet.Server{Roots: f.roots, Name: verify.Host(clientName), Identity: identity.Static(f.server.Credential), HandshakeTimeout: 2 * patience})
 }
 
 // accepting is a server that speaks the highest version that its client speaks.

@@ -119,7 +119,7 @@ func TestTryMustTouch(t *testing.T) {
 	t.Run("no end in time", func(t *testing.T) {
 		l := newLink(attacks{}, false)
 		l.expire()
-		if err := (try{kind: bitsFlipped, arena: a}).proves(l, outcome{}); !errors.Is(err, Stuck) {
+		if err := (try{kind: bitsFlipped, arena: a}).proves(l, [2]outcome{}); !errors.Is(err, Stuck) {
 			t.Errorf("have %v, want %s", err, Stuck)
 		}
 	})

@@ -122,7 +122,7 @@ func (t try) run(ctx context.Context, sends payloads) (Count, error) {
 	if ctx.Err() != nil {
 		return Count{}, context.Cause(ctx)
 	}
-	if err := t.proves(l, saw[t.toward]); err != nil {
+	if err := t.proves(l, saw); err != nil {
 		return Count{}, err
 	}
 	count := Count{Tried: 1}
@@ -180,19 +180,20 @@ func (t try) judged() []side {
 }
 
 // proves reports a try from which nothing can be learnt.
-func (t try) proves(l *link, saw outcome) error {
+func (t try) proves(l *link, saw [2]outcome) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.stuck {
 		return fault.New(Stuck, "%s: no end after %s", t, patience).WithHint("signet tamper --quick # again, on a machine with less to do")
 	}
+	if at := t.toward; t.arena.own.stack.detached && !saw[at].met {
+		return fault.New(TouchedNothing, "%s: the connection was not detached: %v; at the other end: %v", t, saw[at].ended, saw[at.other()].ended).
+			WithHint("signet tamper --quick # again, on a machine with less to do")
+	}
 	for toward, attack := range t.attacks {
 		if attack != nil && !l.ends[toward].touched() {
 			return untouched(t)
 		}
-	}
-	if t.arena.own.stack.detached && !saw.met {
-		return fault.New(TouchedNothing, "%s: the connection was not detached: %v", t, saw.ended).WithHint("signet version # and tell its makers the case")
 	}
 	if t.kind != insideRecord && t.kind != betweenRecords {
 		return nil
