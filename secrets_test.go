@@ -4,6 +4,9 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"math/big"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -61,16 +64,84 @@ func TestInboxWhole(t *testing.T) {
 	}
 }
 
-func FuzzSecrets(f *testing.F) {
-	f.Add([]byte("CLIENT_TRAFFIC_SECRET_0 00 0102\n"))
-	f.Add([]byte("SERVER_TRAFFIC_SECRET_0 00 " + strings.Repeat("ab", 49)))
-	f.Fuzz(func(t *testing.T, line []byte) {
-		s := new(secrets)
-		if n, err := s.Write(line); n != len(line) || err != nil {
-			t.Errorf("%d of %d bytes, %v", n, len(line), err)
+// keyLogLine is a line of a key log (RFC 9850, section 1) with any white space of Unicode's
+// around its fields: a label, a client's random and a secret.
+var keyLogLine = regexp.MustCompile("^" + space + "*" + word + space + "+" + word + space + "+" + word + space + "*$")
+
+const (
+	space = `[\s\v\x{85}\p{Z}]`
+	word  = `([^\s\v\x{85}\p{Z}]+)`
+)
+
+// readKeyLog is what the secrets of a key log are, read in another way.
+func readKeyLog(lines [][]byte) (client, server []byte) {
+	for _, line := range lines {
+		fields := keyLogLine.FindSubmatch(line)
+		if fields == nil || len(fields[3]) > 2*48 { // SHA-384's, in hexadecimal
+			continue
 		}
-		if len(s.client.get()) > maxTrafficSecret || len(s.server.get()) > maxTrafficSecret {
-			t.Error("a secret is too long")
+		number, ok := new(big.Int).SetString("01"+string(fields[3]), 16) // 01 keeps zeros behind it
+		var secret []byte
+		if ok && len(fields[3])%2 == 0 {
+			secret = number.Bytes()[1:]
+		}
+		switch string(fields[1]) {
+		case "CLIENT_TRAFFIC_SECRET_0":
+			client = secret
+		case "SERVER_TRAFFIC_SECRET_0":
+			server = secret
+		}
+	}
+	return client, server
+}
+
+// FuzzSecrets reads any key log as readKeyLog does, line by line; a secret behind it, as
+// crypto/tls writes one, as what it is; and hands all of it on.
+func FuzzSecrets(f *testing.F) {
+	long := strings.Repeat("ab", maxTrafficSecret)
+	for _, log := range []string{
+		"CLIENT_TRAFFIC_SECRET_0 00 0102\nSERVER_TRAFFIC_SECRET_0 00 0304\n",
+		"SERVER_TRAFFIC_SECRET_0 00 " + long + "\nSERVER_TRAFFIC_SECRET_0 00 " + long + "ab\n",
+		"CLIENT_TRAFFIC_SECRET_0 00 0102\nCLIENT_TRAFFIC_SECRET_0 00 010\n",
+		"CLIENT_TRAFFIC_SECRET_0 00 0102\nCLIENT_TRAFFIC_SECRET_0 00 01+2\n",
+		" CLIENT_TRAFFIC_SECRET_0 00 0405\nCLIENT_TRAFFIC_SECRET_0 00 0102 03\n",
+		"# by whom\r\nCLIENT_TRAFFIC_SECRET_0\t00\u00a0FfEe\r\nEXPORTER_SECRET 00 01\n",
+	} {
+		f.Add([]byte(log), []byte{0, 1}, false)
+		f.Add([]byte(log), bytes.Repeat([]byte{7}, 49), true)
+	}
+	f.Fuzz(func(t *testing.T, log, secret []byte, ofServer bool) {
+		s, handed := new(secrets), new(bytes.Buffer)
+		w := s.beside(handed)
+		lines := bytes.SplitAfter(log, []byte("\n"))
+		for _, line := range lines {
+			if n, err := w.Write(line); n != len(line) || err != nil {
+				t.Fatalf("%d of %d bytes, %v", n, len(line), err)
+			}
+		}
+		client, server := readKeyLog(lines)
+		want := func(when string) {
+			t.Helper()
+			if !bytes.Equal(s.client.get(), client) || !bytes.Equal(s.server.get(), server) {
+				t.Errorf("%s: have %x and %x, want %x and %x", when, s.client.get(), s.server.get(), client, server)
+			}
+		}
+		want("any log")
+		label, of := labelClientTraffic, &client
+		if ofServer {
+			label, of = labelServerTraffic, &server
+		}
+		if len(secret) > 0 && len(secret) <= maxTrafficSecret {
+			*of = secret
+		}
+		line := fmt.Appendf(nil, "%s %064x %x\n", label, 7, secret)
+		w.Write(line)
+		want("crypto/tls's line")
+		if all := slices.Concat(log, line); !bytes.Equal(handed.Bytes(), all) {
+			t.Errorf("handed on is %q, want %q", handed, all)
+		}
+		if s.wipe(); *s != (secrets{}) {
+			t.Errorf("after wiping there are %+v", *s)
 		}
 	})
 }

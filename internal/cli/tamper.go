@@ -48,7 +48,7 @@ func (c *tamperCmd) run(ctx context.Context, s *shell) error {
 		return said
 	case err != nil:
 		return err
-	case table.Total(0).Fooled > 0:
+	case table.Own().Fooled > 0:
 		return exitNo
 	}
 	return nil

@@ -49,7 +49,9 @@ type outcome struct {
 	got       []byte // what it read
 	ended     error  // nil: it was told that this was all
 	wrote     error  // nil: all of its own data was sent
-	handshake int    // bytes it had sent when its handshake was done
+	met       bool   // its handshake was done
+	handshake int    // bytes it had sent by then
+	heard     int    // and read
 }
 
 // exchange lets the two ends meet over the link: each sends its payload, says
@@ -71,7 +73,8 @@ func (l *link) visit(ctx context.Context, at side, meet connect, send []byte, ex
 		return outcome{ended: err, wrote: err}
 	}
 	defer conn.Close()
-	saw.handshake = l.sent(at)
+	saw.met = true
+	saw.handshake, saw.heard = l.passed(at)
 	saw.wrote = writeAll(conn, send)
 	saw.got, saw.ended = readAll(conn, expect)
 	return saw
@@ -89,11 +92,11 @@ func writeAll(conn stream, data []byte) error {
 	return conn.CloseWrite()
 }
 
-// sent returns how many bytes a side has written.
-func (l *link) sent(by side) int {
+// passed returns how many bytes a side has written and read.
+func (l *link) passed(by side) (written, read int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.ends[by.other()].sent
+	return l.ends[by.other()].sent, l.ends[by].read
 }
 
 // readAll is io.ReadAll for about expect bytes. It stops a little behind them,

@@ -96,13 +96,8 @@ func (f *framed) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// bent is crypto/tls whose streams end in another way than they did.
-func bent(t *testing.T, end func(error) error) *stack {
-	t.Helper()
-	f, err := newFixture(pki.Ed25519)
-	if err != nil {
-		t.Fatal(err)
-	}
+// bent is a stack whose streams end in another way than they did.
+func bent(s *stack, end func(error) error) *stack {
 	bend := func(open func(uint16) connect) func(uint16) connect {
 		return func(version uint16) connect {
 			straight := open(version)
@@ -115,7 +110,7 @@ func bent(t *testing.T, end func(error) error) *stack {
 			}
 		}
 	}
-	return &stack{name: "bent", client: bend(f.goClient), server: bend(f.goServer)}
+	return &stack{name: "bent", client: bend(s.client), server: bend(s.server), faces: s.faces, detached: s.detached}
 }
 
 type bentStream struct {
@@ -157,11 +152,30 @@ func trusting(t *testing.T) *stack {
 	}
 }
 
+// caught holds that a stack's cells say how it is broken.
+func caught(t *testing.T, broken *stack, cells map[kind]func(Count) bool) {
+	t.Helper()
+	table, err := attack(t.Context(), []*stack{broken}, brief, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for kind, caught := range cells {
+		if cell := table.Rows[kind].Cells[0]; !caught(cell) {
+			t.Errorf("%s: not caught: %+v", table.Rows[kind].Name, cell)
+		}
+	}
+	if text := table.Text(); !strings.Contains(text, "Do not rely on this build.") {
+		t.Errorf("the table does not say so:\n%s", text)
+	}
+}
+
 // TestBrokenStacksAreCaught breaks TLS on purpose: a table of zeros means
 // something only if each of its cells can be another number.
 func TestBrokenStacksAreCaught(t *testing.T) {
 	everyEndIsClean := func(error) error { return io.EOF }
 	noEndIsClean := func(error) error { return io.ErrUnexpectedEOF }
+	unprotected := altering(t)
+	unprotected.detached = true
 	tests := []struct {
 		name   string
 		stack  *stack
@@ -173,10 +187,16 @@ func TestBrokenStacksAreCaught(t *testing.T) {
 			recordsInserted: func(c Count) bool { return c.AlteredBytes > 0 && c.UnnoticedTruncations > 0 && c.Fooled > c.Tried/2 },
 			replays:         func(c Count) bool { return c.AlteredBytes > 0 && c.Downgrades > 0 },
 		}},
-		{"every end is clean", bent(t, everyEndIsClean), map[kind]func(Count) bool{
+		{"every end is clean", bent(inProcess(t)[1], everyEndIsClean), map[kind]func(Count) bool{
 			bitsFlipped:    func(c Count) bool { return c.UnnoticedTruncations > 0 && c.AlteredBytes == 0 },
 			insideRecord:   func(c Count) bool { return c.UnnoticedTruncations > 0 },
 			betweenRecords: func(c Count) bool { return c.UnnoticedTruncations > c.Tried/2 },
+		}},
+		{"no protection behind the handshake", unprotected, map[kind]func(Count) bool{
+			bitsFlipped:     func(c Count) bool { return c.AlteredBytes > 0 && c.Fooled > c.Tried/2 },
+			recordsMoved:    func(c Count) bool { return c.AlteredBytes > 0 && c.Fooled > c.Tried/2 },
+			recordsInserted: func(c Count) bool { return c.AlteredBytes > 0 && c.UnnoticedTruncations > 0 },
+			replays:         func(c Count) bool { return c.AlteredBytes > 0 },
 		}},
 		{"everybody is trusted", trusting(t), map[kind]func(Count) bool{
 			// Without the key to its certificate nobody finishes a handshake.
@@ -188,22 +208,21 @@ func TestBrokenStacksAreCaught(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			table, err := attack(t.Context(), []*stack{test.stack}, brief, nil)
-			if err != nil {
-				t.Fatal(err)
-			}
-			for kind, caught := range test.caught {
-				if cell := table.Rows[kind].Cells[0]; !caught(cell) {
-					t.Errorf("%s: not caught: %+v", table.Rows[kind].Name, cell)
-				}
-			}
-			if text := table.Text(); !strings.Contains(text, "Do not rely on this build.") {
-				t.Errorf("the table does not say so:\n%s", text)
-			}
+			caught(t, test.stack, test.caught)
 		})
 	}
+	t.Run("every end is clean, of what loops carry", func(t *testing.T) {
+		caught(t, bent(detached(t), everyEndIsClean), map[kind]func(Count) bool{
+			bitsFlipped:     func(c Count) bool { return c.UnnoticedTruncations > c.Tried/2 },
+			recordsMoved:    func(c Count) bool { return c.UnnoticedTruncations > c.Tried/2 },
+			recordsInserted: func(c Count) bool { return c.UnnoticedTruncations > c.Tried/2 },
+			replays:         func(c Count) bool { return c.UnnoticedTruncations > c.Tried/2 },
+			insideRecord:    func(c Count) bool { return c.UnnoticedTruncations == c.Tried },
+			betweenRecords:  func(c Count) bool { return c.UnnoticedTruncations == c.Tried },
+		})
+	})
 	t.Run("a clean end taken for cut", func(t *testing.T) {
-		arenas := newArenas(0, bent(t, noEndIsClean))
+		arenas := newArenas(0, bent(inProcess(t)[1], noEndIsClean))
 		table := newTable([]*stack{arenas[0].own.stack})
 		if err := each(t.Context(), cleanTries(arenas, 8), newPayloads(), table, nil); err != nil {
 			t.Fatal(err)

@@ -223,7 +223,7 @@ func impostorTries(ctx context.Context, arenas []*arena, sends payloads) (all []
 // works reports an error if the try's end does not take the peer that it meets.
 func (t try) works(ctx context.Context, sends payloads) error {
 	data := t.arena.sends(sends.now[t.shape], t.toward)
-	saw := exchange(ctx, newLink(attacks{}, t.arena.own.stack.process), t.ends(), data)[t.toward]
+	saw := exchange(ctx, t.arena.own.stack.link(attacks{}), t.ends(), data)[t.toward]
 	if saw.ended != nil {
 		return fault.New(ReferenceFailed, "%s refused an honest peer in the place of one %s: %v", t.arena.own.stack.name, t.guest.what, saw.ended).
 			WithHint("signet version # and tell its makers: nothing was attacked yet")

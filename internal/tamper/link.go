@@ -61,7 +61,7 @@ type link struct {
 	ends  [2]half
 	over  bool        // no end can get any more bytes
 	stuck bool        // patience ran out
-	far   bool        // an end is a process, of which nobody knows whether it waits
+	far   bool        // an end lies behind sockets: nobody knows whether it waits
 	quiet *time.Timer // ends an attacked link to a process when nothing moves; else nil
 }
 
@@ -95,7 +95,8 @@ func newLink(done attacks, process bool) *link {
 	return l
 }
 
-// patience bounds a try, whatever the stacks do. Nothing waits for it in a run
+// patience bounds a try, whatever the stacks do, so that Signet's own handshakes are given
+// longer: one that ran out of time would not be one that was attacked. Nothing waits for it in a run
 // that goes well: ends that wait for each other are noticed at once.
 const patience = 30 * time.Second
 

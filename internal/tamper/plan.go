@@ -1,6 +1,7 @@
 package tamper
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"math/rand/v2"
@@ -53,6 +54,7 @@ type reference struct {
 	another   []byte // the same of yet another connection
 	records   []int  // where each ends
 	handshake int    // where the sender's handshake ends
+	detached  int    // where the receiver's does, if what comes before is not attacked; else 0
 }
 
 func refer(ctx context.Context, a *arena, toward side, size shape, sends payloads) (r reference, err error) {
@@ -67,6 +69,9 @@ func refer(ctx context.Context, a *arena, toward side, size shape, sends payload
 			WithHint("signet version # and tell its makers: nothing was attacked yet")
 	}
 	var whole bool
+	if a.own.stack.detached {
+		r.detached = a.detaches(ctx, toward, sends.past[size])
+	}
 	r.records, whole, err = records(r.flow)
 	if err == nil && !whole {
 		err = fault.New(ReferenceFailed, "%s: a clean connection did not end with a whole record", a.own.stack.name)
@@ -74,10 +79,32 @@ func refer(ctx context.Context, a *arena, toward side, size shape, sends payload
 	return r, err
 }
 
+// detaches returns how much of the flow towards one side its receiver's handshake
+// takes: all of a client's, but of a server's all up to the tickets, which are read behind
+// it (RFC 8446, section 4.6.1). It is seen between ends without sockets, which read no
+// sooner than they must.
+func (a *arena) detaches(ctx context.Context, toward side, data [2][]byte) int {
+	near := arena{own: a.other, other: a.other}
+	saw := exchange(ctx, newLink(attacks{}, false), near.ends(toward, false), data)
+	return min(saw[toward].heard, saw[toward.other()].handshake)
+}
+
+// reaches reports whether an attack is one on who receives the flow: on who detaches
+// connections it changes nothing before, and puts no alert in the clear there, with which
+// a connection is not detached.
+func (r reference) reaches(attack mutation) bool {
+	if r.detached == 0 {
+		return true
+	}
+	deliver, _ := attack.begin(new(half))(r.another)
+	rest, same := bytes.CutPrefix(deliver, r.another[:r.detached])
+	return same && !bytes.HasPrefix(rest, []byte{alertRecord})
+}
+
 // record returns the flow towards one side of a clean connection, and where its
 // sender's handshake ended.
 func record(ctx context.Context, a *arena, toward side, data [2][]byte) (flow []byte, handshake int, err error) {
-	l := newLink(attacks{}, a.own.stack.process)
+	l := a.own.stack.link(attacks{})
 	data = a.sends(data, toward)
 	saw := exchange(ctx, l, a.ends(toward, false), data)
 	for at, o := range saw {
@@ -125,9 +152,11 @@ func planColumn(ctx context.Context, column int, s *stack, sends payloads, much 
 			all = append(all, attacks...)
 		}
 	}
-	open := newArena(column, s, asItComes)
-	for _, toward := range []side{server, client} {
-		all = append(all, much.thinned(open, downgrades(open, toward))...)
+	if !s.detached { // a handshake's matter
+		open := newArena(column, s, asItComes)
+		for _, toward := range []side{server, client} {
+			all = append(all, much.thinned(open, downgrades(open, toward))...)
+		}
 	}
 	for _, list := range []func(context.Context, []*arena, payloads) ([]try, error){impostorTries, strippedTries} {
 		tries, err := list(ctx, arenas, sends)
@@ -157,7 +186,7 @@ func (e effort) thinned(a *arena, tries []try) []try {
 	switch {
 	case a.own.stack.process:
 		most = e.process
-	case a.column > 0:
+	case !a.own.stack.own(a.column):
 		most = e.sample
 	}
 	if most == 0 || len(tries) <= most {
@@ -182,6 +211,9 @@ func attacksOn(ctx context.Context, a *arena, toward side, sends payloads, much 
 	}
 	kinds := make(map[kind][]try)
 	add := func(kind kind, size shape, attack mutation) {
+		if flow := [...]reference{small: little, large: big}[size]; !flow.reaches(attack) {
+			return
+		}
 		kinds[kind] = append(kinds[kind], try{kind: kind, arena: a, toward: toward, shape: size, attacks: on(toward, attack)})
 	}
 	for offset := range little.flow {

@@ -16,11 +16,13 @@ type halfCloser interface {
 	CloseWrite() error
 }
 
-// bridge carries between an end of a link and the connection to a process, until
-// both directions have ended. What ends otherwise than by a FIN resets both.
-func bridge(near halfCloser, far *net.TCPConn) {
+// bridge carries between an end of a link and a socket, until both directions have
+// ended. What ends otherwise than by a FIN resets both.
+func bridge(near, far halfCloser) {
 	reset := func() {
-		far.SetLinger(0)
+		if tcp, ok := far.(*net.TCPConn); ok {
+			tcp.SetLinger(0)
+		}
 		far.Close()
 		near.Close()
 	}

@@ -29,12 +29,15 @@ type stack struct {
 	// resumes from its second connection on.
 	client func(version uint16) connect
 	server func(version uint16) connect
-	// faces is who stands at the other end in TLS 1.2; nil means itself. For a
-	// process it is always there.
+	// faces is who stands at the other end in TLS 1.2; nil means itself. To a
+	// stack behind sockets it is always there.
 	faces *stack
 	// process says that it is another program, which only listens: its stream
 	// has what it received.
 	process bool
+	// detached says that it takes connections over behind their handshakes, in TLS
+	// 1.3 alone: what comes before is left to the stack that it faces, and attacked there.
+	detached bool
 	// absent says why it cannot be attacked on this machine, "" if it can.
 	absent string
 	// shown are the impostors that meet it, beside which it is shown an honest
@@ -42,6 +45,30 @@ type stack struct {
 	shown []impostor
 	// upgrade is nil where the stack has no way from another protocol into TLS.
 	upgrade upgrade
+}
+
+// sockets reports whether sockets lie between the link and the stack, so that nobody
+// sees whether it waits.
+func (s *stack) sockets() bool { return s.process || s.detached }
+
+// link is one to the stack: whatever is done to what it receives, loops carry on what
+// is sent to its end, so that nothing but a process has to be told that the deadline has
+// passed.
+func (s *stack) link(done attacks) *link {
+	l := newLink(done, s.process)
+	l.far = s.sockets()
+	return l
+}
+
+// own reports whether the stack is Signet's, so that the table is about it.
+func (s *stack) own(column int) bool { return column == 0 || s.detached }
+
+// versions are those in which it is attacked.
+func (s *stack) versions() []uint16 {
+	if s.detached {
+		return []uint16{tls.VersionTLS13}
+	}
+	return versions
 }
 
 // stacks returns Signet and Go's crypto/tls, each with mutual authentication,
@@ -62,7 +89,7 @@ func (f *fixture) stacks() ([]*stack, error) {
 
 // signetClient speaks the highest version that the other end speaks too.
 func (f *fixture) signetClient(uint16) connect {
-	return dialing(&signet.Client{Roots: f.roots, Identity: identity.Static(f.client.Credential)})
+	return dialing(&signet.Client{Roots: f.roots, Identity: identity.Static(f.client.Credential), HandshakeTimeout: 2 * patience})
 }
 
 // dialing is a client that speaks the highest version that its server speaks.
@@ -77,7 +104,11 @@ func dialing(dialer *signet.Client) connect {
 }
 
 func (f *fixture) signetServer(uint16) connect {
-	listener := &signet.Server{Roots: f.roots, Name: verify.Host(clientName), Identity: identity.Static(f.server.Credential)}
+	return accepting(&signet.Server{Roots: f.roots, Name: verify.Host(clientName), Identity: identity.Static(f.server.Credential), HandshakeTimeout: 2 * patience})
+}
+
+// accepting is a server that speaks the highest version that its client speaks.
+func accepting(listener *signet.Server) connect {
 	return func(ctx context.Context, raw net.Conn) (stream, error) {
 		conn, err := listener.Wrap(ctx, raw)
 		if err != nil {

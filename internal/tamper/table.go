@@ -56,7 +56,8 @@ type Row struct {
 	Cells []Count // by column
 }
 
-// Table is the outcome of all attacks. Its first column is Signet.
+// Table is the outcome of all attacks. Its first column is Signet as it comes, and
+// the next its record path.
 type Table struct {
 	Took    time.Duration
 	Columns []string
@@ -64,6 +65,7 @@ type Table struct {
 	Rows    []Row
 
 	planned int // tries
+	own     int // of the columns, the first so many are Signet's
 }
 
 // Groups of rows: what being fooled would mean.
@@ -95,7 +97,10 @@ func (k kind) String() string {
 
 func newTable(stacks []*stack) *Table {
 	t := &Table{}
-	for _, s := range stacks {
+	for column, s := range stacks {
+		if s.own(column) {
+			t.own++
+		}
 		t.Columns, t.Absent = append(t.Columns, s.name), append(t.Absent, s.absent)
 	}
 	for _, row := range titles {
@@ -113,6 +118,15 @@ func (t *Table) enter(done try, result Count) {
 func (t *Table) Total(column int) (sum Count) {
 	for _, row := range t.Rows {
 		sum.add(row.Cells[column], row.Cells[column].first)
+	}
+	return sum
+}
+
+// Own returns what came of all tries of Signet's columns.
+func (t *Table) Own() (sum Count) {
+	for column := range t.own {
+		total := t.Total(column)
+		sum.add(total, total.first)
 	}
 	return sum
 }

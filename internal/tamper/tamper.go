@@ -2,7 +2,8 @@
 // client and a server flips bits, drops, swaps, replays and forges records,
 // rewrites Hellos and cuts streams, towards either end, in TLS 1.2 and 1.3; and
 // stands at an end as somebody else. A table says how often the application
-// was fooled: with Signet, and beside it with others as they come by default.
+// was fooled: with Signet, on both of its data paths, and beside it with others
+// as they come by default.
 package tamper
 
 import (
@@ -36,8 +37,8 @@ func Codes() []fault.Entry {
 		{Code: ReferenceFailed, Meaning: "A connection that nobody attacked did not work, so there was nothing to attack.",
 			Cause: "A defect of Signet, or a machine without memory or a usable clock.",
 			Next:  "Run it again; if it stays, report it with the output of signet version."},
-		{Code: TouchedNothing, Meaning: "An attack changed no byte, so it proves nothing and was not counted.",
-			Cause: "Two connections of the same kind differed in length: a defect of the attacker.",
+		{Code: TouchedNothing, Meaning: "An attack changed no byte, or did not get as far as what it was for, so it proves nothing and was not counted.",
+			Cause: "Two connections of the same kind differed in length, a defect of the attacker; or the machine ran out of sockets.",
 			Next:  "Report it with the case that the message names."},
 		{Code: Stuck, Meaning: "A try did not end in time.",
 			Cause: "A machine that stood still, or a defect of the attacked program.",
@@ -71,8 +72,9 @@ type Options struct {
 	// record, and both between all records; attacks all records of the handshake and
 	// one in eight behind it; and makes 10,000 clean connections. Without it every bit
 	// of the small exchange is flipped, every record of the large one attacked, it is
-	// cut at every byte, and 100,000 clean connections are made. Of stacks beside
-	// Signet it tries a sample.
+	// cut at every byte, and 100,000 clean connections are made. Of all that, Signet's
+	// record path gets what comes behind the handshake, and a tenth of the clean
+	// connections. Of stacks beside Signet it tries a sample.
 	Quick bool
 	// Progress hears of every try that is done, one at a time; nil is nobody.
 	Progress func(done, total int)
@@ -95,17 +97,23 @@ func Run(ctx context.Context, opts Options) (table *Table, err error) {
 		return nil, fault.Wrap(err, ReferenceFailed, "writing certificates").WithHint("make room for temporary files, and run it again")
 	}
 	defer dir.remove()
-	processes, end := newProcesses(dir, stacks[1])
+	own, bare := stacks[0], stacks[1]
+	detached, end, err := f.newDetached(own)
+	if err != nil {
+		return nil, fault.Wrap(err, ReferenceFailed, "opening sockets")
+	}
+	defer end()
+	processes, end := newProcesses(dir, bare)
 	defer end()
 	much := full
 	if opts.Quick {
 		much = quick
 	}
-	return attack(ctx, append(stacks, processes...), much, opts.Progress)
+	return attack(ctx, append([]*stack{own, detached, bare}, processes...), much, opts.Progress)
 }
 
-// attack tries the effort on each stack; the first is the one that the table
-// is about.
+// attack tries the effort on each stack; the first, and those that detach
+// connections, are what the table is about.
 func attack(ctx context.Context, stacks []*stack, much effort, progress func(done, total int)) (*Table, error) {
 	began := time.Now()
 	sends := newPayloads()
@@ -123,8 +131,8 @@ func attack(ctx context.Context, stacks []*stack, much effort, progress func(don
 	return table, err
 }
 
-// waiters is how many tries with processes are made at once: most of their time
-// they wait.
+// waiters is how many tries with stacks behind sockets are made at once: much of
+// their time they wait.
 const waiters = 8
 
 // each makes the tries and enters them into the table.
@@ -152,14 +160,14 @@ func each(ctx context.Context, tries []try, sends payloads, table *Table, progre
 		}
 	}
 	for _, group := range []struct {
-		process bool
+		sockets bool
 		workers int
 	}{{false, runtime.GOMAXPROCS(0)}, {true, waiters}} {
 		queue := make(chan try)
 		workers.Go(func() {
 			defer close(queue)
 			for _, t := range tries {
-				if t.arena.own.stack.process != group.process {
+				if t.arena.own.stack.sockets() != group.sockets {
 					continue
 				}
 				select {

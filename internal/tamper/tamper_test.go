@@ -67,7 +67,7 @@ func TestSignetIsNotFooled(t *testing.T) {
 }
 
 func TestReferenceMustWork(t *testing.T) {
-	_, err := attack(t.Context(), []*stack{bent(t, func(error) error { return io.ErrUnexpectedEOF })}, brief, nil)
+	_, err := attack(t.Context(), []*stack{bent(inProcess(t)[1], func(error) error { return io.ErrUnexpectedEOF })}, brief, nil)
 	if !errors.Is(err, ReferenceFailed) {
 		t.Errorf("have %v, want %s", err, ReferenceFailed)
 	}
@@ -119,7 +119,7 @@ func TestTryMustTouch(t *testing.T) {
 	t.Run("no end in time", func(t *testing.T) {
 		l := newLink(attacks{}, false)
 		l.expire()
-		if err := (try{kind: bitsFlipped, arena: a}).proves(l); !errors.Is(err, Stuck) {
+		if err := (try{kind: bitsFlipped, arena: a}).proves(l, [2]outcome{}); !errors.Is(err, Stuck) {
 			t.Errorf("have %v, want %s", err, Stuck)
 		}
 	})

@@ -74,17 +74,22 @@ func (c Count) text() string {
 // summary is what a person should take away.
 func (t *Table) summary() string {
 	var out strings.Builder
-	own := t.Total(0)
-	if own.Fooled == 0 {
+	if t.Own().Fooled == 0 {
 		fmt.Fprintf(&out, "Nothing got through %s.\n", t.Columns[0])
-	} else {
-		fmt.Fprintf(&out, "%s was fooled %s times, first in %s. Do not rely on this build.\n", t.Columns[0], grouped(own.Fooled), own.Example)
 	}
-	if len(t.Columns) > 1 {
+	for i, name := range t.Columns[:t.own] {
+		switch own := t.Total(i); {
+		case own.Fooled > 0:
+			fmt.Fprintf(&out, "%s was fooled %s, first in %s. Do not rely on this build.\n", name, count(own.Fooled, "time"), own.Example)
+		case i > 0 && own.Tried == 0:
+			fmt.Fprintf(&out, "%s %s\n", name, t.verdict(i))
+		}
+	}
+	if len(t.Columns) > t.own {
 		out.WriteString("The others stand here as they come by default:\n")
 	}
-	for i, name := range t.Columns[1:] {
-		fmt.Fprintf(&out, "  %s %s\n", name, t.verdict(i+1))
+	for i := t.own; i < len(t.Columns); i++ {
+		fmt.Fprintf(&out, "  %s %s\n", t.Columns[i], t.verdict(i))
 	}
 	return out.String()
 }
@@ -124,8 +129,8 @@ func (t *Table) verdict(column int) string {
 	return "was fooled by " + text + ", first in " + total.Example + "."
 }
 
-// MarshalJSON writes Signet's counts in all and by row, and beside them those of
-// every column that was tried.
+// MarshalJSON writes Signet's counts on both data paths, in all and by row, and beside
+// them those of every column that was tried.
 func (t *Table) MarshalJSON() ([]byte, error) {
 	type column struct {
 		Stack string `json:"stack"`
@@ -144,7 +149,7 @@ func (t *Table) MarshalJSON() ([]byte, error) {
 		Columns []column          `json:"columns"`
 		Absent  map[string]string `json:"absent,omitempty"`
 		Rows    []row             `json:"rows"`
-	}{Seconds: t.Took.Seconds(), Tries: t.Tries(), Planned: t.planned, Count: t.Total(0), Absent: map[string]string{}}
+	}{Seconds: t.Took.Seconds(), Tries: t.Tries(), Planned: t.planned, Count: t.Own(), Absent: map[string]string{}}
 	for i, name := range t.Columns {
 		if t.Absent[i] != "" {
 			all.Absent[name] = t.Absent[i]
@@ -153,7 +158,10 @@ func (t *Table) MarshalJSON() ([]byte, error) {
 		all.Columns = append(all.Columns, column{name, t.Total(i)})
 	}
 	for _, r := range t.Rows {
-		entry := row{Row: r.Name, Count: r.Cells[0]}
+		entry := row{Row: r.Name}
+		for _, cell := range r.Cells[:t.own] {
+			entry.add(cell, cell.first)
+		}
 		for i, name := range t.Columns {
 			if r.Cells[i].Tried > 0 {
 				entry.Columns = append(entry.Columns, column{name, r.Cells[i]})

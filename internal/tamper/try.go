@@ -36,15 +36,15 @@ type arena struct {
 func newArena(column int, s *stack, version uint16) *arena {
 	a := &arena{column: column, own: newSeat(s, version)}
 	a.other = a.own
-	if s.faces != nil && (s.process || version == tls.VersionTLS12) {
+	if s.faces != nil && (s.sockets() || version == tls.VersionTLS12) {
 		a.other = newSeat(s.faces, version)
 	}
 	return a
 }
 
-// newArenas returns a stack's arena in each version.
+// newArenas returns a stack's arena in each of its versions.
 func newArenas(column int, s *stack) (all []*arena) {
-	for _, version := range versions {
+	for _, version := range s.versions() {
 		all = append(all, newArena(column, s, version))
 	}
 	return all
@@ -116,13 +116,13 @@ func (t try) ends() [2]connect {
 
 // run makes the connection and judges what the column's stack delivered.
 func (t try) run(ctx context.Context, sends payloads) (Count, error) {
-	l := newLink(t.attacks, t.arena.own.stack.process)
+	l := t.arena.own.stack.link(t.attacks)
 	data := t.arena.sends(sends.now[t.shape], t.toward)
 	saw := exchange(ctx, l, t.ends(), data)
 	if ctx.Err() != nil {
 		return Count{}, context.Cause(ctx)
 	}
-	if err := t.proves(l); err != nil {
+	if err := t.proves(l, saw); err != nil {
 		return Count{}, err
 	}
 	count := Count{Tried: 1}
@@ -180,11 +180,15 @@ func (t try) judged() []side {
 }
 
 // proves reports a try from which nothing can be learnt.
-func (t try) proves(l *link) error {
+func (t try) proves(l *link, saw [2]outcome) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.stuck {
 		return fault.New(Stuck, "%s: no end after %s", t, patience).WithHint("signet tamper --quick # again, on a machine with less to do")
+	}
+	if at := t.toward; t.arena.own.stack.detached && !saw[at].met {
+		return fault.New(TouchedNothing, "%s: the connection was not detached: %v; at the other end: %v", t, saw[at].ended, saw[at.other()].ended).
+			WithHint("signet tamper --quick # again, on a machine with less to do")
 	}
 	for toward, attack := range t.attacks {
 		if attack != nil && !l.ends[toward].touched() {
