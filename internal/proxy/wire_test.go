@@ -3,6 +3,7 @@ package proxy_test
 import (
 	"io"
 	"net"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -27,6 +28,7 @@ type strand struct {
 func (s *strand) Write(p []byte) (int, error) {
 	if at := s.flip.Load(); at > 0 {
 		if at <= int64(len(p)) {
+			p = slices.Clone(p)
 			p[at-1] ^= 1
 			at = int64(len(p))
 		}
