@@ -195,6 +195,9 @@ func (a *Authority) remove(r *http.Request) (any, error) {
 
 // idle refuses an identity that somebody has or may hold, unless it was revoked.
 func (a *Authority) idle(ctx context.Context, state *control.State, who spiffeid.ID) error {
+	if err := a.awaited(ctx, who); err != nil {
+		return err
+	}
 	if _, revoked := state.Revocations[who]; revoked {
 		return nil
 	}
@@ -212,6 +215,23 @@ func (a *Authority) idle(ctx context.Context, state *control.State, who spiffeid
 		if g.Proxy == who || g.Identity == who {
 			return fault.New(IdentityInUse, "%s may hold %s", g.Proxy.Short(a.domain), g.Identity.Short(a.domain)).
 				WithHint("signet ungrant %s %s      # first", g.Proxy.Short(a.domain), g.Identity.Short(a.domain))
+		}
+	}
+	return nil
+}
+
+// awaited refuses an identity that a proxy may hold once it has joined by an open token:
+// that would be of whoever has the name next.
+func (a *Authority) awaited(ctx context.Context, who spiffeid.ID) error {
+	tokens, err := a.store.Tokens(ctx)
+	if err != nil {
+		return err
+	}
+	for _, t := range tokens {
+		if slices.Contains(t.Holds, who) && a.store.Open(t) == nil {
+			name := t.ID.Short(a.domain)
+			return fault.New(IdentityInUse, "by an open token %s may hold %s once it has joined", name, who.Short(a.domain)).
+				WithHint("signet token cancel %s      # first", name)
 		}
 	}
 	return nil

@@ -29,6 +29,7 @@ func TestRemove(t *testing.T) {
 	}
 	_, early := r.invite(api.TokenRequest{Who: "proxy/never", Holds: []string{"mail"}})
 	ann.allow("mail", "orders")
+	refused("mail", "proxy/never", "signet token cancel proxy/never")
 	change := remove("proxy/never")
 	if state := r.store.State(); change.Unchanged || state.Identities[id("proxy/never")].Kind != "" || change.Revision != state.Revision {
 		t.Errorf("removed: %+v", change)

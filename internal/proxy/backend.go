@@ -90,5 +90,5 @@ func (b *backend) open(ctx context.Context, l *live.Conn, raw net.Conn) (*plainC
 			return nil, unreachable(err)
 		}
 	}
-	return &plainConn{stream: conn.(stream), program: "the service's program"}, nil
+	return newPlainConn(conn.(stream), "the service's program"), nil
 }

@@ -21,6 +21,14 @@ type plainConn struct {
 	head    []byte      // what was read ahead; only who reads touches it
 }
 
+// newPlainConn takes a program's connection over. Until Close it ends by a reset, where it
+// can, whatever ends it: if this process is killed the system closes it, and the program
+// is not to take what it has had by then for all.
+func newPlainConn(conn stream, program string) *plainConn {
+	linger(conn, 0)
+	return &plainConn{stream: conn, program: program}
+}
+
 // stream is what *net.TCPConn and *net.UnixConn are.
 type stream interface {
 	net.Conn
@@ -103,6 +111,12 @@ func explainProgram(program string, err error) error {
 	return err
 }
 
+// Close ends the leg when all has been said: what has been written still arrives.
+func (c *plainConn) Close() error {
+	linger(c.stream, -1)
+	return c.stream.Close()
+}
+
 // Abort ends the leg by a reset. A Unix socket has none: see Address.
 func (c *plainConn) Abort() error {
 	return reset(c.stream)
@@ -110,10 +124,16 @@ func (c *plainConn) Abort() error {
 
 // reset closes a connection so that nobody takes it for complete, where it can be.
 func reset(conn net.Conn) error {
-	if tcp, ok := conn.(*net.TCPConn); ok {
-		tcp.SetLinger(0) // an error here means that it is closed already
-	}
+	linger(conn, 0)
 	return conn.Close()
+}
+
+// linger says how a connection ends that is closed with data on its way: at 0 seconds by a
+// reset (socket(7), SO_LINGER), at -1 as the system does it. A Unix socket has no resets.
+func linger(conn net.Conn, seconds int) {
+	if tcp, ok := conn.(*net.TCPConn); ok {
+		tcp.SetLinger(seconds) // an error here means that it is closed already
+	}
 }
 
 // counted counts what is written.

@@ -19,7 +19,7 @@ func (p *Proxy) outbound(door Door, seats *live.Seats) serve {
 	}
 	way := p.table.Way(door.From, door.To, door.Connect, targets)
 	return func(ctx context.Context, raw net.Conn) {
-		plain := &plainConn{stream: raw.(stream), program: "the client program"}
+		plain := newPlainConn(raw.(stream), "the client program")
 		if err := admitUser(raw, door); err != nil {
 			p.refusedAt(ctx, door, err, 0)
 			plain.Abort()

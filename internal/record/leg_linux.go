@@ -218,11 +218,14 @@ func (g *leg) failure() error {
 }
 
 // close closes the socket: by a reset, so that nobody takes its stream for complete,
-// where it can be.
+// where it can be; or so that what has been written still arrives, however the socket was
+// to end if it were closed by the system.
 func (g *leg) close(reset bool) {
 	g.drop()
+	linger := unix.Linger{}
 	if reset {
-		unix.SetsockoptLinger(g.fd, unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{Onoff: 1})
+		linger.Onoff = 1
 	}
+	unix.SetsockoptLinger(g.fd, unix.SOL_SOCKET, unix.SO_LINGER, &linger)
 	unix.Close(g.fd)
 }
