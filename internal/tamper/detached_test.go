@@ -7,21 +7,12 @@ import (
 	"runtime"
 	"syscall"
 	"testing"
-
-	"github.com/signet-tls/signet/pki"
 )
 
 // detached returns Signet's record path.
 func detached(t *testing.T) *stack {
 	t.Helper()
-	f, err := newFixture(pki.Ed25519)
-	if err != nil {
-		t.Fatal(err)
-	}
-	stacks, err := f.stacks()
-	if err != nil {
-		t.Fatal(err)
-	}
+	f, stacks := fixtureOf(t)
 	s, end, err := f.newDetached(stacks[0])
 	if err != nil {
 		t.Fatal(err)

@@ -11,20 +11,12 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/signet-tls/signet/internal/peers"
-	"github.com/signet-tls/signet/pki"
 )
 
 // processes returns the stacks that are other programs.
 func processes(t *testing.T) []*stack {
 	t.Helper()
-	f, err := newFixture(pki.Ed25519)
-	if err != nil {
-		t.Fatal(err)
-	}
-	stacks, err := f.stacks()
-	if err != nil {
-		t.Fatal(err)
-	}
+	f, stacks := fixtureOf(t)
 	dir, err := newFolder(f)
 	if err != nil {
 		t.Fatal(err)

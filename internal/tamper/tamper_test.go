@@ -22,6 +22,13 @@ var brief = effort{flipBits: 1, flips: 31, cuts: 31, inside: 1, every: 64, clean
 // inProcess returns Signet and crypto/tls.
 func inProcess(t *testing.T) []*stack {
 	t.Helper()
+	_, stacks := fixtureOf(t)
+	return stacks
+}
+
+// fixtureOf returns a fixture, and the stacks in this process that share it.
+func fixtureOf(t *testing.T) (*fixture, []*stack) {
+	t.Helper()
 	f, err := newFixture(pki.Ed25519)
 	if err != nil {
 		t.Fatal(err)
@@ -30,7 +37,7 @@ func inProcess(t *testing.T) []*stack {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return stacks
+	return f, stacks
 }
 
 func TestSignetIsNotFooled(t *testing.T) {
