@@ -28,7 +28,7 @@ type Report struct {
 	Proxies    int          `json:"proxies"`
 	Signatures int          `json:"signatures"`           // of batches, that are right
 	Losses     int          `json:"losses,omitempty"`     // events that proxies had no room for, as they said
-	Unfinished int          `json:"unfinished,omitempty"` // bytes of a write that nobody was told of
+	Unfinished int          `json:"unfinished,omitempty"` // bytes of a write that broke off, or was cut off
 	Since      *int64       `json:"since,omitempty"`      // entries of the checkpoint that was kept
 	Problems   []Problem    `json:"problems"`
 	More       int          `json:"more_problems,omitempty"` // that are not listed

@@ -54,12 +54,14 @@ func isFolder(path string) bool {
 type auditVerifyCmd struct {
 	auditLog
 	Since string `placeholder:"FILE" help:"A copy of the log's checkpoint, from an earlier day: the log must be its continuation."`
+	Keep  string `placeholder:"FILE" help:"If all is well, write the signed checkpoint of every entry to this file. Kept on another host, it is what --since asks for later."`
 	Roots string `placeholder:"FILE|DOMAIN" help:"Whom to believe about the proxies' certificates, at the time when each was used: a file of certificates, or a trust domain known on this host. Without it, the log is believed."`
+	force
 	terse
 }
 
 func (auditVerifyCmd) Help() string {
-	return "signet audit verify --since last-week.checkpoint\nsignet audit verify /mnt/copy/audit --roots roots.pem"
+	return "signet audit verify --keep today.checkpoint\nsignet audit verify --since last-week.checkpoint\nsignet audit verify /mnt/copy/audit --roots roots.pem"
 }
 
 // auditVerdict is the answer for programs.
@@ -73,6 +75,11 @@ func (c *auditVerifyCmd) run(_ context.Context, s *shell) error {
 	dir, log, err := c.open(s)
 	if err != nil {
 		return err
+	}
+	if c.Keep != "" {
+		if err := c.mayWrite(s, []string{c.Since}, c.Keep); err != nil {
+			return err
+		}
 	}
 	var question audit.Question
 	if c.Since != "" {
@@ -97,10 +104,18 @@ func (c *auditVerifyCmd) run(_ context.Context, s *shell) error {
 	if err != nil {
 		return err
 	}
-	if err := c.tell(s, dir, report); err != nil || len(report.Problems) == 0 {
-		return err
+	if len(report.Problems) > 0 {
+		if err := c.tell(s, dir, report); err != nil {
+			return err
+		}
+		return exitNo
 	}
-	return exitNo
+	if c.Keep != "" {
+		if err := c.save(s, product{c.Keep, report.Checkpoint(), readable}); err != nil {
+			return err
+		}
+	}
+	return c.tell(s, dir, report)
 }
 
 func (c *auditVerifyCmd) tell(s *shell, dir string, r *audit.Report) error {
@@ -134,12 +149,16 @@ func (c *auditVerifyCmd) tell(s *shell, dir string, r *audit.Report) error {
 		p.row("since", "that its end was cut off shows only with --since", "not checked")
 	}
 	if r.Unfinished > 0 {
-		p.fact("unfinished", "%s at its end, of a write that nobody was told of", count(r.Unfinished, "byte", "bytes"))
+		p.fact("unfinished", "%s at its end, of a write that broke off before anybody was told of it, or was cut off since: compare with --since", count(r.Unfinished, "byte", "bytes"))
 	}
 	if err := s.print(p.String()); err != nil {
 		return err
 	}
-	s.steps("next", "cp "+quote(filepath.Join(dir, "checkpoint"))+" kept.checkpoint      # and keep it on another host, for --since")
+	if c.Keep == "" {
+		s.steps("next", "signet audit verify "+quote(dir)+" --keep kept.checkpoint      # and keep it on another host, for --since")
+	} else {
+		s.steps("next", "copy "+c.Keep+" to another host", "signet audit verify --since "+quote(c.Keep)+"      # on a later day")
+	}
 	return nil
 }
 
