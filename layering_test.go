@@ -77,7 +77,7 @@ var rooms = []room{
 	{"internal/live", with(library, "policy", "internal/agent", "internal/agent/api"), "it holds connections to the policy, and carries none"},
 	{"member", with(library, "internal/agent", "internal/agent/api", "internal/live"), "a program's own connections are held as a proxy's are, and it links neither a proxy nor the control plane"},
 	{"internal/proxy", with(library, "internal/recent", "internal/agent", "internal/agent/api", "internal/live", "internal/crowd", "internal/buffers", "internal/metrics"), "it asks its agent, and never the control plane"},
-	{"internal/proxy/config", []string{"fault", "spiffeid", "internal/bind", "internal/spelling", "internal/agent/api"}, "it says what a file means, and opens nothing that the file names"},
+	{"internal/proxy/config", []string{"fault", "spiffeid", "internal/bind", "internal/regular", "internal/spelling", "internal/agent/api"}, "it says what a file means, and opens nothing that the file names"},
 
 	{"internal/testpki", []string{"fault", "spiffeid", "pki"}, "fixtures stand on what they are fixtures of"},
 	{"internal/peers", []string{"fault"}, "it finds programs and files of others, and holds errors about these to their form"},

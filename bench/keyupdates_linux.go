@@ -25,7 +25,7 @@ const (
 	askers     = 8 // that make small round trips
 	newcomers  = 2 // that connect again and again
 	mostTalk   = 512 << 20
-	mostAsked  = 4 << 20
+	mostAsked  = 1 << 20 // some 16,000 round trips
 	turnOfAsk  = 64
 	mostAtOnce = 4 << 10 // that a newcomer says
 	keyEvery   = time.Second
@@ -232,14 +232,17 @@ func (s *keySoak) watch(out io.Writer, begun time.Time, length time.Duration) {
 
 func (s *keySoak) tell(out io.Writer, passed time.Duration) {
 	s.mu.Lock()
-	errors := len(s.wrong)
+	errors := strconv.Itoa(len(s.wrong)) + " errors"
+	if len(s.wrong) > 0 {
+		errors += fmt.Sprintf(" (the first: %v)", s.wrong[0])
+	}
 	s.mu.Unlock()
 	var memory []string
 	for _, levels := range s.levels {
 		last := levels[max(0, len(levels)-60):]
 		memory = append(memory, fmt.Sprintf("%d (at most %d)", middleOf(last)>>10, slices.Max(last)>>10))
 	}
-	fmt.Fprintf(out, "  %3.0f min: %.1f GiB, %d connections, KeyUpdates %d sent, %d received, %d errors; MiB of the service's proxy %s, of the door's %s\n",
+	fmt.Fprintf(out, "  %3.0f min: %.1f GiB, %d connections, KeyUpdates %d sent, %d received, %s; MiB of the service's proxy %s, of the door's %s\n",
 		passed.Minutes(), float64(s.bytes.Load())/(1<<30), s.spoken.Load(), s.sent.Load(), s.received.Load(), errors, memory[0], memory[1])
 }
 

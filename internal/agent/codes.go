@@ -16,6 +16,7 @@ const (
 	HomeUnreadable     fault.Code = "host_folder_unreadable"
 	HomeUnwritable     fault.Code = "host_folder_unwritable"
 	HomeExposed        fault.Code = "host_key_exposed"
+	TruthExposed       fault.Code = "trust_exposed"
 	HomeInUse          fault.Code = "host_folder_in_use"
 	Unsigned           fault.Code = "revision_unsigned"
 	Misdirected        fault.Code = "revision_misdirected"
@@ -63,6 +64,9 @@ func Codes() []fault.Entry {
 		{Code: HomeExposed, Meaning: "The file with the host's own key may be read or written by others than its owner.",
 			Cause: "Its permissions were changed, or it was copied without them. Who has read it can be this host.",
 			Next:  "chmod 600 the file; where somebody else may have read it, revoke the identity."},
+		{Code: TruthExposed, Meaning: "A file of roots or of rules may be written by anybody on this host, so it says nothing about whom to believe or what is allowed.",
+			Cause: "Its permissions were opened, or it was made in a program without a umask.",
+			Next:  "Look whether it has what it should, and then: chmod o-w FILE"},
 		{Code: HomeInUse, Meaning: "Another process uses the host folder already.",
 			Cause: "The proxy runs already, perhaps as a service of this machine.",
 			Next:  "Stop the other process; a second proxy takes a name and a folder of its own: signet token new NAME | signet enroll --data DIR"},

@@ -125,8 +125,11 @@ func (n *files) truth(f *Files) error {
 	before, bytes, rules := f.view, f.roots, f.rules
 	f.mu.Unlock()
 	data, err := readWhole(n.config.Roots.Name)
+	if err != nil && !errors.Is(err, TruthExposed) {
+		err = fault.Wrap(err, verify.RootsUnreadable, "the roots").WithHint("name a file of certificates in PEM")
+	}
 	if err != nil {
-		return said(n.config.Roots, fault.Wrap(err, verify.RootsUnreadable, "the roots").WithHint("name a file of certificates in PEM"))
+		return said(n.config.Roots, err)
 	}
 	n.roots = string(data)
 	view := &View{Revision: 1, Now: n.config.Now}
@@ -187,8 +190,11 @@ func readRules(path string, domain spiffeid.TrustDomain) (rules []policy.Rule, s
 	var groups []policy.Group
 	for _, name := range names {
 		data, err := readWhole(name)
+		if err != nil && !errors.Is(err, TruthExposed) {
+			err = fault.Wrap(err, policy.InvalidRule, "the rules").WithHint("check the path and its permissions")
+		}
 		if err != nil {
-			return nil, nil, fault.Wrap(err, policy.InvalidRule, "the rules").WithHint("check the path and its permissions")
+			return nil, nil, err
 		}
 		file, err := policy.ParseFile(string(data), domain)
 		if err != nil {
@@ -228,8 +234,12 @@ func placed(err error, places map[string]Path) error {
 	return err
 }
 
+// readWhole reads a file that says whom to believe, or what is allowed.
 func readWhole(name string) ([]byte, error) {
-	data, err := regular.Read(name, maxBytes+1)
+	data, err := regular.ReadGuarded(name, maxBytes+1)
+	if exposed, is := errors.AsType[*regular.Exposed](err); is {
+		return nil, fault.New(TruthExposed, "anybody on this host may write %s: %s", name, exposed).WithHint("chmod o-w %s      # once it has what it should", name)
+	}
 	if err == nil && len(data) > maxBytes {
 		err = errors.New(name + " has more than 16 MiB")
 	}

@@ -48,7 +48,11 @@ func (f issuing) authority(ctx context.Context, s *shell, secret secret) (*pki.C
 			return nil, err
 		}
 	}
-	key, err := signerIn(data, path, secret.asker(ctx, s, baseName(path)))
+	asker, sealed := secret.asker(ctx, s, baseName(path)), false
+	key, err := signerIn(data, path, func() ([]byte, error) { sealed = true; return asker() })
+	if err == nil && !sealed {
+		err = s.secretly(path)
+	}
 	if errors.Is(err, pki.KeyMissing) && f.CAKey == "" {
 		return nil, fault.New(pki.KeyMissing, "%s has no private key to sign with", baseName(f.CA)).
 			WithHint("name the file of its key with --ca-key")

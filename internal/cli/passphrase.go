@@ -115,6 +115,19 @@ func (f secret) written(s *shell) ([]byte, error) {
 	return firstLine(file, fmt.Sprintf("descriptor %d", *f.PassphraseFD))
 }
 
+// secretly refuses a path of such a file; standard input is nobody else's.
+func (s *shell) secretly(path string) error {
+	if path == standardInput {
+		return nil
+	}
+	file, err := os.Open(path)
+	if err != nil {
+		return unreadableFile(err, path)
+	}
+	defer file.Close()
+	return secretly(file)
+}
+
 // secretly refuses a file with a secret in it that others can get at. A pipe is fine.
 func secretly(file *os.File) error {
 	info, err := file.Stat()

@@ -15,3 +15,5 @@ func exposed(info fs.FileInfo) bool {
 	}
 	return others != 0
 }
+
+func public(info fs.FileInfo) bool { return info.Mode().Perm()&0o002 != 0 }

@@ -40,6 +40,18 @@ func Read(path string, most int64) ([]byte, error) {
 // ReadPrivate is Read for a file that must be Private.
 func ReadPrivate(path string, most int64) ([]byte, error) { return read(path, most, Private) }
 
+// ReadGuarded is Read for a file that must not be anybody's to write, as one that says
+// whom to believe, or what is allowed. The error is an *Exposed. What a group may write
+// is its own affair.
+func ReadGuarded(path string, most int64) ([]byte, error) { return read(path, most, guarded) }
+
+func guarded(info fs.FileInfo) error {
+	if public(info) {
+		return &Exposed{info.Mode()}
+	}
+	return nil
+}
+
 func read(path string, most int64, check func(fs.FileInfo) error) ([]byte, error) {
 	file, err := Open(path)
 	if err != nil {

@@ -67,9 +67,9 @@ const maxWrites = 100
 // LoadAgent reads a configuration of "signet agent" and checks all of it. Errors
 // begin with the place, FILE:LINE.
 func LoadAgent(path string) (*Agent, error) {
-	data, err := read(path)
+	data, err := read(path, ", or an identity and its files:\nsignet agent db --cert db.crt --key db.key --bundle roots.crt")
 	if err != nil {
-		return nil, fault.Wrap(err, Unreadable, "the configuration").WithHint("name a TOML file with --config FILE, or an identity and its files:\nsignet agent db --cert db.crt --key db.key --bundle roots.crt")
+		return nil, err
 	}
 	a := &Agent{source: newSource(path, data)}
 	if err := a.decode(data, a); err != nil {

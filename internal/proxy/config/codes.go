@@ -8,6 +8,7 @@ const (
 	Invalid    fault.Code = "proxy_config_invalid"
 	UnknownKey fault.Code = "proxy_config_key_unknown"
 	BadPath    fault.Code = "proxy_config_path_invalid"
+	Exposed    fault.Code = "proxy_config_exposed"
 )
 
 // Codes returns the table of this package's codes.
@@ -25,5 +26,8 @@ func Codes() []fault.Entry {
 		{Code: BadPath, Meaning: "A configuration names a file or folder that is not there, or is not what it should be.",
 			Cause: "A mistyped path: it is relative to the folder of the configuration.",
 			Next:  "Correct the line that the error names, or make the file."},
+		{Code: Exposed, Meaning: "A configuration may be written by anybody on this host, so nothing of it was put in force.",
+			Cause: "Its permissions were opened, or it was made in a program without a umask.",
+			Next:  "Look whether it says what it should, and then: chmod o-w FILE"},
 	}
 }

@@ -4,8 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"io"
-	"os"
 	"path/filepath"
 	"reflect"
 	"strings"
@@ -14,6 +12,7 @@ import (
 	"github.com/pelletier/go-toml/v2/unstable"
 
 	"github.com/signet-tls/signet/fault"
+	"github.com/signet-tls/signet/internal/regular"
 	"github.com/signet-tls/signet/internal/spelling"
 )
 
@@ -23,9 +22,9 @@ const maxFile = 1 << 20
 // Load reads a configuration and checks all of it. Errors begin with the place,
 // FILE:LINE.
 func Load(path string) (*File, error) {
-	data, err := read(path)
+	data, err := read(path, "")
 	if err != nil {
-		return nil, fault.Wrap(err, Unreadable, "the configuration").WithHint("name a TOML file with --config FILE")
+		return nil, err
 	}
 	file, err := Parse(path, data)
 	if err != nil {
@@ -34,17 +33,19 @@ func Load(path string) (*File, error) {
 	return file, file.check()
 }
 
-func read(path string) ([]byte, error) {
-	file, err := os.Open(path)
-	if err != nil {
-		return nil, err
+// read reads a configuration; instead is what else could be said in the place of one.
+func read(path, instead string) ([]byte, error) {
+	data, err := regular.ReadGuarded(path, maxFile+1)
+	if exposed, is := errors.AsType[*regular.Exposed](err); is {
+		return nil, fault.New(Exposed, "anybody on this host may write %s: %s", path, exposed).WithHint("chmod o-w %s      # once it says what it should", path)
 	}
-	defer file.Close()
-	data, err := io.ReadAll(io.LimitReader(file, maxFile+1))
 	if err == nil && len(data) > maxFile {
 		err = fmt.Errorf("%s has more than a MiB", path)
 	}
-	return data, err
+	if err != nil {
+		return nil, fault.Wrap(err, Unreadable, "the configuration").WithHint("name a TOML file with --config FILE%s", instead)
+	}
+	return data, nil
 }
 
 // Parse reads a configuration's text: its form, and that every key exists.
