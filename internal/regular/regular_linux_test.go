@@ -40,6 +40,20 @@ func TestReadPrivate(t *testing.T) {
 	}
 }
 
+func TestReadGuarded(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "file")
+	for mode, ok := range map[fs.FileMode]bool{0o600: true, 0o644: true, 0o664: true, 0o666: false, 0o602: false, 0o777: false} {
+		if err := errors.Join(os.WriteFile(file, []byte("rules"), 0o600), os.Chmod(file, mode)); err != nil {
+			t.Fatal(err)
+		}
+		data, err := ReadGuarded(file, 10)
+		if exposed, is := errors.AsType[*Exposed](err); is == ok || is && exposed.Mode.Perm() != mode || ok && string(data) != "rules" {
+			t.Errorf("%04o: %q, %v; want that it can be read: %t", mode, data, err, ok)
+		}
+		os.Remove(file)
+	}
+}
+
 // stat is a file of somebody's.
 type stat struct {
 	mode fs.FileMode
