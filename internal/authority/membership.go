@@ -181,6 +181,10 @@ func (a *Authority) remove(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	if who == caller(r) {
+		return nil, fault.New(IdentityInUse, "%s is who you are", who.Short(a.domain)).
+			WithHint("as somebody else:\nsignet authority operator NAME      # makes another operator, while the authority is stopped\nsignet revoke %s --as operator/NAME", who.Short(a.domain))
+	}
 	return a.turn(r, membership{change: api.Change{Who: who}, because: request.Because, dry: request.DryRun, code: api.CertificateWithdrawn,
 		reason: who.Short(a.domain) + " was removed",
 		stage: func(tx *control.Tx, change *api.Change) (changes bool, err error) {

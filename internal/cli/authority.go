@@ -79,7 +79,7 @@ func (c *authorityInitCmd) run(ctx context.Context, s *shell) error {
 	if err := p.writeFolder(ctx, nil); err != nil {
 		return err
 	}
-	return p.founding(s, kept)
+	return p.founding(s, kept, c.secret)
 }
 
 // kept asks how the keys are to be kept.
@@ -116,7 +116,7 @@ type founded struct {
 }
 
 // founding says what was made.
-func (s *plane) founding(sh *shell, kept ca.Kept) error {
+func (s *plane) founding(sh *shell, kept ca.Kept, sealed secret) error {
 	sum := s.ca.Root().Fingerprint()
 	fingerprint := hex.EncodeToString(sum[:])
 	if sh.json {
@@ -137,7 +137,7 @@ func (s *plane) founding(sh *shell, kept ca.Kept) error {
 	if err := sh.print(p.String()); err != nil {
 		return err
 	}
-	sh.steps("next", "signet authority serve")
+	sh.steps("next", "signet authority serve"+sealed.words())
 	return nil
 }
 

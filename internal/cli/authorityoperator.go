@@ -59,7 +59,7 @@ func (c *authorityOperatorCmd) run(ctx context.Context, s *shell) error {
 	if err := p.write(file, data); err != nil {
 		return err
 	}
-	return s.operatorMade(p, madeOperator{id, revision, credential.Leaf().NotAfter(), filepath.Join(p.dir, file)})
+	return c.made(s, p, madeOperator{id, revision, credential.Leaf().NotAfter(), filepath.Join(p.dir, file)})
 }
 
 // madeOperator is the answer for programs.
@@ -70,7 +70,7 @@ type madeOperator struct {
 	File     string      `json:"file"`
 }
 
-func (s *shell) operatorMade(p *plane, made madeOperator) error {
+func (c *authorityOperatorCmd) made(s *shell, p *plane, made madeOperator) error {
 	if s.json {
 		return s.printJSON(made)
 	}
@@ -81,6 +81,6 @@ func (s *shell) operatorMade(p *plane, made madeOperator) error {
 	if err := s.print(out.String()); err != nil {
 		return err
 	}
-	s.steps("next", "signet authority serve", "signet identity list --as "+made.ID.Path()+"      # in another terminal")
+	s.steps("next", "signet authority serve"+c.words(), "signet identity list --as "+made.ID.Path()+"      # in another terminal")
 	return nil
 }

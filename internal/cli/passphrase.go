@@ -31,6 +31,14 @@ const maxPassphrase = 4 << 10
 // given reports whether the flags name a passphrase.
 func (f secret) given() bool { return f.PassphraseFile != "" || f.PassphraseFD != nil }
 
+// words are the flags as they are typed again for the same passphrase: a pipe is spent.
+func (f secret) words() string {
+	if f.PassphraseFile == "" || f.PassphraseFile == standardInput {
+		return ""
+	}
+	return " --passphrase-file " + quote(f.PassphraseFile)
+}
+
 // credentialName is what the passphrase of an authority's keys is called among the
 // credentials that systemd hands a service (LoadCredential=).
 const credentialName = "ca-passphrase"

@@ -106,7 +106,7 @@ func (c *authorityRestoreCmd) tell(s *shell, dir string, body api.BackupBody, st
 	if err := s.print(p.String()); err != nil {
 		return err
 	}
-	steps := []string{"signet authority serve"}
+	steps := []string{"signet authority serve" + c.words()}
 	for n, act := range lost.Acts {
 		back := slices.ContainsFunc(lost.Acts[n:], func(later lostAct) bool { return later.Verb == "restore" && later.From == act.From })
 		if act.Verb == "revoke" && act.Revision > 0 && !back {

@@ -320,7 +320,7 @@ func (c *authorityRotateCmd) replaced(s *shell, p *plane) error {
 	if err := s.print(out.String()); err != nil {
 		return err
 	}
-	s.steps("next", "signet authority serve", "signet token new WHO --again | signet enroll --data DIR      # for every proxy, service and operator")
+	s.steps("next", "signet authority serve"+c.words(), "signet token new WHO --again | signet enroll --data DIR      # for every proxy, service and operator")
 	return nil
 }
 

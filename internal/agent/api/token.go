@@ -138,5 +138,5 @@ func HashSecret(secret string) (string, error) {
 
 func badToken() error {
 	return fault.New(TokenMalformed, "this is no token of Signet, or not a whole one").
-		WithHint("give the whole line that was made: signet token new WHO | signet enroll")
+		WithHint("give signet enroll, on its standard input, the whole line that an operator's signet token new WHO has printed")
 }
