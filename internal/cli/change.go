@@ -123,11 +123,7 @@ func (v view) until(c api.Change) string {
 	if c.Until.IsZero() {
 		return ""
 	}
-	form := "15:04"
-	if time.Until(c.Until) > 20*time.Hour {
-		form = "2 Jan 2006 15:04"
-	}
-	return " until " + c.Until.In(v.zone).Format(form)
+	return " until " + endOf(c.Until, time.Now(), v.zone)
 }
 
 func (v view) denied(c api.Change) changed {

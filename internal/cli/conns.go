@@ -4,6 +4,7 @@ import (
 	"context"
 	"strings"
 	"text/tabwriter"
+	"time"
 
 	"github.com/signet-tls/signet/internal/agent/api"
 	"github.com/signet-tls/signet/verify"
@@ -88,7 +89,7 @@ func (v view) table(p *page, c api.Conns) {
 	rows := [][]string{{"ID", "FROM", "TO", "OPEN", "SENT", "BACK", "ALLOWED BY", "ENDS AT THE LATEST"}}
 	for _, conn := range c.Conns {
 		rows = append(rows, []string{short[conn.ID], v.id(conn.From), v.id(conn.To), verify.Span(c.Now.Sub(conn.Opened)),
-			size(conn.Sent), size(conn.Back), conn.Rule, v.deadline(conn)})
+			size(conn.Sent), size(conn.Back), conn.Rule, v.deadline(conn, c.Now)})
 	}
 	out := tabwriter.NewWriter(p, 0, 0, 2, ' ', 0)
 	for _, row := range rows {
@@ -101,12 +102,12 @@ func (v view) table(p *page, c api.Conns) {
 }
 
 // deadline says until when a connection may stay open.
-func (v view) deadline(conn api.Conn) string {
+func (v view) deadline(conn api.Conn, now time.Time) string {
 	if !conn.Until.IsZero() && (conn.Renewing || conn.Until.Before(conn.Deadline)) {
-		return conn.Until.In(v.zone).Format("15:04") + "  the grant ends"
+		return endOf(conn.Until, now, v.zone) + "  the grant ends"
 	}
 	if conn.Renewing {
 		return "certificate, renews itself"
 	}
-	return conn.Deadline.In(v.zone).Format("15:04") + "  certificate, NOT RENEWING"
+	return endOf(conn.Deadline, now, v.zone) + "  certificate, NOT RENEWING"
 }

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"strings"
+	"time"
 
 	"github.com/signet-tls/signet/internal/agent/api"
 )
@@ -66,7 +67,7 @@ func (v view) foresight(c api.Change, said changed) string {
 		p.fact("ends", "%d: %s. %s", len(would.Ends), v.named(would.Ends), untouched(would.Stay))
 	}
 	if !c.Until.IsZero() {
-		p.fact("ends", "at %s, whatever %s is still open", c.Until.In(v.zone).Format("15:04"), v.pair(c.From, c.To))
+		p.fact("ends", "at %s, whatever %s is still open", endOf(c.Until, time.Now(), v.zone), v.pair(c.From, c.To))
 	}
 	if c.From.IsZero() { // else it is the one pair that the answer is about
 		v.flips(&p, would.Flips)

@@ -123,7 +123,7 @@ func (t story) rows(out *page) {
 		t.carried(out, end.Sent, end.Back, manner(*end))
 	case t.Live != nil:
 		t.carried(out, t.Live.Sent, t.Live.Back, "so far")
-		out.line("  ends      %s", t.deadline(*t.Live))
+		out.line("  ends      %s", t.deadline(*t.Live, t.Now))
 	}
 }
 
