@@ -124,10 +124,7 @@ func (n *files) truth(f *Files) error {
 	f.mu.Lock()
 	before, bytes, rules := f.view, f.roots, f.rules
 	f.mu.Unlock()
-	data, err := readWhole(n.config.Roots.Name)
-	if err != nil && !errors.Is(err, TruthExposed) {
-		err = fault.Wrap(err, verify.RootsUnreadable, "the roots").WithHint("name a file of certificates in PEM")
-	}
+	data, err := readWhole(n.config.Roots.Name, verify.RootsUnreadable, "the roots", "name a file of certificates in PEM")
 	if err != nil {
 		return said(n.config.Roots, err)
 	}
@@ -189,10 +186,7 @@ func readRules(path string, domain spiffeid.TrustDomain) (rules []policy.Rule, s
 	places := map[string]Path{}
 	var groups []policy.Group
 	for _, name := range names {
-		data, err := readWhole(name)
-		if err != nil && !errors.Is(err, TruthExposed) {
-			err = fault.Wrap(err, policy.InvalidRule, "the rules").WithHint("check the path and its permissions")
-		}
+		data, err := readWhole(name, policy.InvalidRule, "the rules", "check the path and its permissions")
 		if err != nil {
 			return nil, nil, err
 		}
@@ -234,8 +228,9 @@ func placed(err error, places map[string]Path) error {
 	return err
 }
 
-// readWhole reads a file that says whom to believe, or what is allowed.
-func readWhole(name string) ([]byte, error) {
+// readWhole reads a file that says whom to believe, or what is allowed; what it is, and
+// the code and the next step if it cannot be read.
+func readWhole(name string, code fault.Code, what, hint string) ([]byte, error) {
 	data, err := regular.ReadGuarded(name, maxBytes+1)
 	if exposed, is := errors.AsType[*regular.Exposed](err); is {
 		return nil, fault.New(TruthExposed, "anybody on this host may write %s: %s", name, exposed).WithHint("chmod o-w %s      # once it has what it should", name)
@@ -243,7 +238,10 @@ func readWhole(name string) ([]byte, error) {
 	if err == nil && len(data) > maxBytes {
 		err = errors.New(name + " has more than 16 MiB")
 	}
-	return data, err
+	if err != nil {
+		return nil, fault.Wrap(err, code, "%s", what).WithHint("%s", hint)
+	}
+	return data, nil
 }
 
 // take makes what was read the present truth, and returns it if it is to be

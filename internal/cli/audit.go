@@ -77,7 +77,7 @@ func (c *auditVerifyCmd) run(_ context.Context, s *shell) error {
 		return err
 	}
 	if c.Keep != "" {
-		if err := c.mayWrite(s, []string{c.Since}, c.Keep); err != nil {
+		if err := c.mayWrite(s, []string{c.Since, filepath.Join(dir, "checkpoint"), filepath.Join(dir, "log.vkey")}, c.Keep); err != nil {
 			return err
 		}
 	}

@@ -51,7 +51,7 @@ func (f issuing) authority(ctx context.Context, s *shell, secret secret) (*pki.C
 	asker, sealed := secret.asker(ctx, s, baseName(path)), false
 	key, err := signerIn(data, path, func() ([]byte, error) { sealed = true; return asker() })
 	if err == nil && !sealed {
-		err = s.secretly(path)
+		err = secretlyAt(path)
 	}
 	if errors.Is(err, pki.KeyMissing) && f.CAKey == "" {
 		return nil, fault.New(pki.KeyMissing, "%s has no private key to sign with", baseName(f.CA)).

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"unicode/utf8"
@@ -123,28 +124,29 @@ func (f secret) written(s *shell) ([]byte, error) {
 	return firstLine(file, fmt.Sprintf("descriptor %d", *f.PassphraseFD))
 }
 
-// secretly refuses a path of such a file; standard input is nobody else's.
-func (s *shell) secretly(path string) error {
-	if path == standardInput {
-		return nil
-	}
-	file, err := os.Open(path)
-	if err != nil {
-		return unreadableFile(err, path)
-	}
-	defer file.Close()
-	return secretly(file)
-}
-
 // secretly refuses a file with a secret in it that others can get at. A pipe is fine.
 func secretly(file *os.File) error {
 	info, err := file.Stat()
+	return secretlyKept(file.Name(), info, err)
+}
+
+// secretlyAt is secretly for a path that was read already, perhaps to the end of a pipe:
+// to open that again would be to wait.
+func secretlyAt(path string) error {
+	if path == standardInput {
+		return nil
+	}
+	info, err := os.Stat(path)
+	return secretlyKept(path, info, err)
+}
+
+func secretlyKept(name string, info fs.FileInfo, err error) error {
 	if err != nil {
-		return unreadableFile(err, file.Name())
+		return unreadableFile(err, name)
 	}
 	if exposed := regular.Private(info); exposed != nil {
-		return fault.New(SecretExposed, "%s has a secret in it, and is open to others: %s", file.Name(), exposed).
-			WithHint("chmod 600 %s      # and if somebody else may have read it, replace the secret", quote(file.Name()))
+		return fault.New(SecretExposed, "%s has a secret in it, and is open to others: %s", name, exposed).
+			WithHint("chmod 600 %s      # and if somebody else may have read it, replace the secret", quote(name))
 	}
 	return nil
 }
