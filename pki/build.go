@@ -70,6 +70,11 @@ func altNamesExtension(names []GeneralName, subject Name) Extension {
 	return Extension{OIDSubjectAltName, subject.IsEmpty(), encode(asn1.SEQUENCE, func(b *cryptobyte.Builder) { addGeneralNames(b, names) })}
 }
 
+// authorityKeyExtension names the key that signs by its identifier.
+func authorityKeyExtension(id []byte) Extension {
+	return Extension{OIDAuthorityKeyID, false, encode(asn1.SEQUENCE, func(b *cryptobyte.Builder) { addElement(b, primitive(0), id) })}
+}
+
 // encode returns one element in DER.
 func encode(tag asn1.Tag, content func(*cryptobyte.Builder)) []byte {
 	var b cryptobyte.Builder

@@ -1,11 +1,13 @@
 package pki
 
 import (
-	"crypto/x509"
 	"net"
 	"net/netip"
 	"slices"
 	"strings"
+
+	"golang.org/x/crypto/cryptobyte"
+	"golang.org/x/crypto/cryptobyte/asn1"
 
 	"github.com/signet-tls/signet/fault"
 )
@@ -81,29 +83,18 @@ func prefixOf(base GeneralName) (*net.IPNet, bool) {
 	return prefix, bits != 0 && prefix.IP.Equal(prefix.IP.Mask(prefix.Mask))
 }
 
-func (s Spec) addConstraints(template *x509.Certificate) {
-	if s.Constraints == nil {
-		return
-	}
-	template.PermittedDNSDomainsCritical = true // and with them the whole extension
-	for _, tree := range s.Constraints.Permitted {
-		add(tree.Base, &template.PermittedDNSDomains, &template.PermittedEmailAddresses, &template.PermittedURIDomains, &template.PermittedIPRanges)
-	}
-	for _, tree := range s.Constraints.Excluded {
-		add(tree.Base, &template.ExcludedDNSDomains, &template.ExcludedEmailAddresses, &template.ExcludedURIDomains, &template.ExcludedIPRanges)
-	}
-}
-
-func add(base GeneralName, dns, emails, uris *[]string, ranges *[]*net.IPNet) {
-	switch base.Kind {
-	case DNSName:
-		*dns = append(*dns, string(base.Raw))
-	case EmailName:
-		*emails = append(*emails, string(base.Raw))
-	case URIName:
-		*uris = append(*uris, string(base.Raw))
-	case IPName:
-		prefix, _ := prefixOf(base)
-		*ranges = append(*ranges, prefix)
-	}
+// encode returns the extension's value. Subtrees have neither minimum nor maximum.
+func (n *NameConstraints) encode() []byte {
+	return encode(asn1.SEQUENCE, func(b *cryptobyte.Builder) {
+		for i, trees := range [][]Subtree{n.Permitted, n.Excluded} {
+			if len(trees) == 0 {
+				continue
+			}
+			b.AddASN1(constructed(uint8(i)), func(b *cryptobyte.Builder) {
+				for _, tree := range trees {
+					b.AddASN1(asn1.SEQUENCE, tree.Base.add)
+				}
+			})
+		}
+	})
 }

@@ -1,6 +1,7 @@
 package pki
 
 import (
+	"crypto/rand"
 	"math/big"
 	"time"
 
@@ -47,7 +48,7 @@ func (c *Credential) NewRevocationList(spec RevocationListSpec) (*RevocationList
 	if err := spec.checkEntries(); err != nil {
 		return nil, err
 	}
-	algorithm, err := signingAlgorithm(c.Key.Public())
+	algorithm, err := signingAlgorithm(c.Key)
 	if err != nil {
 		return nil, err
 	}
@@ -63,14 +64,11 @@ func (c *Credential) NewRevocationList(spec RevocationListSpec) (*RevocationList
 		}
 		b.AddASN1(constructed(0), func(b *cryptobyte.Builder) { addExtensions(b, extensions) })
 	})
-	tail, err := signTBS(c.Key, tbs)
+	der, err := signTBS(rand.Reader, c.Key, algorithm, tbs)
 	if err != nil {
 		return nil, fault.Wrap(err, SigningFailed, "the revocation list")
 	}
-	list, err := revocationLists.one(encode(asn1.SEQUENCE, func(b *cryptobyte.Builder) {
-		b.AddBytes(tbs)
-		b.AddBytes(tail)
-	}), false)
+	list, err := revocationLists.one(der, false)
 	if err != nil {
 		return nil, err
 	}
@@ -119,7 +117,7 @@ func (s RevocationListSpec) extensions(issuer *Certificate) ([]Extension, error)
 		return nil, err
 	}
 	extensions := []Extension{
-		{OIDAuthorityKeyID, false, encode(asn1.SEQUENCE, func(b *cryptobyte.Builder) { addElement(b, primitive(0), keyID) })},
+		authorityKeyExtension(keyID),
 		{OIDCRLNumber, false, integerElement(s.Number)},
 	}
 	if s.Base != nil {

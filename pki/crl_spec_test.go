@@ -107,7 +107,7 @@ func TestScopes(t *testing.T) {
 		{"indirect", pki.IssuingPoint{Indirect: true}, "30038401ff", ""},
 		{"attribute holders", pki.IssuingPoint{OnlyAttributeHolders: true}, "30038501ff", ""},
 		{"a name", pki.IssuingPoint{Name: &pki.PointName{Full: uri}}, "300ea00ca00a8608687474703a2f2f61", ""},
-		{"a relative name", pki.IssuingPoint{Name: &pki.PointName{Relative: root}}, "3016a014a11230100603550403130944656d6f20526f6f74", ""},
+		{"a relative name", pki.IssuingPoint{Name: &pki.PointName{Relative: root}}, "3016a014a112301006035504030c0944656d6f20526f6f74", ""},
 		{"unused reason", pki.IssuingPoint{Reasons: 1}, "", "reasons that do not exist"},
 		{"a reason too far", pki.IssuingPoint{Reasons: 0x200}, "", "reasons that do not exist"},
 		{"negative reasons", pki.IssuingPoint{Reasons: -2}, "", "reasons that do not exist"},

@@ -7,7 +7,6 @@ import (
 	"crypto/x509"
 	"encoding/hex"
 	"errors"
-	"io"
 	"slices"
 	"strings"
 	"time"
@@ -26,12 +25,7 @@ func SelfSigned(spec Spec) (*Credential, error) {
 	if err != nil {
 		return nil, err
 	}
-	template, err := spec.template(key.Public())
-	if err != nil {
-		return nil, err
-	}
-	template.AuthorityKeyId = template.SubjectKeyId
-	cert, err := sign(spec.randomness(), template, template, key.Public(), key)
+	cert, err := spec.sign(key.Public(), nil, key)
 	if err != nil {
 		return nil, err
 	}
@@ -62,26 +56,10 @@ func (c *Credential) IssueAlike(spec Spec, public crypto.PublicKey) (*Certificat
 	if err := c.sharesKey(public); err != nil {
 		return nil, err
 	}
-	template, err := spec.template(public)
-	if err != nil {
-		return nil, err
+	if !isKeyOf(c.Key, c.Leaf()) {
+		return nil, fault.New(KeyMismatch, "the private key is not the key of %s", c.Leaf().Title()).WithHint("make the credential by NewCredential")
 	}
-	issuer, err := c.Leaf().X509()
-	if err != nil {
-		return nil, err
-	}
-	if template.AuthorityKeyId = issuer.SubjectKeyId; len(issuer.SubjectKeyId) == 0 {
-		if template.AuthorityKeyId, err = subjectKeyID(issuer.PublicKey); err != nil {
-			return nil, err
-		}
-	}
-	if template.NotAfter.After(issuer.NotAfter) {
-		template.NotAfter = issuer.NotAfter
-	}
-	if template.NotBefore.Before(issuer.NotBefore) {
-		template.NotBefore = issuer.NotBefore
-	}
-	return sign(spec.randomness(), template, issuer, public, c.Key)
+	return spec.sign(public, c.Leaf(), c.Key)
 }
 
 // maySign reports whether a certificate that c signs could be valid at all.
@@ -234,9 +212,8 @@ func isSerial(text string) bool {
 	return err == nil && len(serial) == serialBytes && serial[0]&0xc0 == 0x40 && text == strings.ToLower(text)
 }
 
-// certifiable returns the key's identifier, or why no certificate is issued for
-// the key.
-func certifiable(public crypto.PublicKey) ([]byte, error) {
+// certifiable describes a key, or says why no certificate is issued for it.
+func certifiable(public crypto.PublicKey) (*PublicKey, error) {
 	key, err := newPublicKey(public)
 	if err != nil {
 		return nil, err
@@ -244,30 +221,12 @@ func certifiable(public crypto.PublicKey) ([]byte, error) {
 	if problem := keyProblem(key.look()); problem != "" {
 		return nil, specInvalid("no certificate is issued for this key: %s", problem).WithHint(weakHint)
 	}
-	return key.id(), nil
+	return key, nil
 }
 
-// subjectKeyID is method 1 of RFC 7093, section 2: the leftmost 160 bits of the
-// SHA-256 of the public key's bits.
-func subjectKeyID(public crypto.PublicKey) ([]byte, error) {
-	key, err := newPublicKey(public)
-	if err != nil {
-		return nil, err
-	}
-	return key.id(), nil
-}
-
+// id is method 1 of RFC 7093, section 2: the leftmost 160 bits of the SHA-256 of the
+// public key's bits.
 func (k *PublicKey) id() []byte {
 	sum := sha256.Sum256(k.bits)
 	return sum[:20]
 }
-
-func sign(random io.Reader, template, issuer *x509.Certificate, public crypto.PublicKey, key crypto.Signer) (*Certificate, error) {
-	der, err := x509.CreateCertificate(random, template, issuer, public, key)
-	if err != nil {
-		return nil, fault.Wrap(err, SigningFailed, "signing").WithHint(signingHint)
-	}
-	return ParseCertificate(der)
-}
-
-const signingHint = "look at the key that signs: it must be able to, and its store within reach"

@@ -1,6 +1,7 @@
 package pki_test
 
 import (
+	"bytes"
 	"crypto"
 	"crypto/ecdh"
 	"crypto/rand"
@@ -304,9 +305,96 @@ func TestRefusedToSignItself(t *testing.T) {
 		})
 	}
 	_, err := pki.SelfSigned(pki.Spec{Profile: pki.Root, Name: "R", Now: time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)})
-	wantFault(t, err, pki.SigningFailed, "signing")
+	wantFault(t, err, pki.SpecInvalid, "until 10008-12-29")
 	_, err = testpki.Must(testpki.New(now)).Intermediate.New(pki.Spec{Profile: pki.Server, Now: now})
 	wantFault(t, err, pki.SpecInvalid, "needs a DNS name")
+}
+
+// TestAsCryptoX509Writes holds what is signed, byte by byte, against what crypto/x509
+// makes of the same fields.
+func TestAsCryptoX509Writes(t *testing.T) {
+	key := testpki.Must(pki.NewKey()).Public()
+	tree := func(text string) pki.Subtree { return testpki.Must(pki.ParseSubtree(text)) }
+	urls := pki.Spec{CRLs: []string{"http://a.example/1.crl", "http://b.example/1.crl"}, OCSP: []string{"http://a.example/ocsp"},
+		Issuers: []string{"http://a.example/ca.der", "http://b.example/ca.der"}}
+	far := time.Date(2049, 12, 31, 12, 0, 0, 123, time.FixedZone("", 3600))
+	specs := map[string]pki.Spec{
+		"workload":   {Profile: pki.Workload, ID: web},
+		"signer":     {Profile: pki.Signer, ID: web, Serial: pki.NewSerial()},
+		"server":     {Profile: pki.Server, DNS: []string{"a.example", "*.B.example", "b.example", "a.example"}, IPs: []netip.Addr{netip.MustParseAddr("10.0.0.1"), netip.MustParseAddr("::1")}},
+		"everywhere": {Profile: pki.Server, DNS: []string{"a.example"}, CRLs: urls.CRLs, OCSP: urls.OCSP, Issuers: urls.Issuers, MustStaple: true},
+		"client":     {Profile: pki.Client, Name: "Zoë & Söhne", Emails: []string{"zoe@a.example"}, URIs: []string{"https://a.example/zoe?x=1"}},
+		"extra":      {Profile: pki.Client, DNS: []string{"a.example"}, Extra: []pki.Extension{{ID: testpki.Must(pki.ParseOID("1.2.3.4")), Critical: true, Value: []byte{5, 0}}}},
+		"between":    {Profile: pki.Intermediate, Name: "I", PathLen: 0},
+		"deep":       {Profile: pki.Intermediate, Name: "I", PathLen: 3, Serial: pki.NewSerial()},
+		"constrained": {Profile: pki.Intermediate, Name: "I", Constraints: &pki.NameConstraints{
+			Permitted: []pki.Subtree{tree("DNS:a.example"), tree("IP:10.0.0.0/8"), tree("IP:2001:db8::/32"), tree("email:.a.example"), tree("URI:demo.signet")},
+			Excluded:  []pki.Subtree{tree("DNS:b.example"), tree("email:jane@a.example"), tree("URI:.a.example")}}},
+		"past 2050": {Profile: pki.Workload, ID: web, Now: far},
+	}
+	for name, spec := range specs {
+		t.Run(name, func(t *testing.T) {
+			if spec.Now.IsZero() {
+				spec.Now = now
+			}
+			issuer := testpki.Must(pki.SelfSigned(pki.Spec{Profile: pki.Root, Name: "Änne's Root", Now: spec.Now}))
+			cert, err := issuer.IssueAlike(spec, key)
+			if err != nil {
+				t.Fatal(err)
+			}
+			sameAsCryptoX509(t, cert, issuer.Leaf(), issuer.Key)
+			sameAsCryptoX509(t, issuer.Leaf(), issuer.Leaf(), issuer.Key)
+		})
+	}
+}
+
+func sameAsCryptoX509(t *testing.T, cert, issuer *pki.Certificate, key crypto.Signer) {
+	t.Helper()
+	template := testpki.Must(x509.ParseCertificate(cert.Raw()))
+	for _, id := range []string{"1.2.3.4", "1.3.6.1.5.5.7.1.24"} { // those that crypto/x509 has no fields for
+		for _, e := range template.Extensions {
+			if e.Id.String() == id {
+				template.ExtraExtensions = append(template.ExtraExtensions, e)
+			}
+		}
+	}
+	der := testpki.Must(x509.CreateCertificate(rand.Reader, template, testpki.Must(issuer.X509()), testpki.Must(cert.PublicKey().Key()), key))
+	if want := testpki.Must(x509.ParseCertificate(der)).RawTBSCertificate; !bytes.Equal(cert.RawTBS(), want) {
+		t.Errorf("have %x\nwant %x", cert.RawTBS(), want)
+	}
+	if err := cert.CheckSignatureBy(issuer.PublicKey()); err != nil {
+		t.Error(err)
+	}
+}
+
+// foreign is a key outside this process, which may sign wrongly.
+type foreign struct {
+	crypto.Signer
+	wrong bool
+}
+
+func (f foreign) Sign(random io.Reader, digest []byte, opts crypto.SignerOpts) ([]byte, error) {
+	if f.wrong {
+		digest = slices.Concat(digest[1:], []byte{digest[0] ^ 1})
+	}
+	return f.Signer.Sign(random, digest, opts)
+}
+
+func TestForeignKeys(t *testing.T) {
+	fixture := testpki.Must(testpki.New(now))
+	issuer := *fixture.Intermediate
+	spec := pki.Spec{Profile: pki.Workload, ID: web, Now: now}
+	key := testpki.Must(pki.NewKey()).Public()
+	issuer.Key = foreign{fixture.Intermediate.Key, false}
+	if _, err := issuer.IssueAlike(spec, key); err != nil {
+		t.Error(err)
+	}
+	issuer.Key = foreign{fixture.Intermediate.Key, true}
+	_, err := issuer.IssueAlike(spec, key)
+	wantFault(t, err, pki.SigningFailed, "the key's store made a wrong signature")
+	issuer.Key = fixture.Root.Key
+	_, err = issuer.IssueAlike(spec, key)
+	wantFault(t, err, pki.KeyMismatch, "the private key is not the key of")
 }
 
 // TestChain holds the sent chain against what an intermediate that has the

@@ -2,6 +2,7 @@ package pki
 
 import (
 	"crypto"
+	"crypto/rand"
 	"slices"
 	"time"
 
@@ -32,13 +33,16 @@ func (c *Credential) NewOCSPResponse(spec OCSPResponseSpec) (*OCSPResponse, erro
 		return nil, err
 	}
 	data := encode(asn1.SEQUENCE, func(b *cryptobyte.Builder) { spec.addData(b, c.Leaf()) })
-	tail, err := signTBS(c.Key, data)
+	algorithm, err := signingAlgorithm(c.Key)
+	if err != nil {
+		return nil, fault.Wrap(err, SigningFailed, "the OCSP response")
+	}
+	signature, err := signature(rand.Reader, c.Key, algorithm, data)
 	if err != nil {
 		return nil, fault.Wrap(err, SigningFailed, "the OCSP response")
 	}
 	basic := encode(asn1.SEQUENCE, func(b *cryptobyte.Builder) {
-		b.AddBytes(data)
-		b.AddBytes(tail)
+		addSigned(b, data, algorithm, signature)
 		if delegated {
 			b.AddASN1(constructed(0), func(b *cryptobyte.Builder) { addElement(b, asn1.SEQUENCE, c.Leaf().raw) })
 		}

@@ -1,9 +1,6 @@
 package pki
 
-import (
-	"crypto/x509"
-	"time"
-)
+import "time"
 
 // Profile is what a certificate is for; it decides the extensions.
 type Profile int
@@ -52,9 +49,6 @@ var profiles = map[Profile]profile{
 		why:   "a signer's certificate renews itself, as a workload's does",
 		usage: DigitalSignature, extended: []OID{OIDCodeSigning}, names: []NameKind{URIName}},
 }
-
-// purposes are crypto/x509's names for them.
-var purposes = map[OID]x509.ExtKeyUsage{OIDServerAuth: x509.ExtKeyUsageServerAuth, OIDClientAuth: x509.ExtKeyUsageClientAuth, OIDCodeSigning: x509.ExtKeyUsageCodeSigning}
 
 // identifies reports whether the profile's one name is a SPIFFE ID.
 func (p Profile) identifies() bool { return p == Workload || p == Signer }

@@ -2,9 +2,9 @@ package pki
 
 import (
 	"crypto"
+	"crypto/rand"
 	"net/netip"
 	"slices"
-	"strings"
 
 	"golang.org/x/crypto/cryptobyte"
 	"golang.org/x/crypto/cryptobyte/asn1"
@@ -44,14 +44,15 @@ func (s RequestSpec) Sign(key crypto.Signer) (*Request, error) {
 	if err != nil {
 		return nil, err
 	}
-	tail, err := signTBS(key, info)
+	algorithm, err := signingAlgorithm(key)
 	if err != nil {
 		return nil, fault.Wrap(err, SigningFailed, "the request")
 	}
-	return requests.one(encode(asn1.SEQUENCE, func(b *cryptobyte.Builder) {
-		b.AddBytes(info)
-		b.AddBytes(tail)
-	}), false)
+	der, err := signTBS(rand.Reader, key, algorithm, info)
+	if err != nil {
+		return nil, fault.Wrap(err, SigningFailed, "the request")
+	}
+	return requests.one(der, false)
 }
 
 // check holds the names against the rules of a certificate's.
@@ -122,22 +123,7 @@ func addAttribute(b *cryptobyte.Builder, id OID, value func(*cryptobyte.Builder)
 	})
 }
 
-func (s RequestSpec) names() []GeneralName {
-	var names []GeneralName
-	for _, name := range once(s.DNS, strings.ToLower) {
-		names = append(names, GeneralName{DNSName, []byte(name)})
-	}
-	for _, ip := range once(s.IPs, same) {
-		names = append(names, GeneralName{IPName, ip.AsSlice()})
-	}
-	for _, email := range once(s.Emails, same) {
-		names = append(names, GeneralName{EmailName, []byte(email)})
-	}
-	for _, uri := range once(s.URIs, same) {
-		names = append(names, GeneralName{URIName, []byte(uri)})
-	}
-	return names
-}
+func (s RequestSpec) names() []GeneralName { return hostNames(s.DNS, s.IPs, s.Emails, s.URIs) }
 
 // AllowNames returns a predicate that allows exactly these names: DNS names, IP
 // addresses, e-mail addresses and URIs as text.

@@ -4,8 +4,8 @@ import (
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/ed25519"
-	"crypto/rand"
 	"crypto/rsa"
+	"io"
 
 	"golang.org/x/crypto/cryptobyte"
 	"golang.org/x/crypto/cryptobyte/asn1"
@@ -47,17 +47,23 @@ func (s *signed) checkBy(key *PublicKey) error {
 
 var asn1NULL = []byte{byte(asn1.NULL), 0}
 
-// signingAlgorithm returns the algorithm that a key signs with: the digest is as
-// strong as the key's curve (RFC 5480, section 4), SHA-256 for RSA.
-func signingAlgorithm(public crypto.PublicKey) (Algorithm, error) {
-	described, err := newPublicKey(public)
+// signingAlgorithm returns the algorithm that a key signs with.
+func signingAlgorithm(key crypto.Signer) (Algorithm, error) {
+	public, err := newPublicKey(key.Public())
 	if err != nil {
 		return Algorithm{}, err
 	}
-	if problem := keyProblem(described.look()); problem != "" {
+	return signsWith(public)
+}
+
+// signsWith returns the algorithm that the private half of a key signs with: the
+// digest is as strong as the key's curve (RFC 5480, section 4), SHA-256 for RSA.
+func signsWith(public *PublicKey) (Algorithm, error) {
+	facts := public.look()
+	if problem := keyProblem(facts); problem != "" {
 		return Algorithm{}, fault.New(SigningFailed, "%s", problem).WithHint(signingHint)
 	}
-	switch key := public.(type) {
+	switch key := facts.key.(type) {
 	case *rsa.PublicKey:
 		return Algorithm{oidSHA256RSA, asn1NULL}, nil
 	case *ecdsa.PublicKey:
@@ -74,14 +80,18 @@ func signingAlgorithm(public crypto.PublicKey) (Algorithm, error) {
 	panic("keyProblem has no word for a key that signs nothing")
 }
 
-// signTBS returns what follows the part that is signed: the algorithm and the
-// signature. The signature is checked, lest a faulty key store hands out one that
-// is wrong, and with RSA gives the key away.
-func signTBS(key crypto.Signer, tbs []byte) ([]byte, error) {
-	algorithm, err := signingAlgorithm(key.Public())
+// signTBS returns a part that is signed with its signature, in one SEQUENCE.
+func signTBS(random io.Reader, key crypto.Signer, algorithm Algorithm, tbs []byte) ([]byte, error) {
+	signature, err := signature(random, key, algorithm, tbs)
 	if err != nil {
 		return nil, err
 	}
+	return encode(asn1.SEQUENCE, func(b *cryptobyte.Builder) { addSigned(b, tbs, algorithm, signature) }), nil
+}
+
+// signature signs tbs. What a key outside this process makes of it is checked, lest a
+// faulty store hands out a signature that is wrong, and with RSA gives the key away.
+func signature(random io.Reader, key crypto.Signer, algorithm Algorithm, tbs []byte) ([]byte, error) {
 	scheme := schemes[algorithm.ID]
 	digest := tbs
 	if scheme.hash != 0 {
@@ -89,17 +99,32 @@ func signTBS(key crypto.Signer, tbs []byte) ([]byte, error) {
 		h.Write(tbs)
 		digest = h.Sum(nil)
 	}
-	signature, err := key.Sign(rand.Reader, digest, scheme.hash)
+	signature, err := key.Sign(random, digest, scheme.hash)
 	if err != nil {
 		return nil, fault.Wrap(err, SigningFailed, "signing").WithHint(signingHint)
 	}
-	if !scheme.verifies(key.Public(), tbs, signature, 0) {
+	if !isOurs(key) && !scheme.verifies(key.Public(), tbs, signature, 0) {
 		return nil, fault.New(SigningFailed, "the key's store made a wrong signature").WithHint(signingHint)
 	}
-	var b cryptobyte.Builder
-	addAlgorithm(&b, algorithm)
+	return signature, nil
+}
+
+// isOurs reports whether a key signs by Go's crypto, in this process.
+func isOurs(key crypto.Signer) bool {
+	switch key.(type) {
+	case *ecdsa.PrivateKey, *rsa.PrivateKey, ed25519.PrivateKey:
+		return true
+	}
+	return false
+}
+
+const signingHint = "look at the key that signs: it must be able to, and its store within reach"
+
+// addSigned adds what is signed, how, and the signature.
+func addSigned(b *cryptobyte.Builder, tbs []byte, algorithm Algorithm, signature []byte) {
+	b.AddBytes(tbs)
+	addAlgorithm(b, algorithm)
 	b.AddASN1BitString(signature)
-	return b.BytesOrPanic(), nil
 }
 
 func addAlgorithm(b *cryptobyte.Builder, algorithm Algorithm) {

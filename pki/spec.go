@@ -3,16 +3,15 @@ package pki
 import (
 	"crypto"
 	"crypto/rand"
-	"crypto/x509"
-	"crypto/x509/pkix"
-	"encoding/asn1"
+	goasn1 "encoding/asn1"
 	"io"
 	"math/big"
-	"net"
 	"net/netip"
-	"net/url"
 	"strings"
 	"time"
+
+	"golang.org/x/crypto/cryptobyte"
+	"golang.org/x/crypto/cryptobyte/asn1"
 
 	"github.com/signet-tls/signet/fault"
 	"github.com/signet-tls/signet/spiffeid"
@@ -110,58 +109,156 @@ func (s Spec) begin() time.Time {
 	return s.now().Add(-s.Backdate)
 }
 
-// template returns the certificate without what its issuer gives it.
-func (s Spec) template(public crypto.PublicKey) (*x509.Certificate, error) {
+// sign makes the certificate of a key. An issuer of nil is the certificate itself, whose
+// name is then the issuer's too.
+func (s Spec) sign(public crypto.PublicKey, issuer *Certificate, signer crypto.Signer) (*Certificate, error) {
 	if err := s.check(); err != nil {
 		return nil, err
 	}
-	keyID, err := certifiable(public)
+	subject, err := certifiable(public)
 	if err != nil {
 		return nil, err
 	}
-	profile := profiles[s.Profile]
-	template := &x509.Certificate{
-		SerialNumber:          s.serial(),
-		Subject:               pkix.Name{CommonName: s.Name},
-		NotBefore:             s.begin(),
-		NotAfter:              s.now().Add(s.lifetime()),
-		SubjectKeyId:          keyID,
-		KeyUsage:              x509.KeyUsage(profile.usage),
-		BasicConstraintsValid: true,
-		IsCA:                  profile.authority,
-		MaxPathLen:            -1,
-		CRLDistributionPoints: s.CRLs,
-		OCSPServer:            s.OCSP,
-		IssuingCertificateURL: s.Issuers,
+	by, name, keyID := subject, s.subject(), subject.id()
+	begin, end := s.begin(), s.now().Add(s.lifetime())
+	if issuer != nil {
+		by, name = issuer.PublicKey(), issuer.Subject()
+		if keyID, err = issuer.keyID(); err != nil {
+			return nil, err
+		}
+		begin, end = later(begin, issuer.NotBefore()), earlier(end, issuer.NotAfter())
 	}
-	for _, purpose := range profile.extended {
-		template.ExtKeyUsage = append(template.ExtKeyUsage, purposes[purpose])
+	if !canEncode(begin) || !canEncode(end) {
+		return nil, specInvalid("no certificate can say that it is valid from %s until %s", instant(begin), instant(end)).WithHint("set this machine's clock")
 	}
-	if !s.Subject.IsEmpty() {
-		template.RawSubject = s.Subject.DER()
+	algorithm, err := signsWith(by)
+	if err != nil {
+		return nil, err
 	}
-	if s.Profile == Intermediate {
-		template.MaxPathLen, template.MaxPathLenZero = s.PathLen, true
+	der, err := signTBS(s.randomness(), signer, algorithm, encode(asn1.SEQUENCE, func(b *cryptobyte.Builder) {
+		b.AddASN1(constructed(0), func(b *cryptobyte.Builder) { b.AddASN1Int64(2) }) // version 3
+		b.AddASN1BigInt(s.serial())
+		addAlgorithm(b, algorithm)
+		b.AddBytes(name.DER())
+		b.AddASN1(asn1.SEQUENCE, func(b *cryptobyte.Builder) {
+			addTime(b, begin)
+			addTime(b, end)
+		})
+		b.AddBytes(s.subject().DER())
+		b.AddBytes(subject.raw)
+		b.AddASN1(constructed(3), func(b *cryptobyte.Builder) { addExtensions(b, s.extensions(subject.id(), keyID)) })
+	}))
+	if err != nil {
+		return nil, err
 	}
-	s.addNames(template)
-	s.addConstraints(template)
-	s.addExtensions(template)
-	return template, nil
+	return ParseCertificate(der)
 }
 
-// addNames sets the subject alternative names, which check has looked at.
-func (s Spec) addNames(template *x509.Certificate) {
-	template.DNSNames, template.EmailAddresses = once(s.DNS, strings.ToLower), once(s.Emails, same)
-	for _, ip := range once(s.IPs, same) {
-		template.IPAddresses = append(template.IPAddresses, net.IP(ip.AsSlice()))
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
 	}
-	for _, text := range once(s.URIs, same) {
-		uri, _ := url.Parse(text)
-		template.URIs = append(template.URIs, uri)
+	return b
+}
+
+func earlier(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return a
 	}
+	return b
+}
+
+// subject returns the subject's name.
+func (s Spec) subject() Name {
+	if s.Name != "" {
+		return commonName(s.Name)
+	}
+	return s.Subject
+}
+
+// extensions returns the certificate's, after the key identifiers of subject and issuer.
+func (s Spec) extensions(subject, issuer []byte) []Extension {
+	profile := profiles[s.Profile]
+	list := []Extension{{OIDKeyUsage, true, encode(asn1.BIT_STRING, func(b *cryptobyte.Builder) { b.AddBytes(flagBits(int(profile.usage))) })}}
+	if len(profile.extended) > 0 {
+		list = append(list, Extension{OIDExtKeyUsage, false, encode(asn1.SEQUENCE, func(b *cryptobyte.Builder) {
+			for _, purpose := range profile.extended {
+				addOID(b, purpose)
+			}
+		})})
+	}
+	list = append(list,
+		Extension{OIDBasicConstraints, true, encode(asn1.SEQUENCE, func(b *cryptobyte.Builder) {
+			if profile.authority {
+				b.AddASN1Boolean(true)
+			}
+			if s.Profile == Intermediate {
+				b.AddASN1Int64(int64(s.PathLen))
+			}
+		})},
+		Extension{OIDSubjectKeyID, false, encode(asn1.OCTET_STRING, func(b *cryptobyte.Builder) { b.AddBytes(subject) })},
+		authorityKeyExtension(issuer))
+	if len(s.OCSP)+len(s.Issuers) > 0 {
+		list = append(list, Extension{OIDAuthorityInfo, false, encode(asn1.SEQUENCE, func(b *cryptobyte.Builder) {
+			addAccess(b, OIDAccessOCSP, s.OCSP)
+			addAccess(b, OIDAccessIssuers, s.Issuers)
+		})})
+	}
+	if names := s.names(); len(names) > 0 {
+		list = append(list, altNamesExtension(names, s.subject()))
+	}
+	if s.Constraints != nil {
+		list = append(list, Extension{OIDNameConstraints, true, s.Constraints.encode()})
+	}
+	if len(s.CRLs) > 0 {
+		list = append(list, Extension{OIDCRLPoints, false, encode(asn1.SEQUENCE, func(b *cryptobyte.Builder) {
+			for _, url := range s.CRLs {
+				point := PointName{Full: []GeneralName{{URIName, []byte(url)}}}
+				b.AddASN1(asn1.SEQUENCE, func(b *cryptobyte.Builder) { b.AddASN1(constructed(0), point.add) })
+			}
+		})})
+	}
+	if s.MustStaple {
+		list = append(list, mustStaple)
+	}
+	return append(list, s.Extra...)
+}
+
+// addAccess adds an AccessDescription for each URL (RFC 5280, section 4.2.2.1).
+func addAccess(b *cryptobyte.Builder, method OID, urls []string) {
+	for _, url := range urls {
+		b.AddASN1(asn1.SEQUENCE, func(b *cryptobyte.Builder) {
+			addOID(b, method)
+			GeneralName{URIName, []byte(url)}.add(b)
+		})
+	}
+}
+
+// names returns the subject alternative names, which check has looked at.
+func (s Spec) names() []GeneralName {
+	names := hostNames(s.DNS, s.IPs, s.Emails, s.URIs)
 	if !s.ID.IsZero() {
-		template.URIs = append(template.URIs, s.ID.URL())
+		names = append(names, GeneralName{URIName, []byte(s.ID.String())})
 	}
+	return names
+}
+
+// hostNames returns names as a certificate has them, each once.
+func hostNames(dns []string, ips []netip.Addr, emails, uris []string) []GeneralName {
+	var names []GeneralName
+	for _, name := range once(dns, strings.ToLower) {
+		names = append(names, GeneralName{DNSName, []byte(name)})
+	}
+	for _, ip := range once(ips, same) {
+		names = append(names, GeneralName{IPName, ip.AsSlice()})
+	}
+	for _, email := range once(emails, same) {
+		names = append(names, GeneralName{EmailName, []byte(email)})
+	}
+	for _, uri := range once(uris, same) {
+		names = append(names, GeneralName{URIName, []byte(uri)})
+	}
+	return names
 }
 
 // once leaves out names that are there already: a certificate says each one once.
@@ -182,22 +279,12 @@ func same[K comparable](name K) K { return name }
 // mustStaple is the TLS feature status_request, 5 (RFC 7633, section 4.1).
 var mustStaple = Extension{ID: OIDTLSFeature, Value: []byte{0x30, 3, 2, 1, 5}}
 
-func (s Spec) addExtensions(template *x509.Certificate) {
-	extra := s.Extra
-	if s.MustStaple {
-		extra = append([]Extension{mustStaple}, extra...)
-	}
-	for _, e := range extra {
-		template.ExtraExtensions = append(template.ExtraExtensions, pkix.Extension{Id: e.ID.arcs(), Critical: e.Critical, Value: e.Value})
-	}
-}
-
 // arcs returns the identifier as encoding/asn1 has it, nil if a number in it is
 // larger than an int.
-func (o OID) arcs() asn1.ObjectIdentifier {
-	var id asn1.ObjectIdentifier
-	whole := append(appendHeader(nil, asn1.TagOID, len(o)), o...)
-	if _, err := asn1.Unmarshal(whole, &id); err != nil {
+func (o OID) arcs() goasn1.ObjectIdentifier {
+	var id goasn1.ObjectIdentifier
+	whole := append(appendHeader(nil, goasn1.TagOID, len(o)), o...)
+	if _, err := goasn1.Unmarshal(whole, &id); err != nil {
 		return nil
 	}
 	return id
