@@ -126,8 +126,8 @@ func TestErrors(t *testing.T) {
 		err  error
 		code fault.Code
 	}{
-		{"time", badTime, pki.SigningFailed},
-		{"time of the broken", badTimes, pki.SigningFailed},
+		{"time", badTime, pki.SpecInvalid},
+		{"time of the broken", badTimes, pki.SpecInvalid},
 		{"name", badName, pki.SpecInvalid},
 		{"ID", badID, spiffeid.InvalidID},
 		{"template", badTemplate, pki.SigningFailed},
