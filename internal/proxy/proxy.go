@@ -62,7 +62,7 @@ const (
 	Std    DataPath = "std"    // crypto/tls, by goroutines for each connection
 	Record DataPath = "record" // event loops, with a record layer of Signet's own
 
-	defaultDataPath = Std // as in the configuration
+	defaultDataPath = Record // as in the configuration
 )
 
 // Config is what a proxy carries.
