@@ -22,10 +22,11 @@ type rekeying struct {
 
 	writing sync.Mutex // held while records leave, so that they do in their order
 	sealed  []byte     // guarded by writing
-	asked   int        // guarded by writing; KeyUpdates that have asked for one
+	asked   int        // guarded by writing; KeyUpdates that have left
 
-	mu      sync.Mutex
-	session *record.Session // guarded by mu
+	mu         sync.Mutex
+	session    *record.Session // guarded by mu
+	went, came bool            // guarded by mu; data, each way, since the last KeyUpdate
 
 	in, opened []byte // what has come and is not opened; all that Receive may fill. Who reads has them
 	have       int    // bytes of in
@@ -53,6 +54,7 @@ func rekey(raw net.Conn, client bool, settings *tls.Config, interval time.Durati
 		return nil, err
 	}
 	c := &rekeying{Conn: raw, stop: make(chan struct{}), session: session, in: make([]byte, chunk), opened: make([]byte, 0, chunk)}
+	c.went, c.came = true, true
 	if err := c.ask(); err != nil {
 		return nil, err
 	}
@@ -103,7 +105,9 @@ func (r *recordwise) Read(p []byte) (int, error) {
 }
 
 // askAgain asks for new keys after each interval until the connection is closed. What a
-// write fails for, the next Write meets, too.
+// write fails for, the next Write meets, too. No peer takes more than 16 or 32 KeyUpdates
+// in a row that no data follows, so a key that has sealed none is not replaced, and the
+// peer is asked for a new one of its own only where it has sent some.
 func (c *rekeying) askAgain(interval time.Duration) {
 	tick := time.NewTicker(interval)
 	defer tick.Stop()
@@ -119,9 +123,13 @@ func (c *rekeying) askAgain(interval time.Duration) {
 
 func (c *rekeying) ask() error {
 	return c.leave(func(dst []byte) []byte {
+		if !c.went {
+			return dst
+		}
 		begun := len(dst)
-		if dst = c.session.UpdateKeys(dst, true); len(dst) > begun {
+		if dst = c.session.UpdateKeys(dst, c.came); len(dst) > begun {
 			c.asked++
+			c.went, c.came = false, false
 		}
 		return dst
 	})
@@ -145,7 +153,10 @@ func (c *rekeying) leave(seal func(dst []byte) []byte) error {
 func (c *rekeying) Write(p []byte) (n int, err error) {
 	for n < len(p) && err == nil {
 		part := p[n:min(len(p), n+chunk)]
-		if err = c.leave(func(dst []byte) []byte { return c.session.Send(dst, part) }); err == nil {
+		if err = c.leave(func(dst []byte) []byte {
+			c.went = true
+			return c.session.Send(dst, part)
+		}); err == nil {
 			n += len(part)
 		}
 	}
@@ -163,6 +174,7 @@ func (c *rekeying) Read(p []byte) (int, error) {
 		c.mu.Lock()
 		c.data, used, err = c.session.Receive(c.opened[:0], c.in[:c.have])
 		paused := c.session.Paused()
+		c.came = c.came || len(c.data) > 0
 		c.mu.Unlock()
 		c.have = copy(c.in, c.in[used:c.have])
 		if len(c.data) > 0 || err == nil && paused {
