@@ -92,10 +92,7 @@ func (s RequestSpec) info(public crypto.PublicKey) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	subject := s.Subject
-	if s.Name != "" {
-		subject = commonName(s.Name)
-	}
+	subject := subjectOf(s.Name, s.Subject)
 	extensions := slices.Clone(s.Extensions)
 	if names := s.names(); len(names) > 0 {
 		extensions = append([]Extension{altNamesExtension(names, subject)}, extensions...)

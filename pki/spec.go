@@ -119,7 +119,8 @@ func (s Spec) sign(public crypto.PublicKey, issuer *Certificate, signer crypto.S
 	if err != nil {
 		return nil, err
 	}
-	by, name, keyID := subject, s.subject(), subject.id()
+	id := subject.id()
+	by, name, keyID := subject, s.subject(), id
 	begin, end := s.begin(), s.now().Add(s.lifetime())
 	if issuer != nil {
 		by, name = issuer.PublicKey(), issuer.Subject()
@@ -146,7 +147,7 @@ func (s Spec) sign(public crypto.PublicKey, issuer *Certificate, signer crypto.S
 		})
 		b.AddBytes(s.subject().DER())
 		b.AddBytes(subject.raw)
-		b.AddASN1(constructed(3), func(b *cryptobyte.Builder) { addExtensions(b, s.extensions(subject.id(), keyID)) })
+		b.AddASN1(constructed(3), func(b *cryptobyte.Builder) { addExtensions(b, s.extensions(id, keyID)) })
 	}))
 	if err != nil {
 		return nil, err
@@ -168,12 +169,14 @@ func earlier(a, b time.Time) time.Time {
 	return b
 }
 
-// subject returns the subject's name.
-func (s Spec) subject() Name {
-	if s.Name != "" {
-		return commonName(s.Name)
+func (s Spec) subject() Name { return subjectOf(s.Name, s.Subject) }
+
+// subjectOf returns the subject's name: a common name alone, or else the whole.
+func subjectOf(common string, whole Name) Name {
+	if common != "" {
+		return commonName(common)
 	}
-	return s.Subject
+	return whole
 }
 
 // extensions returns the certificate's, after the key identifiers of subject and issuer.
