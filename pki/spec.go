@@ -127,7 +127,12 @@ func (s Spec) sign(public crypto.PublicKey, issuer *Certificate, signer crypto.S
 		if keyID, err = issuer.keyID(); err != nil {
 			return nil, err
 		}
-		begin, end = later(begin, issuer.NotBefore()), earlier(end, issuer.NotAfter())
+		if begin.Before(issuer.NotBefore()) {
+			begin = issuer.NotBefore()
+		}
+		if end.After(issuer.NotAfter()) {
+			end = issuer.NotAfter()
+		}
 	}
 	if !canEncode(begin) || !canEncode(end) {
 		return nil, specInvalid("no certificate can say that it is valid from %s until %s", instant(begin), instant(end)).WithHint("set this machine's clock")
@@ -153,20 +158,6 @@ func (s Spec) sign(public crypto.PublicKey, issuer *Certificate, signer crypto.S
 		return nil, err
 	}
 	return ParseCertificate(der)
-}
-
-func later(a, b time.Time) time.Time {
-	if a.After(b) {
-		return a
-	}
-	return b
-}
-
-func earlier(a, b time.Time) time.Time {
-	if a.Before(b) {
-		return a
-	}
-	return b
 }
 
 func (s Spec) subject() Name { return subjectOf(s.Name, s.Subject) }
