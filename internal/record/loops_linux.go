@@ -86,8 +86,14 @@ const (
 // loop is one goroutine with the links that it carries.
 type loop struct {
 	epoll, wake int
+	outer       *os.File // an epoll of epoll alone, which Go's scheduler waits for
+	waits       syscall.RawConn
 
 	// Used by run alone.
+	told  bool    // outer has epoll in it
+	count int     // events in ready
+	last  *Link   // that the system has told of
+	alone int     // how often in a row it has told of no other
 	links []*Link // by their slot; nil: the slot is free
 	free  []int32 // slots
 	spent []int32 // slots whose links have ended in this turn, of which there may be events still
@@ -109,18 +115,39 @@ func openLoop() (*loop, error) {
 		return nil, os.NewSyscallError("epoll_create1", err)
 	}
 	wake, err := unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK)
-	if err == nil {
-		err = unix.EpollCtl(epoll, unix.EPOLL_CTL_ADD, wake, &unix.EpollEvent{Events: unix.EPOLLIN, Fd: wakeSlot})
-	}
 	if err != nil {
 		unix.Close(epoll)
-		unix.Close(wake)
 		return nil, os.NewSyscallError("eventfd", err)
 	}
-	return &loop{epoll: epoll, wake: wake}, nil
+	l := &loop{epoll: epoll, wake: wake}
+	if err := l.open(); err != nil {
+		l.close()
+		return nil, err
+	}
+	return l, nil
+}
+
+func (l *loop) open() error {
+	event := &unix.EpollEvent{Events: unix.EPOLLIN, Fd: wakeSlot}
+	if err := unix.EpollCtl(l.epoll, unix.EPOLL_CTL_ADD, l.wake, event); err != nil {
+		return os.NewSyscallError("epoll_ctl", err)
+	}
+	outer, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
+	if err == nil {
+		err = unix.SetNonblock(outer, true) // for NewFile: Go's scheduler is to wait for it
+	}
+	if err != nil {
+		return os.NewSyscallError("epoll_create1", err)
+	}
+	l.outer = os.NewFile(uintptr(outer), "epoll")
+	l.waits, err = l.outer.SyscallConn()
+	return err
 }
 
 func (l *loop) close() {
+	if l.outer != nil {
+		l.outer.Close()
+	}
 	unix.Close(l.epoll)
 	unix.Close(l.wake)
 }
@@ -160,25 +187,22 @@ func (l *loop) stop() {
 // way at most, so that none keeps the others waiting.
 func (l *loop) run() {
 	for {
-		wait := -1
-		if len(l.busy) > 0 {
-			wait = 0
-		}
-		n, err := unix.EpollWait(l.epoll, l.ready[:], wait)
-		if err != nil && !errors.Is(err, syscall.EINTR) {
-			panic(err) // of a descriptor that is open and ours it cannot fail
-		}
+		l.wait()
 		busy := l.busy
 		l.busy = nil
-		for i := range max(n, 0) {
+		for i := range l.count {
 			event := &l.ready[i]
 			if event.Fd == wakeSlot {
+				l.last, l.alone = nil, 0
 				if l.orders() {
 					return
 				}
 				continue
 			}
 			if k := l.links[event.Fd]; k != nil {
+				if l.alone++; k != l.last {
+					l.last, l.alone = k, 0
+				}
 				k.leg(event.Pad).wakes(event.Events)
 				k.turn()
 			}
@@ -191,6 +215,67 @@ func (l *loop) run() {
 		}
 		l.free, l.spent = append(l.free, l.spent...), l.spent[:0]
 	}
+}
+
+// calm is how often in a row the system tells of one link alone before a wait for the next
+// event takes the thread with it. That is the quickest where nothing else is to be done:
+// the system wakes the loop itself. But with handshakes or other links about, Go's
+// scheduler has to find a thread for those, and one for the loop again after each wait;
+// then it waits for all of them at once, on a thread that it has running anyway.
+const calm = 8
+
+// wait waits for events, unless links are busy.
+func (l *loop) wait() {
+	if len(l.busy) > 0 {
+		l.look(0)
+		return
+	}
+	if l.alone < calm && l.tell() && l.waits.Read(l.peek) == nil {
+		return
+	}
+	l.hush()
+	l.look(-1)
+}
+
+// tell has Go's scheduler told of events, and reports whether it is.
+func (l *loop) tell() bool {
+	if !l.told {
+		event := &unix.EpollEvent{Events: unix.EPOLLIN | unix.EPOLLET}
+		l.told = l.control(unix.EPOLL_CTL_ADD, event) == nil
+	}
+	return l.told
+}
+
+// hush ends that: or each event would wake one of its threads too.
+func (l *loop) hush() {
+	if l.told {
+		l.control(unix.EPOLL_CTL_DEL, nil)
+		l.told = false
+	}
+}
+
+// control changes what outer has in it.
+func (l *loop) control(how int, event *unix.EpollEvent) (err error) {
+	failed := l.waits.Control(func(outer uintptr) {
+		err = unix.EpollCtl(int(outer), how, l.epoll, event)
+	})
+	return errors.Join(failed, err)
+}
+
+// peek reports whether there are events.
+func (l *loop) peek(uintptr) bool {
+	l.look(0)
+	return l.count > 0
+}
+
+// look has the system tell of events, and waits for so many milliseconds, for ever if
+// that is -1.
+func (l *loop) look(milliseconds int) {
+	n, err := unix.EpollWait(l.epoll, l.ready[:], milliseconds)
+	if err != nil && !errors.Is(err, syscall.EINTR) {
+		panic(err) // of a descriptor that is open and ours it cannot fail
+	}
+	l.count = max(n, 0)
 }
 
 // orders sees to what others have left, and reports whether this is the end.
