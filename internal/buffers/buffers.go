@@ -11,15 +11,17 @@ import (
 // Sizes in bytes. A record of TLS has 16 KiB of data and at most 256 bytes more (RFC
 // 8446, section 5.2).
 const (
-	Plain  = 4 * 16 << 10       // data of as many records as a large buffer holds
-	large  = 4 * (16<<10 + 256) // so many records
+	Plain  = 8 * 16 << 10       // data of as many records as a large buffer holds
+	large  = 8 * (16<<10 + 256) // so many records
 	medium = 5 + 16<<10 + 256   // one, with its header
 	small  = 4 << 10            // what one end says at once in a handshake
+
+	Most = 32 * (16<<10 + 256) // the most that is moved at once
 )
 
-// mostLarge is how many large buffers are lent at once: 65 MiB. Thousands of
-// connections whose readers are slow hold one each.
-const mostLarge = 1024
+// mostLent is how much is lent at once in buffers for more than a record. Of the
+// connections whose readers are slow thousands hold something.
+const mostLent = 64 << 20 // bytes
 
 // Buffer is memory on loan.
 type Buffer struct {
@@ -44,30 +46,38 @@ func newHome(size int) *home {
 	return h
 }
 
-var larges, mediums, smalls = newHome(large), newHome(medium), newHome(small)
+var hugest, larges, mediums, smalls = newHome(Most), newHome(large), newHome(medium), newHome(small)
 
 // Large lends a buffer for several records, or for one where very many are lent.
 func Large() *Buffer {
-	if Scarce() { // a few more do no harm
+	if scarce() { // a few more do no harm
 		return mediums.lend()
 	}
 	return larges.lend()
 }
 
-// Scarce reports whether Large lends no more large ones.
-func Scarce() bool { return larges.lent.Load() >= mostLarge }
+// scarce reports whether Large lends no more large ones.
+func scarce() bool { return free() <= 0 }
 
-// Of lends a buffer of at least size bytes, at most those of a large one, for what has
-// to be kept. So that they do not become many, who finds that they are Scarce takes in no
-// more than one record at once.
+// Share is how many bytes may be taken in at once of what may have to be kept: a 64th of
+// what is left to lend, so that the first few who keep theirs leave enough for more than a
+// hundred. Where it is less than a record, one is taken in all the same.
+func Share() int { return max(0, free()/64) }
+
+func free() int { return mostLent - int(hugest.lent.Load())*Most - int(larges.lent.Load())*large }
+
+// Of lends a buffer of at least size bytes, which is at most Most, for what has to be
+// kept.
 func Of(size int) *Buffer {
 	switch {
 	case size <= small:
 		return smalls.lend()
 	case size <= medium:
 		return mediums.lend()
+	case size <= large:
+		return larges.lend()
 	}
-	return larges.lend()
+	return hugest.lend()
 }
 
 // Small lends a buffer for who has proved nothing yet.

@@ -5,10 +5,10 @@ import "testing"
 // TestBound borrows more than there are large ones.
 func TestBound(t *testing.T) {
 	var lent []*Buffer
-	for range mostLarge {
+	for range (mostLent + large - 1) / large {
 		lent = append(lent, Large())
 	}
-	if have := len(lent[mostLarge-1].Bytes); have != large {
+	if have := len(lent[len(lent)-1].Bytes); have != large {
 		t.Errorf("the last large one has %d bytes", have)
 	}
 	one := Large()
@@ -23,5 +23,18 @@ func TestBound(t *testing.T) {
 	defer again.Return()
 	if have := len(again.Bytes); have != large || larges.lent.Load() != 1 || mediums.lent.Load() != 0 {
 		t.Errorf("after all are back, one has %d bytes; %d and %d are lent", have, larges.lent.Load(), mediums.lent.Load())
+	}
+}
+
+// TestShare keeps what one may take in until no more than a record may be.
+func TestShare(t *testing.T) {
+	var lent []*Buffer
+	for Share() >= medium {
+		b := Of(min(Share(), Most))
+		defer b.Return()
+		lent = append(lent, b)
+	}
+	if n := len(lent); n < 128 || scarce() {
+		t.Errorf("%d have taken their share, and large ones are scarce: %v", n, scarce())
 	}
 }

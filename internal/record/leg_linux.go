@@ -19,7 +19,7 @@ type leg struct {
 	readable bool // there may be something to read
 	hangup   bool // the other end has ended its stream, or is gone: there is an end to read
 	stops    bool // a read may stop short of all that there is
-	bulky    bool // the last read had a record's worth or more
+	batch    int  // how many records the next read takes in at most
 	writable bool
 	broken   bool // the system may have an error for it
 
@@ -92,21 +92,33 @@ func (g *leg) read(p []byte) (n int, ok bool, err error) {
 	return g.reads(len(p), func() (int, error) { return unix.Read(g.fd, p) })
 }
 
-// fill reads what there is into the places of so many records; into the first alone while
-// that is enough.
+// fill reads what there is into the places of so many records.
 func (g *leg) fill(memory []byte, records int) (n int, ok bool, err error) {
-	if !g.bulky {
-		n, ok, err = g.read(place(memory, 0))
-		g.bulky = n == MaxData
-		return n, ok, err
+	if records == 1 {
+		return g.read(place(memory, 0))
 	}
 	var all [mostRecords][]byte
 	for i := range records {
 		all[i] = place(memory, i)
 	}
-	n, ok, err = g.reads(records*MaxData, func() (int, error) { return unix.Readv(g.fd, all[:records]) })
-	g.bulky = n >= MaxData
-	return n, ok, err
+	return g.reads(records*MaxData, func() (int, error) { return unix.Readv(g.fd, all[:records]) })
+}
+
+// paces has the next read take in twice as much after one that had all it asked for, and
+// one record after one that had less than that.
+func (g *leg) paces(n, most int) {
+	if n >= most {
+		g.batch = min(2*g.batch, mostRecords)
+	} else if n < MaxData {
+		g.batch = 1
+	}
+}
+
+// slows has the next read take in half, since the other leg did not take all.
+func (g *leg) slows(other *leg) {
+	if other.pending != nil {
+		g.batch = max(g.batch/2, 1)
+	}
 }
 
 // reads notes what a read of at most so many bytes says of the socket.

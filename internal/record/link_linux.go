@@ -36,8 +36,8 @@ const (
 
 func newLink(l *loop, p Pair) *Link {
 	k := &Link{loop: l, session: p.Session, head: p.Head, done: p.Done,
-		secure: leg{fd: p.Secure, count: p.Sealed, writable: true},
-		plain:  leg{fd: p.Plain, count: p.Opened, writable: true}}
+		secure: leg{fd: p.Secure, count: p.Sealed, writable: true, batch: 1},
+		plain:  leg{fd: p.Plain, count: p.Opened, writable: true, batch: 1}}
 	if len(p.Received) > 0 {
 		k.keep(p.Received)
 	}
@@ -134,7 +134,8 @@ func (k *Link) open() error {
 	if k.partial != nil {
 		have = copy(k.loop.in[:], k.partial.Bytes[:k.part])
 	}
-	n, ok, err := k.secure.read(k.loop.in[have:atOnce(mostSealed, MaxRecord)])
+	most := min(mostSealed, k.loop.atOnce(k.secure.batch)*MaxRecord) - have
+	n, ok, err := k.secure.read(k.loop.in[have : have+most])
 	switch {
 	case err != nil:
 		return &WireError{err}
@@ -144,6 +145,7 @@ func (k *Link) open() error {
 		return ErrCut
 	}
 	k.forget()
+	k.secure.paces(n, most)
 	return k.pass(k.loop.in[:have+n])
 }
 
@@ -154,6 +156,7 @@ func (k *Link) pass(in []byte) error {
 		if err := k.plain.send(data, len(data)); err != nil {
 			return err
 		}
+		k.secure.slows(&k.plain)
 	}
 	switch err {
 	case nil:
@@ -188,14 +191,18 @@ func (k *Link) sealNext() error {
 		k.head = nil
 		return wired(k.secure.send(k.session.Send(k.loop.out[:0], data), len(data)))
 	}
-	n, ok, err := k.plain.fill(k.loop.out[:], atOnce(mostRecords, 1))
+	records := k.loop.atOnce(k.plain.batch)
+	n, ok, err := k.plain.fill(k.loop.out[:], records)
 	switch {
 	case err != nil || !ok:
 		return err
 	case n == 0:
 		return k.finish()
 	}
-	return wired(k.secure.send(k.session.SealPlaces(k.loop.out[:], n), n))
+	k.plain.paces(n, records*MaxData)
+	err = k.secure.send(k.session.SealPlaces(k.loop.out[:], n), n)
+	k.plain.slows(&k.secure)
+	return wired(err)
 }
 
 // finish carries on the end of the program's stream. If the program was the one to be
@@ -207,15 +214,6 @@ func (k *Link) finish() error {
 	}
 	k.plain.ended = true
 	return wired(k.secure.send(k.session.CloseNotify(k.loop.out[:0]), 0))
-}
-
-// atOnce is how much is read at once. What a socket does not take stays with the link, so
-// that this is less where very much is held already.
-func atOnce(most, scarce int) int {
-	if buffers.Scarce() {
-		return scarce
-	}
-	return most
 }
 
 // keep holds what is left of what has come: the beginning of a record, or what the

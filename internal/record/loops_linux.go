@@ -75,12 +75,19 @@ func (l *Loops) Join(p Pair) (*Link, error) {
 
 var errTooMuch = errors.New("more has been read ahead than a loop moves at once")
 
-// What a loop moves at once: as many records as one large buffer has room for, so that
-// what a socket does not take fits into one.
+// What a loop moves at once at most: as many records as one buffer has room for, so that
+// what a socket does not take fits into one. Most of what a record costs beside the
+// encryption is waking those who write and read it, once for each call of the system.
 const (
-	mostRecords = buffers.Plain / MaxData
-	mostSealed  = mostRecords * (MaxData + 256) // bytes
-	mostPlain   = buffers.Plain                 // bytes
+	mostRecords = buffers.Most / (MaxData + 256)
+	mostSealed  = buffers.Most          // bytes
+	mostPlain   = mostRecords * MaxData // bytes
+)
+
+// Links that all have much to move share a round of turns: some milliseconds.
+const (
+	roundRecords = 256 // of all
+	leastRecords = 4   // of each
 )
 
 // loop is one goroutine with the links that it carries.
@@ -92,6 +99,7 @@ type loop struct {
 	// Used by run alone.
 	told  bool    // outer has epoll in it
 	count int     // events in ready
+	crowd int     // turns of this round
 	last  *Link   // that the system has told of
 	alone int     // how often in a row it has told of no other
 	links []*Link // by their slot; nil: the slot is free
@@ -189,7 +197,7 @@ func (l *loop) run() {
 	for {
 		l.wait()
 		busy := l.busy
-		l.busy = nil
+		l.busy, l.crowd = nil, l.count+len(busy)
 		for i := range l.count {
 			event := &l.ready[i]
 			if event.Fd == wakeSlot {
@@ -276,6 +284,14 @@ func (l *loop) look(milliseconds int) {
 		panic(err) // of a descriptor that is open and ours it cannot fail
 	}
 	l.count = max(n, 0)
+}
+
+// atOnce is how many records a leg may take in at once that would take in so many. What
+// the other does not take stays with the link, so that this is less where much is held
+// already.
+func (l *loop) atOnce(records int) int {
+	turn := max(leastRecords, roundRecords/max(1, l.crowd))
+	return max(1, min(records, turn, buffers.Share()/(MaxData+256)))
 }
 
 // orders sees to what others have left, and reports whether this is the end.
