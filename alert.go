@@ -55,6 +55,10 @@ const noClientCertificate = "tls: client didn't provide a certificate"
 // connection; it has no type for that either.
 const secondHello = "tls: received unexpected handshake message of type *tls.clientHelloMsg"
 
+// tooMany is how crypto/tls begins to say that the peer went on and on with records that
+// bring nothing.
+const tooMany = "tls: too many "
+
 // alertOf finds the TLS alert that err stands for. crypto/tls has no exported
 // type for it: it wraps an unexported uint8 in a *net.OpError whose Op says
 // which way the alert went.
@@ -134,6 +138,9 @@ func (c *Conn) explain(err error) error {
 	case strings.HasPrefix(err.Error(), secondHello):
 		return &fault.Error{Code: NotSupported, Err: err, Detail: Alert{alertUnexpectedMessage, Sent},
 			Message: "the peer began " + secondHandshake, Hint: "have the client open another connection"}
+	case strings.HasPrefix(err.Error(), tooMany):
+		return &fault.Error{Code: ProtocolBroken, Err: err, Detail: Alert{alertUnexpectedMessage, Sent},
+			Message: protocolBroken + plainly(err), Hint: Alert{alertUnexpectedMessage, Sent}.next()}
 	}
 	return broke(err)
 }
@@ -144,6 +151,8 @@ func broke(err error) error {
 
 // secondHandshake is what is refused in either role (RFC 8446, section 4.1.2).
 const secondHandshake = "a second handshake on the connection (renegotiation), which is never made"
+
+const protocolBroken = "the peer broke TLS: "
 
 // bothEnds is the next step where neither end alone can know.
 const bothEnds = "compare both ends' settings; look into the peer's log"
@@ -223,6 +232,8 @@ func (s standing) explainAlert(err error, alert Alert) error {
 		result.Code, result.Message = RefusedByPeer, "the peer refused our certificate: "+alert.words()
 	case alert.Direction == Received:
 		result.Code, result.Message = RefusedByPeer, "the peer refused us: "+alert.words()
+	case s.shaken:
+		result.Code, result.Message = ProtocolBroken, protocolBroken+alert.words()
 	}
 	return result
 }

@@ -29,6 +29,7 @@ const (
 	CipherMismatch     fault.Code = "tls_cipher_mismatch"
 	NoMasterSecret     fault.Code = "no_extended_master_secret"
 	RecordAltered      fault.Code = "record_altered"
+	ProtocolBroken     fault.Code = "protocol_broken"
 	RefusedByPeer      fault.Code = "refused_by_peer"
 	ClientCertRequired fault.Code = "client_cert_required"
 	NotSupported       fault.Code = "not_supported"
@@ -94,6 +95,9 @@ func Codes() []fault.Entry {
 		{Code: RecordAltered, Meaning: "Bytes were altered on their way; none of them was delivered.",
 			Cause: "A broken device or an attacker between the two ends.",
 			Next:  "Do not retry blindly: find out who changes the traffic."},
+		{Code: ProtocolBroken, Meaning: "The peer sent what TLS does not allow, on a connection that stood; the message says what.",
+			Cause: "Its TLS library is broken, or somebody tries to use up this end's time: by empty records, or new keys again and again.",
+			Next:  "Upgrade the peer's TLS library; if that is not it, find out what the peer is."},
 		{Code: RefusedByPeer, Meaning: "The peer refused us, by a TLS alert that the message names.",
 			Cause: "It does not trust our certificate, or its policy says no; an alert cannot say more.",
 			Next:  "The reason stands in the peer's log."},

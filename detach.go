@@ -137,10 +137,11 @@ type standing struct {
 	openly     uint8 // the alert that the peer sent last in the clear, or 0
 	owes       bool  // a certificate of ours was asked for, and there is none
 	met        bool  // the peer has been verified
+	shaken     bool  // the handshake is over
 }
 
 func (c *Conn) standing() standing {
-	return standing{c.minVersion, c.transport.openly, c.owes, c.transport.peer.Load() != nil}
+	return standing{c.minVersion, c.transport.openly, c.owes, c.transport.peer.Load() != nil, c.Peer() != nil}
 }
 
 // done has done hear what it would have heard of Read and Write.

@@ -199,7 +199,7 @@ func TestAnyNameIsLogged(t *testing.T) {
 func TestCodesAreInTheTable(t *testing.T) {
 	codes := []fault.Code{
 		signet.Truncated, signet.Unread, signet.PeekTooFar, signet.BindingUnavailable, signet.ConfigInvalid, signet.AddressInvalid, signet.Unreachable, signet.Timeout, signet.NotTLS,
-		signet.HandshakeCut, signet.HandshakeFailed, signet.HandshakeTooLarge, signet.CrowdedOut, signet.VersionMismatch, signet.CipherMismatch, signet.NoMasterSecret, signet.RecordAltered,
+		signet.HandshakeCut, signet.HandshakeFailed, signet.HandshakeTooLarge, signet.CrowdedOut, signet.VersionMismatch, signet.CipherMismatch, signet.NoMasterSecret, signet.RecordAltered, signet.ProtocolBroken,
 		signet.RefusedByPeer, signet.ClientCertRequired, signet.NotSupported, signet.NotAuthorized, signet.PlaintextRefused, signet.ConnectionFailed,
 		signet.SessionForeign, signet.SessionsInvalid, signet.HostUnknown,
 	}

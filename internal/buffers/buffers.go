@@ -11,10 +11,10 @@ import (
 // Sizes in bytes. A record of TLS has 16 KiB of data and at most 256 bytes more (RFC
 // 8446, section 5.2).
 const (
-	Plain  = 8 * 16 << 10       // data of as many records as a large buffer holds
-	large  = 8 * (16<<10 + 256) // so many records
-	medium = 5 + 16<<10 + 256   // one, with its header
-	small  = 4 << 10            // what one end says at once in a handshake
+	Plain  = 16 * 16 << 10       // data of as many records as a large buffer holds
+	large  = 16 * (16<<10 + 256) // so many records
+	medium = 5 + 16<<10 + 256    // one, with its header
+	small  = 4 << 10             // what one end says at once in a handshake
 
 	Most = 32 * (16<<10 + 256) // the most that is moved at once
 )

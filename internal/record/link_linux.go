@@ -132,7 +132,7 @@ func (k *Link) open() error {
 	}
 	have := 0
 	if k.partial != nil {
-		have = copy(k.loop.in[:], k.partial.Bytes[:k.part])
+		have = copy(k.loop.in, k.partial.Bytes[:k.part])
 	}
 	most := min(mostSealed, k.loop.atOnce(k.secure.batch)*MaxRecord) - have
 	n, ok, err := k.secure.read(k.loop.in[have : have+most])
@@ -192,7 +192,7 @@ func (k *Link) sealNext() error {
 		return wired(k.secure.send(k.session.Send(k.loop.out[:0], data), len(data)))
 	}
 	records := k.loop.atOnce(k.plain.batch)
-	n, ok, err := k.plain.fill(k.loop.out[:], records)
+	n, ok, err := k.plain.fill(k.loop.out, records)
 	switch {
 	case err != nil || !ok:
 		return err
@@ -200,7 +200,7 @@ func (k *Link) sealNext() error {
 		return k.finish()
 	}
 	k.plain.paces(n, records*MaxData)
-	err = k.secure.send(k.session.SealPlaces(k.loop.out[:], n), n)
+	err = k.secure.send(k.session.SealPlaces(k.loop.out, n), n)
 	k.plain.slows(&k.secure)
 	return wired(err)
 }
@@ -228,7 +228,7 @@ func (k *Link) keep(rest []byte) {
 // recall returns what keep has kept, in the loop's memory.
 func (k *Link) recall() []byte {
 	defer k.forget()
-	return k.loop.in[:copy(k.loop.in[:], k.partial.Bytes[:k.part])]
+	return k.loop.in[:copy(k.loop.in, k.partial.Bytes[:k.part])]
 }
 
 func (k *Link) forget() {

@@ -106,8 +106,8 @@ type loop struct {
 	free  []int32 // slots
 	spent []int32 // slots whose links have ended in this turn, of which there may be events still
 	busy  []*Link // that have more to do than they have had their turn for
-	in    [mostSealed]byte
-	out   [mostSealed]byte
+	in    []byte // mostSealed, and nothing for the collector to look through
+	out   []byte // the same
 	ready [256]unix.EpollEvent
 
 	mu      sync.Mutex
@@ -127,7 +127,7 @@ func openLoop() (*loop, error) {
 		unix.Close(epoll)
 		return nil, os.NewSyscallError("eventfd", err)
 	}
-	l := &loop{epoll: epoll, wake: wake}
+	l := &loop{epoll: epoll, wake: wake, in: make([]byte, mostSealed), out: make([]byte, mostSealed)}
 	if err := l.open(); err != nil {
 		l.close()
 		return nil, err
