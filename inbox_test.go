@@ -139,9 +139,9 @@ func TestOutbox(t *testing.T) {
 	}{
 		{"one by itself", 0, [][]byte{short, full}, []int{len(short), len(full)}, nil},
 		{"two of a Write", maxRecord + 1, [][]byte{full, short}, []int{len(full) + len(short)}, nil},
-		{"more than have room", 18 * maxRecord, slices.Repeat([][]byte{full}, 18), []int{16 * len(full), 2 * len(full)}, nil},
+		{"more than have room", 34 * maxRecord, slices.Repeat([][]byte{full}, 34), []int{32 * len(full), 2 * len(full)}, nil},
 		{"another's in between", 2 * maxRecord, [][]byte{short, full, full}, []int{len(short) + len(full), len(full)}, nil},
-		{"one that no buffer holds", 2 * maxRecord, [][]byte{short, bytes.Repeat(full, 17)}, []int{len(short), 17 * len(full)}, nil},
+		{"one that no buffer holds", 2 * maxRecord, [][]byte{short, bytes.Repeat(full, 33)}, []int{len(short), 33 * len(full)}, nil},
 		{"a Write that ends early", 3 * maxRecord, [][]byte{short}, nil, []int{len(short)}},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -11,17 +11,15 @@ import (
 // Sizes in bytes. A record of TLS has 16 KiB of data and at most 256 bytes more (RFC
 // 8446, section 5.2).
 const (
-	Plain  = 16 * 16 << 10       // data of as many records as a large buffer holds
-	large  = 16 * (16<<10 + 256) // so many records
+	Plain  = 32 * 16 << 10       // data of as many records as a large buffer holds
+	Most   = 32 * (16<<10 + 256) // so many records
 	medium = 5 + 16<<10 + 256    // one, with its header
 	small  = 4 << 10             // what one end says at once in a handshake
-
-	Most = 32 * (16<<10 + 256) // the most that is moved at once
 )
 
-// mostLent is how much is lent at once in buffers for more than a record. Of the
-// connections whose readers are slow thousands hold something.
-const mostLent = 64 << 20 // bytes
+// mostLent is how much is lent at once in large buffers. Of the connections whose readers
+// are slow thousands hold something.
+const mostLent = 128 << 20 // bytes
 
 // Buffer is memory on loan.
 type Buffer struct {
@@ -46,7 +44,7 @@ func newHome(size int) *home {
 	return h
 }
 
-var hugest, larges, mediums, smalls = newHome(Most), newHome(large), newHome(medium), newHome(small)
+var larges, mediums, smalls = newHome(Most), newHome(medium), newHome(small)
 
 // Large lends a buffer for several records, or for one where very many are lent.
 func Large() *Buffer {
@@ -64,7 +62,7 @@ func scarce() bool { return free() <= 0 }
 // hundred. Where it is less than a record, one is taken in all the same.
 func Share() int { return max(0, free()/64) }
 
-func free() int { return mostLent - int(hugest.lent.Load())*Most - int(larges.lent.Load())*large }
+func free() int { return mostLent - int(larges.lent.Load())*Most }
 
 // Of lends a buffer of at least size bytes, which is at most Most, for what has to be
 // kept.
@@ -74,10 +72,8 @@ func Of(size int) *Buffer {
 		return smalls.lend()
 	case size <= medium:
 		return mediums.lend()
-	case size <= large:
-		return larges.lend()
 	}
-	return hugest.lend()
+	return larges.lend()
 }
 
 // Small lends a buffer for who has proved nothing yet.
