@@ -197,7 +197,7 @@ func (l *loop) run() {
 	for {
 		l.wait()
 		busy := l.busy
-		l.busy, l.crowd = nil, l.count+len(busy)
+		l.busy, l.crowd = nil, max(l.count, len(busy))
 		for i := range l.count {
 			event := &l.ready[i]
 			if event.Fd == wakeSlot {
