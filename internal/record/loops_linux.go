@@ -106,8 +106,8 @@ type loop struct {
 	free  []int32 // slots
 	spent []int32 // slots whose links have ended in this turn, of which there may be events still
 	busy  []*Link // that have more to do than they have had their turn for
-	in    []byte // mostSealed, and nothing for the collector to look through
-	out   []byte // the same
+	in    []byte  // mostSealed, and nothing for the collector to look through
+	out   []byte  // the same
 	ready [256]unix.EpollEvent
 
 	mu      sync.Mutex
