@@ -141,12 +141,10 @@ func (l *loop) open() error {
 		return os.NewSyscallError("epoll_ctl", err)
 	}
 	outer, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
-	if err == nil {
-		err = unix.SetNonblock(outer, true) // for NewFile: Go's scheduler is to wait for it
-	}
 	if err != nil {
 		return os.NewSyscallError("epoll_create1", err)
 	}
+	unix.SetNonblock(outer, true) // for NewFile, or Go's scheduler does not wait for it
 	l.outer = os.NewFile(uintptr(outer), "epoll")
 	l.waits, err = l.outer.SyscallConn()
 	return err
