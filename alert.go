@@ -56,7 +56,7 @@ const noClientCertificate = "tls: client didn't provide a certificate"
 const secondHello = "tls: received unexpected handshake message of type *tls.clientHelloMsg"
 
 // tooMany is how crypto/tls begins to say that the peer went on and on with records that
-// bring nothing.
+// bring nothing; it has sent an alert then, and tells of it no more.
 const tooMany = "tls: too many "
 
 // alertOf finds the TLS alert that err stands for. crypto/tls has no exported
@@ -139,8 +139,7 @@ func (c *Conn) explain(err error) error {
 		return &fault.Error{Code: NotSupported, Err: err, Detail: Alert{alertUnexpectedMessage, Sent},
 			Message: "the peer began " + secondHandshake, Hint: "have the client open another connection"}
 	case strings.HasPrefix(err.Error(), tooMany):
-		return &fault.Error{Code: ProtocolBroken, Err: err, Detail: Alert{alertUnexpectedMessage, Sent},
-			Message: protocolBroken + plainly(err), Hint: Alert{alertUnexpectedMessage, Sent}.next()}
+		return c.standing().explainAlert(err, Alert{alertUnexpectedMessage, Sent})
 	}
 	return broke(err)
 }
@@ -151,8 +150,6 @@ func broke(err error) error {
 
 // secondHandshake is what is refused in either role (RFC 8446, section 4.1.2).
 const secondHandshake = "a second handshake on the connection (renegotiation), which is never made"
-
-const protocolBroken = "the peer broke TLS: "
 
 // bothEnds is the next step where neither end alone can know.
 const bothEnds = "compare both ends' settings; look into the peer's log"
@@ -233,7 +230,7 @@ func (s standing) explainAlert(err error, alert Alert) error {
 	case alert.Direction == Received:
 		result.Code, result.Message = RefusedByPeer, "the peer refused us: "+alert.words()
 	case s.shaken:
-		result.Code, result.Message = ProtocolBroken, protocolBroken+alert.words()
+		result.Code, result.Message = ProtocolBroken, "the peer broke TLS: "+alert.words()
 	}
 	return result
 }

@@ -53,8 +53,7 @@ func rekey(raw net.Conn, client bool, settings *tls.Config, interval time.Durati
 	if err != nil {
 		return nil, err
 	}
-	c := &rekeying{Conn: raw, stop: make(chan struct{}), session: session, in: make([]byte, chunk), opened: make([]byte, 0, chunk)}
-	c.went, c.came = true, true
+	c := &rekeying{Conn: raw, stop: make(chan struct{}), session: session, in: make([]byte, chunk), opened: make([]byte, 0, chunk), went: true, came: true}
 	if err := c.ask(); err != nil {
 		return nil, err
 	}

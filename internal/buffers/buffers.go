@@ -12,7 +12,7 @@ import (
 // 8446, section 5.2).
 const (
 	Plain  = 32 * 16 << 10       // data of as many records as a large buffer holds
-	Most   = 32 * (16<<10 + 256) // so many records
+	large  = 32 * (16<<10 + 256) // so many records
 	medium = 5 + 16<<10 + 256    // one, with its header
 	small  = 4 << 10             // what one end says at once in a handshake
 )
@@ -44,28 +44,26 @@ func newHome(size int) *home {
 	return h
 }
 
-var larges, mediums, smalls = newHome(Most), newHome(medium), newHome(small)
+var larges, mediums, smalls = newHome(large), newHome(medium), newHome(small)
 
 // Large lends a buffer for several records, or for one where very many are lent.
 func Large() *Buffer {
-	if scarce() { // a few more do no harm
+	if free() <= 0 { // a few more do no harm
 		return mediums.lend()
 	}
 	return larges.lend()
 }
-
-// scarce reports whether Large lends no more large ones.
-func scarce() bool { return free() <= 0 }
 
 // Share is how many bytes may be taken in at once of what may have to be kept: a 64th of
 // what is left to lend, so that the first few who keep theirs leave enough for more than a
 // hundred. Where it is less than a record, one is taken in all the same.
 func Share() int { return max(0, free()/64) }
 
-func free() int { return mostLent - int(larges.lent.Load())*Most }
+// free is how many bytes are left to lend in large buffers; Large may lend a few more.
+func free() int { return mostLent - int(larges.lent.Load())*large }
 
-// Of lends a buffer of at least size bytes, which is at most Most, for what has to be
-// kept.
+// Of lends a buffer of at least size bytes, at most those of a large one, for what has to
+// be kept.
 func Of(size int) *Buffer {
 	switch {
 	case size <= small:

@@ -5,10 +5,10 @@ import "testing"
 // TestBound borrows more than there are large ones.
 func TestBound(t *testing.T) {
 	var lent []*Buffer
-	for range (mostLent + Most - 1) / Most {
+	for range (mostLent + large - 1) / large {
 		lent = append(lent, Large())
 	}
-	if have := len(lent[len(lent)-1].Bytes); have != Most {
+	if have := len(lent[len(lent)-1].Bytes); have != large {
 		t.Errorf("the last large one has %d bytes", have)
 	}
 	one := Large()
@@ -21,7 +21,7 @@ func TestBound(t *testing.T) {
 	}
 	again := Large()
 	defer again.Return()
-	if have := len(again.Bytes); have != Most || larges.lent.Load() != 1 || mediums.lent.Load() != 0 {
+	if have := len(again.Bytes); have != large || larges.lent.Load() != 1 || mediums.lent.Load() != 0 {
 		t.Errorf("after all are back, one has %d bytes; %d and %d are lent", have, larges.lent.Load(), mediums.lent.Load())
 	}
 }
@@ -30,11 +30,11 @@ func TestBound(t *testing.T) {
 func TestShare(t *testing.T) {
 	var lent []*Buffer
 	for Share() >= medium {
-		b := Of(min(Share(), Most))
+		b := Of(min(Share(), large))
 		defer b.Return()
 		lent = append(lent, b)
 	}
-	if n := len(lent); n < 128 || scarce() {
-		t.Errorf("%d have taken their share, and large ones are scarce: %v", n, scarce())
+	if n := len(lent); n < 128 || free() <= 0 {
+		t.Errorf("%d have taken their share, and large ones are scarce: %v", n, free() <= 0)
 	}
 }

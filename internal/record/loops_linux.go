@@ -75,13 +75,13 @@ func (l *Loops) Join(p Pair) (*Link, error) {
 
 var errTooMuch = errors.New("more has been read ahead than a loop moves at once")
 
-// What a loop moves at once at most: as many records as one buffer has room for, so that
-// what a socket does not take fits into one. Most of what a record costs beside the
+// What a loop moves at once at most: as many records as one large buffer has room for, so
+// that what a socket does not take fits into one. Most of what a record costs beside the
 // encryption is waking those who write and read it, once for each call of the system.
 const (
-	mostRecords = buffers.Most / (MaxData + 256)
-	mostSealed  = buffers.Most          // bytes
-	mostPlain   = mostRecords * MaxData // bytes
+	mostRecords = buffers.Plain / MaxData
+	mostSealed  = mostRecords * (MaxData + 256) // bytes
+	mostPlain   = buffers.Plain                 // bytes
 )
 
 // Links that all have much to move share a round of turns: some milliseconds.
@@ -206,7 +206,9 @@ func (l *loop) run() {
 				continue
 			}
 			if k := l.links[event.Fd]; k != nil {
-				if l.alone++; k != l.last {
+				if k == l.last {
+					l.alone++
+				} else {
 					l.last, l.alone = k, 0
 				}
 				k.leg(event.Pad).wakes(event.Events)
