@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"crypto/x509"
+	stdasn1 "encoding/asn1"
 	"encoding/hex"
 	"encoding/pem"
 	"errors"
@@ -37,10 +38,10 @@ func (r *reader) moduleSafe(encryptedData []byte, rounds int) error {
 	part := contentInfo(oidEncryptedData, encryptedData)
 	certs, err := r.keyless(part)
 	switch {
-	case errors.Is(err, module.ErrDecryption) && !r.store.Verified && r.secret != nil && len(r.secret) == 0:
+	case garbled(err) && !r.store.Verified && r.secret != nil && len(r.secret) == 0:
 		r.secret = nil // as in integrity
 		return r.moduleSafe(encryptedData, rounds)
-	case errors.Is(err, module.ErrDecryption) && !r.store.Verified:
+	case garbled(err) && !r.store.Verified:
 		return wrongPassphrase()
 	case err != nil:
 		return err
@@ -79,12 +80,20 @@ func (r *reader) keyless(part []byte) ([]*x509.Certificate, error) {
 	}
 	_, first, others, err := module.DecodeChain(file, string(r.secret))
 	switch {
-	case errors.Is(err, module.ErrDecryption) && !r.store.Verified:
+	case garbled(err) && !r.store.Verified:
 		return nil, err
 	case err != nil:
 		return nil, unsupported("a part of the PKCS#12 file is encrypted by RC2, and holds more or less than certificates: it is not read")
 	}
 	return append([]*x509.Certificate{first}, others...), nil
+}
+
+// garbled reports whether err tells of contents that a wrong passphrase may have
+// left: one in some 256 leaves a padding that looks right, before what is no ASN.1.
+func garbled(err error) bool {
+	var structural stdasn1.StructuralError
+	var syntax stdasn1.SyntaxError
+	return errors.Is(err, module.ErrDecryption) || errors.As(err, &structural) || errors.As(err, &syntax)
 }
 
 // blocks takes over what the module has read.
