@@ -54,7 +54,9 @@ func (c *Conn) receive(ctx context.Context) error {
 	m := c.member
 	server, roots := m.servers.Get()
 	meets, met := live.Meet(ctx)
-	secure, err := m.table.Apart(func() (*signet.Conn, error) { return server.Wrap(meets, c.raw) })
+	var secure *signet.Conn
+	var err error
+	m.table.Apart(func() { secure, err = server.Wrap(meets, c.raw) })
 	if err != nil {
 		m.table.Refused(ctx, met.Event(m.id, c.raw.RemoteAddr().String()), err)
 		return err

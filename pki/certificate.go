@@ -41,7 +41,6 @@ type Certificate struct {
 	decode sync.Once
 	set    *extensionSet
 
-	from    *x509.Certificate // that it was adopted from; nil: it was read
 	convert sync.Once
 	x       *x509.Certificate
 	refused error
@@ -109,7 +108,7 @@ func Adopt(x *x509.Certificate) *Certificate {
 	c := &Certificate{
 		raw: x.Raw, tbs: x.RawTBSCertificate, version: x.Version,
 		issuer: Name{x.RawIssuer}, subject: Name{x.RawSubject},
-		signature: x.Signature, list: make([]Extension, len(x.Extensions)), from: x, x: x,
+		signature: x.Signature, list: make([]Extension, len(x.Extensions)), x: x,
 	}
 	d := newDER(x.RawTBSCertificate)
 	c.serial, c.algorithm, c.life = d.tbsFacts()
@@ -160,10 +159,6 @@ func AdoptAll(chain []*x509.Certificate) []*Certificate {
 	}
 	return adopted
 }
-
-// AdoptedFrom returns the certificate that this was adopted from, or nil where it was
-// not. The caller must not change it.
-func (c *Certificate) AdoptedFrom() *x509.Certificate { return c.from }
 
 // X509 returns the certificate as crypto/x509 has it, or why crypto/x509 cannot
 // read it. The caller must not change it.

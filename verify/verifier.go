@@ -1,6 +1,7 @@
 package verify
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"crypto/x509"
 	"fmt"
@@ -27,7 +28,7 @@ type Verifier struct {
 	signatures memory[signature, struct{}]
 	strangers  memory[[sha256.Size]byte, struct{}] // chains that were verified once, by who may never come again
 	chains     memory[question, *answer]
-	adopted    memory[*x509.Certificate, []*pki.Certificate] // the chains of answers, by the leaf that crypto/tls has
+	adopted    memory[[sha256.Size]byte, []*pki.Certificate] // the chains of answers, by the leaf's fingerprint
 }
 
 // question is all that an answer depends on, but for the time.
@@ -81,12 +82,11 @@ func (v *Verifier) Verify(chain []*pki.Certificate, opts Options) (*Proof, error
 }
 
 // Adopt is pki.AdoptAll, without the work where the same chain came before and is
-// remembered: crypto/tls parses a certificate once while anybody holds it, and gives
-// the same pointer each time.
+// remembered.
 func (v *Verifier) Adopt(chain []*x509.Certificate) []*pki.Certificate {
 	if len(chain) > 0 {
-		known, _ := v.adopted.get(chain[0])
-		if slices.EqualFunc(known, chain, func(have *pki.Certificate, x *x509.Certificate) bool { return have.AdoptedFrom() == x }) {
+		known, _ := v.adopted.get(sha256.Sum256(chain[0].Raw))
+		if slices.EqualFunc(known, chain, func(have *pki.Certificate, x *x509.Certificate) bool { return bytes.Equal(have.Raw(), x.Raw) }) {
 			return slices.Clone(known)
 		}
 	}
@@ -164,9 +164,7 @@ func (v *Verifier) learn(asked question, known *answer, path []*node) {
 		v.strangers.put(asked.chain, struct{}{}, maxChains)
 	} else {
 		v.chains.put(asked, known, maxChains)
-		if leaf := known.chain[0].AdoptedFrom(); leaf != nil {
-			v.adopted.put(leaf, known.chain, maxChains)
-		}
+		v.adopted.put(known.chain[0].Fingerprint(), known.chain, maxChains)
 	}
 	for i, issuer := range path[1:] {
 		if issuer.hasOwnParameters() {

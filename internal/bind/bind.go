@@ -41,8 +41,7 @@ func Codes() []fault.Entry {
 
 // Listen listens on a TCP address.
 func Listen(ctx context.Context, address string) (net.Listener, error) {
-	var config net.ListenConfig
-	listener, err := config.Listen(ctx, "tcp", address)
+	listener, err := tcp.Listen(ctx, "tcp", address)
 	if err != nil {
 		return nil, explain(err, address)
 	}

@@ -1,10 +1,6 @@
 package live
 
-import (
-	"context"
-
-	"github.com/signet-tls/signet"
-)
+import "context"
 
 // maxHands is how many goroutines wait for handshakes to make. More are made at once by
 // others, that end with them.
@@ -33,12 +29,12 @@ func (h *hands) run(ctx context.Context) {
 	}
 }
 
-// apart has a handshake made, and returns what came of it.
-func (h *hands) apart(shake func() (*signet.Conn, error)) (conn *signet.Conn, err error) {
+// apart has a handshake made, and what follows it, and returns when that is done.
+func (h *hands) apart(shake func()) {
 	done := make(chan struct{})
 	task := func() {
 		defer close(done)
-		conn, err = shake()
+		shake()
 	}
 	select {
 	case h.shakes <- task:
@@ -46,7 +42,6 @@ func (h *hands) apart(shake func() (*signet.Conn, error)) (conn *signet.Conn, er
 		go h.work(task)
 	}
 	<-done
-	return conn, err
 }
 
 // work does a first task, and those that follow if there is a place to stay.

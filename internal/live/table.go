@@ -110,8 +110,10 @@ func (t *Table) Admit(ctx context.Context, l *Conn) error {
 // Leave takes a connection out that has ended with err, and tells of its end, unless
 // the table has done so: it returns why it ended. It may wait for a moment.
 func (t *Table) Leave(l *Conn, err error) error {
-	if cause := t.expired(l); cause != nil && brokenOff(err) {
-		err = cause
+	if brokenOff(err) {
+		if cause := t.expired(l); cause != nil {
+			err = cause
+		}
 	}
 	if t.remove(l, err) {
 		return l.cause

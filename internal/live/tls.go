@@ -110,11 +110,10 @@ func (m *Meeting) Event(service spiffeid.ID, remote string) api.Event {
 	return api.Event{Side: api.Service, Conn: m.peer.Connection(), From: m.from, To: service, Remote: remote, Revision: m.revision}
 }
 
-// Apart makes a handshake in a goroutine of its own, so that the large stack that
-// it needs does not stay with the connection.
-func (t *Table) Apart(shake func() (*signet.Conn, error)) (*signet.Conn, error) {
-	return t.hands.apart(shake)
-}
+// Apart makes a handshake, and what follows it, in a goroutine of its own, so that the
+// large stack that it needs does not stay with the connection. It returns when that is
+// done.
+func (t *Table) Apart(shake func()) { t.hands.apart(shake) }
 
 // Trusting makes something anew whenever whom we believe has changed.
 type Trusting[T any] struct {

@@ -60,7 +60,9 @@ func (w *Way) Open(ctx context.Context) (conn *signet.Conn, by verify.Roots, err
 	}
 	var first error
 	for _, address := range order {
-		conn, err := w.hands.apart(func() (*signet.Conn, error) { return w.dial(ctx, client, address) })
+		var conn *signet.Conn
+		var err error
+		w.hands.apart(func() { conn, err = w.dial(ctx, client, address) })
 		if err == nil {
 			w.addresses.answered(address)
 			return conn, by, nil

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/http/pprof"
 	"net/netip"
+	"runtime"
 	"strings"
 	"time"
 
@@ -57,6 +58,7 @@ func (p Port) Handler() http.Handler {
 		mux.HandleFunc("GET "+path, handle)
 	}
 	if p.Profile && !p.Public {
+		runtime.MemProfileRate = 512 << 10 // bytes, as Go has it
 		mux.HandleFunc("GET /debug/pprof/", pprof.Index)
 		mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
 		mux.HandleFunc("GET /debug/pprof/symbol", pprof.Symbol)

@@ -58,6 +58,9 @@ func (b *backend) mayTry() bool {
 // dial connects to the program, and notes whether it answers.
 func (b *backend) dial(ctx context.Context) (net.Conn, error) {
 	dialer := net.Dialer{Timeout: b.service.Connect}
+	if b.service.Backend.local() {
+		dialer.KeepAlive = -1 // on this host no end is lost unnoticed, and it takes four calls
+	}
 	conn, err := dialer.DialContext(ctx, b.service.Backend.Network, b.service.Backend.Address)
 	if err != nil && ctx.Err() != nil {
 		return nil, context.Cause(ctx)

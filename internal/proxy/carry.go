@@ -179,15 +179,16 @@ func (l *legs) abort(alert uint8) {
 	l.plain.Abort()
 }
 
-// carry joins two legs until both directions have ended, and then calls done. Each end of
+// join joins two legs until both directions have ended, and then calls done. Each end of
 // a stream is carried on as what it was: the peer's word that this was all as such, and
 // everything else as a reset. The error is the first thing that went wrong. Loops carry
-// what they can, and carry returns at once; the rest is carried here.
-func (l *legs) carry(loops *signet.Loops, out, in *atomic.Int64, done func(error)) {
+// what they can; the rest is carried by who calls what join returns.
+func (l *legs) join(loops *signet.Loops, out, in *atomic.Int64, done func(error)) (rest func()) {
 	secure, plain := l.secure, l.plain
-	if !l.detach(loops, out, in, done) {
-		done(carry(secure, plain, out, in))
+	if l.detach(loops, out, in, done) {
+		return nil
 	}
+	return func() { done(carry(secure, plain, out, in)) }
 }
 
 // detach reports whether loops carry the connection from now on.
@@ -208,7 +209,7 @@ func (l *legs) detach(loops *signet.Loops, out, in *atomic.Int64, done func(erro
 	return true
 }
 
-// carry joins two legs until both directions have ended, by a goroutine for each.
+// carry carries two legs until both directions have ended, by a goroutine for each.
 func carry(conn *signet.Conn, plain *plainConn, out, in *atomic.Int64) error {
 	var wg sync.WaitGroup
 	var first atomic.Pointer[error]

@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"io"
@@ -13,8 +14,10 @@ import (
 	"github.com/signet-tls/signet/spiffeid"
 )
 
-// journalQueue is how many lines wait for a slow disk before new ones are left out.
-const journalQueue = 4096
+const (
+	journalQueue = 4096                  // lines that wait for a slow disk before new ones are left out
+	journalRest  = 10 * time.Millisecond // between two writes, in which lines gather
+)
 
 // Journal is the access log: a JSON object a line for each connection that was
 // opened, refused or ended, under the ID that it has at both ends. What there is no
@@ -121,25 +124,23 @@ func (j *Journal) Run(ctx context.Context, out io.WriteCloser) {
 	defer func() { out.Close() }()
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
+	queue, rested := j.queue, (<-chan time.Time)(nil)
 	for {
 		select {
-		case event := <-j.queue:
+		case event := <-queue:
 			j.write(out, event)
+			queue, rested = nil, time.After(journalRest)
+		case <-rested:
+			queue, rested = j.queue, nil
 		case <-tick.C:
 			j.count(out)
 		case next := <-j.reopened:
 			out.Close()
 			out = next
 		case <-ctx.Done():
-			for {
-				select {
-				case event := <-j.queue:
-					j.write(out, event)
-				default:
-					j.count(out)
-					return
-				}
-			}
+			j.write(out)
+			j.count(out)
+			return
 		}
 	}
 }
@@ -147,29 +148,47 @@ func (j *Journal) Run(ctx context.Context, out io.WriteCloser) {
 // count tells how many lines were left out.
 func (j *Journal) count(out io.Writer) {
 	if n := j.left.Swap(0); n > 0 {
-		j.put(out, line{Time: time.Now(), Event: "left_out", Lines: n})
+		j.put(out, line{Time: time.Now(), Event: "left_out", Lines: n}.text())
 	}
 }
 
-func (j *Journal) write(out io.Writer, event api.Event) {
+// write writes events, and those that wait.
+func (j *Journal) write(out io.Writer, events ...api.Event) {
+	var text []byte
+	for _, event := range events {
+		text = append(text, tell(event)...)
+	}
+	for range len(j.queue) { // only Run takes them out
+		text = append(text, tell(<-j.queue)...)
+	}
+	j.put(out, text)
+}
+
+// tell is an event's line.
+func tell(event api.Event) []byte {
 	told := line{Time: event.Time, Event: string(event.Kind), Conn: event.Conn, Side: event.Side, From: event.From, To: event.To,
 		Remote: event.Remote, Code: event.Code, Reason: event.Reason, Rule: event.Rule, Revision: event.Revision, TLS: event.TLS, Path: event.Path}
 	if event.Kind == api.Ended {
 		told.Sent, told.Back = &event.Sent, &event.Back
 	}
-	j.put(out, told)
+	return told.text()
 }
 
-// put writes a line. That it could not is told once, until one can be again.
-func (j *Journal) put(out io.Writer, told line) {
-	told.Time = told.Time.UTC()
-	text, err := json.Marshal(told)
-	if err == nil { // these types always can be
-		_, err = out.Write(append(text, '\n'))
+func (l line) text() []byte {
+	l.Time = l.Time.UTC()
+	text, _ := json.Marshal(l) // these types always can be
+	return append(text, '\n')
+}
+
+// put writes lines. That some could not be is told once, until one can be again.
+func (j *Journal) put(out io.Writer, lines []byte) {
+	if len(lines) == 0 {
+		return
 	}
+	n, err := out.Write(lines)
 	switch before := j.failing.Load(); {
 	case err != nil:
-		j.failed.Add(1)
+		j.failed.Add(int64(bytes.Count(lines[n:], []byte{'\n'})))
 		j.failing.Store(&err)
 		if before == nil {
 			j.logger.Error("the access log cannot be written; its lines are lost until it can", slog.Any("error", err))

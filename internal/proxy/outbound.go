@@ -38,7 +38,9 @@ func (p *Proxy) outbound(door Door, seats *live.Seats) serve {
 		}
 		l := &live.Conn{ID: secure.ID(), Side: api.Door, From: door.From, To: door.To, Own: door.From,
 			Remote: secure.RemoteAddr().String(), Limits: door.Limits, Roots: roots}
-		p.join(ctx, l, &legs{secure: secure, plain: plain}, &l.Sent, &l.Back, leave)
+		if carry := p.join(ctx, l, &legs{secure: secure, plain: plain}, &l.Sent, &l.Back, leave); carry != nil {
+			carry()
+		}
 	}
 }
 

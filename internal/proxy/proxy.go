@@ -8,6 +8,7 @@ import (
 	"errors"
 	"log/slog"
 	"net"
+	"net/netip"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -52,6 +53,12 @@ type Door struct {
 // whole, as HTTP's and PostgreSQL's do, and not to one that takes the end of the
 // stream for the end of a file.
 type Address struct{ Network, Address string }
+
+// local reports whether the address is this machine's own, by what is written there.
+func (a Address) local() bool {
+	at, err := netip.ParseAddrPort(a.Address)
+	return a.Network == "unix" || err == nil && at.Addr().IsLoopback()
+}
 
 // DataPath is who carries the bytes of connections.
 type DataPath string
@@ -226,19 +233,19 @@ func pause(ctx context.Context) {
 	}
 }
 
-// join admits a connection and has it carried to its end. It may return before that;
-// leave is called then.
-func (p *Proxy) join(ctx context.Context, l *live.Conn, legs *legs, out, in *atomic.Int64, leave func()) {
+// join admits a connection and has it carried to its end, after which leave is called: by
+// the loops, or by who calls what it returns.
+func (p *Proxy) join(ctx context.Context, l *live.Conn, legs *legs, out, in *atomic.Int64, leave func()) (carry func()) {
 	peer := legs.secure.Peer()
 	l.Chain, l.TLS = peer.Chain, peer.TLS()
 	l.Path = legs.path
 	l.End = func(cause error) { legs.abort(live.Alert(cause)) }
 	if p.table.Admit(ctx, l) != nil {
 		leave()
-		return
+		return nil
 	}
 	p.conns.Add(1)
-	legs.carry(p.loops, out, in, func(err error) {
+	return legs.join(p.loops, out, in, func(err error) {
 		defer p.conns.Done()
 		defer leave()
 		p.table.Leave(l, err)
