@@ -3,7 +3,9 @@ package signet
 import (
 	"crypto/tls"
 	"fmt"
+	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/signet-tls/signet/ciphers"
@@ -116,7 +118,23 @@ func (p *Peer) Group() string { return p.group.String() }
 
 // Cipher is that of the cipher suite, in the field's short form: "AES-128-GCM".
 func (p *Peer) Cipher() string {
-	name := tls.CipherSuiteName(p.suite)
+	if name, ok := shortNames()[p.suite]; ok {
+		return name
+	}
+	return tls.CipherSuiteName(p.suite)
+}
+
+// shortNames are those of the cipher suites. crypto/tls makes lists of all each time that it
+// is asked for one, which is 1/200 of a resumed handshake.
+var shortNames = sync.OnceValue(func() map[uint16]string {
+	names := map[uint16]string{}
+	for _, suite := range slices.Concat(tls.CipherSuites(), tls.InsecureCipherSuites()) {
+		names[suite.ID] = shortName(suite.Name)
+	}
+	return names
+})
+
+func shortName(name string) string {
 	if _, cipher, ok := strings.Cut(name, "_WITH_"); ok {
 		name = cipher
 	}

@@ -89,7 +89,7 @@ func (g *leg) wakes(events uint32) {
 // read reads what there is, without waiting; ok is false where that is nothing. An end
 // of the stream is 0 bytes.
 func (g *leg) read(p []byte) (n int, ok bool, err error) {
-	return g.reads(len(p), func() (int, error) { return unix.Read(g.fd, p) })
+	return g.reads(len(p), func() (int, error) { return read(g.fd, p) })
 }
 
 // fill reads what there is into the places of so many records.
@@ -97,11 +97,12 @@ func (g *leg) fill(memory []byte, records int) (n int, ok bool, err error) {
 	if records == 1 {
 		return g.read(place(memory, 0))
 	}
-	var all [mostRecords][]byte
+	var all [mostRecords]unix.Iovec
 	for i := range records {
-		all[i] = place(memory, i)
+		all[i].Base = &place(memory, i)[0]
+		all[i].SetLen(MaxData)
 	}
-	return g.reads(records*MaxData, func() (int, error) { return unix.Readv(g.fd, all[:records]) })
+	return g.reads(records*MaxData, func() (int, error) { return readv(g.fd, all[:records]) })
 }
 
 // paces has the next read take in twice as much after one that had all it asked for, and
@@ -187,7 +188,7 @@ func (g *leg) shut() error { return os.NewSyscallError("shutdown", unix.Shutdown
 // write writes as much as the socket takes, and returns what is left.
 func (g *leg) write(p []byte) ([]byte, error) {
 	for len(p) > 0 {
-		n, err := unix.Write(g.fd, p)
+		n, err := write(g.fd, p)
 		switch err {
 		case nil:
 			if p = p[n:]; len(p) == 0 {

@@ -3,6 +3,7 @@ package record
 import (
 	"os"
 	"syscall"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -21,3 +22,30 @@ func Duplicate(socket syscall.RawConn) (fd int, err error) {
 
 // Close closes a descriptor that Join did not take over.
 func Close(fd int) { unix.Close(fd) }
+
+// The calls below are of sockets that do not block, and Go's scheduler is not told of them
+// (RawSyscall). One that takes longer than 20 µs, as most do that move much, it would hold
+// for one that waits: it gives the processor to another thread, from which the loop has to
+// get it back.
+
+// read is read(2).
+func read(fd int, p []byte) (int, error) {
+	return called(syscall.RawSyscall(unix.SYS_READ, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(p))), uintptr(len(p))))
+}
+
+// readv is readv(2).
+func readv(fd int, p []unix.Iovec) (int, error) {
+	return called(syscall.RawSyscall(unix.SYS_READV, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(p))), uintptr(len(p))))
+}
+
+// write is write(2).
+func write(fd int, p []byte) (int, error) {
+	return called(syscall.RawSyscall(unix.SYS_WRITE, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(p))), uintptr(len(p))))
+}
+
+func called(n, _ uintptr, failed syscall.Errno) (int, error) {
+	if failed != 0 {
+		return 0, failed
+	}
+	return int(n), nil
+}
