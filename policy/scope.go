@@ -53,15 +53,18 @@ func demand(of *ast.Policy, node syntax.IsNode) bool {
 	_, anyFrom := of.Principal.(syntax.ScopeTypeAll)
 	_, anyTo := of.Resource.(syntax.ScopeTypeAll)
 	from := sides.Left.(syntax.NodeTypeVariable).Name == "principal"
+	var scope interface {
+		syntax.IsPrincipalScopeNode
+		syntax.IsResourceScopeNode
+	} = syntax.ScopeTypeIn{Entity: entity}
+	if isEquals {
+		scope = syntax.ScopeTypeEq{Entity: entity}
+	}
 	switch {
-	case from && anyFrom && isEquals:
-		of.Principal = syntax.ScopeTypeEq{Entity: entity}
 	case from && anyFrom:
-		of.Principal = syntax.ScopeTypeIn{Entity: entity}
-	case !from && anyTo && isEquals:
-		of.Resource = syntax.ScopeTypeEq{Entity: entity}
+		of.Principal = scope
 	case !from && anyTo:
-		of.Resource = syntax.ScopeTypeIn{Entity: entity}
+		of.Resource = scope
 	default:
 		return false
 	}

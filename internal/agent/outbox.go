@@ -16,6 +16,10 @@ import (
 // dropped; a batch that is under way comes on top.
 const maxOutbox = 10_000
 
+// gatherFor is how long events gather behind a batch, unless they fill the next or a
+// report waits for them: each batch takes a signature and a request.
+const gatherFor = 50 * time.Millisecond
+
 // outbox holds what the authority has yet to hear. Events go before the report
 // of the change that caused them, so that who hears of a change finds its
 // events.
@@ -25,6 +29,7 @@ type outbox struct {
 
 	mu     sync.Mutex
 	events []api.Event  // guarded by mu
+	gather bool         // guarded by mu; events wait for others
 	lost   int          // guarded by mu; events for which there was no room, to be told with the next batch
 	gone   int          // guarded by mu; all that were lost since the start
 	last   batch        // guarded by mu, but for its run, which stays; its run and number
@@ -56,8 +61,31 @@ func (o *outbox) event(event api.Event) bool {
 		return false
 	}
 	o.events = append(o.events, event)
-	signal(o.wake)
+	if o.due() {
+		signal(o.wake)
+	}
 	return true
+}
+
+// due reports whether there are events to send. The caller holds mu.
+func (o *outbox) due() bool {
+	return len(o.events) > 0 && (!o.gather || o.report != nil || len(o.events) >= api.MaxBatch)
+}
+
+// rest has events gather for a while.
+func (o *outbox) rest() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.gather = true
+	time.AfterFunc(gatherFor, o.rested)
+}
+
+// rested has events leave.
+func (o *outbox) rested() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.gather = false
+	signal(o.wake)
 }
 
 // Waiting returns how many events the authority has yet to take, and how many were lost
@@ -117,7 +145,7 @@ func (o *outbox) take() (path string, message any, putBack func()) {
 		again := *o.unsent
 		o.unsent = nil
 		return api.PathEvents, again, func() { o.putBackBatch(again) }
-	case len(o.events) > 0:
+	case o.due():
 		next := o.batch()
 		return api.PathEvents, next, func() { o.putBackBatch(next) }
 	case o.offer != nil:
@@ -198,6 +226,7 @@ func (a *Agent) flush(ctx context.Context) {
 	lastly, cancel := context.WithTimeout(context.WithoutCancel(ctx), flushTimeout)
 	defer cancel()
 	for sent := true; sent; {
+		a.outbox.rested()
 		sent, _ = a.sendNext(lastly) // whom could it be told?
 	}
 }
@@ -238,6 +267,9 @@ func (a *Agent) sendNext(ctx context.Context) (sent bool, err error) {
 	if err != nil {
 		putBack()
 		return false, err
+	}
+	if isBatch {
+		a.outbox.rest()
 	}
 	return true, nil
 }
