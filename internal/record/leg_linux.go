@@ -183,7 +183,7 @@ func (g *leg) finish() error {
 	return g.shut()
 }
 
-func (g *leg) shut() error { return os.NewSyscallError("shutdown", unix.Shutdown(g.fd, unix.SHUT_WR)) }
+func (g *leg) shut() error { return os.NewSyscallError("shutdown", shutdown(g.fd)) }
 
 // write writes as much as the socket takes, and returns what is left.
 func (g *leg) write(p []byte) ([]byte, error) {
@@ -240,5 +240,5 @@ func (g *leg) close(reset bool) {
 		linger.Onoff = 1
 	}
 	unix.SetsockoptLinger(g.fd, unix.SOL_SOCKET, unix.SO_LINGER, &linger)
-	unix.Close(g.fd)
+	Close(g.fd)
 }

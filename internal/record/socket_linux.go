@@ -21,7 +21,7 @@ func Duplicate(socket syscall.RawConn) (fd int, err error) {
 }
 
 // Close closes a descriptor that Join did not take over.
-func Close(fd int) { unix.Close(fd) }
+func Close(fd int) { syscall.RawSyscall(unix.SYS_CLOSE, uintptr(fd), 0, 0) }
 
 // The calls below are of sockets that do not block, and Go's scheduler is not told of them
 // (RawSyscall). One that takes longer than 20 µs, as most do that move much, it would hold
@@ -41,6 +41,12 @@ func readv(fd int, p []unix.Iovec) (int, error) {
 // write is write(2).
 func write(fd int, p []byte) (int, error) {
 	return called(syscall.RawSyscall(unix.SYS_WRITE, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(p))), uintptr(len(p))))
+}
+
+// shutdown is shutdown(2) of the direction in which is written.
+func shutdown(fd int) error {
+	_, err := called(syscall.RawSyscall(unix.SYS_SHUTDOWN, uintptr(fd), unix.SHUT_WR, 0))
+	return err
 }
 
 func called(n, _ uintptr, failed syscall.Errno) (int, error) {
