@@ -6,6 +6,8 @@ import (
 	"net"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -76,6 +78,46 @@ func TestOutboxOrder(t *testing.T) {
 	if path, message, _ = o.take(); message != nil {
 		t.Errorf("%s has %v left", path, message)
 	}
+}
+
+// TestOutboxGathers: behind a batch events wait for others, unless they fill the next one
+// or a report waits for them.
+func TestOutboxGathers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := newOutbox()
+		expect := func(when string, want int) {
+			t.Helper()
+			_, message, _ := o.take()
+			taken, _ := message.(batch)
+			if len(taken.events) != want {
+				t.Errorf("%s: %d events are taken, want %d", when, len(taken.events), want)
+			}
+		}
+		o.event(api.Event{})
+		expect("at first", 1)
+		o.rest()
+		<-o.wake
+		o.event(api.Event{})
+		o.event(api.Event{})
+		expect("behind a batch", 0)
+		if len(o.wake) > 0 {
+			t.Error("who sends is woken for nothing")
+		}
+		time.Sleep(gatherFor)
+		synctest.Wait()
+		<-o.wake
+		expect("after a while", 2)
+		o.rest()
+		for range api.MaxBatch {
+			o.event(api.Event{})
+		}
+		<-o.wake
+		expect("where there are enough", api.MaxBatch)
+		o.event(api.Event{})
+		o.applied(api.Applied{Revision: 1})
+		<-o.wake
+		expect("before a report", 1)
+	})
 }
 
 func wantTaken(t *testing.T, path string, message any, wantPath string, want any) {

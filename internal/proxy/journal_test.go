@@ -9,6 +9,7 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/signet-tls/signet/internal/agent/api"
@@ -35,6 +36,52 @@ func (p *paper) Close() error {
 	defer p.mu.Unlock()
 	p.closed = true
 	return nil
+}
+
+// sheets are a file in memory, by what was written at once.
+type sheets chan string
+
+func (s sheets) Write(data []byte) (int, error) {
+	s <- string(data)
+	return len(data), nil
+}
+
+func (s sheets) Close() error { return nil }
+
+// TestJournalGathers: a line leaves at once, and those that come soon after it together.
+func TestJournalGathers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		j := NewJournal(3, slog.New(slog.DiscardHandler))
+		out := make(sheets, 10)
+		ctx, cancel := context.WithCancel(t.Context())
+		var wg sync.WaitGroup
+		wg.Go(func() { j.Run(ctx, out) })
+		expect := func(when string, want int) {
+			t.Helper()
+			synctest.Wait()
+			select {
+			case text := <-out:
+				if have := strings.Count(text, "\n"); have != want {
+					t.Errorf("%s: %d lines are written, want %d", when, have, want)
+				}
+			default:
+				if want > 0 {
+					t.Errorf("%s: nothing is written, want %d lines", when, want)
+				}
+			}
+		}
+		j.Hear(api.Event{Kind: api.Opened})
+		expect("at first", 1)
+		j.Hear(api.Event{Kind: api.Opened})
+		j.Hear(api.Event{Kind: api.Opened})
+		expect("soon after", 0)
+		time.Sleep(journalRest)
+		expect("in a while", 2)
+		j.Hear(api.Event{Kind: api.Opened})
+		cancel()
+		expect("in the end", 1)
+		wg.Wait()
+	})
 }
 
 // TestJournal writes every event, but of refusals so many a second alone, and
