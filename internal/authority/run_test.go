@@ -67,6 +67,21 @@ func TestRunEndsHandlers(t *testing.T) {
 	}
 }
 
+// TestClosingTakesNothing sends events to an authority that is about to close: no answer
+// may say that it has them.
+func TestClosingTakesNothing(t *testing.T) {
+	r := newRig(t, nil)
+	w := r.as("proxy/one")
+	r.Authority.mu.Lock()
+	r.Authority.closing = true
+	r.Authority.mu.Unlock()
+	event := api.Event{Kind: api.Refused, Side: api.Door, From: id("web"), To: id("orders")}
+	if response, err := w.send("POST", api.PathEvents, jsonBody(w.batch("", 1, 0, event))); err == nil {
+		response.Body.Close()
+		t.Errorf("it answers %s", response.Status)
+	}
+}
+
 // TestRunWaits stops an authority while a handler is under way.
 func TestRunWaits(t *testing.T) {
 	r := newRig(t, nil)

@@ -55,7 +55,7 @@ func (a *Authority) handler() http.Handler {
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !a.enter() {
-			return // the connection is being closed
+			panic(http.ErrAbortHandler) // to return would answer 200: what was sent would count as taken
 		}
 		defer a.handlers.Done()
 		start := time.Now()
