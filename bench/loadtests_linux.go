@@ -207,7 +207,7 @@ const fill = 64 << 10
 
 // idle holds connections on which nothing happens, and looks what they take.
 func (t *target) idle(s sizes, n int, filled bool) (figures, error) {
-	time.Sleep(s.settle / 4)
+	time.Sleep(s.settle)
 	before := t.process.pss()
 	conns, hangUp, err := t.dialAll(n)
 	defer hangUp()

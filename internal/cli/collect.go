@@ -15,7 +15,7 @@ const (
 	seldom   = 400         // percent of what is live that garbage may have, under load
 	lookEach = time.Second // how often it is seen whether there is load
 	calm     = 1 << 20     // bytes that are made in that time, at most, where there is none
-	spare    = 1 << 20     // bytes of garbage that are not worth it
+	spare    = 1 << 20     // bytes that are not worth it
 )
 
 // collectSeldom trades memory for time while there is load, and gives the memory back
@@ -28,7 +28,7 @@ func collectSeldom(ctx context.Context) {
 	debug.SetGCPercent(seldom)
 	tick := time.NewTicker(lookEach)
 	defer tick.Stop()
-	last := readHeap()
+	last, clean := readHeap(), heap{}
 	for {
 		select {
 		case <-ctx.Done():
@@ -36,8 +36,9 @@ func collectSeldom(ctx context.Context) {
 		case <-tick.C:
 		}
 		now := readHeap()
-		if now.worthCollecting(last) {
+		if now.worthCollecting(last, clean) {
 			debug.FreeOSMemory()
+			clean = now
 		}
 		last = now
 	}
@@ -47,17 +48,18 @@ func collectSeldom(ctx context.Context) {
 type heap struct {
 	made uint64 // since the start
 	live uint64 // at the last collection
-	all  uint64 // with the garbage
 }
 
 func readHeap() heap {
-	samples := []metrics.Sample{{Name: "/gc/heap/allocs:bytes"}, {Name: "/gc/heap/live:bytes"}, {Name: "/memory/classes/heap/objects:bytes"}}
+	samples := []metrics.Sample{{Name: "/gc/heap/allocs:bytes"}, {Name: "/gc/heap/live:bytes"}}
 	metrics.Read(samples)
-	return heap{samples[0].Value.Uint64(), samples[1].Value.Uint64(), samples[2].Value.Uint64()}
+	return heap{samples[0].Value.Uint64(), samples[1].Value.Uint64()}
 }
 
-// worthCollecting reports whether there is no load, and enough garbage for the work that
-// collecting it is, which grows with what is live.
-func (h heap) worthCollecting(before heap) bool {
-	return h.made-before.made < calm && h.all > h.live+h.live/4+spare
+// worthCollecting reports whether there was no load since before, and enough since all
+// was given back for the work that collecting is, which grows with what is live. What
+// was made counts, not what the runtime takes for garbage: to it, all that was in use
+// when it last collected is live, and under load that is much that no longer is.
+func (h heap) worthCollecting(before, clean heap) bool {
+	return h.made-before.made < calm && h.made-clean.made > h.live/4+spare
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"runtime"
 	"runtime/debug"
+	"runtime/metrics"
 	"testing"
 	"time"
 )
@@ -11,25 +12,28 @@ import (
 func TestWorthCollecting(t *testing.T) {
 	const mib = 1 << 20
 	for name, test := range map[string]struct {
-		now  heap
-		want bool
+		last, made, live uint64 // in the last second, since all was given back, at the last collection
+		want             bool
 	}{
-		"calm, much garbage":      {heap{made: 100 * mib, live: 10 * mib, all: 30 * mib}, true},
-		"under load":              {heap{made: 102 * mib, live: 10 * mib, all: 30 * mib}, false},
-		"calm, little garbage":    {heap{made: 100 * mib, live: 10 * mib, all: 13 * mib}, false},
-		"calm, next to nothing":   {heap{made: 100 * mib, live: 0, all: 1 * mib}, false},
-		"calm, before the first":  {heap{made: 100 * mib, live: 0, all: 3 * mib}, true},
-		"more was live than is":   {heap{made: 100 * mib, live: 10 * mib, all: 8 * mib}, false},
-		"very much that is live":  {heap{made: 100 * mib, live: 1000 * mib, all: 1200 * mib}, false},
-		"very much of it garbage": {heap{made: 100 * mib, live: 1000 * mib, all: 1600 * mib}, true},
+		"calm, much was made":         {0, 40 * mib, 10 * mib, true},
+		"calm, all of it in use once": {0, 40 * mib, 40 * mib, true},
+		"under load":                  {2 * mib, 40 * mib, 10 * mib, false},
+		"calm, little was made":       {0, 3 * mib, 10 * mib, false},
+		"calm, next to nothing":       {0, mib, 0, false},
+		"calm, before the first":      {0, 2 * mib, 0, true},
+		"very much that is live":      {0, 40 * mib, 1000 * mib, false},
+		"very much was made":          {0, 300 * mib, 1000 * mib, true},
 	} {
-		if have := test.now.worthCollecting(heap{made: 100 * mib}); have != test.want {
+		clean := heap{made: 100 * mib}
+		now := heap{made: clean.made + test.made, live: test.live}
+		if have := now.worthCollecting(heap{made: now.made - test.last}, clean); have != test.want {
 			t.Errorf("%s: %v, want %v", name, have, test.want)
 		}
 	}
 }
 
-// TestGivesMemoryBack leaves garbage behind that GOGC alone would keep.
+// TestGivesMemoryBack lets go of what was in use when the runtime last collected: it would
+// keep that until five times as much is made.
 func TestGivesMemoryBack(t *testing.T) {
 	t.Setenv("GOGC", "")
 	t.Setenv("GOMEMLIMIT", "")
@@ -40,16 +44,23 @@ func TestGivesMemoryBack(t *testing.T) {
 		defer close(done)
 		collectSeldom(ctx)
 	}()
-	live := make([]byte, 64<<20)
+	before := objects()
+	used := make([]byte, 64<<20)
 	runtime.GC()
-	before := readHeap()
-	for range 4 {
-		_ = append(make([]byte, 0, 16<<20), live[:1]...)
+	if objects() < before+uint64(len(used))/2 {
+		t.Fatal("it was collected while it was in use")
 	}
-	for readHeap().all > before.all+4<<20 { // the test's time limit is the bound
+	runtime.KeepAlive(used)
+	for objects() > before+4<<20 { // the test's time limit is the bound
 		time.Sleep(10 * time.Millisecond)
 	}
 	stop()
 	<-done
-	runtime.KeepAlive(live)
+}
+
+// objects returns how many bytes objects take, garbage included.
+func objects() uint64 {
+	sample := []metrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}}
+	metrics.Read(sample)
+	return sample[0].Value.Uint64()
 }
