@@ -28,7 +28,11 @@ func (a *Agent) call(ctx context.Context, method, path string, body any) (*http.
 // agent that asks; "": nobody's.
 func call(ctx context.Context, client *http.Client, host, method, path, run string, body any) (*http.Response, error) {
 	var reader io.Reader
-	if body != nil {
+	switch body := body.(type) {
+	case nil:
+	case []byte: // a batch, as it is sent
+		reader = bytes.NewReader(body)
+	default:
 		data, err := json.Marshal(body)
 		if err != nil {
 			return nil, err

@@ -276,17 +276,17 @@ func (a *Agent) sendNext(ctx context.Context) (sent bool, err error) {
 
 // sealed is a batch as it is sent: signed with the key of our present
 // certificate, which goes with it.
-func (a *Agent) sealed(b batch) (api.Batch, error) {
+func (a *Agent) sealed(b batch) ([]byte, error) {
 	message, err := api.NewBatch(b.run, b.number, b.events, b.lost)
 	if err != nil {
-		return message, err
+		return nil, err
 	}
 	own := a.keys.get(a.self)
 	if message.Signature, err = pki.SignFile(own.Key, bytes.NewReader(message.Signed(a.self))); err != nil {
-		return message, err
+		return nil, err
 	}
 	for _, cert := range own.Chain {
 		message.Signer = append(message.Signer, cert.Raw())
 	}
-	return message, nil
+	return message.Encode()
 }

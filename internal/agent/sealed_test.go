@@ -2,7 +2,6 @@ package agent
 
 import (
 	"bytes"
-	"encoding/json"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -28,8 +27,8 @@ func TestBatchIsSigned(t *testing.T) {
 		time.Sleep(time.Minute)
 		f.mu.Lock()
 		defer f.mu.Unlock()
-		var batch api.Batch
-		if err := json.Unmarshal(f.posted, &batch); err != nil {
+		batch, err := api.ParseBatch(f.posted)
+		if err != nil {
 			t.Fatal(err)
 		}
 		if batch.Number < 2 || batch.Lost != 2 || len(batch.Events) != 1 {

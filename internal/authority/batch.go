@@ -63,11 +63,11 @@ func (a *Authority) stream(proxy spiffeid.ID) *stream {
 // events takes in what happened at a proxy. It is in the log before the proxy
 // hears that it came: until then the proxy keeps it.
 func (a *Authority) events(r *http.Request) (any, error) {
-	var sent api.Batch
-	if err := readJSON(r, api.MaxUpdate, &sent); err != nil {
+	text, err := readBody(r, api.MaxUpdate)
+	if err != nil {
 		return nil, err
 	}
-	events, err := readBatch(sent)
+	sent, events, err := readBatch(text)
 	if err != nil {
 		return nil, err
 	}
@@ -92,25 +92,25 @@ func (a *Authority) events(r *http.Request) (any, error) {
 // maxEvent bounds an event as a proxy writes it, in bytes.
 const maxEvent = 32 << 10
 
-// readBatch reads the events of a batch, and holds it to its bounds.
-func readBatch(sent api.Batch) ([]api.Event, error) {
-	if len(sent.Events) > api.MaxBatch {
-		return nil, fault.New(BadRequest, "a batch has %d events; %d are the most", len(sent.Events), api.MaxBatch).
-			WithHint("send smaller batches")
+// readBatch reads a batch and its events, and holds it to its bounds.
+func readBatch(text []byte) (sent api.Batch, events []api.Event, err error) {
+	if sent, err = api.ParseBatch(text); err != nil {
+		return sent, nil, fault.Wrap(err, BadRequest, "a batch of events cannot be read").WithHint(versionHint)
 	}
 	if sent.Number == 0 || len(sent.Run) > maxWord || sent.Run != fault.Printable(sent.Run, maxWord) || sent.Lost < 0 {
-		return nil, fault.New(BadRequest, "a batch has a number from 1 on, a run of at most %d bytes, and no less than 0 events lost", maxWord).
+		return sent, nil, fault.New(BadRequest, "a batch has a number from 1 on, a run of at most %d bytes, and no less than 0 events lost", maxWord).
 			WithHint(versionHint)
 	}
-	events := make([]api.Event, len(sent.Events))
+	events = make([]api.Event, len(sent.Events))
+	var compact bytes.Buffer
 	for i, raw := range sent.Events {
-		var compact bytes.Buffer
+		compact.Reset()
 		if len(raw) > maxEvent || json.Compact(&compact, raw) != nil || !bytes.Equal(compact.Bytes(), raw) || json.Unmarshal(raw, &events[i]) != nil {
-			return nil, fault.New(BadRequest, "event %d of a batch is no event, has spaces, or more than %d bytes", i, maxEvent).
+			return sent, nil, fault.New(BadRequest, "event %d of a batch is no event, has spaces, or more than %d bytes", i, maxEvent).
 				WithHint(versionHint)
 		}
 	}
-	return events, nil
+	return sent, events, nil
 }
 
 const versionHint = "run authority and proxy with the same version of signet"

@@ -128,7 +128,7 @@ func trustOf(stored ca.Stored) (api.Roots, error) {
 func hashKey(public crypto.PublicKey) (string, error) {
 	der, err := x509.MarshalPKIXPublicKey(public)
 	if err != nil {
-		return "", fault.Wrap(err, BadRequest, "the key").WithHint("use the signet command of the authority's version")
+		return "", fault.Wrap(err, BadRequest, "the key").WithHint(askerHint)
 	}
 	sum := sha256.Sum256(der)
 	return hex.EncodeToString(sum[:]), nil

@@ -157,7 +157,7 @@ func TestBatchesAreSigned(t *testing.T) {
 	}
 	// An agent that has just renewed signs with the new key on the old connection.
 	ask[struct{}](one, "POST", api.PathEvents, r.as("proxy/one").batch("a run", 1, 0, opened("1")))
-	const spaced = `{"run":"a run","number":2,"events":[{ "kind":"opened"}]}`
+	const spaced = `{"run":"a run","number":2}` + "\n" + `{ "kind":"opened"}` + "\n"
 	if _, refusal := one.try("POST", api.PathEvents, strings.NewReader(spaced)); refusal.Code != string(BadRequest) {
 		t.Errorf("an event with spaces: %+v", refusal)
 	}

@@ -2,7 +2,7 @@ package authority
 
 import (
 	"bytes"
-	"encoding/json"
+	"io"
 	"net/http/httptest"
 	"testing"
 
@@ -26,9 +26,9 @@ func FuzzRequests(f *testing.F) {
 		[]api.Issued{{ID: id("web"), Serial: "0a"}},
 		testpki.Must(api.NewBatch("a", 1, []api.Event{{Kind: api.Opened, Conn: connID("1"), Side: api.Service, From: id("web"), To: id("orders"), Reason: "\x1b"}}, 1)),
 	} {
-		f.Add(testpki.Must(json.Marshal(message)))
+		f.Add(testpki.Must(io.ReadAll(jsonBody(message))))
 	}
-	f.Add([]byte(`{"events":[{"time":"9999-12-31T23:59:59-23:59"}]}`))
+	f.Add([]byte(`{"run":"a","number":1}` + "\n" + `{"time":"9999-12-31T23:59:59-23:59"}` + "\n"))
 	state := &control.State{TrustDomain: domain, Grants: map[control.Grant]struct{}{{Proxy: id("proxy/one"), Identity: id("web")}: {}}}
 	a := &Authority{domain: domain}
 	f.Fuzz(func(t *testing.T, body []byte) {
@@ -82,10 +82,8 @@ func FuzzRequests(f *testing.F) {
 				successor([]control.Certificate{{Serial: cert.Serial, ID: id("web")}}, cert)
 			}
 		}
-		var batch api.Batch
-		if read(&batch) {
+		if _, events, err := readBatch(body); err == nil {
 			var j recent.Events
-			events, _ := readBatch(batch)
 			for _, event := range events {
 				if !mayTell(state, id("proxy/one"), &event) {
 					continue

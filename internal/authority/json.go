@@ -14,18 +14,28 @@ import (
 
 // readJSON reads a bounded body into value.
 func readJSON(r *http.Request, limit int64, value any) error {
-	const hint = "use the signet command of the authority's version"
-	data, err := io.ReadAll(io.LimitReader(r.Body, limit+1))
+	data, err := readBody(r, limit)
 	if err != nil {
-		return fault.Wrap(err, BadRequest, "the request did not arrive whole").WithHint("try again")
-	}
-	if int64(len(data)) > limit {
-		return fault.New(BadRequest, "the request has more than %d bytes", limit).WithHint(hint)
+		return err
 	}
 	if err := json.Unmarshal(data, value); err != nil {
-		return fault.Wrap(err, BadRequest, "the request is not the JSON that belongs here").WithHint(hint)
+		return fault.Wrap(err, BadRequest, "the request is not the JSON that belongs here").WithHint(askerHint)
 	}
 	return nil
+}
+
+const askerHint = "use the signet command of the authority's version"
+
+// readBody reads a body of at most limit bytes.
+func readBody(r *http.Request, limit int64) ([]byte, error) {
+	data, err := io.ReadAll(io.LimitReader(r.Body, limit+1))
+	if err != nil {
+		return nil, fault.Wrap(err, BadRequest, "the request did not arrive whole").WithHint("try again")
+	}
+	if int64(len(data)) > limit {
+		return nil, fault.New(BadRequest, "the request has more than %d bytes", limit).WithHint(askerHint)
+	}
+	return data, nil
 }
 
 func writeJSON(w http.ResponseWriter, status int, value any) {

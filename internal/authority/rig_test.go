@@ -236,7 +236,13 @@ func ask[T any](c client, method, path string, body any) (answer T) {
 	return answer
 }
 
-func jsonBody(value any) io.Reader { return bytes.NewReader(testpki.Must(json.Marshal(value))) }
+// jsonBody is a message as it is sent.
+func jsonBody(value any) io.Reader {
+	if batch, ok := value.(api.Batch); ok {
+		return bytes.NewReader(testpki.Must(batch.Encode()))
+	}
+	return bytes.NewReader(testpki.Must(json.Marshal(value)))
+}
 
 func request(from, to string) api.PairRequest { return api.PairRequest{From: from, To: to} }
 

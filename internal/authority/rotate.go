@@ -101,7 +101,7 @@ func (a *Authority) step(ctx context.Context, request api.RotateRequest) (next c
 		}
 		return next, a.nobodyBehind(ctx, stored, request.Anyway)
 	}
-	return next, fault.New(BadRequest, "there is no step %s", fault.Printable(request.Step, 20)).WithHint("use the signet command of the authority's version")
+	return next, fault.New(BadRequest, "there is no step %s", fault.Printable(request.Step, 20)).WithHint(askerHint)
 }
 
 // nobodyBehind refuses a step that would leave somebody behind.

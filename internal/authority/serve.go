@@ -96,7 +96,7 @@ func (a *Authority) serve(routes map[string]route, w http.ResponseWriter, r *htt
 	route, ok := routes[r.Method+" "+r.URL.Path]
 	if !ok {
 		return fault.New(BadRequest, "there is no %s here", fault.Printable(fmt.Sprintf("%s %q", r.Method, r.URL.Path), 80)).
-			WithHint("use the signet command of the authority's version")
+			WithHint(askerHint)
 	}
 	if route.kind != "" && known.Kind != route.kind {
 		return fault.New(NotPermitted, "%s is %s; this is for %s", known.ID.Short(a.domain), one(known.Kind), one(route.kind)).

@@ -16,6 +16,7 @@ import (
 const (
 	journalQueue = 4096                  // lines that wait for a slow disk before new ones are left out
 	journalRest  = 10 * time.Millisecond // between two writes, in which lines gather
+	journalRoom  = 256 << 10             // bytes that are kept for the next lines
 )
 
 // Journal is the access log: a JSON object a line for each connection that was
@@ -33,6 +34,8 @@ type Journal struct {
 	leftAll atomic.Int64          // all of them
 	failed  atomic.Int64          // lines that could not be written
 	failing atomic.Pointer[error] // why the last could not; nil: it could
+
+	lines bytes.Buffer // Run's own: what it is about to write
 
 	logger *slog.Logger
 }
@@ -148,44 +151,46 @@ func (j *Journal) Run(ctx context.Context, out io.WriteCloser) {
 // count tells how many lines were left out.
 func (j *Journal) count(out io.Writer) {
 	if n := j.left.Swap(0); n > 0 {
-		j.put(out, line{Time: moment(time.Now()), Event: "left_out", Lines: n}.text())
+		j.add(&line{Time: moment(time.Now()), Event: "left_out", Lines: n})
+		j.put(out)
 	}
 }
 
 // write writes events, and those that wait.
 func (j *Journal) write(out io.Writer, events ...api.Event) {
-	var text []byte
 	for _, event := range events {
-		text = append(text, tell(event)...)
+		j.add(lineOf(event))
 	}
 	for range len(j.queue) { // only Run takes them out
-		text = append(text, tell(<-j.queue)...)
+		j.add(lineOf(<-j.queue))
 	}
-	j.put(out, text)
+	j.put(out)
 }
 
-// tell is an event's line.
-func tell(event api.Event) []byte {
-	told := line{Time: moment(event.Time), Event: string(event.Kind), Conn: event.Conn, Side: event.Side, From: event.From.String(), To: event.To.String(),
+// lineOf is an event's line.
+func lineOf(event api.Event) *line {
+	told := &line{Time: moment(event.Time), Event: string(event.Kind), Conn: event.Conn, Side: event.Side, From: event.From.String(), To: event.To.String(),
 		Remote: event.Remote, Code: event.Code, Reason: event.Reason, Rule: event.Rule, Revision: event.Revision, TLS: event.TLS, Path: event.Path}
 	if event.Kind == api.Ended {
 		told.Sent, told.Back = &event.Sent, &event.Back
 	}
-	return told.text()
+	return told
 }
 
 func moment(at time.Time) string { return at.UTC().Format(time.RFC3339Nano) }
 
-func (l line) text() []byte {
-	text, _ := json.Marshal(l) // these types always can be
-	return append(text, '\n')
+// add has a line written by the next put.
+func (j *Journal) add(l *line) {
+	json.NewEncoder(&j.lines).Encode(l) // these types always can be
 }
 
-// put writes lines. That some could not be is told once, until one can be again.
-func (j *Journal) put(out io.Writer, lines []byte) {
+// put writes the lines. That some could not be is told once, until one can be again.
+func (j *Journal) put(out io.Writer) {
+	lines := j.lines.Bytes()
 	if len(lines) == 0 {
 		return
 	}
+	defer j.clear()
 	n, err := out.Write(lines)
 	switch before := j.failing.Load(); {
 	case err != nil:
@@ -198,4 +203,12 @@ func (j *Journal) put(out io.Writer, lines []byte) {
 		j.failing.Store(nil)
 		j.logger.Info("the access log can be written again", slog.Int64("lines_lost", j.failed.Load()))
 	}
+}
+
+// clear makes room for the next lines, and keeps no more than they usually need.
+func (j *Journal) clear() {
+	if j.lines.Cap() > journalRoom {
+		j.lines = bytes.Buffer{}
+	}
+	j.lines.Reset()
 }

@@ -208,7 +208,7 @@ type Event struct {
 	Time     time.Time   `json:"time"`
 	Kind     Kind        `json:"kind"`
 	Conn     string      `json:"conn,omitempty"` // empty where there was no handshake
-	Proxy    spiffeid.ID `json:"proxy"`          // set by the authority
+	Proxy    spiffeid.ID `json:"proxy,omitzero"` // set by the authority
 	Side     Side        `json:"side,omitempty"`
 	From     spiffeid.ID `json:"from"`
 	To       spiffeid.ID `json:"to"`
