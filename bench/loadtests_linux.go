@@ -73,7 +73,8 @@ func (t *target) shakes(s sizes, group tls.CurveID, clients int, resume bool) (f
 		}
 		return echoed(conn)
 	}
-	if err := many(max(2*s.workers, clients), s.workers, connect); err != nil { // tickets come, and who is known is known
+	// Tickets come, who is known is known, and the heap is as large as it gets.
+	if err := many(max(s.shakes/2, clients), s.workers, connect); err != nil {
 		return nil, err
 	}
 	resumed.Store(0)
