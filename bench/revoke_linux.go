@@ -185,12 +185,9 @@ func (c *crowd) revoke(name string, others []string) (took, after time.Duration,
 			return took, after, refusals, lost, fmt.Errorf("a connection of %s did not end", name)
 		}
 	}
-	var pair api.Pair
-	if err = c.ask(http.MethodGet, api.PathPair+"?"+url.Values{"from": {name}, "to": {c.services[0]}}.Encode(), nil, &pair); err != nil {
+	decided, err := c.revokedAt(name)
+	if err != nil {
 		return
-	}
-	if pair.From.Revoked == nil {
-		return took, after, refusals, lost, fmt.Errorf("%s is not revoked", name)
 	}
 	last := c.lines[name][0].at
 	for _, l := range c.lines[name] {
@@ -214,7 +211,19 @@ func (c *crowd) revoke(name string, others []string) (took, after time.Duration,
 			lost++
 		}
 	}
-	return last.Sub(pair.From.Revoked.At), change.After, refusals, lost, err
+	return last.Sub(decided), change.After, refusals, lost, err
+}
+
+// revokedAt returns when it was decided that an identity is revoked.
+func (c *crowd) revokedAt(name string) (at time.Time, err error) {
+	var pair api.Pair
+	if err := c.ask(http.MethodGet, api.PathPair+"?"+url.Values{"from": {name}, "to": {c.services[0]}}.Encode(), nil, &pair); err != nil {
+		return at, err
+	}
+	if pair.From.Revoked == nil {
+		return at, fmt.Errorf("%s is not revoked", name)
+	}
+	return pair.From.Revoked.At, nil
 }
 
 // thief is somebody who has an identity's key, and goes to the service's proxy by

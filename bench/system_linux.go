@@ -10,6 +10,7 @@ import (
 
 // ofSystem are the benches that run the whole system, and look into /proc.
 var ofSystem = map[string]func(out io.Writer, rounds int, args []string) error{
+	"bulk":       bulks,
 	"issue":      issue,
 	"keyupdates": keyUpdates,
 	"kill":       kills,
