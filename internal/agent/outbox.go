@@ -18,7 +18,7 @@ const maxOutbox = 10_000
 
 // gatherFor is how long events gather behind a batch, unless they fill the next or a
 // report waits for them: each batch takes a signature and a request.
-const gatherFor = 100 * time.Millisecond
+const gatherFor = 250 * time.Millisecond
 
 // outbox holds what the authority has yet to hear. Events go before the report
 // of the change that caused them, so that who hears of a change finds its
