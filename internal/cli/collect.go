@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"os"
+	"runtime"
 	"runtime/debug"
 	"runtime/metrics"
 	"time"
@@ -37,6 +38,7 @@ func collectSeldom(ctx context.Context) {
 		}
 		now := readHeap()
 		if now.worthCollecting(last, clean) {
+			runtime.GC() // pools keep for one collection what nobody uses
 			debug.FreeOSMemory()
 			clean = now
 		}

@@ -142,16 +142,15 @@ func (g *leg) reads(most int, read func() (int, error)) (n int, ok bool, err err
 	}
 }
 
-// send writes p, which brings so many bytes of data, and keeps what the socket does not
-// take. Nothing may be pending.
-func (g *leg) send(p []byte, credit int) error {
+// send writes p, which brings so many bytes of data and is in the loop's out, and keeps
+// what the socket does not take. Nothing may be pending.
+func (g *leg) send(l *loop, p []byte, credit int) error {
 	g.credit += credit
 	left, err := g.write(p)
 	if err != nil || len(left) == 0 {
 		return err
 	}
-	g.pending = buffers.Of(len(left))
-	g.rest = g.pending.Bytes[:copy(g.pending.Bytes, left)]
+	g.pending, g.rest = l.keep(left)
 	return nil
 }
 

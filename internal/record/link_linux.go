@@ -151,9 +151,9 @@ func (k *Link) open() error {
 
 // pass opens the records in what has come, hands their data on and keeps the rest.
 func (k *Link) pass(in []byte) error {
-	data, used, err := k.session.Receive(k.loop.out[:0], in)
+	data, used, err := k.session.Receive(k.loop.out.Bytes[:0], in)
 	if len(data) > 0 {
-		if err := k.plain.send(data, len(data)); err != nil {
+		if err := k.plain.send(k.loop, data, len(data)); err != nil {
 			return err
 		}
 		k.secure.slows(&k.plain)
@@ -181,7 +181,7 @@ func (k *Link) seal() error {
 		}
 	}
 	if k.secure.pending == nil && k.session.Owes() {
-		return wired(k.secure.send(k.session.Reply(k.loop.out[:0]), 0))
+		return wired(k.secure.send(k.loop, k.session.Reply(k.loop.out.Bytes[:0]), 0))
 	}
 	return nil
 }
@@ -189,10 +189,10 @@ func (k *Link) seal() error {
 func (k *Link) sealNext() error {
 	if data := k.head; data != nil {
 		k.head = nil
-		return wired(k.secure.send(k.session.Send(k.loop.out[:0], data), len(data)))
+		return wired(k.secure.send(k.loop, k.session.Send(k.loop.out.Bytes[:0], data), len(data)))
 	}
 	records := k.loop.atOnce(k.plain.batch)
-	n, ok, err := k.plain.fill(k.loop.out, records)
+	n, ok, err := k.plain.fill(k.loop.out.Bytes, records)
 	switch {
 	case err != nil || !ok:
 		return err
@@ -200,7 +200,7 @@ func (k *Link) sealNext() error {
 		return k.finish()
 	}
 	k.plain.paces(n, records*MaxData)
-	err = k.secure.send(k.session.SealPlaces(k.loop.out, n), n)
+	err = k.secure.send(k.loop, k.session.SealPlaces(k.loop.out.Bytes, n), n)
 	k.plain.slows(&k.secure)
 	return wired(err)
 }
@@ -213,7 +213,7 @@ func (k *Link) finish() error {
 		return syscall.ECONNRESET
 	}
 	k.plain.ended = true
-	return wired(k.secure.send(k.session.CloseNotify(k.loop.out[:0]), 0))
+	return wired(k.secure.send(k.loop, k.session.CloseNotify(k.loop.out.Bytes[:0]), 0))
 }
 
 // keep holds what is left of what has come: the beginning of a record, or what the
@@ -254,7 +254,7 @@ func (k *Link) end(err error, alert uint8) {
 	}
 	k.over = true
 	if alert != 0 && k.secure.pending == nil {
-		k.secure.send(k.session.Alert(k.loop.out[:0], alert), 0) // a kindness that may fail
+		k.secure.send(k.loop, k.session.Alert(k.loop.out.Bytes[:0], alert), 0) // a kindness that may fail
 	}
 	k.secure.close(err != nil)
 	k.plain.close(err != nil)

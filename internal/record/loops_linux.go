@@ -97,17 +97,17 @@ type loop struct {
 	waits       syscall.RawConn
 
 	// Used by run alone.
-	told  bool    // outer has epoll in it
-	count int     // events in ready
-	crowd int     // turns of this round
-	last  *Link   // that the system has told of
-	alone int     // how often in a row it has told of no other
-	links []*Link // by their slot; nil: the slot is free
-	free  []int32 // slots
-	spent []int32 // slots whose links have ended in this turn, of which there may be events still
-	busy  []*Link // that have more to do than they have had their turn for
-	in    []byte  // mostSealed, and nothing for the collector to look through
-	out   []byte  // the same
+	told  bool            // outer has epoll in it
+	count int             // events in ready
+	crowd int             // turns of this round
+	last  *Link           // that the system has told of
+	alone int             // how often in a row it has told of no other
+	links []*Link         // by their slot; nil: the slot is free
+	free  []int32         // slots
+	spent []int32         // slots whose links have ended in this turn, of which there may be events still
+	busy  []*Link         // that have more to do than they have had their turn for
+	in    []byte          // mostSealed, and nothing for the collector to look through
+	out   *buffers.Buffer // as much, for what is to be written
 	ready [256]unix.EpollEvent
 
 	mu      sync.Mutex
@@ -127,7 +127,7 @@ func openLoop() (*loop, error) {
 		unix.Close(epoll)
 		return nil, os.NewSyscallError("eventfd", err)
 	}
-	l := &loop{epoll: epoll, wake: wake, in: make([]byte, mostSealed), out: make([]byte, mostSealed)}
+	l := &loop{epoll: epoll, wake: wake, in: make([]byte, mostSealed), out: buffers.Of(mostSealed)}
 	if err := l.open(); err != nil {
 		l.close()
 		return nil, err
@@ -156,6 +156,7 @@ func (l *loop) close() {
 	}
 	unix.Close(l.epoll)
 	unix.Close(l.wake)
+	l.out.Return()
 }
 
 // wakeSlot is in the events of wake. Those of links have a slot, and which leg it is.
@@ -335,4 +336,15 @@ func (l *loop) take(k *Link) {
 func (l *loop) leave(k *Link) {
 	l.links[k.slot] = nil
 	l.spent = append(l.spent, k.slot)
+}
+
+// keep keeps a part of out: all of it where a copy would take a buffer as large.
+func (l *loop) keep(part []byte) (*buffers.Buffer, []byte) {
+	if len(part) > MaxRecord {
+		kept := l.out
+		l.out = buffers.Of(mostSealed)
+		return kept, part
+	}
+	kept := buffers.Of(len(part))
+	return kept, kept.Bytes[:copy(kept.Bytes, part)]
 }
