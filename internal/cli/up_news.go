@@ -61,7 +61,12 @@ func (n *news) printAll(ctx context.Context) {
 	case welcome := <-n.welcome:
 		n.print(welcome)
 	case <-ctx.Done():
-		return
+		select {
+		case welcome := <-n.welcome: // it came before the end
+			n.print(welcome)
+		default:
+			return
+		}
 	}
 	for {
 		select {

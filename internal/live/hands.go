@@ -1,15 +1,22 @@
 package live
 
-import "context"
+import (
+	"context"
+	"time"
+)
 
-// maxHands is how many goroutines wait for handshakes to make. More are made at once by
-// others, that end with them.
-const maxHands = 64
+const (
+	// maxHands is how many goroutines wait for handshakes to make. More are made at once
+	// by others, that end with them.
+	maxHands = 64
+	// handRest is how long one waits: so that their stacks, a MiB and more, are free when
+	// after a second without load the memory is given back.
+	handRest = 500 * time.Millisecond
+)
 
 // hands make handshakes apart from the goroutines of their connections. One needs a
 // large stack, some 16 KiB, that is not to stay with the connection, and that takes
-// 4 % of a resumed handshake to grow. So who has made one waits for the next; what stack
-// stays unused, the collector takes back.
+// 4 % of a resumed handshake to grow. So who has made one waits a while for the next.
 type hands struct {
 	shakes chan func()
 	stay   places        // of those that wait; all are taken once it is over
@@ -53,10 +60,15 @@ func (h *hands) work(task func()) {
 		return
 	}
 	defer h.stay.leave()
+	rest := time.NewTimer(handRest)
+	defer rest.Stop()
 	for {
 		select {
 		case next := <-h.shakes:
 			next()
+			rest.Reset(handRest)
+		case <-rest.C:
+			return
 		case <-h.over:
 			return
 		}

@@ -5,11 +5,12 @@ import (
 	"sync"
 	"testing"
 	"testing/synctest"
+	"time"
 )
 
 // TestHands has more handshakes made at once than hands may stay: all are made, no more
-// than maxHands stay, those are used again, and none is left in the end, when handshakes
-// are made nevertheless.
+// than maxHands stay, those are used again, none stays for long without work, and none is
+// left in the end, when handshakes are made nevertheless.
 func TestHands(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := newHands()
@@ -34,6 +35,12 @@ func TestHands(t *testing.T) {
 			h.apart(func() {})
 			synctest.Wait()
 		}
+		time.Sleep(handRest)
+		synctest.Wait()
+		if stay := len(h.stay); stay != 0 {
+			t.Errorf("%d hands stay where there is nothing to do", stay)
+		}
+		h.apart(func() {}) // by a hand that stays
 		ctx, stop := context.WithCancel(t.Context())
 		stop()
 		h.run(ctx)
