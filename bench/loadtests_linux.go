@@ -74,7 +74,7 @@ func (t *target) shakes(s sizes, group tls.CurveID, clients int, resume bool) (f
 		return echoed(conn)
 	}
 	// Tickets come, who is known is known, and the heap is as large as it gets.
-	if err := many(max(s.shakes/2, clients), s.workers, connect); err != nil {
+	if err := many(max(s.shakes, clients), s.workers, connect); err != nil {
 		return nil, err
 	}
 	resumed.Store(0)

@@ -14,20 +14,25 @@ func TestWorthCollecting(t *testing.T) {
 	for name, test := range map[string]struct {
 		last, made, live uint64 // in the last second, since all was given back, at the last collection
 		want             bool
+		percent          int
 	}{
-		"calm, much was made":         {0, 40 * mib, 10 * mib, true},
-		"calm, all of it in use once": {0, 40 * mib, 40 * mib, true},
-		"under load":                  {2 * mib, 40 * mib, 10 * mib, false},
-		"calm, little was made":       {0, 3 * mib, 10 * mib, false},
-		"calm, next to nothing":       {0, mib, 0, false},
-		"calm, before the first":      {0, 2 * mib, 0, true},
-		"very much that is live":      {0, 40 * mib, 1000 * mib, false},
-		"very much was made":          {0, 300 * mib, 1000 * mib, true},
+		"calm, much was made":         {0, 40 * mib, 10 * mib, true, usual},
+		"calm, all of it in use once": {0, 40 * mib, 40 * mib, true, usual},
+		"under load":                  {2 * mib, 40 * mib, 10 * mib, false, seldom},
+		"calm, little was made":       {0, 3 * mib, 10 * mib, false, usual},
+		"calm, next to nothing":       {0, mib, 0, false, usual},
+		"calm, before the first":      {0, 2 * mib, 0, true, usual},
+		"very much that is live":      {0, 40 * mib, 1000 * mib, false, usual},
+		"very much was made":          {0, 300 * mib, 1000 * mib, true, usual},
 	} {
 		clean := heap{made: 100 * mib}
 		now := heap{made: clean.made + test.made, live: test.live}
-		if have := now.worthCollecting(heap{made: now.made - test.last}, clean); have != test.want {
+		last := heap{made: now.made - test.last}
+		if have := now.worthCollecting(last, clean); have != test.want {
 			t.Errorf("%s: %v, want %v", name, have, test.want)
+		}
+		if have := now.percent(last); have != test.percent {
+			t.Errorf("%s: %d %%, want %d", name, have, test.percent)
 		}
 	}
 }
