@@ -70,7 +70,7 @@ func TestSpeech(t *testing.T) {
 // TestRekeying has two ends ask each other for new keys all the time, while they speak:
 // but seldom enough that data comes between, since a peer takes few records without any.
 func TestRekeying(t *testing.T) {
-	const pause = 50 * time.Millisecond
+	const pause = 20 * time.Millisecond
 	a, err := newArena(t.TempDir(), 2)
 	if err != nil {
 		t.Fatal(err)
@@ -92,7 +92,7 @@ func TestRekeying(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	said := speech{Seed: 1, Up: 64 << 20, Down: 64 << 20}
+	said := speech{Seed: 1, Up: 256 << 20, Down: 256 << 20}
 	err = said.ask(client, &heard)
 	client.Close()
 	if other := <-answered; err != nil || other != nil || heard.Load() != said.Up+said.Down {
