@@ -37,7 +37,7 @@ func NewBatch(run string, number uint64, events []Event, lost int) (Batch, error
 }
 
 // Encode writes a batch as it is sent: a line of JSON without its events, and a line for
-// each of them. That is most of a batch, and was JSON before.
+// each of them: they are most of a batch, and JSON already.
 func (b Batch) Encode() ([]byte, error) {
 	text, err := json.Marshal(b)
 	return b.lines(append(text, '\n')), err
