@@ -46,7 +46,7 @@ const (
 )
 
 var families = []family{
-	{"handshakes", "Handshakes", "CPU time of a connection with its handshake and one byte to the backend and back, both ends with a certificate; as many come before, and do not count.", []view{
+	{"handshakes", "Handshakes", "CPU time of a connection with its handshake and one byte to the backend and back, both ends with a certificate; others come before, and do not count.", []view{
 		shakes("hs", "Full, X25519, one client certificate again and again"),
 		shakes("hs-many", "Full, X25519, 1,000 client certificates in turn"),
 		shakes("hs-mlkem", "Full, X25519MLKEM768, one client certificate"),
