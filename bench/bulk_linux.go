@@ -17,9 +17,7 @@ import (
 type pump struct {
 	conn  net.Conn
 	moved atomic.Int64 // bytes that have come back
-
-	ended chan struct{} // closed when it has
-	at    time.Time     // when; set before
+	ending
 }
 
 // pump opens a connection of an identity's, and sets it going.
@@ -28,7 +26,7 @@ func (c *crowd) pump(name string) (*pump, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &pump{conn: conn, ended: make(chan struct{})}
+	p := &pump{conn: conn, ending: newEnding()}
 	go p.push()
 	go p.pull()
 	return p, until("bytes come back to "+name, func() (bool, error) { return p.moved.Load() > 0, nil })
@@ -47,21 +45,9 @@ func (p *pump) pull() {
 		n, err := p.conn.Read(data)
 		p.moved.Add(int64(n))
 		if err != nil {
-			p.at = time.Now()
-			close(p.ended)
-			p.conn.Close()
+			p.end(p.conn)
 			return
 		}
-	}
-}
-
-// alive reports whether it goes on.
-func (p *pump) alive() bool {
-	select {
-	case <-p.ended:
-		return false
-	default:
-		return true
 	}
 }
 

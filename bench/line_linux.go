@@ -31,9 +31,32 @@ type line struct {
 	from, to string
 	conn     net.Conn
 	echoed   chan struct{} // holds a value once the last byte has come back
+	ending
+}
 
+// ending is how a connection's end is known.
+type ending struct {
 	ended chan struct{} // closed when it has
 	at    time.Time     // when; set before
+}
+
+func newEnding() ending { return ending{ended: make(chan struct{})} }
+
+// end notes that a connection has ended, and closes it.
+func (e *ending) end(conn net.Conn) {
+	e.at = time.Now()
+	close(e.ended)
+	conn.Close()
+}
+
+// alive reports whether a connection has not ended, as far as is known.
+func (e *ending) alive() bool {
+	select {
+	case <-e.ended:
+		return false
+	default:
+		return true
+	}
 }
 
 // patienceOfLine is how long a byte may take to come back.
@@ -45,7 +68,7 @@ func open(door, from, to string) (*line, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &line{from: from, to: to, conn: conn, echoed: make(chan struct{}, 1), ended: make(chan struct{})}
+	l := &line{from: from, to: to, conn: conn, echoed: make(chan struct{}, 1), ending: newEnding()}
 	go l.listen()
 	if err := l.ping(); err != nil {
 		conn.Close()
@@ -59,9 +82,7 @@ func (l *line) listen() {
 	byte := make([]byte, 1)
 	for {
 		if _, err := l.conn.Read(byte); err != nil {
-			l.at = time.Now()
-			close(l.ended)
-			l.conn.Close()
+			l.end(l.conn)
 			return
 		}
 		l.echoed <- struct{}{}
@@ -90,16 +111,6 @@ func (l *line) ping() error {
 func (l *line) close() {
 	l.conn.Close()
 	<-l.ended
-}
-
-// alive reports whether a line has not ended, as far as is known.
-func (l *line) alive() bool {
-	select {
-	case <-l.ended:
-		return false
-	default:
-		return true
-	}
 }
 
 // sideBySide does something with each of many things, some of them at the same time,
