@@ -255,6 +255,7 @@ func TestHostileStream(t *testing.T) {
 	authority := testpki.Must(testpki.New(time.Now()))
 	f := newFake(t)
 	s := f.follow(nil)
+	<-f.opened // the first, so that below it is the next that is waited for
 	for _, frame := range [][]byte{{0, 255, 255, 255, 255}, {1, 0, 0, 0, 1, 0}, framed([]byte("hello, world"))} {
 		f.say <- frame
 		until(t, "it is refused", func() bool { _, err := s.Credential(); return errors.Is(err, Malformed) })
