@@ -13,6 +13,7 @@ import (
 	"github.com/signet-tls/signet/dangerous"
 	"github.com/signet-tls/signet/fault"
 	"github.com/signet-tls/signet/identity"
+	"github.com/signet-tls/signet/internal/bind"
 	"github.com/signet-tls/signet/pki"
 	"github.com/signet-tls/signet/verify"
 )
@@ -111,7 +112,7 @@ func (c *Client) dial(ctx context.Context, network, address string) (net.Conn, e
 	if c.Dialer != nil {
 		return c.Dialer.DialContext(ctx, network, address)
 	}
-	var dialer net.Dialer
+	dialer := net.Dialer{Control: bind.Unpaced}
 	return dialer.DialContext(ctx, network, address)
 }
 

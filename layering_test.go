@@ -119,7 +119,7 @@ var owners = []owner{
 	{"golang.org/x/text", []string{"pki"}, "names are compared in one place"},
 	{"golang.org/x/mod", []string{"tlog"}, "a log's hashes and notes come from one place"},
 	{"golang.org/x/crypto", []string{"pki", "pki/pkcs12", "pki/pkcs7", "internal/record"}, "what is parsed, signed and sealed is so in one place each"},
-	{"golang.org/x/sys", []string{"internal/record", "internal/lock"}, "sockets are waited for by hand in one place; files are locked in another"},
+	{"golang.org/x/sys", []string{"internal/record", "internal/lock", "internal/bind"}, "sockets are waited for by hand in one place; files are locked in another; a test of listening reads an option of a socket"},
 	{"unsafe", []string{"internal/record", "bench"}, "the data path and its measure alone call the system past Go's scheduler"},
 	{"software.sslmate.com/src/go-pkcs12", []string{"pki/pkcs12"}, "it does what its input asks for, so that its owner reads first"},
 	{"github.com/smallstep/pkcs7", []string{"pki/pkcs7"}, "it reads hostile input without bounds, so that its owner reads first"},

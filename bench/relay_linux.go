@@ -1,13 +1,16 @@
 package main
 
 import (
+	"context"
 	"io"
 	"net"
+
+	"github.com/signet-tls/signet/internal/bind"
 )
 
 // serveAt serves each connection to an address by itself, for ever.
 func serveAt(address string, serve func(net.Conn)) error {
-	listener, err := net.Listen("tcp", address)
+	listener, err := bind.Listen(context.Background(), address)
 	if err != nil {
 		return err
 	}
@@ -27,9 +30,10 @@ func serveEach(listener net.Listener, serve func(net.Conn)) error {
 // relay carries connections to another address as they are: what no proxy can do
 // without, and all but the TLS of what one does.
 func relay(address, to string, pass func(to, from net.Conn)) error {
+	dialer := net.Dialer{Control: bind.Unpaced} // as the proxy's own
 	return serveAt(address, func(conn net.Conn) {
 		defer conn.Close()
-		far, err := net.Dial("tcp", to)
+		far, err := dialer.Dial("tcp", to)
 		if err != nil {
 			return // the load sees that the connection ends
 		}

@@ -103,6 +103,7 @@ const howToRead = `How to read it:
 - A figure is CPU time of all the proxy's processes, or their memory (PSS): these hold on a machine that others use too. What is per second or in µs does not hold there, and stands beside it for orientation.
 - *× nginx* is the median of the rounds' ratios to nginx, with its 95 % interval by bootstrap. Below 1 is less than nginx takes.
 - **lost to** names each peer that takes less than a row of Signet's. What is lost stays here.
+- All connections are within this machine. Where its TCP paces what is sent, as BBR does, Signet asks for its own connections there not to be paced, and so do the relays; nginx and the others leave that to the system. Over a network nobody is spared that.
 - The relays speak no TLS, and AES-GCM is no proxy: they show what cannot be saved.
 `
 

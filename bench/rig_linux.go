@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -274,7 +275,8 @@ func machine() string {
 		}
 	}
 	load, _, _ := strings.Cut(string(read("/proc/loadavg")), " ")
-	return fmt.Sprintf("%d × %s, %s, load %s", runtime.NumCPU(), model, runtime.Version(), load)
+	congestion := strings.TrimSpace(string(read("/proc/sys/net/ipv4/tcp_congestion_control")))
+	return fmt.Sprintf("%d × %s, %s, TCP by %s, load %s", runtime.NumCPU(), model, runtime.Version(), cmp.Or(congestion, "default"), load)
 }
 
 // read returns a file of the system's; nothing where there is none.

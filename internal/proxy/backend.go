@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/signet-tls/signet/fault"
+	"github.com/signet-tls/signet/internal/bind"
 	"github.com/signet-tls/signet/internal/live"
 )
 
@@ -57,7 +58,7 @@ func (b *backend) mayTry() bool {
 
 // dial connects to the program, and notes whether it answers.
 func (b *backend) dial(ctx context.Context) (net.Conn, error) {
-	dialer := net.Dialer{Timeout: b.service.Connect}
+	dialer := net.Dialer{Timeout: b.service.Connect, Control: bind.Unpaced}
 	if b.service.Backend.local() {
 		dialer.KeepAlive = -1 // on this host no end is lost unnoticed, and it takes four calls
 	}
