@@ -277,11 +277,8 @@ func (a *Agent) sendNext(ctx context.Context) (sent bool, err error) {
 // sealed is a batch as it is sent: signed with the key of our present
 // certificate, which goes with it.
 func (a *Agent) sealed(b batch) ([]byte, error) {
-	message, err := api.NewBatch(b.run, b.number, b.events, b.lost)
-	if err != nil {
-		return nil, err
-	}
-	own := a.keys.get(a.self)
+	message, own := api.NewBatch(b.run, b.number, b.events, b.lost), a.keys.get(a.self)
+	var err error
 	if message.Signature, err = pki.SignFile(own.Key, bytes.NewReader(message.Signed(a.self))); err != nil {
 		return nil, err
 	}

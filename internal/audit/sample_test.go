@@ -56,7 +56,7 @@ func (s *sample) batch(proxy string, lost int, events ...api.Event) []Entry {
 }
 
 func (s *sample) numbered(proxy string, number uint64, lost int, events ...api.Event) []Entry {
-	b := testpki.Must(api.NewBatch("a run of "+proxy, number, events, lost))
+	b := api.NewBatch("a run of "+proxy, number, events, lost)
 	b.Signature = testpki.Must(pki.SignFile(s.own[proxy].Key, bytes.NewReader(b.Signed(id(proxy)))))
 	kinds := make([]Kind, len(events))
 	for i, event := range events {

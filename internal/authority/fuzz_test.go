@@ -24,7 +24,7 @@ func FuzzRequests(f *testing.F) {
 		api.Applied{Revision: 2, Ended: []api.EndedConn{{ID: connID("1"), From: id("web"), To: id("orders")}}},
 		api.Live{Ask: 1, Conns: []api.Conn{{ID: connID("1"), From: id("web"), To: id("orders")}}},
 		[]api.Issued{{ID: id("web"), Serial: "0a"}},
-		testpki.Must(api.NewBatch("a", 1, []api.Event{{Kind: api.Opened, Conn: connID("1"), Side: api.Service, From: id("web"), To: id("orders"), Reason: "\x1b"}}, 1)),
+		api.NewBatch("a", 1, []api.Event{{Kind: api.Opened, Conn: connID("1"), Side: api.Service, From: id("web"), To: id("orders"), Reason: "\x1b"}}, 1),
 	} {
 		f.Add(testpki.Must(io.ReadAll(jsonBody(message))))
 	}

@@ -326,7 +326,7 @@ func (w *watcher) tell(events ...api.Event) {
 func (c client) batch(run string, number uint64, lost int, events ...api.Event) api.Batch {
 	c.t.Helper()
 	own := testpki.Must(c.signet.Identity.Credential())
-	b := testpki.Must(api.NewBatch(run, number, events, lost))
+	b := api.NewBatch(run, number, events, lost)
 	b.Signature = testpki.Must(pki.SignFile(own.Key, bytes.NewReader(b.Signed(own.Leaf().ID()))))
 	for _, cert := range own.Chain {
 		b.Signer = append(b.Signer, cert.Raw())

@@ -3,7 +3,6 @@ package proxy
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"io"
 	"log/slog"
 	"sync/atomic"
@@ -35,7 +34,7 @@ type Journal struct {
 	failed  atomic.Int64          // lines that could not be written
 	failing atomic.Pointer[error] // why the last could not; nil: it could
 
-	lines bytes.Buffer // Run's own: what it is about to write
+	lines []byte // Run's own: what it is about to write
 
 	logger *slog.Logger
 }
@@ -62,27 +61,6 @@ func (j *Journal) Ready() []string {
 		return []string{"the access log cannot be written: " + (*failing).Error()}
 	}
 	return nil
-}
-
-// line is an Event as the journal has it: of strings and numbers alone, which take half
-// the time of what has to be asked how it is written.
-type line struct {
-	Time     string   `json:"time"`
-	Event    string   `json:"event"` // opened, refused, ended; left_out
-	Conn     string   `json:"conn,omitempty"`
-	Side     api.Side `json:"side,omitempty"`
-	From     string   `json:"from,omitempty"`
-	To       string   `json:"to,omitempty"`
-	Remote   string   `json:"remote,omitempty"`
-	Code     string   `json:"code,omitempty"`
-	Reason   string   `json:"reason,omitempty"`
-	Rule     string   `json:"rule,omitempty"`
-	Revision int64    `json:"revision,omitempty"`
-	TLS      string   `json:"tls,omitempty"`
-	Path     string   `json:"path,omitempty"` // of what has ended: std or record
-	Sent     *int64   `json:"sent,omitempty"` // of what has ended
-	Back     *int64   `json:"back,omitempty"`
-	Lines    int64    `json:"lines,omitempty"` // that were left out
 }
 
 // Hear takes an event, unless there is no room for it. It never blocks.
@@ -151,7 +129,7 @@ func (j *Journal) Run(ctx context.Context, out io.WriteCloser) {
 // count tells how many lines were left out.
 func (j *Journal) count(out io.Writer) {
 	if n := j.left.Swap(0); n > 0 {
-		j.add(&line{Time: moment(time.Now()), Event: "left_out", Lines: n})
+		j.lines = api.Begin(j.lines).Time("time", time.Now()).Text("event", "left_out").Number("lines", n).End()
 		j.put(out)
 	}
 }
@@ -159,42 +137,36 @@ func (j *Journal) count(out io.Writer) {
 // write writes events, and those that wait.
 func (j *Journal) write(out io.Writer, events ...api.Event) {
 	for _, event := range events {
-		j.add(lineOf(event))
+		j.add(event)
 	}
 	for range len(j.queue) { // only Run takes them out
-		j.add(lineOf(<-j.queue))
+		j.add(<-j.queue)
 	}
 	j.put(out)
 }
 
-// lineOf is an event's line.
-func lineOf(event api.Event) *line {
-	told := &line{Time: moment(event.Time), Event: string(event.Kind), Conn: event.Conn, Side: event.Side, From: event.From.String(), To: event.To.String(),
-		Remote: event.Remote, Code: event.Code, Reason: event.Reason, Rule: event.Rule, Revision: event.Revision, TLS: event.TLS, Path: event.Path}
+// add has the line of an event written by the next put.
+func (j *Journal) add(event api.Event) {
+	told := api.Begin(j.lines).Time("time", event.Time).Text("event", string(event.Kind)).Text("conn", event.Conn).
+		Text("side", string(event.Side)).Text("from", event.From.String()).Text("to", event.To.String()).Text("remote", event.Remote).
+		Text("code", event.Code).Text("reason", event.Reason).Text("rule", event.Rule).Number("revision", event.Revision).
+		Text("tls", event.TLS).Text("path", event.Path)
 	if event.Kind == api.Ended {
-		told.Sent, told.Back = &event.Sent, &event.Back
+		told = told.Count("sent", event.Sent).Count("back", event.Back)
 	}
-	return told
-}
-
-func moment(at time.Time) string { return at.UTC().Format(time.RFC3339Nano) }
-
-// add has a line written by the next put.
-func (j *Journal) add(l *line) {
-	json.NewEncoder(&j.lines).Encode(l) // these types always can be
+	j.lines = told.End()
 }
 
 // put writes the lines. That some could not be is told once, until one can be again.
 func (j *Journal) put(out io.Writer) {
-	lines := j.lines.Bytes()
-	if len(lines) == 0 {
+	if len(j.lines) == 0 {
 		return
 	}
 	defer j.clear()
-	n, err := out.Write(lines)
+	n, err := out.Write(j.lines)
 	switch before := j.failing.Load(); {
 	case err != nil:
-		j.failed.Add(int64(bytes.Count(lines[n:], []byte{'\n'})))
+		j.failed.Add(int64(bytes.Count(j.lines[n:], []byte{'\n'})))
 		j.failing.Store(&err)
 		if before == nil {
 			j.logger.Error("the access log cannot be written; its lines are lost until it can", slog.Any("error", err))
@@ -207,8 +179,7 @@ func (j *Journal) put(out io.Writer) {
 
 // clear makes room for the next lines, and keeps no more than they usually need.
 func (j *Journal) clear() {
-	if j.lines.Cap() > journalRoom {
-		j.lines = bytes.Buffer{}
+	if j.lines = j.lines[:0]; cap(j.lines) > journalRoom {
+		j.lines = nil
 	}
-	j.lines.Reset()
 }

@@ -108,7 +108,10 @@ func TestJournal(t *testing.T) {
 	}
 	events := map[string]int64{}
 	for text := range strings.Lines(first.text.String() + second.text.String()) {
-		var line line
+		var line struct {
+			Event string
+			Lines int64
+		}
 		if err := json.Unmarshal([]byte(text), &line); err != nil {
 			t.Fatalf("%s: %v", text, err)
 		}
