@@ -1,12 +1,17 @@
 package signet
 
 import (
+	"bytes"
 	"context"
+	"crypto/aes"
+	"crypto/cipher"
 	"crypto/rand"
 	"crypto/sha256"
 	"crypto/tls"
+	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/signet-tls/signet/fault"
@@ -19,8 +24,94 @@ import (
 // sessions, as far as a session belongs to both. The zero value is ready; it is
 // safe for concurrent use and must not be copied.
 type Tickets struct {
-	keys tls.Config // crypto/tls makes and replaces them
+	mu   sync.RWMutex
+	keys []*ticketKey // guarded by mu; the newest first
 }
+
+// How long a key of tickets is used.
+const (
+	sealsFor = 24 * time.Hour
+	sealsOf  = 1 << 31            // tickets: their nonces are random (NIST SP 800-38D, section 8.3)
+	opensFor = 7 * 24 * time.Hour // no ticket may be used for longer (RFC 8446, section 4.6.1)
+)
+
+// ticketKey is one key, under a name by which each of its tickets begins.
+type ticketKey struct {
+	name  [8]byte
+	aead  cipher.AEAD // AES-256-GCM, with a random nonce in front of what it seals
+	made  time.Time
+	count atomic.Uint32 // of the tickets
+}
+
+func newTicketKey() *ticketKey {
+	k := &ticketKey{made: time.Now()}
+	var secret [32]byte
+	rand.Read(k.name[:])
+	rand.Read(secret[:])
+	defer clear(secret[:])
+	block, err := aes.NewCipher(secret[:])
+	if err == nil {
+		k.aead, err = cipher.NewGCMWithRandomNonce(block)
+	}
+	if err != nil { // of a key that has its length it cannot fail
+		panic(err)
+	}
+	return k
+}
+
+// seal makes a ticket.
+func (t *Tickets) seal(state []byte) []byte {
+	key := t.newest()
+	ticket := append(make([]byte, 0, len(key.name)+len(state)+key.aead.Overhead()), key.name[:]...)
+	return key.aead.Seal(ticket, nil, state, key.name[:])
+}
+
+// open returns what is in a ticket that seal has made not too long ago, or nil.
+func (t *Tickets) open(ticket []byte) []byte {
+	key := t.named(ticket)
+	if key == nil {
+		return nil
+	}
+	state, err := key.aead.Open(nil, nil, ticket[len(key.name):], key.name[:])
+	if err != nil {
+		return nil
+	}
+	return state
+}
+
+// newest is the key for another ticket.
+func (t *Tickets) newest() *ticketKey {
+	t.mu.RLock()
+	if len(t.keys) > 0 && t.keys[0].seals() {
+		defer t.mu.RUnlock()
+		return t.keys[0]
+	}
+	t.mu.RUnlock()
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if len(t.keys) == 0 || !t.keys[0].seals() {
+		t.keys = slices.DeleteFunc(t.keys, func(k *ticketKey) bool { return !k.opens() })
+		t.keys = slices.Insert(t.keys, 0, newTicketKey())
+	}
+	return t.keys[0]
+}
+
+// named is the key that a ticket was made with, or nil.
+func (t *Tickets) named(ticket []byte) *ticketKey {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	for _, key := range t.keys {
+		if bytes.HasPrefix(ticket, key.name[:]) && key.opens() {
+			return key
+		}
+	}
+	return nil
+}
+
+// seals reports whether the key may make another ticket, and counts it.
+func (k *ticketKey) seals() bool { return time.Since(k.made) < sealsFor && k.count.Add(1) <= sealsOf }
+
+func (k *ticketKey) opens() bool { return time.Since(k.made) < opensFor }
 
 // admission is one connection of a server, from the client's hello to the verdict.
 type admission struct {
@@ -69,8 +160,12 @@ func (a *admission) binding(state tls.ConnectionState) binding {
 
 // unwrap returns the session of a ticket, or nil for a full handshake.
 func (a *admission) unwrap(ticket []byte, state tls.ConnectionState) (*tls.SessionState, error) {
-	session, err := a.server.tickets.keys.DecryptTicket(ticket, state)
-	if session == nil || err != nil {
+	opened := a.server.tickets.open(ticket)
+	if opened == nil {
+		return nil, nil
+	}
+	session, err := tls.ParseSessionState(opened)
+	if err != nil {
 		return nil, nil
 	}
 	bound := a.binding(state)
@@ -93,7 +188,11 @@ func (a *admission) wrap(state tls.ConnectionState, session *tls.SessionState) (
 		return dead, nil
 	}
 	mark{a.bound, a.since}.put(session)
-	return a.server.tickets.keys.EncryptTicket(state, session)
+	secret, err := session.Bytes()
+	if err != nil {
+		return nil, err
+	}
+	return a.server.tickets.seal(secret), nil
 }
 
 // verify refuses who is not to be let in. That a resumed session belongs here is
