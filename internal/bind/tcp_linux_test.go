@@ -10,24 +10,32 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// TestKeepAlive: an accepted connection is asked whether it is there.
-func TestKeepAlive(t *testing.T) {
+// connected returns both ends of a connection that was dialled with Unpaced.
+func connected(t *testing.T) (client, server *net.TCPConn) {
+	t.Helper()
 	listener, err := Listen(t.Context(), "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer listener.Close()
-	client, err := net.Dial("tcp", listener.Addr().String())
+	dialer := net.Dialer{Control: Unpaced}
+	dialled, err := dialer.DialContext(t.Context(), "tcp", listener.Addr().String())
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer client.Close()
-	conn, err := listener.Accept()
+	t.Cleanup(func() { dialled.Close() })
+	accepted, err := listener.Accept()
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer conn.Close()
-	raw, err := conn.(*net.TCPConn).SyscallConn()
+	t.Cleanup(func() { accepted.Close() })
+	return dialled.(*net.TCPConn), accepted.(*net.TCPConn)
+}
+
+// TestKeepAlive: an accepted connection is asked whether it is there.
+func TestKeepAlive(t *testing.T) {
+	_, conn := connected(t)
+	raw, err := conn.SyscallConn()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -51,24 +59,9 @@ func TestKeepAlive(t *testing.T) {
 // TestUnpaced: what stays within the machine is not paced, and what leaves it has the
 // system's congestion control.
 func TestUnpaced(t *testing.T) {
-	listener, err := Listen(t.Context(), "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer listener.Close()
-	dialer := net.Dialer{Control: Unpaced}
-	client, err := dialer.DialContext(t.Context(), "tcp", listener.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer client.Close()
-	server, err := listener.Accept()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer server.Close()
-	for name, conn := range map[string]net.Conn{"dialled": client, "accepted": server} {
-		raw, err := conn.(*net.TCPConn).SyscallConn()
+	client, server := connected(t)
+	for name, conn := range map[string]*net.TCPConn{"dialled": client, "accepted": server} {
+		raw, err := conn.SyscallConn()
 		if err != nil {
 			t.Fatal(err)
 		}

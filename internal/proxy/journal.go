@@ -147,10 +147,7 @@ func (j *Journal) write(out io.Writer, events ...api.Event) {
 
 // add has the line of an event written by the next put.
 func (j *Journal) add(event api.Event) {
-	told := api.Begin(j.lines).Time("time", event.Time).Text("event", string(event.Kind)).Text("conn", event.Conn).
-		Text("side", string(event.Side)).Text("from", event.From.String()).Text("to", event.To.String()).Text("remote", event.Remote).
-		Text("code", event.Code).Text("reason", event.Reason).Text("rule", event.Rule).Number("revision", event.Revision).
-		Text("tls", event.TLS).Text("path", event.Path)
+	told := api.Begin(j.lines).Time("time", event.Time).Text("event", string(event.Kind)).About(&event)
 	if event.Kind == api.Ended {
 		told = told.Count("sent", event.Sent).Count("back", event.Back)
 	}

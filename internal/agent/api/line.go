@@ -59,11 +59,16 @@ func quote(l Line, text string) Line {
 	return append(append(append(l, '"'), text...), '"')
 }
 
+// About adds what an event tells of its connection, but for what that has carried.
+func (l Line) About(e *Event) Line {
+	return l.Text("conn", e.Conn).Text("proxy", e.Proxy.String()).Text("side", string(e.Side)).
+		Text("from", e.From.String()).Text("to", e.To.String()).Text("remote", e.Remote).
+		Text("code", e.Code).Text("reason", e.Reason).Text("rule", e.Rule).Number("revision", e.Revision).
+		Text("tls", e.TLS).Text("path", e.Path)
+}
+
 // line adds the event as a line; json.Unmarshal reads it.
 func (e *Event) line(lines []byte) []byte {
-	return Begin(lines).Time("time", e.Time).Text("kind", string(e.Kind)).Text("conn", e.Conn).Text("proxy", e.Proxy.String()).
-		Text("side", string(e.Side)).Text("from", e.From.String()).Text("to", e.To.String()).Text("remote", e.Remote).
-		Text("code", e.Code).Text("reason", e.Reason).Text("rule", e.Rule).Number("revision", e.Revision).
-		Text("tls", e.TLS).Text("path", e.Path).Number("sent", e.Sent).Number("back", e.Back).
+	return Begin(lines).Time("time", e.Time).Text("kind", string(e.Kind)).About(e).Number("sent", e.Sent).Number("back", e.Back).
 		Text("by", e.By.String()).Text("because", e.Because).End()
 }
